@@ -1,0 +1,1 @@
+"""Features: causal columns computed from klines, one function a formula, TradingView's forms."""
