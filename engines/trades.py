@@ -1,0 +1,78 @@
+"""What the broker made: fills and the trades matched from them.
+
+A fill is one execution. A trade is a part of one entry fill matched with the exit fill that closed
+it, so one entry closed in three parts makes three trades, and one exit that closes three entries
+makes three trades; TradingView lists them the same way. A position still open at the last bar is a
+trade with `is_open`, valued at the last close.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+OPEN_AT_END = "Open"  # TradingView's signal name of a position still open at the last bar.
+
+
+class Side(IntEnum):
+    """Direction of an order, a fill or a trade's entry; its value is the sign."""
+
+    BUY = 1
+    SELL = -1
+
+    @property
+    def is_long(self) -> bool:
+        """Return whether a trade entered on this side is long."""
+        return self is Side.BUY
+
+    @property
+    def opposite(self) -> "Side":
+        """Return the other side."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One execution: `price` after slippage, `fee_quote` the commission in account currency."""
+
+    bar_index: int
+    time_ms: int
+    order_id: str
+    name: str
+    side: Side
+    qty: float
+    price: float
+    fee_quote: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One round trip.
+
+    `side` is the entry's. Money is in account currency: `pnl_quote` after `fee_quote` (the entry's
+    and the exit's share of commission). `pnl_ratio` is over the entry's notional. `mfe_quote` and
+    `mae_quote` (both >= 0) are the best and the worst open result between the two fills, the entry
+    commission taken off; the ratios are over the entry's notional. Bars count from 0.
+    """
+
+    side: Side
+    qty: float
+    entry_bar: int
+    entry_time_ms: int
+    entry_price: float
+    entry_name: str
+    exit_bar: int
+    exit_time_ms: int
+    exit_price: float
+    exit_name: str
+    pnl_quote: float
+    pnl_ratio: float
+    fee_quote: float
+    mfe_quote: float
+    mfe_ratio: float
+    mae_quote: float
+    mae_ratio: float
+    is_open: bool = False
+
+    @property
+    def bars_held(self) -> int:
+        """Return the bars in the trade, the entry's and the exit's both counted."""
+        return self.exit_bar - self.entry_bar + 1
