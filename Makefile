@@ -31,11 +31,12 @@ long: $(READY) ## the tests that take minutes, on fresh random examples
 bench: $(READY) ## measure speed and print it
 	$(BIN)/pytest tests/bench -m bench -s
 
+# `fewest` locks one version of each package for every Python: the same numbers everywhere.
 lock: ## rewrite requirements.txt from pyproject.toml (newer versions: make lock UPGRADE=--upgrade)
 	@test -n "$(UV)" || { echo "make lock needs uv on the PATH." >&2; exit 1; }
 	$(UV) pip compile pyproject.toml --extra dev --universal --python-version 3.11 --quiet \
-		--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE) \
-		--output-file requirements.txt
+		--fork-strategy fewest --no-header --no-annotate --no-emit-index-url \
+		--no-emit-find-links $(UPGRADE) --output-file requirements.txt
 
 clean: ## remove the environment and every cache
 	rm -rf $(VENV) build out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis \
