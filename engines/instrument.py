@@ -5,7 +5,8 @@ product of two small integers is exact in float64 and one division rounds once, 
 here is the double nearest to its decimal (1807.82 and never 1807.8200000000002) and prices can be
 compared with ==. The other way round, price*q/p is a whole number only up to float noise; a level
 within `TICK_NOISE` of a tick is that tick, otherwise the direction in the function's name decides.
-Quantities follow the same rule with the quantity step and are only ever rounded down.
+Quantities follow the same rule with the quantity step and are only ever rounded down; the broker
+counts them in whole steps, so that a position is flat exactly when its steps are 0.
 """
 
 import math
@@ -15,9 +16,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engines.errors import InstrumentFault
 
-# Levels are products such as 1807.82 * 1.004: their noise is some ulps, about 1e-9 ticks for a
-# price of a million ticks. A millionth of a tick is far above it and far below any real level.
-TICK_NOISE = 1e-6
+# TradingView takes a level within a ten-thousandth of a tick for that tick, at any magnitude. Float
+# noise of a product such as 1807.82 * 1.004 is far below it, a real level far above.
+TICK_NOISE = 1e-4
+# A quantity a person wrote (0.2998) times 10000 is whole up to some ulps.
+STEP_NOISE = 1e-8
 
 
 def _fraction(value: float) -> tuple[float, float]:
@@ -95,12 +98,24 @@ class Instrument:
         """Return the price of the tick nearest to `price`, halves upwards."""
         return self.price_of(self.ticks_nearest(price))
 
-    def steps_down(self, qty: float) -> int:
-        """Return how many whole quantity steps fit into `qty` (>= 0)."""
+    def qty_of(self, steps: int) -> float:
+        """Return the quantity of `steps` whole quantity steps."""
         numerator, denominator = self._step
-        return math.floor(qty * denominator / numerator + TICK_NOISE)
+        return steps * numerator / denominator
+
+    def steps_down(self, qty: float) -> int:
+        """Return how many whole quantity steps fit into `qty` (>= 0), float noise forgiven."""
+        numerator, denominator = self._step
+        return math.floor(qty * denominator / numerator + STEP_NOISE)
+
+    def steps_truncated(self, qty: float) -> int:
+        """Return how many whole steps fit into a computed `qty` (>= 0), nothing forgiven.
+
+        TradingView divides money by price and truncates: a quotient one ulp short loses the step.
+        """
+        numerator, denominator = self._step
+        return math.floor(qty * denominator / numerator)
 
     def round_qty_down(self, qty: float) -> float:
         """Return the largest multiple of the quantity step that is not above `qty` (>= 0)."""
-        numerator, denominator = self._step
-        return self.steps_down(qty) * numerator / denominator
+        return self.qty_of(self.steps_down(qty))

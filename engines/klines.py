@@ -10,8 +10,8 @@ weeks of an exchange with summer time are 23 to 25 hours apart, so from one day 
 and the distance of nearly one interval are required.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
@@ -68,6 +68,9 @@ class Gap:
 class Klines:
     """Aligned columns [T] of closed bars; `open_time_ms` is UTC, volume in base currency.
 
+    `others` are further series that a strategy may read (another symbol, another interval), by the
+    name the strategy knows them under; read them through `resample.last_closed` and `project`.
+
     Raises: KlineFault naming the first row that is wrong.
     """
 
@@ -80,6 +83,7 @@ class Klines:
     close: F64_1D
     volume: F64_1D
     turnover: F64_1D | None = None
+    others: Mapping[str, "Klines"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.interval_ms < 1:
@@ -99,8 +103,17 @@ class Klines:
         return self.open_time_ms + self.interval_ms
 
     def between(self, start: int, stop: int) -> "Klines":
-        """Return the bars with index start <= t < stop, columns shared, not copied."""
+        """Return the bars with index start <= t < stop, columns shared, not copied.
+
+        `others` keep what was known at the last close: their bars closed by then.
+        """
         part = slice(start, stop)
+        last_close_ms = int(self.open_time_ms[part][-1]) + self.interval_ms
+        others = {
+            name: other.between(0, other.index_at(last_close_ms - other.interval_ms + 1))
+            for name, other in self.others.items()
+            if int(other.open_time_ms[0]) + other.interval_ms <= last_close_ms
+        }
         return Klines(
             symbol=self.symbol,
             interval_ms=self.interval_ms,
@@ -111,6 +124,7 @@ class Klines:
             close=self.close[part],
             volume=self.volume[part],
             turnover=None if self.turnover is None else self.turnover[part],
+            others=others,
         )
 
     def index_at(self, time_ms: int) -> int:

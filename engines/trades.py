@@ -48,9 +48,10 @@ class Trade:
     """One round trip.
 
     `side` is the entry's. Money is in account currency: `pnl_quote` after `fee_quote` (the entry's
-    and the exit's share of commission). `pnl_ratio` is over the entry's notional. `mfe_quote` and
+    and the exit's share of commission, the first alone in `fee_entry_quote`). `pnl_ratio` is over
+    what the entry cost: its notional and its commission. `mfe_quote` and
     `mae_quote` (both >= 0) are the best and the worst open result between the two fills, the entry
-    commission taken off; the ratios are over the entry's notional. Bars count from 0.
+    commission taken off; the ratios are over the entry's cost too. Bars count from 0.
     """
 
     side: Side
@@ -66,6 +67,7 @@ class Trade:
     pnl_quote: float
     pnl_ratio: float
     fee_quote: float
+    fee_entry_quote: float
     mfe_quote: float
     mfe_ratio: float
     mae_quote: float

@@ -1,0 +1,133 @@
+"""The money of one run: what is owned, what an order may cost, and when the broker must step in.
+
+Theory. equity = capital + net result of closed lots - commission of the open ones + gross result of
+the open ones at a price. Everything the broker enforces is linear in that price, so each rule has
+one price from which on it holds: `guard_prices` returns them, and a bar that reaches none of them
+needs no check. Money is in account currency; `rates` [T] converts quote into it (None: the same).
+
+Sizing (TradingView's, measured): the money of an order that names no size is fixed when it is
+issued, at the deciding close, and rounded to ten significant digits; the quantity is truncated to
+whole steps.
+"""
+
+import math
+
+from engines.costs import CommissionKind, Costs
+from engines.instrument import Instrument
+from engines.plan import Plan, SizingKind
+from engines.position import Position
+from engines.trades import Side
+
+# A funds shortfall below this share of equity is float noise, not a lack of money.
+FUNDS_NOISE = 1e-11
+# TradingView liquidates four times what would restore the margin, so that calls do not cascade.
+MARGIN_CALL_MULTIPLE = 4
+
+
+class Account:
+    """Capital, results and margin of one instrument's position."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        costs: Costs,
+        instrument: Instrument,
+        position: Position,
+        rates: list[float] | None,
+    ) -> None:
+        self.plan = plan
+        self.costs = costs
+        self.instrument = instrument
+        self.position = position
+        self.rates = rates
+        self.net_quote = 0.0
+
+    def rate(self, bar_index: int) -> float:
+        """Return account currency per quote at a bar."""
+        return 1.0 if self.rates is None else self.rates[bar_index]
+
+    def equity_quote(self, price: float, rate: float) -> float:
+        """Return the equity with the open position valued at `price`."""
+        settled = self.plan.capital_quote + self.net_quote - self.position.fees_open_quote
+        if not self.position.signed_steps:
+            return settled
+        return settled + self.position.pnl_open_quote(price) * rate
+
+    def margin_ratio(self, side: Side) -> float:
+        """Return the share of a position's notional that equity must cover."""
+        plan = self.plan
+        return plan.margin_long_ratio if side is Side.BUY else plan.margin_short_ratio
+
+    def notional_quote(self, steps: int, price: float, rate: float) -> float:
+        """Return the value of `steps` at `price` in account currency."""
+        return self.instrument.qty_of(steps) * price * self.instrument.point_value * rate
+
+    def budget_quote(self, equity_quote: float) -> float:
+        """Return the money an order without a size may spend (NaN: sizing is by quantity)."""
+        sizing = self.plan.sizing
+        if sizing.kind is SizingKind.QTY:
+            return math.nan
+        if sizing.kind is SizingKind.CASH:
+            return sizing.value
+        money = sizing.value * equity_quote
+        if self.costs.commission_kind is CommissionKind.PER_ORDER:
+            money = max(0.0, money - self.costs.commission)
+        return float(f"{money:.10g}")
+
+    def steps_for(self, budget_quote: float, price: float, rate: float) -> int:
+        """Return the whole steps that `budget_quote` buys at `price`."""
+        if math.isnan(budget_quote):
+            return self.instrument.steps_down(self.plan.sizing.value)
+        unit = price * self.instrument.point_value * rate
+        if self.plan.sizing.kind is SizingKind.EQUITY_RATIO:
+            if self.costs.commission_kind is CommissionKind.RATIO:
+                unit *= 1 + self.costs.commission
+            elif self.costs.commission_kind is CommissionKind.PER_CONTRACT:
+                unit += self.costs.commission
+        return self.instrument.steps_truncated(max(0.0, budget_quote) / unit)
+
+    def lacks_funds(self, steps: int, side: Side, price: float, equity: float, rate: float) -> bool:
+        """Return whether equity cannot cover the margin of a position of `steps`."""
+        needed = self.notional_quote(steps, price, rate) * self.margin_ratio(side)
+        return needed - equity > FUNDS_NOISE * abs(equity)
+
+    def margin_call_steps(self, price: float, rate: float) -> int:
+        """Return how many steps a margin call sells at `price`, 0 when none is due."""
+        held = abs(self.position.signed_steps)
+        side = Side.BUY if self.position.signed_steps > 0 else Side.SELL
+        ratio = self.margin_ratio(side)
+        if not held or ratio == 0:
+            return 0
+        equity = self.equity_quote(price, rate)
+        if not self.lacks_funds(held, side, price, equity, rate):
+            return 0
+        missing = self.notional_quote(held, price, rate) * ratio - equity
+        unit = price * self.instrument.point_value * rate * ratio
+        cover = self.instrument.steps_truncated(missing / unit)
+        if not cover:
+            # Less than a step is missing: TradingView sells one contract, or one step if coarser.
+            return min(held, max(1, self.instrument.steps_down(1.0)))
+        return min(held, MARGIN_CALL_MULTIPLE * cover)
+
+    def guard_prices(self, rate: float, equity_min: float) -> tuple[float, float]:
+        """Return (down, up): prices at or beyond which a margin call or loss cap may be due.
+
+        `equity_min` is the equity at which the intraday loss cap closes the position (-inf: none).
+        """
+        held = self.position.signed_steps
+        if not held:
+            return -math.inf, math.inf
+        settled = self.plan.capital_quote + self.net_quote - self.position.fees_open_quote
+        unit = abs(self.position.signed_qty) * self.instrument.point_value * rate
+        cost = unit * self.position.price_avg
+        ratio = self.margin_ratio(Side.BUY if held > 0 else Side.SELL)
+        if held < 0:
+            call = math.inf if ratio == 0 else (settled + cost) / (unit * (1 + ratio))
+            return -math.inf, min(call, (settled + cost - equity_min) / unit)
+        loss = (equity_min - settled + cost) / unit
+        if ratio == 0:
+            return loss, math.inf
+        if ratio == 1:
+            # Value and margin move together: the price cannot cause or cure the call.
+            return (math.inf if cost > settled else loss), math.inf
+        return max(loss, (cost - settled) / (unit * (1 - ratio))), math.inf

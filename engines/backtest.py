@@ -1,0 +1,133 @@
+"""One run, from bars to results. The way of the data, step by step:
+
+1. klines: checked bars (`klines`), perhaps of a longer interval (`resample`).
+2. features: causal columns (`features/`), computed by the strategy.
+3. signals: what a signals strategy wants (`signals`) ...
+4. orders: ... put to the desk (`signal_orders`), or what an order strategy says itself (`context`).
+5. fills: the broker plays each bar against the orders (`desk`, `book`, `broker`, `execution`).
+6. trades: fills matched into round trips (`position`, `trades`).
+7. equity: the account at every close (`equity`).
+8. metrics and the report are made from this result (`metrics/`, `report`).
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from engines.broker import Broker
+from engines.context import Context, PlacesOrders
+from engines.costs import Costs
+from engines.desk import Desk
+from engines.equity import equity_curve
+from engines.errors import StrategyFault
+from engines.instrument import Instrument
+from engines.klines import Klines, time_text
+from engines.plan import Plan
+from engines.signal_orders import SignalOrders
+from engines.signals import Signals
+from engines.trades import Fill, Trade
+from engines.types import F64_1D
+
+
+class MakesSignals(Protocol):
+    """What the engine needs of a strategy that only says what it wants."""
+
+    def signals(self, klines: Klines) -> Signals:
+        """Return the wishes at each close [T], causal."""
+        ...
+
+
+Tradable: TypeAlias = MakesSignals | PlacesOrders
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Backtest:
+    """The result of a run; `trades` end with the positions still open, `equity_quote` is [T]."""
+
+    klines: Klines
+    instrument: Instrument
+    plan: Plan
+    costs: Costs
+    start_bar: int
+    trades: tuple[Trade, ...]
+    fills: tuple[Fill, ...]
+    equity_quote: F64_1D
+    refusals: dict[str, int]
+
+
+def run_backtest(
+    strategy: Tradable,
+    klines: Klines,
+    instrument: Instrument,
+    plan: Plan,
+    costs: Costs,
+    *,
+    since_ms: int | None = None,
+    magnifier: Klines | None = None,
+    rates: F64_1D | None = None,
+) -> Backtest:
+    """Trade `strategy` on `klines` and return what came of it.
+
+    Bars that open before `since_ms` only warm the features up. `magnifier` are lower-interval bars
+    for the path inside each bar, `rates` [T] account currency per quote (None: the same).
+    """
+    broker = Broker(klines, instrument, plan, costs, magnifier, rates)
+    start_bar = 0 if since_ms is None else klines.index_at(since_ms)
+    if hasattr(strategy, "signals"):
+        _run_signals(broker, strategy.signals(klines), start_bar)
+    else:
+        _run_orders(broker, strategy, klines, start_bar)
+    trades = (*broker.execution.position.trades, *broker.open_trades())
+    return Backtest(
+        klines=klines,
+        instrument=instrument,
+        plan=plan,
+        costs=costs,
+        start_bar=start_bar,
+        trades=trades,
+        fills=tuple(broker.execution.fills),
+        equity_quote=equity_curve(
+            trades, klines, plan.capital_quote, instrument.point_value, rates
+        ),
+        refusals=dict(broker.execution.refusals),
+    )
+
+
+def _run_signals(broker: Broker, signals: Signals, start_bar: int) -> None:
+    bars = len(broker.closes)
+    if len(signals) != bars:
+        raise StrategyFault("signals", f"{bars} values, one a bar", str(len(signals)))
+    desk = Desk(broker)
+    wishes = SignalOrders(signals, broker.execution.plan)
+    bar_index = start_bar
+    for event in (*wishes.event_bars, bars):
+        while bar_index < min(event + 1, bars):
+            if not broker.is_quiet(bar_index):
+                broker.play(bar_index)
+            bar_index += 1
+        if start_bar <= event < bars:
+            desk.bar_index = event
+            wishes.decide(desk, broker.execution.position.signed_steps, event)
+            broker.settle(event)
+
+
+def _run_orders(broker: Broker, strategy: PlacesOrders, klines: Klines, start_bar: int) -> None:
+    ctx = Context(broker, klines, strategy.features(klines))
+    decide, book = strategy.on_bar, broker.book
+    for bar_index in range(start_bar, len(klines)):
+        if not broker.is_quiet(bar_index):
+            broker.play(bar_index)
+        if book.entries_resting:
+            broker.drop_unpayable(bar_index)
+        ctx.move_to(bar_index)
+        try:
+            decide(ctx)
+        except StrategyFault:
+            raise
+        except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+            raise StrategyFault(
+                f"on_bar of {type(strategy).__name__} at {time_text(ctx.open_time_ms)}",
+                "a decision",
+                f"{type(error).__name__}: {error}",
+            ) from error
+        if broker.immediate or broker.settles:
+            broker.settle(bar_index)

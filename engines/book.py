@@ -1,0 +1,251 @@
+"""The orders that wait: a queue of market orders, resting orders, and the exit brackets.
+
+Theory. A market order waits for the next open; everything else rests until a level is met. An order
+is known by its id: a new one of the same id takes its place, and keeps its slot in the queue only
+when it asks for the same thing. `up` and `down` are the nearest levels over all resting orders: a
+bar whose high stays below `up` and whose low stays above `down` touches nothing in the book.
+
+A bracket is an exit command that lives on. It has one leg for every entry it covers; a leg's
+quantity is reserved from the entry's original quantity in the order in which the brackets came,
+and a leg that has fired stays as a mark that this exit was used up for this entry. A live bracket
+covers entries that fill later under its `from_entry`; once a leg fired, only a new command does.
+"""
+
+import math
+from dataclasses import dataclass
+
+from engines.instrument import Instrument
+from engines.orders import INF, NAN, BracketSpec, Entry, OcaKind, Order, OrderKind
+from engines.trades import Side
+
+EXIT_KINDS = (OrderKind.EXIT, OrderKind.CLOSE)
+
+
+@dataclass(slots=True, eq=False)
+class Bracket:
+    """An exit command in force; `terms` identify what it asks for."""
+
+    spec: BracketSpec
+    terms: tuple[object, ...]
+    issued_in_position: bool
+    is_live: bool = True
+
+
+class Book:
+    """Working orders of one instrument."""
+
+    def __init__(self, instrument: Instrument, limit_verify_ticks: int) -> None:
+        self.instrument = instrument
+        self.limit_slack = limit_verify_ticks * instrument.tick_size
+        self.market: list[Order] = []
+        self.resting: list[Order] = []
+        self.brackets: dict[tuple[str, str], Bracket] = {}
+        self.up = INF
+        self.down = -INF
+        self.is_trailing = False
+        self.entries_resting = 0
+        self._slot = 0
+
+    def refresh(self) -> None:
+        """Recompute the nearest levels after the resting orders have changed."""
+        up, down = INF, -INF
+        trailing = False
+        entries = 0
+        for order in self.resting:
+            if order.up < up:
+                up = order.up
+            if order.down > down:
+                down = order.down
+            trailing = trailing or order.is_trailing
+            entries += order.kind is OrderKind.ENTRY
+        self.up, self.down = up, down
+        self.is_trailing = trailing
+        self.entries_resting = entries
+
+    def rest(self, order: Order) -> None:
+        """Let `order` wait for its level, behind all that rest already."""
+        self._slot += 1
+        order.slot = self._slot
+        order.limit_slack = self.limit_slack
+        order.refresh()
+        self.resting.append(order)
+        self.refresh()
+
+    def drop(self, order: Order) -> None:
+        """Take `order` out, filled or not."""
+        order.is_done = True
+        if order in self.resting:
+            self.resting.remove(order)
+            self.refresh()
+        elif order in self.market:
+            self.market.remove(order)
+
+    def pending(self, id: str) -> Order | None:
+        """Return the entry or raw order that waits under `id`."""
+        for order in (*self.resting, *self.market):
+            if order.id == id and order.kind not in EXIT_KINDS:
+                return order
+        return None
+
+    def cancel(self, id: str) -> None:
+        """Take out every order under `id`: entries, raw orders and exits."""
+        for order in [order for order in (*self.resting, *self.market) if order.id == id]:
+            if order.kind is not OrderKind.CLOSE:
+                self._withdraw(order)
+        for key in [key for key in self.brackets if key[0] == id]:
+            del self.brackets[key]
+        self.forget_unbound()
+
+    def clear(self) -> None:
+        """Take out everything."""
+        for order in (*self.resting, *self.market):
+            self._withdraw(order)
+        self.brackets.clear()
+
+    def _withdraw(self, order: Order) -> None:
+        """Drop an order that was not used up: a leg may come back with a new command."""
+        self.drop(order)
+        if order.entry is not None:
+            order.entry.legs.remove(order)
+
+    def forget_unbound(self, filling: Order | None = None, is_flat: bool = False) -> None:
+        """Drop brackets that nothing can bind any more.
+
+        A bracket stays while it has a leg, or while an entry that it names waits (`filling` counts
+        as waiting). When the position has gone flat, a bracket for all entries that was issued in
+        the old position ends with it.
+        """
+        waiting = [*self.resting, *self.market, *([filling] if filling else [])]
+        ids = {order.id for order in waiting if order.kind not in EXIT_KINDS}
+        bound = {order.bracket.id for order in self.resting if order.bracket}
+        for key, bracket in list(self.brackets.items()):
+            from_entry = bracket.spec.from_entry
+            if from_entry:
+                waits = from_entry in ids
+            else:
+                waits = bool(ids) and not (is_flat and bracket.issued_in_position)
+            if not waits and (is_flat or key[0] not in bound):
+                del self.brackets[key]
+
+    def apply_oca(self, filled: Order, steps: int) -> None:
+        """Cancel or reduce the others of the group of `filled`, which has executed `steps`."""
+        if not filled.oca_name or filled.oca_kind is OcaKind.NONE:
+            return
+        for order in [*self.resting, *self.market]:
+            if order is filled or order.oca_name != filled.oca_name:
+                continue
+            if filled.oca_kind is OcaKind.REDUCE:
+                order.steps -= steps
+            if filled.oca_kind is OcaKind.CANCEL or order.steps <= 0:
+                self.drop(order)
+
+    def retire(self, spec: BracketSpec) -> None:
+        """Note that a leg of this exit has fired: later entries need a new command."""
+        bracket = self.brackets.get((spec.id, spec.from_entry))
+        if bracket is not None:
+            bracket.is_live = False
+
+    def attach(self, entry: Entry, bracket: Bracket, arming_close: float = NAN) -> None:
+        """Give `entry` its leg of `bracket`, or renew the one it has.
+
+        `arming_close` is the close of the bar on which the command was issued while the entry was
+        already held: a trailing part arms on it.
+        """
+        spec = bracket.spec
+        leg = next((leg for leg in entry.legs if leg.id == spec.id), None)
+        if leg is not None and leg.is_done:
+            return  # This exit was used up for this entry.
+        reserved = sum(other.steps for other in entry.legs if other is not leg)
+        steps = min(_wanted_steps(spec, entry), entry.steps - reserved)
+        if leg is not None and (steps <= 0 or leg.bracket is not spec):
+            entry.legs.remove(leg)
+            if leg in self.resting:
+                self.resting.remove(leg)
+        elif leg is not None:
+            return
+        if steps > 0:
+            self._add_leg(entry, bracket, leg, steps, arming_close)
+        self.refresh()
+
+    def _add_leg(
+        self, entry: Entry, bracket: Bracket, old: Order | None, steps: int, arming_close: float
+    ) -> None:
+        spec = bracket.spec
+        leg = Order(
+            kind=OrderKind.EXIT,
+            id=spec.id,
+            side=entry.side.opposite,
+            steps=steps,
+            names=spec.names,
+            bar_index=entry.bar_index,
+            oca_name=spec.oca_name,
+            oca_kind=OcaKind.REDUCE if spec.oca_name else OcaKind.NONE,
+            entry=entry,
+            bracket=spec,
+        )
+        set_levels(leg, spec, entry, self.instrument)
+        if old is not None and old.bracket and old.bracket.trail_terms == spec.trail_terms:
+            leg.best_price, leg.trail_stop = old.best_price, old.trail_stop
+        elif not math.isnan(arming_close):
+            arm_on(leg, arming_close, self.instrument)
+        entry.legs.append(leg)
+        self.rest(leg)
+
+
+def _wanted_steps(spec: BracketSpec, entry: Entry) -> int:
+    if spec.qty_steps:
+        return spec.qty_steps
+    if spec.qty_ratio is not None:
+        return max(1, math.floor(entry.steps * spec.qty_ratio + 1e-9))
+    return entry.steps
+
+
+def set_levels(leg: Order, spec: BracketSpec, entry: Entry, instrument: Instrument) -> None:
+    """Set limit, stop and arming price of `leg` from `spec`, off the price of its own entry.
+
+    Limits round to the tick in the direction of profit, stops and an explicit trail price in the
+    direction of loss. Given as a price and as a distance both, the one that is met first counts.
+    """
+    sign = int(entry.side)
+    profit = instrument.round_price_up if sign > 0 else instrument.round_price_down
+    loss = instrument.round_price_down if sign > 0 else instrument.round_price_up
+    nearer, farther = (min, max) if sign > 0 else (max, min)
+    tick = instrument.tick_size
+    gains = (
+        spec.limit,
+        entry.price + sign * spec.profit_ticks * tick,
+        entry.price * (1 + sign * spec.profit_ratio),
+    )
+    losses = (
+        spec.stop,
+        entry.price - sign * spec.loss_ticks * tick,
+        entry.price * (1 - sign * spec.loss_ratio),
+    )
+    limits = [profit(level) for level in gains if not math.isnan(level)]
+    stops = [loss(level) for level in losses if not math.isnan(level)]
+    leg.limit = nearer(limits) if limits else NAN
+    leg.stop = farther(stops) if stops else NAN
+    arms = []
+    if not math.isnan(spec.trail_price):
+        arms.append(loss(spec.trail_price))
+    if not math.isnan(spec.trail_points):
+        arms.append(profit(entry.price + sign * spec.trail_points * tick))
+    leg.arm_price = nearer(arms) if arms else NAN
+    leg.trail_offset_ticks = 0 if math.isnan(spec.trail_offset) else int(spec.trail_offset)
+
+
+def arm_on(leg: Order, price: float, instrument: Instrument) -> bool:
+    """Arm a trailing leg if `price` is at or beyond its arming level, or move its stop along."""
+    if math.isnan(leg.arm_price):
+        return False
+    sign = 1 if leg.side is Side.SELL else -1
+    if not leg.is_trailing:
+        if (price - leg.arm_price) * sign < 0:
+            return False
+    elif (price - leg.best_price) * sign <= 0:
+        return False
+    leg.best_price = price
+    ticks = instrument.ticks_nearest(price) - sign * leg.trail_offset_ticks
+    leg.trail_stop = instrument.price_of(ticks)
+    leg.refresh()
+    return True

@@ -1,0 +1,274 @@
+"""TradingView's broker emulator: how one bar is played against the orders that wait.
+
+Theory of operation. A bar is a path of four prices: open, the extreme nearer to the open, the other
+extreme, close; when both are equally near the low comes first. With the magnifier the path is that
+of the lower-interval bars, one after the other. The strategy decides only at a close, so a bar is
+played in this order:
+
+1. A new trading day resets the caps (`caps`).
+2. At the open, market orders fill in the order in which they were issued.
+3. Resting orders that the open has already passed fill at the open: entries and raw orders before
+   exits, lower levels first, at one level the buying side first.
+4. The price moves along the path; whichever level it meets first fills there, orders at one level
+   by their slot. What a fill brings to life (a bracket, the rest of a group) takes part from that
+   price on; a level that is already behind the price when it comes to life fills at once.
+5. At the open and at each further point of the path the margin and the intraday loss are checked.
+6. At the close, entries that the account could no longer carry are cancelled. Then the strategy
+   decides; immediate closes fill, and with `process_on_close` so does what was issued just now.
+
+Fills (`execution`): market and stop orders slip against themselves, limits never do; every price
+lies on a tick. An entry reverses: it first closes an opposite position and then opens. A priced
+entry has fixed when it was issued how much it needs for the first part; a market entry looks when
+it fills. Exits and closes only ever reduce: a reducing order never flips. (TradingView has a corner
+where an exit that gaps together with a reversing stop entry opens a position under the exit's own
+id; here it does not.)
+"""
+
+import math
+
+import numpy as np
+
+from engines.book import EXIT_KINDS, arm_on
+from engines.costs import Costs
+from engines.errors import KlineFault
+from engines.execution import Execution
+from engines.instrument import Instrument
+from engines.klines import Klines
+from engines.orders import Order, OrderKind
+from engines.plan import Plan
+from engines.trades import OPEN_AT_END, Side, Trade
+from engines.types import F64_1D
+
+# Distances from the open to the extremes differ by whole ticks; less than this is float noise.
+TIE_TICKS = 1e-3
+
+
+class Broker:
+    """The emulator of one run over `klines`.
+
+    `magnifier` holds the lower-interval bars of the path, `rates` [T] account currency per quote.
+    """
+
+    def __init__(
+        self,
+        klines: Klines,
+        instrument: Instrument,
+        plan: Plan,
+        costs: Costs,
+        magnifier: Klines | None = None,
+        rates: F64_1D | None = None,
+    ) -> None:
+        self.execution = Execution(klines, instrument, plan, costs, rates)
+        self.book = self.execution.book
+        self.opens: list[float] = klines.open.tolist()
+        self.highs: list[float] = klines.high.tolist()
+        self.lows: list[float] = klines.low.tolist()
+        self.closes: list[float] = klines.close.tolist()
+        self.immediate: list[Order] = []
+        self.settles = plan.process_on_close
+        self._tie = TIE_TICKS * instrument.tick_size
+        self._magnified = None if magnifier is None else _magnified(klines, magnifier)
+
+    def is_quiet(self, bar_index: int) -> bool:
+        """Return whether nothing waits for this bar, so that playing it would change nothing."""
+        book, execution = self.book, self.execution
+        high, low = self.highs[bar_index], self.lows[bar_index]
+        return not (
+            book.market
+            or high >= book.up
+            or low <= book.down
+            or book.is_trailing
+            or low <= execution.guard_down
+            or high >= execution.guard_up
+            or execution.caps.is_new_day(bar_index)
+        )
+
+    def play(self, bar_index: int) -> None:
+        """Let the market move through one bar: steps 1 to 5 of the theory."""
+        execution, open_price = self.execution, self.opens[bar_index]
+        execution.bar_index = bar_index
+        if execution.caps.is_new_day(bar_index):
+            before = self.closes[max(0, bar_index - 1)]
+            execution.start_day(execution.account.equity_quote(before, execution.rate))
+        execution.fresh_lots = []
+        execution.path_high = execution.path_low = execution.price = open_price
+        execution.is_at_open = True
+        for order in list(self.book.market):
+            if not order.is_done:
+                execution.fill(order, open_price, slips=True)
+        self._jump(open_price)
+        execution.is_at_open = False
+        high, low, close = self.highs[bar_index], self.lows[bar_index], self.closes[bar_index]
+        if self._magnified is None:
+            self._walk(open_price, high, low, close)
+            return
+        columns, starts = self._magnified
+        first, stop = starts[bar_index], starts[bar_index + 1]
+        for index in range(first, stop):
+            if index > first:
+                self._jump(columns[0][index])
+            self._walk(*(column[index] for column in columns))
+
+    def settle(self, bar_index: int) -> None:
+        """Fill at the close what the strategy's decision at it asks to be filled there."""
+        if not self.immediate and not self.settles:
+            return
+        execution, close = self.execution, self.closes[bar_index]
+        if execution.bar_index != bar_index:
+            self._arrive(bar_index)
+        execution.price = close
+        execution.fresh_lots = []
+        orders, self.immediate = self.immediate, []
+        for order in orders:
+            execution.fill(order, close, slips=True)
+        if self.settles:
+            for order in list(self.book.market):
+                if not order.is_done:
+                    execution.fill(order, close, slips=True)
+            self._fill_passed(close)
+
+    def drop_unpayable(self, bar_index: int) -> None:
+        """Cancel resting entries whose own part the account could not carry at this close."""
+        execution, close = self.execution, self.closes[bar_index]
+        rate = execution.account.rate(bar_index)
+        equity = execution.account.equity_quote(close, rate)
+        for order in [o for o in self.book.resting if o.kind is OrderKind.ENTRY]:
+            if execution.account.lacks_funds(order.steps, order.side, close, equity, rate):
+                execution.refusals["resting entries that the account could not carry"] += 1
+                self.book.drop(order)
+
+    def open_trades(self) -> list[Trade]:
+        """Return the position still open after the last bar as trades valued at its close."""
+        last = len(self.closes) - 1
+        if self.execution.bar_index != last:
+            self._arrive(last)
+        point = self.execution.exit_point(self.closes[last], OPEN_AT_END, is_open=True)
+        return self.execution.position.open_trades(point)
+
+    def _arrive(self, bar_index: int) -> None:
+        """Stand at the close of a bar that was quiet."""
+        execution = self.execution
+        execution.bar_index = bar_index
+        execution.price = self.closes[bar_index]
+        execution.path_high = self.highs[bar_index]
+        execution.path_low = self.lows[bar_index]
+
+    # The path.
+
+    def _walk(self, open_price: float, high: float, low: float, close: float) -> None:
+        is_high_first = (high - open_price) - (open_price - low) < -self._tie
+        for target in (high, low, close) if is_high_first else (low, high, close):
+            self._move(target)
+            self.execution.check_limits()
+
+    def _jump(self, price: float) -> None:
+        """Open at `price`: what it has passed fills there."""
+        self._advance(price)
+        self._fill_passed(price)
+        self.execution.check_limits()
+
+    def _fill_passed(self, price: float) -> None:
+        """Fill at `price` every resting order whose level it has passed."""
+        while passed := [o for o in self.book.resting if o.up <= price or o.down >= price]:
+            order = min(passed, key=lambda o: _gap_rank(o, price))
+            self._touch(order, price, rises=order.up <= price)
+
+    def _move(self, target: float) -> None:
+        """Move the price to `target`, acting on each level that it meets."""
+        while (touched := self._next_touched(target)) is not None:
+            order, level, rises = touched
+            self._advance(level)
+            self._touch(order, level, rises)
+        self._advance(target)
+
+    def _next_touched(self, target: float) -> tuple[Order, float, bool] | None:
+        """Return the order that the way to `target` meets first, its price, and if from below."""
+        price = self.execution.price
+        high, low = (target, price) if target >= price else (price, target)
+        if self.book.up > high and self.book.down < low:
+            return None
+        found = None
+        nearest = (math.inf, 0)
+        for order in self.book.resting:
+            if order.down >= low and (rank := (max(0.0, price - order.down), order.slot)) < nearest:
+                nearest, found = rank, (order, min(order.down, price), False)
+            if order.up <= high and (rank := (max(0.0, order.up - price), order.slot)) < nearest:
+                nearest, found = rank, (order, max(order.up, price), True)
+        return found
+
+    def _advance(self, price: float) -> None:
+        """Record that the price has come to `price`; trailing stops follow."""
+        execution = self.execution
+        execution.price = price
+        execution.path_high = max(execution.path_high, price)
+        execution.path_low = min(execution.path_low, price)
+        for lot in execution.fresh_lots:
+            lot.high = max(lot.high, price)
+            lot.low = min(lot.low, price)
+        if self.book.is_trailing:
+            for order in self.book.resting:
+                if order.is_trailing:
+                    arm_on(order, price, execution.instrument)
+            self.book.refresh()
+
+    # What a level does.
+
+    def _touch(self, order: Order, price: float, rises: bool) -> None:
+        """Let `price`, come from below if `rises`, act on `order`: arm, trigger or fill it."""
+        is_favourable = rises == (order.side is Side.SELL)
+        if order.kind not in EXIT_KINDS:
+            self._touch_entry(order, price, is_favourable)
+        elif not is_favourable:
+            is_hard = not order.is_trailing or (order.stop - order.trail_stop) * -order.side >= 0
+            name = order.names.loss if is_hard else order.names.trailing
+            self.execution.fill(order, price, slips=True, name=name)
+        elif _arms_first(order):
+            arm_on(order, price, self.execution.instrument)
+            self.book.refresh()
+            if order.trail_offset_ticks == 0:
+                self.execution.fill(order, price, slips=True, name=order.names.trailing)
+        else:
+            name = order.names.profit
+            self.execution.fill(order, _limit_price(order, price), slips=False, name=name)
+
+    def _touch_entry(self, order: Order, price: float, is_favourable: bool) -> None:
+        if order.is_triggered or (is_favourable and math.isnan(order.stop)):
+            self.execution.fill(order, _limit_price(order, price), slips=False)
+        elif math.isnan(order.limit):
+            self.execution.fill(order, price, slips=True)
+        else:
+            order.is_triggered = True
+            order.refresh()
+            self.book.refresh()
+
+
+def _arms_first(order: Order) -> bool:
+    """Return whether the trailing part of a leg is armed before its limit is met."""
+    if order.is_trailing or math.isnan(order.arm_price):
+        return False
+    return math.isnan(order.limit) or (order.limit - order.arm_price) * -order.side >= 0
+
+
+def _limit_price(order: Order, price: float) -> float:
+    """Return what a limit fills at: its price, or the better one at which the market came."""
+    beyond = (order.limit - price) * order.side
+    return price if beyond > order.limit_slack else order.limit
+
+
+def _gap_rank(order: Order, price: float) -> tuple[bool, float, int, int]:
+    """Return the place of `order` among those that an open has passed (step 3)."""
+    level = order.up if order.up <= price else order.down
+    return (order.kind in EXIT_KINDS, level, -order.side, order.slot)
+
+
+def _magnified(klines: Klines, magnifier: Klines) -> tuple[tuple[list[float], ...], list[int]]:
+    """Return the columns of `magnifier` and where the bars of each kline begin in them."""
+    ends = np.append(klines.open_time_ms, klines.open_time_ms[-1] + klines.interval_ms)
+    starts = np.searchsorted(magnifier.open_time_ms, ends)
+    empty = np.flatnonzero(starts[1:] == starts[:-1])
+    if len(empty):
+        raise KlineFault(
+            "magnifier bars", "at least one within every bar", f"none in bar {empty[0]}"
+        )
+    names = ("open", "high", "low", "close")
+    return tuple(getattr(magnifier, name).tolist() for name in names), starts.tolist()

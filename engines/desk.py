@@ -1,0 +1,320 @@
+"""What a strategy may say at a close: the commands, checked, sized and put into the book.
+
+Theory. The names and rules are Pine's `strategy.*`. Every command acts on what is expected to be
+true at the next open: the position now, changed by the market orders queued earlier in the same
+pass (a queued close counts as flat, a queued entry as a position). An entry is judged against the
+pyramiding limit here and, if it is refused, refused for good; the pending order of its id is gone
+either way. A quantity that is not a number above zero is the strategy's mistake and stops the run;
+a quantity below one step is not an order at all and is counted among the refusals.
+"""
+
+import math
+
+from engines.book import Bracket
+from engines.broker import Broker
+from engines.errors import OrderFault
+from engines.klines import time_text
+from engines.orders import NAN, BracketSpec, Names, OcaKind, Order, OrderKind
+from engines.trades import Side
+
+
+class Desk:
+    """Commands of one strategy to one broker, at the close of `bar_index`."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.bar_index = 0
+        self._broker = broker
+        self._execution = broker.execution
+        self._book = broker.book
+        self._instrument = broker.execution.instrument
+        self._closes = broker.closes
+
+    def entry(
+        self,
+        id: str,
+        side: Side,
+        *,
+        qty: float | None = None,
+        limit: float | None = None,
+        stop: float | None = None,
+        oca_name: str = "",
+        oca_kind: OcaKind = OcaKind.NONE,
+        comment: str = "",
+    ) -> bool:
+        """Open or add to a position on `side`, reversing an opposite one; return if it was placed.
+
+        `qty` in contracts (None: the plan's sizing). `limit` and `stop` in quote; both make a
+        stop-limit; NaN counts as not given, so an undefined level makes a market order.
+        Raises: OrderFault for a quantity that is no positive number.
+        """
+        if self._execution.caps.is_halted:
+            self._refuse("entries after a cap of the day")
+            return False
+        order = self._order(OrderKind.ENTRY, id, side, qty, limit, stop, comment)
+        order.oca_name, order.oca_kind = oca_name, oca_kind
+        expected = self._expected_steps()
+        if expected * side > 0 and self._execution.is_pyramid_full:
+            self._refuse("entries beyond the pyramiding limit")
+            self._withdraw(id)
+            return False
+        opposite = abs(expected) if expected * side < 0 else 0
+        if self._lacks_funds(order):
+            self._refuse("entries that the account cannot pay")
+            order.is_closing_only = True
+            if not (order.is_market and opposite):
+                self._withdraw(id)
+                return False
+        if not order.is_market:
+            order.flip_steps = opposite
+        return self._place(order)
+
+    def order(
+        self,
+        id: str,
+        side: Side,
+        *,
+        qty: float | None = None,
+        limit: float | None = None,
+        stop: float | None = None,
+        oca_name: str = "",
+        oca_kind: OcaKind = OcaKind.NONE,
+        comment: str = "",
+    ) -> None:
+        """Buy or sell without any position rule: it nets against whatever is open.
+
+        Arguments and errors as for `entry`.
+        """
+        if self._execution.caps.is_halted:
+            self._refuse("entries after a cap of the day")
+            return
+        order = self._order(OrderKind.RAW, id, side, qty, limit, stop, comment)
+        order.oca_name, order.oca_kind = oca_name, oca_kind
+        self._place(order)
+
+    def exit(
+        self,
+        id: str,
+        from_entry: str = "",
+        *,
+        qty: float | None = None,
+        qty_ratio: float | None = None,
+        limit: float | None = None,
+        stop: float | None = None,
+        profit_ticks: float | None = None,
+        loss_ticks: float | None = None,
+        profit_ratio: float | None = None,
+        loss_ratio: float | None = None,
+        trail_price: float | None = None,
+        trail_points: float | None = None,
+        trail_offset: float | None = None,
+        oca_name: str = "",
+        comment: str = "",
+        comment_profit: str = "",
+        comment_loss: str = "",
+        comment_trailing: str = "",
+    ) -> None:
+        """Keep an exit bracket on the entries named `from_entry` ("": on all of them).
+
+        Prices in quote; `*_ticks`, `trail_points` and `trail_offset` in ticks and `*_ratio` of
+        price from the price of each entry. `qty` in contracts or `qty_ratio` of the entry; neither
+        takes all that no earlier exit reserved. The command lives until it is replaced, cancelled
+        or used up; it is ignored when no such entry is open or waiting.
+        Raises: OrderFault for a quantity that is no positive number or a ratio above 1.
+        """
+        terms = (
+            qty, qty_ratio, limit, stop, profit_ticks, loss_ticks, profit_ratio, loss_ratio,
+            trail_price, trail_points, trail_offset, oca_name,
+            comment, comment_profit, comment_loss, comment_trailing,
+        )  # fmt: skip
+        bracket = self._book.brackets.get((id, from_entry))
+        if bracket is not None and bracket.is_live and bracket.terms == terms:
+            return
+        entries = [e for e in self._execution.position.entries if from_entry in ("", e.id)]
+        if not entries and not self._is_pending(from_entry):
+            return
+        if bracket is None or bracket.terms != terms:
+            plain = comment or id
+            spec = BracketSpec(
+                id=id,
+                from_entry=from_entry,
+                names=Names(
+                    plain, comment_profit or plain, comment_loss or plain, comment_trailing or plain
+                ),
+                qty_steps=None if qty is None else self._steps(f"exit {id}", qty),
+                qty_ratio=self._ratio(id, qty_ratio),
+                limit=_or_nan(limit),
+                stop=_or_nan(stop),
+                profit_ticks=_or_nan(profit_ticks),
+                loss_ticks=_or_nan(loss_ticks),
+                profit_ratio=_or_nan(profit_ratio),
+                loss_ratio=_or_nan(loss_ratio),
+                trail_price=_or_nan(trail_price),
+                trail_points=_or_nan(trail_points),
+                trail_offset=_or_nan(trail_offset),
+                oca_name=oca_name,
+            )
+            bracket = Bracket(spec, terms, self._execution.position.signed_steps != 0)
+            self._book.brackets[id, from_entry] = bracket
+        bracket.is_live = True
+        for entry in entries:
+            self._book.attach(entry, bracket, self._closes[self.bar_index])
+
+    def close_entry(
+        self,
+        entry_id: str,
+        *,
+        qty: float | None = None,
+        qty_ratio: float | None = None,
+        immediately: bool = False,
+        comment: str = "",
+    ) -> None:
+        """Close the entries named `entry_id` at market, at this close if `immediately`.
+
+        `qty` in contracts or `qty_ratio` of what is open under the name; neither: all of it.
+        Ignored when nothing is open under the name now.
+        """
+        named = [e for e in self._execution.position.entries if e.id == entry_id]
+        steps = sum(entry.bound_steps for entry in named)
+        if not steps:
+            return
+        if qty is not None:
+            steps = min(steps, self._steps(f"close {entry_id}", qty) or steps)
+        elif (ratio := self._ratio(entry_id, qty_ratio)) is not None:
+            steps = max(1, math.floor(steps * ratio + 1e-9))
+        self._reduce(entry_id, steps, immediately, comment or f"Close entry(s) order {entry_id}")
+
+    def close_all(self, *, immediately: bool = False, comment: str = "") -> None:
+        """Close the whole position at market, at this close if `immediately`."""
+        steps = abs(self._execution.position.signed_steps)
+        if steps:
+            self._reduce("", steps, immediately, comment or "Close position order")
+
+    def cancel(self, id: str) -> None:
+        """Cancel the waiting orders and the exit bracket of this id."""
+        self._book.cancel(id)
+
+    def cancel_all(self) -> None:
+        """Cancel every waiting order, closes included."""
+        self._book.clear()
+
+    def _order(
+        self,
+        kind: OrderKind,
+        id: str,
+        side: Side,
+        qty: float | None,
+        limit: float | None,
+        stop: float | None,
+        comment: str,
+    ) -> Order:
+        """Return a checked, rounded and sized order."""
+        down, up = self._instrument.round_price_down, self._instrument.round_price_up
+        order = Order(kind, id, Side(side), 0, Names(comment or id), self.bar_index)
+        if limit is not None and limit == limit:
+            order.limit = down(limit) if side > 0 else up(limit)
+        if stop is not None and stop == stop:
+            order.stop = up(stop) if side > 0 else down(stop)
+        if qty is not None:
+            order.steps = self._steps(f"{kind.value} {id}", qty)
+            return order
+        account, close = self._execution.account, self._closes[self.bar_index]
+        order.budget_rate = account.rate(self.bar_index)
+        budget_quote = account.budget_quote(account.equity_quote(close, order.budget_rate))
+        slip = self._instrument.tick_size * self._execution.costs.slippage_ticks * side
+        order.steps = account.steps_for(budget_quote, close + slip, order.budget_rate)
+        if not order.is_market:
+            order.budget_quote = budget_quote
+        return order
+
+    def _place(self, order: Order) -> bool:
+        """Put `order` into the book in place of the one with its id; return if it is there."""
+        old = self._book.pending(order.id)
+        if old is not None and _asks_the_same(old, order):
+            old.names = order.names
+            return True
+        if old is not None:
+            self._book.drop(old)
+        # A market entry too small to open anything may still close what is open.
+        if not order.steps and not (order.is_market and self._execution.position.signed_steps):
+            self._refuse("orders smaller than one quantity step")
+            return False
+        if order.is_market:
+            self._book.market.append(order)
+        else:
+            self._book.rest(order)
+        return True
+
+    def _withdraw(self, id: str) -> None:
+        pending = self._book.pending(id)
+        if pending is not None:
+            self._book.drop(pending)
+
+    def _reduce(self, entry_id: str, steps: int, immediately: bool, name: str) -> None:
+        position = self._execution.position
+        side = Side.SELL if position.signed_steps > 0 else Side.BUY
+        order = Order(OrderKind.CLOSE, entry_id, side, steps, Names(name), self.bar_index)
+        (self._broker.immediate if immediately else self._book.market).append(order)
+
+    def _expected_steps(self) -> int:
+        """Return the position after the market orders queued so far."""
+        steps = self._execution.position.signed_steps
+        for order in self._book.market:
+            if order.kind is OrderKind.CLOSE:
+                steps += order.side * min(order.steps, abs(steps))
+            elif order.kind is OrderKind.ENTRY and steps * order.side < 0:
+                steps = order.side * order.steps
+            else:
+                steps += order.side * order.steps
+        return steps
+
+    def _lacks_funds(self, order: Order) -> bool:
+        account, close = self._execution.account, self._closes[self.bar_index]
+        rate = account.rate(self.bar_index)
+        equity = account.equity_quote(close, rate)
+        return account.lacks_funds(order.steps, order.side, close, equity, rate)
+
+    def _is_pending(self, from_entry: str) -> bool:
+        if from_entry:
+            return self._book.pending(from_entry) is not None
+        waiting = (*self._book.resting, *self._book.market)
+        return any(o.kind in (OrderKind.ENTRY, OrderKind.RAW) for o in waiting)
+
+    def _steps(self, what: str, qty: float) -> int:
+        if not (math.isfinite(qty) and qty > 0):
+            raise OrderFault(
+                f"quantity of {what} at {time_text(self._execution.times[self.bar_index])}",
+                "a number above zero",
+                repr(qty),
+            )
+        return self._instrument.steps_down(qty)
+
+    def _ratio(self, id: str, ratio: float | None) -> float | None:
+        if ratio is not None and not 0 < ratio <= 1:
+            raise OrderFault(f"qty_ratio of {id}", "above 0 and at most 1", repr(ratio))
+        return ratio
+
+    def _refuse(self, reason: str) -> None:
+        self._execution.refusals[reason] += 1
+
+
+def _or_nan(value: float | None) -> float:
+    return NAN if value is None else value
+
+
+def _same(a: float, b: float) -> bool:
+    return a == b or (a != a and b != b)
+
+
+def _asks_the_same(old: Order, new: Order) -> bool:
+    """Return whether a re-issue changes nothing, so that the old order keeps its place."""
+    return (
+        not new.is_market
+        and old.kind is new.kind
+        and old.side is new.side
+        and old.steps == new.steps
+        and old.flip_steps == new.flip_steps
+        and old.oca_name == new.oca_name
+        and _same(old.limit, new.limit)
+        and _same(old.stop, new.stop)
+        and _same(old.budget_quote, new.budget_quote)
+    )

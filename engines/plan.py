@@ -1,0 +1,102 @@
+"""How wishes become orders: the frozen, validated settings of one run.
+
+The names follow TradingView's strategy properties where it has them, so that a person who copies
+the properties tab finds each field: initial capital, order size, pyramiding, close rule, margin,
+fill orders on bar close, verify price for limit orders, and the risk rules.
+"""
+
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from engines.errors import PlanFault
+
+
+class SizingKind(StrEnum):
+    """What the sizing value counts."""
+
+    QTY = "qty"
+    CASH = "cash"
+    EQUITY_RATIO = "equity_ratio"
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """Size of an order that names none: contracts, account currency, or a ratio of equity."""
+
+    kind: SizingKind = SizingKind.QTY
+    value: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.value) and self.value > 0):
+            raise PlanFault(f"sizing value ({self.kind})", "above zero", repr(self.value))
+
+
+class CloseRule(StrEnum):
+    """Which open entries an exit closes first.
+
+    FIFO is TradingView's default and LIFO its mirror; ANY closes the entry that the exit names;
+    with ALL any exit closes the whole position.
+    """
+
+    FIFO = "fifo"
+    LIFO = "lifo"
+    ANY = "any"
+    ALL = "all"
+
+
+class Direction(StrEnum):
+    """Which positions entries may open; a forbidden side may still close."""
+
+    BOTH = "both"
+    LONG = "long"
+    SHORT = "short"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Settings of a run, money in account currency.
+
+    `pyramiding` is the number of entries allowed in one direction. `stop_loss_ratio` and
+    `take_profit_ratio` put a bracket around the entry price of every entry that a signal makes
+    (None: no such exit). `margin_*_ratio` is the share of notional to be covered by equity (1 is
+    TradingView's 100 %; 0 switches margin calls off). The caps are per trading day of the
+    exchange's time zone; `intraday_loss_ratio_max` is of the equity at the day's start.
+    """
+
+    capital_quote: float = 10_000.0
+    sizing: Sizing = field(default_factory=lambda: Sizing(SizingKind.EQUITY_RATIO, 1.0))
+    pyramiding: int = 1
+    close_rule: CloseRule = CloseRule.FIFO
+    direction: Direction = Direction.BOTH
+    stop_loss_ratio: float | None = None
+    take_profit_ratio: float | None = None
+    margin_long_ratio: float = 1.0
+    margin_short_ratio: float = 1.0
+    process_on_close: bool = False
+    limit_verify_ticks: int = 0
+    position_qty_max: float | None = None
+    intraday_fills_max: int | None = None
+    intraday_loss_ratio_max: float | None = None
+    intraday_loss_quote_max: float | None = None
+
+    def __post_init__(self) -> None:
+        _require(self.capital_quote > 0, "capital_quote", "above zero", self.capital_quote)
+        _require(0 <= self.pyramiding <= 999, "pyramiding", "0 to 999", self.pyramiding)
+        ticks = self.limit_verify_ticks
+        _require(ticks >= 0, "limit_verify_ticks", "zero or more", ticks)
+        for name in ("stop_loss_ratio", "intraday_loss_ratio_max"):
+            value = getattr(self, name)
+            _require(value is None or 0 < value < 1, name, "a ratio between 0 and 1", value)
+        for name in ("take_profit_ratio", "position_qty_max", "intraday_loss_quote_max"):
+            value = getattr(self, name)
+            _require(value is None or value > 0, name, "above zero", value)
+        for name in ("margin_long_ratio", "margin_short_ratio"):
+            _require(0 <= getattr(self, name) <= 1, name, "0 to 1", getattr(self, name))
+        fills = self.intraday_fills_max
+        _require(fills is None or fills >= 1, "intraday_fills_max", "1 or more", fills)
+
+
+def _require(holds: bool, name: str, expected: str, found: object) -> None:
+    if not holds:
+        raise PlanFault(name, expected, repr(found))

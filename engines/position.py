@@ -1,0 +1,195 @@
+"""The net position of one instrument, its lots, and the trades made by closing them.
+
+Theory. Two books are kept of the same quantity, because TradingView does so. `lots` are the rows
+of the trade list: an exit consumes them by the close rule, oldest first under FIFO, whichever entry
+it names. `entries` say what each entry's own exits may still close; they also hold its place under
+the pyramiding limit until its own quantity is spent. Both sum to the position at all times.
+Quantities are whole steps, so the sums are exact.
+
+A trade's excursion is the best and worst price between its two fills along the path that the price
+took: of the entry bar what came after the entry, of the exit bar what came before the exit, of the
+bars between their full range. The lot records the first part, the broker passes the second, and
+the bars between are read from the columns when the trade closes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engines.costs import Costs
+from engines.instrument import Instrument
+from engines.klines import Klines
+from engines.orders import Entry
+from engines.plan import CloseRule
+from engines.trades import Side, Trade
+
+
+@dataclass(slots=True, eq=False)
+class Lot:
+    """An open row of the trade list; `fee_quote` is what is left of its entry commission."""
+
+    entry: Entry
+    name: str
+    side: Side
+    steps: int
+    price: float
+    fee_quote: float
+    rate: float
+    bar_index: int
+    time_ms: int
+    high: float
+    low: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExitPoint:
+    """Where and how lots are closed: the fill, and the path of its bar up to it."""
+
+    bar_index: int
+    time_ms: int
+    price: float
+    name: str
+    rate: float
+    bar_high: float
+    bar_low: float
+    is_open: bool = False
+
+
+class Position:
+    """Lots and entries of one instrument; `signed_steps` > 0 is long."""
+
+    def __init__(
+        self, klines: Klines, instrument: Instrument, costs: Costs, rule: CloseRule
+    ) -> None:
+        self.klines = klines
+        self.instrument = instrument
+        self.costs = costs
+        self.rule = rule
+        self.signed_steps = 0
+        self.price_avg = 0.0
+        self.lots: list[Lot] = []
+        self.entries: list[Entry] = []
+        self.trades: list[Trade] = []
+        self.fees_open_quote = 0.0
+
+    @property
+    def signed_qty(self) -> float:
+        """Return the position in contracts, long above zero."""
+        return self.instrument.qty_of(self.signed_steps)
+
+    def pnl_open_quote(self, price: float) -> float:
+        """Return the gross result of the open lots at `price`, in quote."""
+        gain = (price - self.price_avg) * self.instrument.qty_of(self.signed_steps)
+        return gain * self.instrument.point_value
+
+    def add(self, lot: Lot) -> None:
+        """Open `lot`: a new row and a new entry."""
+        assert lot.steps > 0 and self.signed_steps * lot.side >= 0
+        self.lots.append(lot)
+        self.entries.append(lot.entry)
+        self.signed_steps += lot.side * lot.steps
+        self.fees_open_quote += lot.fee_quote
+        self._average()
+
+    def reduce(
+        self, steps: int, fee_quote: float, point: ExitPoint, bound: Sequence[Entry] = ()
+    ) -> float:
+        """Close `steps` of the position at `point`; return the net result in account currency.
+
+        `bound` are the entries whose exit this is; a reduction that is bound to none spends the
+        entries oldest first. Lots are consumed by the close rule.
+        """
+        assert 0 < steps <= abs(self.signed_steps), "a reduction never flips"
+        self._spend(steps, bound)
+        side = Side.BUY if self.signed_steps > 0 else Side.SELL
+        left, pnl_quote = steps, 0.0
+        for lot in self._consumed_order(bound):
+            if not left:
+                break
+            part = min(left, lot.steps)
+            trade = self._trade(lot, part, fee_quote * part / steps, point)
+            self.trades.append(trade)
+            pnl_quote += trade.pnl_quote
+            left -= part
+        assert not left
+        self.lots = [lot for lot in self.lots if lot.steps]
+        self.signed_steps -= side * steps
+        self.fees_open_quote = sum(lot.fee_quote for lot in self.lots)
+        self._average()
+        return pnl_quote
+
+    def open_trades(self, point: ExitPoint) -> list[Trade]:
+        """Return the open lots as trades valued at `point`, without an exit commission."""
+        return [self._trade(lot, lot.steps, 0.0, point) for lot in self.lots]
+
+    def _average(self) -> None:
+        if not self.signed_steps:
+            self.price_avg = 0.0
+            return
+        total = sum(lot.price * lot.steps for lot in self.lots)
+        self.price_avg = total / abs(self.signed_steps)
+
+    def _consumed_order(self, bound: Sequence[Entry]) -> list[Lot]:
+        if self.rule is CloseRule.LIFO:
+            return self.lots[::-1]
+        if self.rule is CloseRule.ANY and bound:
+            # The entry's own rows first: they can be fewer after an unbound reduction.
+            return sorted(self.lots, key=lambda lot: lot.entry not in bound)
+        return list(self.lots)
+
+    def _spend(self, steps: int, bound: Sequence[Entry]) -> None:
+        for entry in (*bound, *(entry for entry in self.entries if entry not in bound)):
+            part = min(steps, entry.bound_steps)
+            entry.bound_steps -= part
+            steps -= part
+        self.entries = [entry for entry in self.entries if entry.bound_steps]
+
+    def _trade(self, lot: Lot, steps: int, exit_fee_quote: float, point: ExitPoint) -> Trade:
+        """Cut `steps` off `lot` and return them as a trade."""
+        entry_fee_quote = lot.fee_quote * steps / lot.steps
+        high, low = self._extremes(lot, point)
+        qty = self.instrument.qty_of(steps)
+        unit = qty * self.instrument.point_value * point.rate
+        best, worst = (high, low) if lot.side is Side.BUY else (low, high)
+        sign = int(lot.side)
+        gross = sign * (point.price - lot.price) * unit
+        pnl_quote = gross - entry_fee_quote - exit_fee_quote
+        mfe_quote = max(0.0, sign * (best - lot.price) * unit - entry_fee_quote)
+        mae_quote = max(0.0, sign * (lot.price - worst) * unit + entry_fee_quote)
+        # TradingView's percentages are of what the entry cost: its notional and its commission.
+        cost_quote = lot.price * qty * self.instrument.point_value * lot.rate + entry_fee_quote
+        if not point.is_open:
+            lot.steps -= steps
+            lot.fee_quote -= entry_fee_quote
+        return Trade(
+            side=lot.side,
+            qty=qty,
+            entry_bar=lot.bar_index,
+            entry_time_ms=lot.time_ms,
+            entry_price=lot.price,
+            entry_name=lot.name,
+            exit_bar=point.bar_index,
+            exit_time_ms=point.time_ms,
+            exit_price=point.price,
+            exit_name=point.name,
+            pnl_quote=pnl_quote,
+            pnl_ratio=pnl_quote / cost_quote,
+            fee_quote=entry_fee_quote + exit_fee_quote,
+            fee_entry_quote=entry_fee_quote,
+            mfe_quote=mfe_quote,
+            mfe_ratio=mfe_quote / cost_quote,
+            mae_quote=mae_quote,
+            mae_ratio=mae_quote / cost_quote,
+            is_open=point.is_open,
+        )
+
+    def _extremes(self, lot: Lot, point: ExitPoint) -> tuple[float, float]:
+        """Return the highest and lowest price between the entry and `point`, both included."""
+        if lot.bar_index == point.bar_index:
+            return max(lot.high, point.price), min(lot.low, point.price)
+        high = max(lot.high, point.bar_high, point.price)
+        low = min(lot.low, point.bar_low, point.price)
+        if point.bar_index - lot.bar_index > 1:
+            between = slice(lot.bar_index + 1, point.bar_index)
+            high = max(high, float(self.klines.high[between].max()))
+            low = min(low, float(self.klines.low[between].min()))
+        return high, low

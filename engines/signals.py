@@ -1,0 +1,64 @@
+"""What a signals strategy wants at the close of each bar: aligned columns, no orders yet.
+
+A wish at bar t is known at its close and may act from bar t+1 on (or at the close itself when the
+plan processes orders on close). `stop_price`, `target_price` and `size` refine the entry of the
+same bar; NaN means the plan decides.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from engines.errors import StrategyFault
+from engines.types import BOOL_1D, F64_1D
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signals:
+    """Entry and exit wishes [T] for both sides.
+
+    `stop_price` and `target_price` in quote, `size` in contracts, each [T] or None.
+    Raises: StrategyFault if a column is misaligned or one bar wants to enter both sides.
+    """
+
+    entry_long: BOOL_1D
+    exit_long: BOOL_1D
+    entry_short: BOOL_1D
+    exit_short: BOOL_1D
+    stop_price: F64_1D | None = None
+    target_price: F64_1D | None = None
+    size: F64_1D | None = None
+
+    def __post_init__(self) -> None:
+        wanted = self.entry_long.shape
+        for column in fields(self):
+            values = getattr(self, column.name)
+            if values is None:
+                continue
+            kind = "b" if column.name.startswith(("entry", "exit")) else "f"
+            if values.shape != wanted or len(wanted) != 1 or values.dtype.kind != kind:
+                raise StrategyFault(
+                    f"signal column {column.name}",
+                    f"{wanted} of {'bool' if kind == 'b' else 'float64'}",
+                    f"{values.shape} of {values.dtype}",
+                )
+        both = np.flatnonzero(self.entry_long & self.entry_short)
+        if len(both):
+            raise StrategyFault("signals", "one entry side a bar", f"both sides at bar {both[0]}")
+
+    def __len__(self) -> int:
+        return len(self.entry_long)
+
+
+def signals_from_column(signal: F64_1D) -> Signals:
+    """Return signals from the plain form: 1 wants to be long, -1 short, 0 keeps what is.
+
+    A 1 enters long (and so closes a short); there is no wish to be flat in this form.
+    """
+    found = np.unique(signal[~np.isnan(signal)])
+    if not np.isin(found, (-1.0, 0.0, 1.0)).all() or np.isnan(signal).any():
+        raise StrategyFault("column signal", "only 1, -1 and 0", f"{found[:5].tolist()} or NaN")
+    none = np.zeros(len(signal), dtype=np.bool_)
+    return Signals(
+        entry_long=signal == 1, exit_long=none, entry_short=signal == -1, exit_short=none
+    )

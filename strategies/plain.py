@@ -1,0 +1,70 @@
+"""The plain form of a strategy: DataFrame in, DataFrame with a column `signal` out.
+
+Any class with `generate_signals(df)` is accepted as a strategy, so that code written for notebooks
+and other frameworks runs here unchanged.
+"""
+
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from engines.errors import StrategyFault
+from engines.klines import Klines
+from engines.signals import Signals, signals_from_column
+
+
+class PlainStrategy(Protocol):
+    """A class from elsewhere that speaks the plain form."""
+
+    def generate_signals(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return `frame`, or a frame of the same length, with a column `signal` in 1, -1, 0."""
+        ...
+
+
+class PlainSignals:
+    """A plain strategy as the engine sees it."""
+
+    def __init__(self, strategy: PlainStrategy) -> None:
+        self.strategy = strategy
+
+    def signals(self, klines: Klines) -> Signals:
+        """Return the wishes that the plain strategy's `signal` column asks for.
+
+        Raises: StrategyFault if the answer has no such column or another length.
+        """
+        answer = self.strategy.generate_signals(frame_from_klines(klines))
+        owner = type(self.strategy).__name__
+        if "signal" not in answer:
+            raise StrategyFault(
+                f"generate_signals of {owner}", "a column signal", ", ".join(map(str, answer))
+            )
+        if len(answer) != len(klines):
+            raise StrategyFault(
+                f"generate_signals of {owner}", f"{len(klines)} rows", str(len(answer))
+            )
+        return signals_from_column(answer["signal"].to_numpy(dtype=np.float64))
+
+
+def frame_from_klines(klines: Klines) -> pd.DataFrame:
+    """Return klines as a frame indexed by open time in UTC."""
+    index = pd.to_datetime(klines.open_time_ms, unit="ms", utc=True)
+    columns = {
+        name: getattr(klines, name).copy() for name in ("open", "high", "low", "close", "volume")
+    }
+    return pd.DataFrame({"open_time_ms": klines.open_time_ms, **columns}, index=index)
+
+
+def klines_from_frame(frame: pd.DataFrame, symbol: str = "frame") -> Klines:
+    """Return the checked klines of a frame; the inverse of `frame_from_klines`."""
+    if "open_time_ms" in frame:
+        open_time_ms = frame["open_time_ms"].to_numpy(dtype=np.int64)
+    else:
+        index = pd.DatetimeIndex(frame.index).as_unit("ms")
+        open_time_ms = index.asi8.astype(np.int64)
+    step = int(np.diff(open_time_ms).min()) if len(open_time_ms) > 1 else 1
+    columns = {
+        name: frame[name].to_numpy(dtype=np.float64)
+        for name in ("open", "high", "low", "close", "volume")
+    }
+    return Klines(symbol=symbol, interval_ms=max(1, step), open_time_ms=open_time_ms, **columns)
