@@ -12,6 +12,7 @@ checks every row.
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,7 @@ def _listed(paths: PathLike | Sequence[PathLike]) -> list[PathLike]:
 def _in_time(tables: list[KlineTable]) -> list[KlineTable]:
     """Return the tables ordered by their first bar; two that overlap are a fault."""
     ordered = sorted(tables, key=lambda table: int(table.open_time_ms[0]))
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         last_ms, first_ms = int(before.open_time_ms[-1]), int(after.open_time_ms[0])
         if first_ms <= last_ms:
             raise KlineFault(

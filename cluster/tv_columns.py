@@ -10,6 +10,7 @@ excursion, in this order.
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def _is_pair_number(column: list[str]) -> bool:
     if not all(text.isdigit() for text in column):
         return False
     runs = [1]
-    for before, text in zip(column, column[1:], strict=False):
+    for before, text in pairwise(column):
         if text == before:
             runs[-1] += 1
         else:

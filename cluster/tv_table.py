@@ -102,7 +102,8 @@ def _xlsx_cell(cell: Any) -> Cell:  # openpyxl ships no types.
     if value is None or isinstance(value, datetime):
         return value
     if isinstance(value, date):
-        return datetime(value.year, value.month, value.day)
+        # A workbook's times have no zone; a day is its midnight on the same clock.
+        return datetime.combine(value, datetime.min.time())
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value).strip() or None
     # A fraction shown as percent carries its float noise into the product; 10 digits lose none.
@@ -119,5 +120,9 @@ def _sheet(title: str, rows: list[list[Cell]]) -> Sheet | None:
         return None
     header = tuple(str(cell or "").replace("\ufeff", "").strip() for cell in filled[start])
     width = len(header)
+    for number, row in enumerate(filled[start + 1 :], start=1):
+        if any(cell is not None for cell in row[width:]):
+            found = f"{len(row)}: a comma inside a number, perhaps"
+            raise TradeListFault(f"row {number} of the trade list", f"{width} columns", found)
     body = [(row + [None] * width)[:width] for row in filled[start + 1 :]]
     return Sheet(title, header, body)
