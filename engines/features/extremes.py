@@ -1,0 +1,151 @@
+"""Highest and lowest values of a window, and how many bars ago they were.
+
+Theory of operation. A queue keeps the bars that can still become the extreme: a new value drops
+every queued one that it beats, the front leaves when it is `period` bars old, and the front is the
+answer. Each bar enters and leaves once, so the cost is T whatever the period.
+
+As in Pine, a NaN empties the window and the next value starts a fresh one, while the warm-up counts
+bars of the chart: after leading NaNs the first answers can come from fewer than `period` values.
+"""
+
+import numpy as np
+
+from engines.features._columns import column, mirrored, over_finite, require_period
+from engines.features._compiled import compiled
+from engines.types import F64_1D, I64_1D
+
+
+def highest(source: F64_1D, period: int) -> F64_1D:
+    """Return the highest value of the last `period` bars.
+
+    Shape: source [T] -> [T]; the first `period - 1` values are NaN.
+    Raises: ValueError if period < 1.
+    Source: TradingView ta.highest.
+    """
+    require_period("period", period)
+    return _at_offsets(source, _offsets_of_highest(column("source", source), period, False))
+
+
+def lowest(source: F64_1D, period: int) -> F64_1D:
+    """Return the lowest value of the last `period` bars.
+
+    Shape: source [T] -> [T]; the first `period - 1` values are NaN.
+    Raises: ValueError if period < 1.
+    Source: TradingView ta.lowest.
+    """
+    return mirrored(highest(mirrored(column("source", source)), period))
+
+
+def highest_bars(source: F64_1D, period: int) -> F64_1D:
+    """Return the offset, <= 0, of the highest value of the last `period` bars.
+
+    Of equal values the oldest counts.
+    Shape: source [T] -> [T]; the first `period - 1` values are NaN, and NaN bars.
+    Raises: ValueError if period < 1.
+    Source: TradingView ta.highestbars.
+    """
+    require_period("period", period)
+    offsets = _offsets_of_highest(column("source", source), period, False)
+    return np.where(offsets < 0, np.nan, 0.0 - offsets)
+
+
+def lowest_bars(source: F64_1D, period: int) -> F64_1D:
+    """Return the offset, <= 0, of the lowest value of the last `period` bars.
+
+    Of equal values the oldest counts.
+    Shape: source [T] -> [T]; the first `period - 1` values are NaN, and NaN bars.
+    Raises: ValueError if period < 1.
+    Source: TradingView ta.lowestbars.
+    """
+    return highest_bars(mirrored(column("source", source)), period)
+
+
+def value_range(source: F64_1D, period: int) -> F64_1D:
+    """Return the highest minus the lowest value of the last `period` bars.
+
+    Shape: source [T] -> [T]; the first `period - 1` values are NaN.
+    Raises: ValueError if period < 1.
+    Source: TradingView ta.range.
+    """
+    return highest(source, period) - lowest(source, period)
+
+
+def all_time_highest(source: F64_1D) -> F64_1D:
+    """Return the highest finite value so far.
+
+    Shape: source [T] -> [T]; NaN before the first finite value and on NaN bars.
+    Source: TradingView ta.max.
+    """
+    return over_finite(_running_maximum, column("source", source))
+
+
+def all_time_lowest(source: F64_1D) -> F64_1D:
+    """Return the lowest finite value so far.
+
+    Shape: source [T] -> [T]; NaN before the first finite value and on NaN bars.
+    Source: TradingView ta.min.
+    """
+    return mirrored(all_time_highest(mirrored(column("source", source))))
+
+
+def pivot_high(source: F64_1D, left_bars: int, right_bars: int) -> F64_1D:
+    """Return the pivot high that this bar confirms: the value of `right_bars` ago, or NaN.
+
+    A pivot is at least as high as the left bars and above every right bar. It stands on its
+    confirmation bar, `right_bars` later, so it is causal; a chart draws it `right_bars` back.
+    Shape: source [T] -> [T]; the first `left_bars + right_bars` values are NaN.
+    Raises: ValueError if left_bars < 0 or right_bars < 0.
+    Source: TradingView ta.pivothigh.
+    """
+    require_period("left_bars", left_bars, minimum=0)
+    require_period("right_bars", right_bars, minimum=0)
+    source = column("source", source)
+    offsets = _offsets_of_highest(source, left_bars + right_bars + 1, True)
+    return _at_offsets(source, np.where(offsets == right_bars, offsets, -1))
+
+
+def pivot_low(source: F64_1D, left_bars: int, right_bars: int) -> F64_1D:
+    """Return the pivot low that this bar confirms: the value of `right_bars` ago, or NaN.
+
+    A pivot is at least as low as the left bars and below every right bar; see `pivot_high`.
+    Shape: source [T] -> [T]; the first `left_bars + right_bars` values are NaN.
+    Raises: ValueError if left_bars < 0 or right_bars < 0.
+    Source: TradingView ta.pivotlow.
+    """
+    mirror = mirrored(column("source", source))
+    return mirrored(pivot_high(mirror, left_bars, right_bars))
+
+
+def _running_maximum(source: F64_1D) -> F64_1D:
+    return np.maximum.accumulate(source)
+
+
+def _at_offsets(source: F64_1D, offsets: I64_1D) -> F64_1D:
+    """Return source[t - offsets[t]], NaN where the offset is negative."""
+    bars = np.arange(offsets.size) - offsets
+    return np.where(offsets < 0, np.nan, np.asarray(source)[np.where(offsets < 0, 0, bars)])
+
+
+@compiled
+def _offsets_of_highest(source: F64_1D, period: int, newest_of_equals: bool) -> I64_1D:
+    """Return how many bars ago the highest of the window was, -1 where there is none."""
+    offsets = np.full(source.size, -1)
+    queue = np.empty(source.size, dtype=np.int64)
+    front = 0
+    end = 0
+    for t in range(source.size):
+        value = source[t]
+        if np.isnan(value):
+            front = end
+            continue
+        while end > front and (
+            source[queue[end - 1]] < value or (newest_of_equals and source[queue[end - 1]] == value)
+        ):
+            end -= 1
+        queue[end] = t
+        end += 1
+        if t - queue[front] >= period:
+            front += 1
+        if t >= period - 1:
+            offsets[t] = t - queue[front]
+    return offsets

@@ -1,0 +1,67 @@
+"""Crossings, runs, extremes and pivots by hand."""
+
+import math
+
+import numpy as np
+
+from engines.features.events import (
+    bars_since,
+    cross,
+    crossover,
+    crossunder,
+    falling,
+    rising,
+    valuewhen,
+)
+from engines.features.extremes import highest, highest_bars, lowest_bars, pivot_high, pivot_low
+
+NAN = math.nan
+
+
+def test_extremes_name_the_oldest_of_equals() -> None:
+    source = np.array([2.0, 5.0, 5.0, 1.0, 1.0])
+    np.testing.assert_array_equal(highest_bars(source, 3), [NAN, NAN, -1.0, -2.0, -2.0])
+    np.testing.assert_array_equal(lowest_bars(source, 3), [NAN, NAN, -2.0, 0.0, -1.0])
+
+
+def test_a_nan_starts_the_window_of_extremes_afresh() -> None:
+    np.testing.assert_array_equal(
+        highest(np.array([9.0, 8.0, NAN, 3.0, 2.0, 1.0]), 3), [NAN, NAN, NAN, 3.0, 3.0, 3.0]
+    )
+
+
+def test_pivot_is_known_only_after_its_right_bars() -> None:
+    source = np.array([1.0, 2.0, 5.0, 3.0, 2.0, 4.0])
+    np.testing.assert_array_equal(pivot_high(source, 2, 2), [NAN, NAN, NAN, NAN, 5.0, NAN])
+    np.testing.assert_array_equal(pivot_low(-source, 2, 2), [NAN, NAN, NAN, NAN, -5.0, NAN])
+
+
+def test_crossover_is_exact_and_starts_from_equality() -> None:
+    source = np.array([1.0, 1.0, 2.0, 1.0, 0.5, 3.0])
+    assert crossover(source, 1.0).tolist() == [False, False, True, False, False, True]
+    assert crossunder(source, 1.0).tolist() == [False, False, False, False, True, False]
+
+
+def test_cross_ignores_a_touch_that_turns_back() -> None:
+    source = np.array([2.0, 1.0, 2.0, 1.0, 0.5])
+    assert cross(source, 1.0).tolist() == [False, False, False, False, True]
+
+
+def test_crossings_look_past_nan_bars() -> None:
+    source = np.array([1.0, NAN, 3.0])
+    assert crossover(source, 2.0).tolist() == [False, False, True]
+    assert cross(source, 2.0).tolist() == [False, False, True]
+
+
+def test_rising_needs_every_step_to_exceed_pines_precision() -> None:
+    source = np.array([1.0, 2.0, 3.0, 3.0 + 5e-11, 4.0])
+    assert rising(source, 2).tolist() == [False, False, True, False, False]
+    assert falling(-source, 2).tolist() == [False, False, True, False, False]
+
+
+def test_valuewhen_and_bars_since_wait_for_the_condition() -> None:
+    condition = np.array([False, True, False, True])
+    source = np.array([1.0, 2.0, 3.0, 4.0])
+    np.testing.assert_array_equal(valuewhen(condition, source), [NAN, 2.0, 2.0, 4.0])
+    np.testing.assert_array_equal(valuewhen(condition, source, 1), [NAN, NAN, NAN, 2.0])
+    np.testing.assert_array_equal(bars_since(condition), [NAN, 0.0, 1.0, 0.0])
