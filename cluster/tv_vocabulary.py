@@ -5,8 +5,8 @@ read by its structure (an entry is not later than its exit; a long one gains whe
 Every word is matched as a part of the lower-case cell, so stems cover the cases of a language. A
 cell that matches both sides of a pair says nothing and the structure decides.
 """
-# Letters of other alphabets that resemble Latin ones are meant here:
-# ruff: noqa: RUF001
+
+# ruff: noqa: RUF001 (letters of other alphabets that resemble Latin ones are meant)
 
 # English, Russian, Ukrainian, German, French, Spanish and Portuguese, Italian, Polish, Turkish,
 # Japanese, Korean, Chinese, Arabic, Persian, Hebrew, Vietnamese, Thai, Indonesian and Malay,
