@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import engines.features
 from engines.features import (
     channels,
+    divergence,
     events,
     extremes,
     momentum,
@@ -150,6 +151,7 @@ FEATURES: dict[str, Feature] = {
     "trend.chandelier_exit": lambda b: trend.chandelier_exit(b.high, b.low, b.close, 5),
     "trend.ichimoku": lambda b: trend.ichimoku(b.high, b.low, b.close, 3, 6, 12, 6),
     "trend.aroon": lambda b: trend.aroon(b.high, b.low, 5),
+    "divergence.divergence": lambda b: divergence.divergence(b.volume, b.high, b.low, 2, 2, 0, 40),
     "regime.hurst": lambda b: regime.hurst(b.close, 20),
 }
 
