@@ -1,0 +1,229 @@
+"""Find a strategy by what a person types: a built-in name or path/to/file.py:ClassName.
+
+A class from a user's file may subclass `strategies.base.Strategy`, or be any class that answers
+`signals(klines)`, `on_bar(ctx)` with `features(klines)`, or the plain `generate_signals(df)`. The
+parameters of a class without declared ones are the constructor's arguments that have a default.
+Whatever is wrong with the file is one StrategyFault that names the line.
+"""
+
+import dataclasses
+import difflib
+import hashlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+from engines.backtest import Tradable
+from engines.errors import Fault, ParameterFault, StrategyFault
+from strategies.base import OrderStrategy, Parameter, SignalStrategy, Strategy
+from strategies.registry import registration
+
+SETTABLE = (bool, int, float, str)
+CONTRACT = "a method signals(klines), on_bar(ctx) with features(klines), or generate_signals(df)"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundStrategy:
+    """A strategy class with its parameters; `source` is its file, "" for a built-in one."""
+
+    name: str
+    source: str
+    cls: type
+    parameters: tuple[Parameter, ...]
+
+    def build(self, settings: Mapping[str, str]) -> Tradable:
+        """Return the strategy with `settings` as written by a person, the rest by default.
+
+        Raises: ParameterFault for an unknown name or a value that does not fit; StrategyFault if
+        the constructor raises.
+        """
+        known = {item.name: item for item in self.parameters}
+        for name in settings:
+            if name not in known:
+                raise ParameterFault(f"parameter of {self.name}", _nearest(name, known), repr(name))
+        if issubclass(self.cls, Strategy):
+            return cast(Tradable, self.cls.from_text(settings))
+        values = {name: known[name].parse(text) for name, text in settings.items()}
+        try:
+            instance = self.cls(**values)
+        except Exception as error:
+            raise fault_of(error, self, f"constructor of {self.name}", "an instance") from error
+        if hasattr(instance, "signals") or hasattr(instance, "on_bar"):
+            return cast(Tradable, instance)
+        from strategies.plain import PlainSignals
+
+        return PlainSignals(instance)
+
+
+def find_strategy(text: str) -> FoundStrategy:
+    """Return the strategy that `text` names.
+
+    Raises: StrategyFault in one sentence if there is none or it cannot be used.
+    """
+    path, colon, class_name = text.rpartition(":")
+    if text.endswith(".py"):
+        path, colon, class_name = text, "", ""
+    if not colon and not path:
+        cls = registration(text).load()
+        return FoundStrategy(text, "", cls, cls.parameters())
+    module = _import_file(Path(path))
+    found = _class_of(module, class_name, path)
+    _require_usable(found, path)
+    return FoundStrategy(found.__name__, path, found, _parameters(found, path))
+
+
+def fault_of(error: BaseException, found: FoundStrategy, subject: str, expected: str) -> Fault:
+    """Return the fault that an exception raised in a strategy's own code amounts to.
+
+    A Fault with the code's error as its cause keeps its subject and gains the line.
+    """
+    if isinstance(error, Fault):
+        if error.__cause__ is None:
+            return error
+        subject, expected, cause = error.subject, error.expected, error.__cause__
+    else:
+        cause = error
+    line = _line_in(cause, found.source) if found.source else 0
+    where = f" in line {line} of {found.source}" if line else ""
+    return StrategyFault(subject, expected, f"{_said(cause)}{where}")
+
+
+def _said(error: BaseException) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
+
+
+def _line_in(error: BaseException, path: str) -> int:
+    """Return the deepest line of the file at `path` that the error passed through, 0 if none."""
+    if isinstance(error, SyntaxError) and error.lineno and _is_same(error.filename or "", path):
+        return error.lineno
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno or 0 for frame in frames if _is_same(frame.filename, path)]
+    return lines[-1] if lines else 0
+
+
+def _is_same(filename: str, path: str) -> bool:
+    return Path(filename).resolve() == Path(path).resolve()
+
+
+def _import_file(path: Path) -> ModuleType:
+    """Import a file under a name of its own; its folder can be imported from, after all else."""
+    if not path.is_file():
+        near = difflib.get_close_matches(path.name, _neighbours(path.parent), n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise StrategyFault(f"strategy file {path}", f"a Python file{hint}", "no such file")
+    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+    name = f"user_strategy_{path.stem}_{digest}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise StrategyFault(f"strategy file {path}", "a Python file ending in .py", "another")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        line = _line_in(error, str(path))
+        where = f"line {line}: " if line else ""
+        raise StrategyFault(
+            f"strategy file {path}", "to import", f"{where}{_said(error)}"
+        ) from error
+    return module
+
+
+def _neighbours(folder: Path) -> list[str]:
+    return [item.name for item in folder.glob("*.py")] if folder.is_dir() else []
+
+
+def _class_of(module: ModuleType, class_name: str, path: str) -> type:
+    own = {
+        name: item
+        for name, item in vars(module).items()
+        if inspect.isclass(item) and item.__module__ == module.__name__
+    }
+    if class_name:
+        chosen = getattr(module, class_name, None)
+        if chosen is None:
+            raise StrategyFault(
+                f"class in {path}", _nearest(class_name, own), f"no class {class_name!r}"
+            )
+        if not inspect.isclass(chosen):
+            raise StrategyFault(f"{class_name} in {path}", "a class", type(chosen).__name__)
+        return chosen
+    strategies = [item for item in own.values() if not _lacks(item)]
+    if len(strategies) != 1:
+        names = ", ".join(item.__name__ for item in strategies) or "none"
+        raise StrategyFault(
+            f"strategy file {path}", "one strategy class, or its name as in file.py:Name", names
+        )
+    return strategies[0]
+
+
+def _require_usable(cls: type, path: str) -> None:
+    subject = f"class {cls.__name__} in {path}"
+    if lacking := _lacks(cls):
+        raise StrategyFault(subject, lacking, "none of them" if lacking == CONTRACT else "none")
+    if inspect.isabstract(cls):
+        methods = ", ".join(sorted(cls.__abstractmethods__))
+        raise StrategyFault(subject, f"a class that defines {methods}", "an abstract class")
+    if issubclass(cls, Strategy):
+        declared = {item.name for item in dataclasses.fields(cls)}
+        written = {name for base in cls.__mro__ for name in _field_names(base)}
+        if forgotten := sorted(written - declared):
+            raise StrategyFault(
+                subject, "@dataclass(frozen=True) above the class", f"{forgotten[0]} undeclared"
+            )
+
+
+def _field_names(cls: type) -> list[str]:
+    return [name for name, item in vars(cls).items() if isinstance(item, dataclasses.Field)]
+
+
+def _lacks(cls: type) -> str:
+    """Return what a class needs to be a strategy, "" if it has it."""
+    signals, on_bar = getattr(cls, "signals", None), getattr(cls, "on_bar", None)
+    if issubclass(cls, SignalStrategy):
+        return "" if signals is not SignalStrategy.signals else "a method signals(klines)"
+    if issubclass(cls, OrderStrategy):
+        return "" if on_bar is not OrderStrategy.on_bar else "a method on_bar(ctx)"
+    if callable(signals) or callable(getattr(cls, "generate_signals", None)):
+        return ""
+    if callable(on_bar):
+        has_features = callable(getattr(cls, "features", None))
+        return "" if has_features else "a method features(klines) beside on_bar(ctx)"
+    return CONTRACT
+
+
+def _parameters(cls: type, path: str) -> tuple[Parameter, ...]:
+    if issubclass(cls, Strategy):
+        return cls.parameters()
+    parameters = []
+    for name, item in _constructor(cls).items():
+        if item.kind in (item.VAR_KEYWORD, item.VAR_POSITIONAL):
+            continue
+        if item.default is item.empty:
+            raise StrategyFault(
+                f"constructor of {cls.__name__} in {path}", f"a default for {name}", "none"
+            )
+        if isinstance(item.default, SETTABLE) and item.kind is not item.POSITIONAL_ONLY:
+            parameters.append(Parameter(name, item.default, None, None, None, "", ""))
+    return tuple(parameters)
+
+
+def _constructor(cls: type) -> Mapping[str, inspect.Parameter]:
+    constructor: Any = cls
+    return inspect.signature(constructor).parameters
+
+
+def _nearest(name: str, known: Mapping[str, object]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"{near[0]} (did you mean it?)" if near else f"one of {', '.join(known) or 'none'}"
