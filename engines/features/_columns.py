@@ -14,7 +14,8 @@ import numpy as np
 from engines.types import BOOL_1D, F64_1D
 
 # Pine compares floats with this absolute tolerance ("the internal precision of floats in Pine
-# Script is 1e-10", Pine Script user manual, type system).
+# Script is 1e-10", Pine Script user manual, type system). Compiled kernels freeze it, and their
+# cache does not look here: whoever changes it deletes __pycache__.
 PINE_TOLERANCE = 1e-10
 
 
