@@ -2,9 +2,12 @@
 
 Theory. A list without offsets shows the wall clock of a chart. Under the right zone every fill
 time is the open of a bar and every price lies inside that bar; under a wrong one the market has
-moved and most prices lie outside. All whole quarter hours and the zones with summer time of the
-world's exchanges are tried, those that give the same UTC times count as one, and the best must fit
-nearly every fill and alone: two different answers are no answer.
+moved and most prices lie outside. All offsets in use anywhere and the zones with summer time of
+the world's exchanges are tried, those that give the same UTC times count as one, and the best must
+fit nearly every fill and alone: two different answers are no answer. An open equals the close
+before it, so market fills lie inside their bar and the one before; between zones that fit equally
+the one under which more fills are at an open is right. (Orders filled at their bar's close are the
+exception: their list needs its zone named.)
 """
 
 from collections.abc import Sequence
@@ -18,10 +21,13 @@ from cluster.tv_vocabulary import ZONES
 from engines.errors import TradeListFault
 from engines.klines import DAY_MS, HOUR_MS, MINUTE_MS, Klines, time_text
 from engines.parity import ListedTrade
-from engines.types import F64_1D, I64_1D
+from engines.types import BOOL_1D, F64_1D, I64_1D
 
-QUARTER_MS = 15 * MINUTE_MS
-OFFSETS_MS = (-12 * HOUR_MS, 14 * HOUR_MS)
+# Whole hours, and every offset of quarter hours that some country keeps or kept this century.
+QUARTERS = (-38, -18, -14, -10, 14, 18, 22, 23, 26, 30, 34, 35, 38, 42, 46, 51, 55)
+OFFSETS_MS = sorted(
+    [hour * HOUR_MS for hour in range(-12, 15)] + [n * 15 * MINUTE_MS for n in QUARTERS]
+)
 # Slippage and rounded exit levels leave some prices a few ticks outside their bars; a wrong zone
 # leaves most of them outside.
 FITTING_RATIO_MIN = 0.9
@@ -29,12 +35,18 @@ FITTING_RATIO_MIN = 0.9
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """How a zone fits: fills on a bar's open, and of those with the price inside the bar."""
+    """How a zone fits: fills at a bar's open time; their prices inside the bar, or at its open."""
 
     zone: str
     utc_ms: I64_1D
     on_bar: int
     inside: int
+    at_open: int
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Return what the best fit has most of."""
+        return self.inside, self.at_open
 
 
 def resolve_time_zone(
@@ -53,7 +65,7 @@ def resolve_time_zone(
         _fit(zone, utc_ms, price, is_exact, klines, has_clock)
         for zone, utc_ms in _candidates(wall_ms, first_zone)
     ]
-    best = max(fits, key=lambda fit: fit.inside)
+    best = max(fits, key=lambda fit: fit.rank)
     total = int(is_exact.sum())
     tried = f"{len(fits)} time zones on bars {_span(klines)}"
     if best.inside < FITTING_RATIO_MIN * total or best.on_bar < total:
@@ -65,7 +77,7 @@ def resolve_time_zone(
             "every fill at the open time of a bar, its price inside that bar",
             found,
         )
-    rivals = [f for f in fits if f.inside == best.inside and (f.utc_ms != best.utc_ms).any()]
+    rivals = [f for f in fits if f.rank == best.rank and (f.utc_ms != best.utc_ms).any()]
     if rivals:
         found = f"both {best.zone} and {rivals[0].zone} fit {best.inside} of {total} prices"
         raise TradeListFault(f"time zone of the trade list ({tried})", "one that fits", found)
@@ -100,7 +112,7 @@ def _zone(name: str) -> tzinfo:
 
 def _fills(
     trades: Sequence[ListedTrade],
-) -> tuple[I64_1D, F64_1D, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+) -> tuple[I64_1D, F64_1D, BOOL_1D]:
     """Return wall times, prices and whether a fill happened, entry and exit of each trade [2K].
 
     The exit of a trade still open is the moment of the export and no fill.
@@ -136,7 +148,7 @@ def _candidates(wall_ms: I64_1D, first_zone: str) -> list[tuple[str, I64_1D]]:
 
     for name in (first_zone, "UTC"):
         add(name, _utc_of(wall_ms, _zone(name)))
-    for offset_ms in range(OFFSETS_MS[0], OFFSETS_MS[1] + 1, QUARTER_MS):
+    for offset_ms in OFFSETS_MS:
         sign = "-" if offset_ms < 0 else "+"
         hours, minutes = divmod(abs(offset_ms) // MINUTE_MS, 60)
         add(f"UTC{sign}{hours:02}:{minutes:02}", wall_ms - offset_ms)
@@ -172,7 +184,7 @@ def _fit(
     zone: str,
     utc_ms: I64_1D,
     price: F64_1D,
-    is_exact: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    is_exact: BOOL_1D,
     klines: Klines,
     has_clock: bool,
 ) -> _Fit:
@@ -186,7 +198,8 @@ def _fit(
     on_bar = within & (utc_ms == open_ms) & is_exact
     slack = 1e-9 * price
     inside = on_bar & (price >= klines.low[bar] - slack) & (price <= klines.high[bar] + slack)
-    return _Fit(zone, utc_ms, int(on_bar.sum()), int(inside.sum()))
+    at_open = inside & (np.abs(price - klines.open[bar]) <= slack)
+    return _Fit(zone, utc_ms, int(on_bar.sum()), int(inside.sum()), int(at_open.sum()))
 
 
 def _span(klines: Klines) -> str:
