@@ -1,14 +1,16 @@
 """TradingView's broker emulator: how one bar is played against the orders that wait.
 
 Theory of operation. A bar is a path of four prices: open, the extreme nearer to the open, the other
-extreme, close; when both are equally near the low comes first. With the magnifier the path is that
+extreme, close; the high comes first when high - open < open - low, compared as floats (TradingView
+does, and on bars with both equally near it is the float noise that decides there too). With the magnifier the path is that
 of the lower-interval bars, one after the other. The strategy decides only at a close, so a bar is
 played in this order:
 
 1. A new trading day resets the caps (`caps`).
 2. At the open, market orders fill in the order in which they were issued.
 3. Resting orders that the open has already passed fill at the open: entries and raw orders before
-   exits, lower levels first, at one level the buying side first.
+   exits; entries from the lower level up and at one level the buying side first, exits from the
+   one issued last.
 4. The price moves along the path; whichever level it meets first fills there, orders at one level
    by their slot. What a fill brings to life (a bracket, the rest of a group) takes part from that
    price on; a level that is already behind the price when it comes to life fills at once.
@@ -39,9 +41,6 @@ from engines.plan import Plan
 from engines.trades import OPEN_AT_END, Side, Trade
 from engines.types import F64_1D
 
-# Distances from the open to the extremes differ by whole ticks; less than this is float noise.
-TIE_TICKS = 1e-3
-
 
 class Broker:
     """The emulator of one run over `klines`.
@@ -66,7 +65,6 @@ class Broker:
         self.closes: list[float] = klines.close.tolist()
         self.immediate: list[Order] = []
         self.settles = plan.process_on_close
-        self._tie = TIE_TICKS * instrument.tick_size
         self._magnified = None if magnifier is None else _magnified(klines, magnifier)
 
     def is_quiet(self, bar_index: int) -> bool:
@@ -156,7 +154,7 @@ class Broker:
     # The path.
 
     def _walk(self, open_price: float, high: float, low: float, close: float) -> None:
-        is_high_first = (high - open_price) - (open_price - low) < -self._tie
+        is_high_first = high - open_price < open_price - low
         for target in (high, low, close) if is_high_first else (low, high, close):
             self._move(target)
             self.execution.check_limits()
@@ -257,8 +255,10 @@ def _limit_price(order: Order, price: float) -> float:
 
 def _gap_rank(order: Order, price: float) -> tuple[bool, float, int, int]:
     """Return the place of `order` among those that an open has passed (step 3)."""
+    if order.kind in EXIT_KINDS:
+        return (True, 0.0, 0, -order.slot)
     level = order.up if order.up <= price else order.down
-    return (order.kind in EXIT_KINDS, level, -order.side, order.slot)
+    return (False, level, -order.side, order.slot)
 
 
 def _magnified(klines: Klines, magnifier: Klines) -> tuple[tuple[list[float], ...], list[int]]:

@@ -40,7 +40,7 @@ class Execution:
         self.instrument = instrument
         self.plan = plan
         self.costs = costs
-        self.position = Position(klines, instrument, costs, plan.close_rule)
+        self.position = Position(klines, instrument, plan.close_rule, rates)
         rate_list = None if rates is None else rates.tolist()
         self.account = Account(plan, costs, instrument, self.position, rate_list)
         self.book = Book(instrument, plan.limit_verify_ticks)

@@ -15,12 +15,12 @@ the bars between are read from the columns when the trade closes.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engines.costs import Costs
 from engines.instrument import Instrument
 from engines.klines import Klines
 from engines.orders import Entry
 from engines.plan import CloseRule
 from engines.trades import Side, Trade
+from engines.types import F64_1D
 
 
 @dataclass(slots=True, eq=False)
@@ -58,11 +58,11 @@ class Position:
     """Lots and entries of one instrument; `signed_steps` > 0 is long."""
 
     def __init__(
-        self, klines: Klines, instrument: Instrument, costs: Costs, rule: CloseRule
+        self, klines: Klines, instrument: Instrument, rule: CloseRule, rates: F64_1D | None
     ) -> None:
         self.klines = klines
         self.instrument = instrument
-        self.costs = costs
+        self.rates = rates
         self.rule = rule
         self.signed_steps = 0
         self.price_avg = 0.0
@@ -146,17 +146,17 @@ class Position:
     def _trade(self, lot: Lot, steps: int, exit_fee_quote: float, point: ExitPoint) -> Trade:
         """Cut `steps` off `lot` and return them as a trade."""
         entry_fee_quote = lot.fee_quote * steps / lot.steps
-        high, low = self._extremes(lot, point)
         qty = self.instrument.qty_of(steps)
-        unit = qty * self.instrument.point_value * point.rate
-        best, worst = (high, low) if lot.side is Side.BUY else (low, high)
+        unit = qty * self.instrument.point_value
         sign = int(lot.side)
-        gross = sign * (point.price - lot.price) * unit
+        gross = sign * (point.price - lot.price) * unit * point.rate
         pnl_quote = gross - entry_fee_quote - exit_fee_quote
-        mfe_quote = max(0.0, sign * (best - lot.price) * unit - entry_fee_quote)
-        mae_quote = max(0.0, sign * (lot.price - worst) * unit + entry_fee_quote)
+        rise, fall = self._excursion(lot, point)
+        gain, loss = (rise, fall) if sign > 0 else (fall, rise)
+        mfe_quote = max(0.0, gain * unit - entry_fee_quote)
+        mae_quote = max(0.0, loss * unit + entry_fee_quote)
         # TradingView's percentages are of what the entry cost: its notional and its commission.
-        cost_quote = lot.price * qty * self.instrument.point_value * lot.rate + entry_fee_quote
+        cost_quote = lot.price * unit * lot.rate + entry_fee_quote
         if not point.is_open:
             lot.steps -= steps
             lot.fee_quote -= entry_fee_quote
@@ -182,14 +182,27 @@ class Position:
             is_open=point.is_open,
         )
 
-    def _extremes(self, lot: Lot, point: ExitPoint) -> tuple[float, float]:
-        """Return the highest and lowest price between the entry and `point`, both included."""
-        if lot.bar_index == point.bar_index:
-            return max(lot.high, point.price), min(lot.low, point.price)
-        high = max(lot.high, point.bar_high, point.price)
-        low = min(lot.low, point.bar_low, point.price)
-        if point.bar_index - lot.bar_index > 1:
-            between = slice(lot.bar_index + 1, point.bar_index)
-            high = max(high, float(self.klines.high[between].max()))
-            low = min(low, float(self.klines.low[between].min()))
-        return high, low
+    def _excursion(self, lot: Lot, point: ExitPoint) -> tuple[float, float]:
+        """Return how far the price rose above and fell below the entry until `point`, both >= 0.
+
+        In account currency per contract and point: each bar's distance at the bar's own rate.
+        """
+        price, first, last = lot.price, lot.bar_index, point.bar_index
+        rise = (lot.high - price) * lot.rate
+        fall = (price - lot.low) * lot.rate
+        if last > first:
+            rise = max(rise, (point.bar_high - price) * point.rate)
+            fall = max(fall, (price - point.bar_low) * point.rate)
+        if last - first > 1:
+            highs = self.klines.high[first + 1 : last]
+            lows = self.klines.low[first + 1 : last]
+            if self.rates is None:
+                rise = max(rise, float(highs.max()) - price)
+                fall = max(fall, price - float(lows.min()))
+            else:
+                rates = self.rates[first + 1 : last]
+                rise = max(rise, float(((highs - price) * rates).max()))
+                fall = max(fall, float(((price - lows) * rates).max()))
+        rise = max(rise, (point.price - price) * point.rate)
+        fall = max(fall, (price - point.price) * point.rate)
+        return max(0.0, rise), max(0.0, fall)
