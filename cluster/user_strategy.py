@@ -56,9 +56,9 @@ class FoundStrategy:
             raise fault_of(error, self, f"constructor of {self.name}", "an instance") from error
         if hasattr(instance, "signals") or hasattr(instance, "on_bar"):
             return cast(Tradable, instance)
-        from strategies.plain import PlainSignals
+        from strategies.plain import PlainSignals, PlainStrategy
 
-        return PlainSignals(instance)
+        return PlainSignals(cast(PlainStrategy, instance))
 
 
 def find_strategy(text: str) -> FoundStrategy:
@@ -173,7 +173,7 @@ def _require_usable(cls: type, path: str) -> None:
     if lacking := _lacks(cls):
         raise StrategyFault(subject, lacking, "none of them" if lacking == CONTRACT else "none")
     if inspect.isabstract(cls):
-        methods = ", ".join(sorted(cls.__abstractmethods__))
+        methods = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
         raise StrategyFault(subject, f"a class that defines {methods}", "an abstract class")
     if issubclass(cls, Strategy):
         declared = {item.name for item in dataclasses.fields(cls)}

@@ -1,0 +1,1 @@
+"""Figures of merit of a finished run; what is undefined is NaN, never zero."""

@@ -1,0 +1,196 @@
+"""What a run leaves behind: one JSON document, two tables, and (in `report_page`) a page.
+
+Everything here follows from the run alone: no clock and no machine, so the same command on the same
+bars writes the same bytes. Undefined numbers are null in JSON and empty in CSV.
+"""
+
+import csv
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from enum import Enum
+
+import numpy as np
+
+from engines.backtest import Backtest
+from engines.klines import Klines, interval_text, time_text
+from engines.metrics.summary import Summary, drawdown_quote
+from engines.trades import Trade
+
+FORMAT = 1
+SYNTHETIC = "SYNTHETIC"
+FINGERPRINT_COLUMNS = ("open_time_ms", "open", "high", "low", "close", "volume")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """One backtest with what is needed to repeat it and to judge it."""
+
+    strategy: str
+    parameters: Mapping[str, object]
+    result: Backtest
+    summary: Summary
+    notes: tuple[str, ...]
+    command: str
+    versions: Mapping[str, str]
+
+
+def is_synthetic(klines: Klines) -> bool:
+    """Return whether the bars are made up."""
+    return klines.symbol.startswith(SYNTHETIC)
+
+
+def fingerprint(klines: Klines) -> str:
+    """Return the SHA-256 of the columns of bars, little-endian, one after the other."""
+    digest = hashlib.sha256()
+    for name in FINGERPRINT_COLUMNS:
+        column = getattr(klines, name)
+        digest.update(np.ascontiguousarray(column, column.dtype.newbyteorder("<")).tobytes())
+    return digest.hexdigest()
+
+
+def document(runs: Sequence[Run]) -> dict[str, object]:
+    """Return the JSON document of one command's runs."""
+    return {
+        "phalanx_result": FORMAT,
+        "command": runs[0].command,
+        "versions": dict(runs[0].versions),
+        "runs": [_run_document(run) for run in runs],
+    }
+
+
+def json_text(value: object) -> str:
+    """Return `value` as JSON, with null for what is not a finite number."""
+    return json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def plain(value: object) -> object:
+    """Return `value` in the types JSON knows; NaN and infinities are None."""
+    if isinstance(value, Enum):
+        return value.name.lower()
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def summary_terms(summary: Summary) -> dict[str, float | int]:
+    """Return a summary as one flat mapping, the figures of its trades in their place."""
+    terms: dict[str, float | int] = {}
+    for item in fields(summary):
+        value = getattr(summary, item.name)
+        terms.update(asdict(value) if item.name == "figures" else {item.name: value})
+    return terms
+
+
+def _run_document(run: Run) -> dict[str, object]:
+    result = run.result
+    klines = result.klines
+    instrument = {
+        item.name: getattr(result.instrument, item.name)
+        for item in fields(result.instrument)
+        if not item.name.startswith("_")
+    }
+    return {
+        "strategy": run.strategy,
+        "parameters": dict(run.parameters),
+        "synthetic": is_synthetic(klines),
+        "klines": {
+            "symbol": klines.symbol,
+            "interval": interval_text(klines.interval_ms),
+            "bars": len(klines),
+            "first_open_ms": int(klines.open_time_ms[0]),
+            "last_open_ms": int(klines.open_time_ms[-1]),
+            "traded_from_ms": traded_from_ms(result),
+            "sha256": fingerprint(klines),
+        },
+        "instrument": instrument,
+        "plan": asdict(result.plan),
+        "costs": asdict(result.costs),
+        "summary": summary_terms(run.summary),
+        "refusals": dict(result.refusals),
+        "notes": list(run.notes),
+        "trades": [trade_row(number, trade) for number, trade in enumerate(result.trades, 1)],
+    }
+
+
+def traded_from_ms(result: Backtest) -> int:
+    """Return the open time of the first traded bar."""
+    bar = min(result.start_bar, len(result.klines) - 1)
+    return int(result.klines.open_time_ms[bar])
+
+
+def trade_row(number: int, trade: Trade) -> dict[str, object]:
+    """Return a trade as a row of a table, numbered as TradingView does."""
+    return {
+        "number": number,
+        "side": "long" if trade.side.is_long else "short",
+        "is_open": trade.is_open,
+        "qty": trade.qty,
+        "entry_time_ms": trade.entry_time_ms,
+        "entry_price": trade.entry_price,
+        "entry_name": trade.entry_name,
+        "exit_time_ms": trade.exit_time_ms,
+        "exit_price": trade.exit_price,
+        "exit_name": trade.exit_name,
+        "pnl_quote": trade.pnl_quote,
+        "pnl_ratio": trade.pnl_ratio,
+        "fee_quote": trade.fee_quote,
+        "mfe_quote": trade.mfe_quote,
+        "mae_quote": trade.mae_quote,
+        "bars_held": trade.bars_held,
+    }
+
+
+def trades_csv(runs: Sequence[Run]) -> str:
+    """Return the trades of all runs as CSV, times in UTC."""
+    rows: list[list[object]] = []
+    header: list[str] = []
+    for run in runs:
+        for number, trade in enumerate(run.result.trades, 1):
+            row = trade_row(number, trade)
+            row["entry_time_ms"] = time_text(trade.entry_time_ms)
+            row["exit_time_ms"] = time_text(trade.exit_time_ms)
+            header = ["strategy", *(name.replace("_time_ms", "_time") for name in row)]
+            rows.append([run.strategy, *row.values()])
+    return _csv(header or ["strategy", "number"], rows)
+
+
+def equity_csv(runs: Sequence[Run]) -> str:
+    """Return equity and drawdown at every traded close as CSV, two columns a run."""
+    klines, start = runs[0].result.klines, min(run.result.start_bar for run in runs)
+    header, columns = ["close_time_ms"], [klines.close_time_ms[start:].tolist()]
+    for run in runs:
+        equity = run.result.equity_quote[start:]
+        fall = drawdown_quote(equity, run.result.plan.capital_quote)
+        suffix = "" if len(runs) == 1 else f"_{run.strategy}"
+        header += [f"equity_quote{suffix}", f"drawdown_quote{suffix}"]
+        columns += [np.round(equity, 8).tolist(), np.round(fall, 8).tolist()]
+    return _csv(header, zip(*columns, strict=True))
+
+
+class _Text:
+    """Collects what a writer writes; the pure rooms have no files, not even in memory."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+
+    def write(self, part: str) -> int:
+        """Take one part."""
+        self.parts.append(part)
+        return len(part)
+
+
+def _csv(header: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
+    text = _Text()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return "".join(text.parts)
