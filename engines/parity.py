@@ -317,8 +317,12 @@ def _explain(
 
 
 def _shifted_times(evidence: Evidence) -> str | None:
-    shifts = {mine.entry_time_ms - theirs.entry_time_ms for theirs, mine in evidence.near()}
-    if len(shifts) != 1 or 0 in shifts or len(evidence.near()) < 2:
+    near = evidence.near()
+    shifts = {mine.entry_time_ms - theirs.entry_time_ms for theirs, mine in near}
+    if len(shifts) != 1 or 0 in shifts or len(near) < 2:
+        return None
+    # Trades that are one place out of step also differ by a constant, but in price and side too.
+    if any((t.side, t.entry_price) != (mine.side, mine.entry_price) for t, mine in near):
         return None
     minutes = shifts.pop() / MINUTE_MS
     return (
