@@ -38,7 +38,7 @@ from engines.instrument import Instrument
 from engines.klines import Klines
 from engines.orders import Order, OrderKind
 from engines.plan import Plan
-from engines.trades import OPEN_AT_END, Side, Trade
+from engines.trades import Side, Trade
 from engines.types import F64_1D
 
 
@@ -140,8 +140,7 @@ class Broker:
         last = len(self.closes) - 1
         if self.execution.bar_index != last:
             self._arrive(last)
-        point = self.execution.exit_point(self.closes[last], OPEN_AT_END, is_open=True)
-        return self.execution.position.open_trades(point)
+        return self.execution.open_trades(self.closes[last])
 
     def _arrive(self, bar_index: int) -> None:
         """Stand at the close of a bar that was quiet."""

@@ -20,7 +20,7 @@ from engines.klines import Klines
 from engines.orders import Entry, Names, Order, OrderKind
 from engines.plan import CloseRule, Direction, Plan
 from engines.position import ExitPoint, Lot, Position
-from engines.trades import Fill, Side
+from engines.trades import OPEN_AT_END, Fill, Side, Trade
 from engines.types import F64_1D
 
 MARGIN_CALL_NAME = "Margin call"
@@ -104,6 +104,15 @@ class Execution:
             is_open=is_open,
         )
 
+    def open_trades(self, price: float) -> list[Trade]:
+        """Return the open lots as trades valued at `price`, now."""
+        point = self.exit_point(price, OPEN_AT_END, is_open=True)
+        return self.position.open_trades(point, lambda steps: self._fee_quote(steps, price))
+
+    def _fee_quote(self, steps: int, price: float) -> float:
+        notional_quote = self.account.notional_quote(steps, price, self.rate)
+        return self.costs.fee(self.instrument.qty_of(steps), notional_quote)
+
     # What an order may do.
 
     def _steps(self, order: Order, price: float) -> tuple[int, int]:
@@ -171,8 +180,7 @@ class Execution:
     def _transact(self, order: Order, closing: int, opening: int, price: float, name: str) -> None:
         """Book one fill: close, then open, the commission shared by quantity."""
         total = closing + opening
-        qty = self.instrument.qty_of(total)
-        fee_quote = self.costs.fee(qty, self.account.notional_quote(total, price, self.rate))
+        qty, fee_quote = self.instrument.qty_of(total), self._fee_quote(total, price)
         time_ms = self.times[self.bar_index]
         self.fills.append(
             Fill(self.bar_index, time_ms, order.id, name, order.side, qty, price, fee_quote)

@@ -12,7 +12,7 @@ bars between their full range. The lot records the first part, the broker passes
 the bars between are read from the columns when the trade closes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engines.instrument import Instrument
@@ -117,9 +117,13 @@ class Position:
         self._average()
         return pnl_quote
 
-    def open_trades(self, point: ExitPoint) -> list[Trade]:
-        """Return the open lots as trades valued at `point`, without an exit commission."""
-        return [self._trade(lot, lot.steps, 0.0, point) for lot in self.lots]
+    def open_trades(self, point: ExitPoint, fee_quote: Callable[[int], float]) -> list[Trade]:
+        """Return the open lots as trades valued at `point`.
+
+        Their result takes off the commission that closing them would cost (`fee_quote` of steps),
+        as TradingView's list does.
+        """
+        return [self._trade(lot, lot.steps, fee_quote(lot.steps), point) for lot in self.lots]
 
     def _average(self) -> None:
         if not self.signed_steps:

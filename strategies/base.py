@@ -11,7 +11,7 @@ something in one of two ways:
 """
 
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -77,6 +77,8 @@ def parameter(
 
 
 def _parameter_of(item: "Field[Any]") -> Parameter:
+    if item.default is MISSING:
+        raise ParameterFault(f"parameter {item.name}", "a default in its declaration", "none")
     terms = {"low": None, "high": None, "step": None, "unit": "", "help": "", **item.metadata}
     return Parameter(name=item.name, default=item.default, **terms)
 
