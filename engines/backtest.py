@@ -100,9 +100,9 @@ def _run_signals(broker: Broker, signals: Signals, start_bar: int) -> None:
     wishes = SignalOrders(signals, broker.execution.plan)
     bar_index = start_bar
     for event in (*wishes.event_bars, bars):
-        while bar_index < min(event + 1, bars):
-            if not broker.is_quiet(bar_index):
-                broker.play(bar_index)
+        stop = min(event + 1, bars)
+        while (bar_index := broker.next_busy(bar_index, stop)) < stop:
+            broker.play(bar_index)
             bar_index += 1
         if start_bar <= event < bars:
             desk.bar_index = event

@@ -12,6 +12,7 @@ covers entries that fill later under its `from_entry`; once a leg fired, only a 
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from engines.instrument import Instrument
@@ -152,11 +153,16 @@ class Book:
         already held: a trailing part arms on it.
         """
         spec = bracket.spec
-        leg = next((leg for leg in entry.legs if leg.id == spec.id), None)
+        leg = None
+        for other in entry.legs:
+            if other.id == spec.id:
+                leg = other
         if leg is not None and leg.is_done:
             return  # This exit was used up for this entry.
-        reserved = sum(other.steps for other in entry.legs if other is not leg)
-        steps = min(_wanted_steps(spec, entry), entry.steps - reserved)
+        steps = _wanted_steps(spec, entry)
+        if entry.legs:
+            reserved = sum(other.steps for other in entry.legs if other is not leg)
+            steps = min(steps, entry.steps - reserved)
         if leg is not None and (steps <= 0 or leg.bracket is not spec):
             entry.legs.remove(leg)
             if leg in self.resting:
@@ -194,7 +200,7 @@ class Book:
 
 def _wanted_steps(spec: BracketSpec, entry: Entry) -> int:
     if spec.qty_steps:
-        return spec.qty_steps
+        return min(spec.qty_steps, entry.steps)
     if spec.qty_ratio is not None:
         return max(1, math.floor(entry.steps * spec.qty_ratio + 1e-9))
     return entry.steps
@@ -206,32 +212,32 @@ def set_levels(leg: Order, spec: BracketSpec, entry: Entry, instrument: Instrume
     Limits round to the tick in the direction of profit, stops and an explicit trail price in the
     direction of loss. Given as a price and as a distance both, the one that is met first counts.
     """
-    sign = int(entry.side)
+    sign, price, tick = int(entry.side), entry.price, instrument.tick_size
     profit = instrument.round_price_up if sign > 0 else instrument.round_price_down
     loss = instrument.round_price_down if sign > 0 else instrument.round_price_up
-    nearer, farther = (min, max) if sign > 0 else (max, min)
-    tick = instrument.tick_size
     gains = (
-        spec.limit,
-        entry.price + sign * spec.profit_ticks * tick,
-        entry.price * (1 + sign * spec.profit_ratio),
-    )
+        spec.limit, price + sign * spec.profit_ticks * tick, price * (1 + sign * spec.profit_ratio)
+    )  # fmt: skip # the three ways to say one level
     losses = (
-        spec.stop,
-        entry.price - sign * spec.loss_ticks * tick,
-        entry.price * (1 - sign * spec.loss_ratio),
-    )
-    limits = [profit(level) for level in gains if not math.isnan(level)]
-    stops = [loss(level) for level in losses if not math.isnan(level)]
-    leg.limit = nearer(limits) if limits else NAN
-    leg.stop = farther(stops) if stops else NAN
-    arms = []
-    if not math.isnan(spec.trail_price):
-        arms.append(loss(spec.trail_price))
-    if not math.isnan(spec.trail_points):
-        arms.append(profit(entry.price + sign * spec.trail_points * tick))
-    leg.arm_price = nearer(arms) if arms else NAN
+        spec.stop, price - sign * spec.loss_ticks * tick, price * (1 - sign * spec.loss_ratio)
+    )  # fmt: skip # the three ways to say one level
+    leg.limit = _nearest(gains, profit, sign)
+    leg.stop = _nearest(losses, loss, -sign)
+    arm_at_price = loss(spec.trail_price) if spec.trail_price == spec.trail_price else NAN
+    arms = (arm_at_price, price + sign * spec.trail_points * tick)
+    leg.arm_price = _nearest(arms, profit, sign)
     leg.trail_offset_ticks = 0 if math.isnan(spec.trail_offset) else int(spec.trail_offset)
+
+
+def _nearest(levels: tuple[float, ...], rounding: Callable[[float], float], sign: int) -> float:
+    """Return the rounded level that a price moving by `sign` meets first, NaN if none is given."""
+    nearest = NAN
+    for level in levels:
+        if level == level:  # not NaN
+            rounded = rounding(level)
+            if nearest != nearest or (rounded - nearest) * sign < 0:
+                nearest = rounded
+    return nearest
 
 
 def arm_on(leg: Order, price: float, instrument: Instrument) -> bool:

@@ -2,9 +2,9 @@
 
 Theory of operation. A bar is a path of four prices: open, the extreme nearer to the open, the other
 extreme, close; the high comes first when high - open < open - low, compared as floats (TradingView
-does, and on bars with both equally near it is the float noise that decides there too). With the magnifier the path is that
-of the lower-interval bars, one after the other. The strategy decides only at a close, so a bar is
-played in this order:
+does, and on bars with both equally near it is the float noise that decides there too). With the
+magnifier the path is that of the lower-interval bars, one after the other. The strategy decides
+only at a close, so a bar is played in this order:
 
 1. A new trading day resets the caps (`caps`).
 2. At the open, market orders fill in the order in which they were issued.
@@ -59,10 +59,8 @@ class Broker:
     ) -> None:
         self.execution = Execution(klines, instrument, plan, costs, rates)
         self.book = self.execution.book
-        self.opens: list[float] = klines.open.tolist()
-        self.highs: list[float] = klines.high.tolist()
-        self.lows: list[float] = klines.low.tolist()
-        self.closes: list[float] = klines.close.tolist()
+        self.opens, self.highs = self.execution.opens, self.execution.highs
+        self.lows, self.closes = self.execution.lows, self.execution.closes
         self.immediate: list[Order] = []
         self.settles = plan.process_on_close
         self._magnified = None if magnifier is None else _magnified(klines, magnifier)
@@ -81,6 +79,22 @@ class Broker:
             or execution.caps.is_new_day(bar_index)
         )
 
+    def next_busy(self, start: int, stop: int) -> int:
+        """Return the first bar from `start` on that is not quiet, `stop` if all before it are."""
+        book, execution = self.book, self.execution
+        if book.market or book.is_trailing or execution.caps.is_used:
+            while start < stop and self.is_quiet(start):
+                start += 1
+            return start
+        up, down = min(book.up, execution.guard_up), max(book.down, execution.guard_down)
+        if up == math.inf and down == -math.inf:
+            return stop
+        for high, low in zip(self.highs[start:stop], self.lows[start:stop], strict=True):
+            if high >= up or low <= down:
+                break
+            start += 1
+        return start
+
     def play(self, bar_index: int) -> None:
         """Let the market move through one bar: steps 1 to 5 of the theory."""
         execution, open_price = self.execution, self.opens[bar_index]
@@ -97,6 +111,9 @@ class Broker:
         self._jump(open_price)
         execution.is_at_open = False
         high, low, close = self.highs[bar_index], self.lows[bar_index], self.closes[bar_index]
+        if self._is_untouched(high, low):
+            self._pass(high, low, close)
+            return
         if self._magnified is None:
             self._walk(open_price, high, low, close)
             return
@@ -151,6 +168,24 @@ class Broker:
         execution.path_low = self.lows[bar_index]
 
     # The path.
+
+    def _is_untouched(self, high: float, low: float) -> bool:
+        """Return whether the rest of the bar meets no level, now that its open has filled."""
+        book, execution = self.book, self.execution
+        return (
+            high < book.up
+            and low > book.down
+            and not book.is_trailing
+            and high < execution.guard_up
+            and low > execution.guard_down
+        )
+
+    def _pass(self, high: float, low: float, close: float) -> None:
+        """Go through the rest of a bar that meets no level."""
+        execution = self.execution
+        execution.path_high, execution.path_low, execution.price = high, low, close
+        for lot in execution.fresh_lots:
+            lot.high, lot.low = high, low
 
     def _walk(self, open_price: float, high: float, low: float, close: float) -> None:
         is_high_first = high - open_price < open_price - low

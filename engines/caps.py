@@ -29,8 +29,8 @@ class DayCaps:
         self.equity_min = -math.inf
         self._fills = 0
         has_loss_cap = self.loss_ratio_max is not None or self.loss_quote_max is not None
-        is_used = self.fills_max is not None or has_loss_cap
-        self._days = _trading_days(klines, instrument.time_zone) if is_used else None
+        self.is_used = self.fills_max is not None or has_loss_cap
+        self._days = _trading_days(klines, instrument.time_zone) if self.is_used else None
 
     def is_new_day(self, bar_index: int) -> bool:
         """Return whether a cap is in force and the bar is the first of its trading day."""

@@ -50,13 +50,13 @@ class Desk:
         if self._execution.caps.is_halted:
             self._refuse("entries after a cap of the day")
             return False
-        order = self._order(OrderKind.ENTRY, id, side, qty, limit, stop, comment)
-        order.oca_name, order.oca_kind = oca_name, oca_kind
         expected = self._expected_steps()
         if expected * side > 0 and self._execution.is_pyramid_full:
             self._refuse("entries beyond the pyramiding limit")
             self._withdraw(id)
             return False
+        order = self._order(OrderKind.ENTRY, id, side, qty, limit, stop, comment)
+        order.oca_name, order.oca_kind = oca_name, oca_kind
         opposite = abs(expected) if expected * side < 0 else 0
         if self._lacks_funds(order):
             self._refuse("entries that the account cannot pay")

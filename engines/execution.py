@@ -40,14 +40,18 @@ class Execution:
         self.instrument = instrument
         self.plan = plan
         self.costs = costs
-        self.position = Position(klines, instrument, plan.close_rule, rates)
+        self.times: list[int] = klines.open_time_ms.tolist()
+        self.opens: list[float] = klines.open.tolist()
+        self.highs: list[float] = klines.high.tolist()
+        self.lows: list[float] = klines.low.tolist()
+        self.closes: list[float] = klines.close.tolist()
+        self.position = Position(klines, self.highs, self.lows, instrument, plan.close_rule, rates)
         rate_list = None if rates is None else rates.tolist()
         self.account = Account(plan, costs, instrument, self.position, rate_list)
         self.book = Book(instrument, plan.limit_verify_ticks)
         self.caps = DayCaps(plan, klines, instrument)
         self.fills: list[Fill] = []
         self.refusals: Counter[str] = Counter()
-        self.times: list[int] = klines.open_time_ms.tolist()
         self.bar_index = 0
         self.price = math.nan
         self.path_high = self.path_low = math.nan

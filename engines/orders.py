@@ -20,6 +20,7 @@ its arming level; once armed, its stop follows the best price at `trail_offset_t
 import math
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+from typing import NamedTuple
 
 from engines.trades import Side
 
@@ -44,8 +45,7 @@ class OcaKind(StrEnum):
     REDUCE = "reduce"
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(NamedTuple):
     """Signal names of a fill: `plain`, or the one for the side of a bracket that filled."""
 
     plain: str
@@ -54,8 +54,7 @@ class Names:
     trailing: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BracketSpec:
+class BracketSpec(NamedTuple):
     """What one exit command asks for; NaN and None mean not given.
 
     Prices in quote, distances in ticks from the entry price or as a ratio of it. `qty_steps` or

@@ -57,6 +57,7 @@ class Direction(StrEnum):
 class Plan:
     """Settings of a run, money in account currency.
 
+    `sizing` is a tenth of equity by default: at 100 % margin an all-in short is called at once.
     `pyramiding` is the number of entries allowed in one direction. `stop_loss_ratio` and
     `take_profit_ratio` put a bracket around the entry price of every entry that a signal makes
     (None: no such exit). `margin_*_ratio` is the share of notional to be covered by equity (1 is
@@ -65,7 +66,7 @@ class Plan:
     """
 
     capital_quote: float = 10_000.0
-    sizing: Sizing = field(default_factory=lambda: Sizing(SizingKind.EQUITY_RATIO, 1.0))
+    sizing: Sizing = field(default_factory=lambda: Sizing(SizingKind.EQUITY_RATIO, 0.1))
     pyramiding: int = 1
     close_rule: CloseRule = CloseRule.FIFO
     direction: Direction = Direction.BOTH

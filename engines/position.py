@@ -14,6 +14,7 @@ the bars between are read from the columns when the trade closes.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from engines.instrument import Instrument
 from engines.klines import Klines
@@ -21,6 +22,9 @@ from engines.orders import Entry
 from engines.plan import CloseRule
 from engines.trades import Side, Trade
 from engines.types import F64_1D
+
+# Over so few bars a scan of a list is faster than a numpy reduction.
+LIST_BARS_MAX = 200
 
 
 @dataclass(slots=True, eq=False)
@@ -40,8 +44,7 @@ class Lot:
     low: float
 
 
-@dataclass(frozen=True, slots=True)
-class ExitPoint:
+class ExitPoint(NamedTuple):
     """Where and how lots are closed: the fill, and the path of its bar up to it."""
 
     bar_index: int
@@ -58,9 +61,17 @@ class Position:
     """Lots and entries of one instrument; `signed_steps` > 0 is long."""
 
     def __init__(
-        self, klines: Klines, instrument: Instrument, rule: CloseRule, rates: F64_1D | None
+        self,
+        klines: Klines,
+        highs: list[float],
+        lows: list[float],
+        instrument: Instrument,
+        rule: CloseRule,
+        rates: F64_1D | None,
     ) -> None:
         self.klines = klines
+        self.highs = highs
+        self.lows = lows
         self.instrument = instrument
         self.rates = rates
         self.rule = rule
@@ -198,15 +209,17 @@ class Position:
             rise = max(rise, (point.bar_high - price) * point.rate)
             fall = max(fall, (price - point.bar_low) * point.rate)
         if last - first > 1:
-            highs = self.klines.high[first + 1 : last]
-            lows = self.klines.low[first + 1 : last]
-            if self.rates is None:
-                rise = max(rise, float(highs.max()) - price)
-                fall = max(fall, price - float(lows.min()))
+            between = slice(first + 1, last)
+            if self.rates is not None:
+                rates = self.rates[between]
+                rise = max(rise, float(((self.klines.high[between] - price) * rates).max()))
+                fall = max(fall, float(((price - self.klines.low[between]) * rates).max()))
+            elif last - first > LIST_BARS_MAX:
+                rise = max(rise, float(self.klines.high[between].max()) - price)
+                fall = max(fall, price - float(self.klines.low[between].min()))
             else:
-                rates = self.rates[first + 1 : last]
-                rise = max(rise, float(((highs - price) * rates).max()))
-                fall = max(fall, float(((price - lows) * rates).max()))
+                rise = max(rise, max(self.highs[between]) - price)
+                fall = max(fall, price - min(self.lows[between]))
         rise = max(rise, (point.price - price) * point.rate)
         fall = max(fall, (price - point.price) * point.rate)
         return max(0.0, rise), max(0.0, fall)
