@@ -42,7 +42,7 @@ def write_results(out: Path, files: Mapping[str, str], *, force: bool = False) -
 
     Raises: OutputFault if `out` holds something else or the disk refuses.
     """
-    out = Path(os.path.abspath(out))
+    out = Path(out).absolute()
     require_writable(out, frozenset(files), force=force)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def _is_replaceable(out: Path, names: frozenset[str]) -> bool:
 
 
 def _existing_parent(path: Path) -> Path:
-    path = Path(os.path.abspath(path))
+    path = path.absolute()
     while not path.exists():
         path = path.parent
     return path

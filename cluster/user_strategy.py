@@ -21,7 +21,7 @@ from typing import Any, cast
 
 from engines.backtest import Tradable
 from engines.errors import Fault, ParameterFault, StrategyFault
-from strategies.base import OrderStrategy, Parameter, SignalStrategy, Strategy
+from strategies.base import OrderStrategy, Parameter, ParameterValue, SignalStrategy, Strategy
 from strategies.registry import registration
 
 SETTABLE = (bool, int, float, str)
@@ -37,19 +37,31 @@ class FoundStrategy:
     cls: type
     parameters: tuple[Parameter, ...]
 
+    def is_to_blame(self, error: BaseException) -> bool:
+        """Return whether `error` was raised in, or through, the strategy's own file."""
+        return bool(self.source and _line_in(error, self.source))
+
+    def values(self, settings: Mapping[str, str]) -> dict[str, ParameterValue]:
+        """Return every parameter's value, `settings` as written by a person, the rest by default.
+
+        Raises: ParameterFault for an unknown name or a value of another type.
+        """
+        known = {item.name: item for item in self.parameters}
+        for name in settings:
+            if name not in known:
+                raise ParameterFault(f"parameter of {self.name}", _nearest(name, known), repr(name))
+        given = {name: known[name].parse(text) for name, text in settings.items()}
+        return {name: item.default for name, item in known.items()} | given
+
     def build(self, settings: Mapping[str, str]) -> Tradable:
         """Return the strategy with `settings` as written by a person, the rest by default.
 
         Raises: ParameterFault for an unknown name or a value that does not fit; StrategyFault if
         the constructor raises.
         """
-        known = {item.name: item for item in self.parameters}
-        for name in settings:
-            if name not in known:
-                raise ParameterFault(f"parameter of {self.name}", _nearest(name, known), repr(name))
+        values = self.values(settings)
         if issubclass(self.cls, Strategy):
-            return cast(Tradable, self.cls.from_text(settings))
-        values = {name: known[name].parse(text) for name, text in settings.items()}
+            return cast(Tradable, self.cls(**values))
         try:
             instance = self.cls(**values)
         except Exception as error:

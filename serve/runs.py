@@ -1,0 +1,152 @@
+"""Run strategies as the commands ask: found, built, proven causal, backtested and summed up."""
+
+import contextlib
+import platform
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from cluster.user_strategy import FoundStrategy, fault_of, find_strategy
+from engines.backtest import run_backtest
+from engines.causality import check_causal
+from engines.costs import Costs
+from engines.errors import Fault, ParameterFault
+from engines.metrics.summary import summarize
+from engines.plan import Plan
+from engines.report import Run
+from serve.invocation import ARGUMENTS
+from serve.progress import Place, watched
+from serve.terms import Market
+
+RESULT_FILES = frozenset({"report.html", "result.json", "trades.csv", "equity.csv"})
+
+
+def find_all(names: Sequence[str]) -> list[FoundStrategy]:
+    """Return the strategies by name, in order, what their files print going to stderr."""
+    with contextlib.redirect_stdout(sys.stderr):
+        return [find_strategy(name) for name in names]
+
+
+def parse_settings(texts: Sequence[str] | None, found: Sequence[FoundStrategy]) -> dict[str, str]:
+    """Return NAME=VALUE texts as a mapping; checked by building the strategies.
+
+    Each name must be known to at least one of them.
+    Raises: ParameterFault for another form, a name that none has, or a value that does not fit.
+    """
+    settings: dict[str, str] = {}
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        name = name.strip()
+        if not (name and equals and value.strip()):
+            raise ParameterFault("--set", "NAME=VALUE such as fast=9", repr(text))
+        if name in settings:
+            raise ParameterFault(f"--set {name}", "one value", f"{settings[name]} and {value}")
+        settings[name] = value.strip()
+    known = {item.name for strategy in found for item in strategy.parameters}
+    for name in settings:
+        if name not in known:
+            found[0].values({name: settings[name]})
+    with contextlib.redirect_stdout(sys.stderr):
+        for strategy in found:
+            strategy.build(_own(strategy, settings))
+    return settings
+
+
+def _own(found: FoundStrategy, settings: Mapping[str, str]) -> dict[str, str]:
+    names = {item.name for item in found.parameters}
+    return {name: text for name, text in settings.items() if name in names}
+
+
+def run_one(
+    found: FoundStrategy,
+    settings: Mapping[str, str],
+    market: Market,
+    plan: Plan,
+    costs: Costs,
+    place: Place,
+    *,
+    causality_check: bool,
+) -> Run:
+    """Return what came of one strategy on one market.
+
+    Raises: a Fault in one sentence for whatever the strategy's own code does wrong.
+    """
+    mine = _own(found, settings)
+    place.label = found.name
+    with contextlib.redirect_stdout(sys.stderr):
+        strategy = found.build(mine)
+        try:
+            if causality_check:
+                check_causal(strategy, market.klines)
+            result = run_backtest(
+                watched(strategy, place, len(market.klines)),
+                market.klines,
+                market.instrument,
+                plan,
+                costs,
+                since_ms=market.since_ms,
+                magnifier=market.magnifier,
+            )
+        except Exception as error:
+            if isinstance(error, Fault) or found.is_to_blame(error):
+                raise fault_of(error, found, f"strategy {found.name}", "to run") from error
+            raise
+    return Run(
+        strategy=found.name,
+        parameters=found.values(mine),
+        result=result,
+        summary=summarize(result),
+        notes=market.notes,
+        command=command_text(),
+        versions=versions(),
+    )
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a result depends on."""
+    import numba
+
+    return {
+        "phalanx": version("phalanx"),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "numba": numba.__version__,
+    }
+
+
+def command_text() -> str:
+    """Return the command in progress as one types it."""
+    return shlex.join(["phalanx", *ARGUMENTS.get()])
+
+
+def check_out(out: Path | None, *, force: bool) -> None:
+    """Raise OutputFault before any work if results could not be written into `out`."""
+    if out is not None:
+        from cluster.results import require_writable
+
+        require_writable(out, RESULT_FILES, force=force)
+
+
+def write_out(
+    out: Path, runs: Sequence[Run], *, force: bool, extra: Mapping[str, object] | None = None
+) -> None:
+    """Write the report and the tables of `runs` into `out`, whole or not at all.
+
+    `extra` is added to the JSON document.
+    """
+    from cluster.results import write_results
+    from engines.report import document, equity_csv, json_text, trades_csv
+    from engines.report_page import page
+
+    files = {
+        "report.html": page(runs),
+        "result.json": json_text(document(runs) | dict(extra or {})),
+        "trades.csv": trades_csv(runs),
+        "equity.csv": equity_csv(runs),
+    }
+    assert files.keys() == RESULT_FILES
+    write_results(out, files, force=force)

@@ -1,0 +1,192 @@
+"""Turn flags into the engine's terms: bars, instrument, plan and costs."""
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+from cluster.instrument_files import instrument_from
+from cluster.kline_files import KlineFile, read_klines
+from engines.costs import CommissionKind, Costs
+from engines.errors import KlineFault, ParameterFault, PlanFault
+from engines.instrument import Instrument
+from engines.klines import Klines, interval_text, parse_interval_ms, time_text
+from engines.plan import CloseRule, Direction, Plan, Sizing, SizingKind
+from engines.resample import aggregate
+from serve.flags import BarFlags, PlanFlags, ratio
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Market:
+    """The bars to trade and the rules of their instrument."""
+
+    klines: Klines
+    instrument: Instrument
+    magnifier: Klines | None
+    since_ms: int | None
+    notes: tuple[str, ...]
+
+
+def market_of(bars: Sequence[Path], flags: BarFlags) -> Market:
+    """Read what the flags name.
+
+    Raises: KlineFault, InstrumentFault or ParameterFault in one sentence.
+    """
+    symbol = flags.symbol or symbol_of(bars[0])
+    read = _read(bars, symbol, flags.interval)
+    return market_from(read.klines, read.notes, flags)
+
+
+def market_from(klines: Klines, notes: Sequence[str], flags: BarFlags) -> Market:
+    """Cut, aggregate and complete bars as the flags say."""
+    notes = list(notes)
+    tick_source = klines
+    if flags.aggregate is not None:
+        wanted_ms = parse_interval_ms(flags.aggregate)
+        notes.append(f"bars of {interval_text(klines.interval_ms)} aggregated to {flags.aggregate}")
+        klines = aggregate(klines, wanted_ms)
+    if flags.other:
+        klines = replace(klines, others={**klines.others, **_others(flags.other, notes)})
+    since_ms = None if flags.since is None else parse_time_ms("--since", flags.since)
+    if flags.until is not None:
+        klines = _before(klines, parse_time_ms("--until", flags.until))
+    if since_ms is not None and klines.index_at(since_ms) >= len(klines):
+        last = time_text(int(klines.open_time_ms[-1]))
+        raise ParameterFault("--since", f"a time not after the last bar ({last})", f"{flags.since}")
+    magnifier = None
+    if flags.magnifier is not None:
+        magnifier = _read([flags.magnifier], klines.symbol, None).klines
+    found = instrument_from(
+        klines.symbol,
+        klines=tick_source,
+        path=flags.instrument,
+        tick_size=flags.tick_size,
+        qty_step=flags.qty_step,
+        point_value=flags.point_value,
+        time_zone=flags.exchange_zone,
+    )
+    return Market(klines, found.instrument, magnifier, since_ms, (*notes, *found.notes))
+
+
+def symbol_of(path: Path) -> str:
+    """Return the symbol that a file's name begins with: BTCUSDT of BTCUSDT_15m_2024.csv.
+
+    TradingView names its files EXCHANGE_SYMBOL, INTERVAL.
+    """
+    if exported := re.match(r"[A-Z0-9]+_([^,_]+), ", path.name):
+        return exported[1]
+    return re.split(r"[_ ,]", path.name.partition(".")[0])[0] or path.stem
+
+
+def parse_time_ms(flag: str, text: str) -> int:
+    """Return the UTC milliseconds of an ISO time or date; without a zone it is UTC.
+
+    Raises: ParameterFault if it is neither.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ParameterFault(flag, "a time such as 2025-01-31 or 2025-01-31T12:45Z", repr(text)) \
+            from None  # fmt: skip
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return round(moment.timestamp() * 1000)
+
+
+def plan_of(flags: PlanFlags) -> Plan:
+    """Return the plan that the flags describe.
+
+    Raises: PlanFault for a setting out of range or two sizes.
+    """
+    return Plan(
+        capital_quote=flags.capital,
+        sizing=_sizing(flags),
+        pyramiding=flags.pyramiding,
+        close_rule=_choice("--close-rule", CloseRule, flags.close_rule),
+        direction=_choice("--direction", Direction, flags.direction),
+        stop_loss_ratio=flags.stop_loss,
+        take_profit_ratio=flags.take_profit,
+        margin_long_ratio=flags.margin_long,
+        margin_short_ratio=flags.margin_short,
+        process_on_close=flags.process_on_close,
+        limit_verify_ticks=flags.limit_verify_ticks,
+    )
+
+
+def costs_of(flags: PlanFlags) -> Costs:
+    """Return the costs that the flags describe; commission 0.07 % of notional unless given.
+
+    Raises: PlanFault for a commission without a meaning.
+    """
+    kind = _choice("--commission-kind", CommissionKind, flags.commission_kind)
+    if flags.commission is None:
+        if kind is not CommissionKind.RATIO:
+            raise PlanFault("--commission", f"an amount for kind {kind.value}", "none")
+        return Costs(slippage_ticks=flags.slippage_ticks)
+    if kind is not CommissionKind.RATIO and "%" in flags.commission:
+        raise PlanFault("--commission", f"money for kind {kind.value}", flags.commission)
+    return Costs(ratio(flags.commission), kind, flags.slippage_ticks)
+
+
+def _sizing(flags: PlanFlags) -> Sizing:
+    given = {"--qty": flags.qty, "--cash": flags.cash, "--equity-percent": flags.equity_percent}
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise PlanFault("size of an order", "one of --qty, --cash, --equity-percent", str(named))
+    if flags.qty is not None:
+        return Sizing(SizingKind.QTY, flags.qty)
+    if flags.cash is not None:
+        return Sizing(SizingKind.CASH, flags.cash)
+    percent = 100.0 if flags.equity_percent is None else flags.equity_percent
+    return Sizing(SizingKind.EQUITY_RATIO, percent / 100)
+
+
+def _choice(flag: str, kind: type[Choice], text: str) -> Choice:
+    try:
+        return kind(text.strip().lower())
+    except ValueError:
+        raise PlanFault(flag, f"one of {', '.join(kind)}", repr(text)) from None
+
+
+def _read(paths: Sequence[Path], symbol: str, interval: str | None) -> KlineFile:
+    """Read bars; an interval that they do not have is refused with the way to get it."""
+    now_ms = time.time_ns() // 1_000_000
+    found = read_klines(paths, symbol, None, now_ms, drop_unfinished=True)
+    if interval is None:
+        return found
+    wanted_ms, is_ms = parse_interval_ms(interval), found.klines.interval_ms
+    if wanted_ms == is_ms:
+        return found
+    hint = "" if wanted_ms % is_ms else f" (--aggregate {interval} would build longer ones)"
+    raise KlineFault(
+        f"interval of {paths[0]}",
+        f"{interval} as given{hint}",
+        f"bars {interval_text(is_ms)} apart",
+    )
+
+
+def _others(named: Sequence[str], notes: list[str]) -> dict[str, Klines]:
+    others = {}
+    for text in named:
+        name, equals, path = text.partition("=")
+        if not (name and equals and path):
+            raise ParameterFault("--other", "NAME=FILE", repr(text))
+        read = _read([Path(path)], name, None)
+        others[name] = read.klines
+        notes.extend(f"{name}: {note}" for note in read.notes)
+    return others
+
+
+def _before(klines: Klines, until_ms: int) -> Klines:
+    stop = klines.index_at(until_ms)
+    if not stop:
+        first = time_text(int(klines.open_time_ms[0]))
+        raise ParameterFault(
+            "--until", f"a time after the first bar ({first})", time_text(until_ms)
+        )
+    return klines.between(0, stop)
