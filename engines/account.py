@@ -40,7 +40,6 @@ class Account:
         self.instrument = instrument
         self.position = position
         self.rates = rates
-        self.net_quote = 0.0
 
     def rate(self, bar_index: int) -> float:
         """Return account currency per quote at a bar."""
@@ -48,7 +47,7 @@ class Account:
 
     def equity_quote(self, price: float, rate: float) -> float:
         """Return the equity with the open position valued at `price`."""
-        settled = self.plan.capital_quote + self.net_quote - self.position.fees_open_quote
+        settled = self.plan.capital_quote + self.position.net_quote - self.position.fees_open_quote
         if not self.position.signed_steps:
             return settled
         return settled + self.position.pnl_open_quote(price) * rate
@@ -117,7 +116,7 @@ class Account:
         held = self.position.signed_steps
         if not held:
             return -math.inf, math.inf
-        settled = self.plan.capital_quote + self.net_quote - self.position.fees_open_quote
+        settled = self.plan.capital_quote + self.position.net_quote - self.position.fees_open_quote
         unit = abs(self.position.signed_qty) * self.instrument.point_value * rate
         cost = unit * self.position.price_avg
         ratio = self.margin_ratio(Side.BUY if held > 0 else Side.SELL)

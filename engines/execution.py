@@ -190,12 +190,8 @@ class Execution:
             Fill(self.bar_index, time_ms, order.id, name, order.side, qty, price, fee_quote)
         )
         if closing:
-            self.account.net_quote += self.position.reduce(
-                closing,
-                fee_quote * closing / total,
-                self.exit_point(price, name),
-                self._bound(order),
-            )
+            point = self.exit_point(price, name)
+            self.position.reduce(closing, fee_quote * closing / total, point, self._bound(order))
             for leg in [o for o in self.book.resting if o.entry and not o.entry.bound_steps]:
                 self.book.drop(leg)
             if not self.position.signed_steps:

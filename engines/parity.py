@@ -152,7 +152,6 @@ def compare(
 ) -> ParityReport:
     """Return where our trades differ from a list's, aligned by order."""
     terms = terms or Terms()
-    cumulative = list(accumulate(trade.pnl_quote for trade in ours))
     gross = list(accumulate(abs(trade.pnl_quote) for trade in ours))
     differences: list[Difference] = []
     differing = 0
@@ -164,9 +163,7 @@ def compare(
         else:
             found = [
                 *_plain_differences(listed[index], ours[index], terms),
-                *_money_differences(
-                    listed[index], ours[index], terms, cumulative[index], gross[index]
-                ),
+                *_money_differences(listed[index], ours[index], terms, gross[index]),
             ]
         differences += found
         differing += bool(found) and index < len(listed)
@@ -214,7 +211,7 @@ def _text(field: str, value: object) -> str:
 
 
 def _money_differences(
-    listed: ListedTrade, ours: Trade, terms: Terms, cumulative: float, gross: float
+    listed: ListedTrade, ours: Trade, terms: Terms, gross: float
 ) -> Iterator[Difference]:
     """Yield the differences in money, percentages and excursions.
 
@@ -228,10 +225,10 @@ def _money_differences(
         ("position_value", listed.position_value, ours.entry_price * ours.qty, 0.0),
         ("pnl", listed.pnl, ours.pnl_quote, 0.0),
         ("pnl_pct", listed.pnl_pct, ours.pnl_ratio * 100, 0.0),
-        ("cumulative", listed.cumulative, cumulative, gross),
+        ("cumulative", listed.cumulative, ours.cumulative_quote, gross),
     ]
     if capital is not None:
-        percent = cumulative / capital * 100
+        percent = ours.cumulative_quote / capital * 100
         exact.append(("cumulative_pct", listed.cumulative_pct, percent, gross / capital * 100))
     if terms.compare_excursions:
         # A list shows the adverse excursion below zero or above it; ours is a size.

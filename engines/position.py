@@ -13,7 +13,7 @@ the bars between are read from the columns when the trade closes.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from engines.instrument import Instrument
@@ -58,7 +58,11 @@ class ExitPoint(NamedTuple):
 
 
 class Position:
-    """Lots and entries of one instrument; `signed_steps` > 0 is long."""
+    """Lots and entries of one instrument; `signed_steps` > 0 is long.
+
+    `net_quote` is the result of what has been closed, `fees_open_quote` the entry commission of
+    what is open, both in account currency.
+    """
 
     def __init__(
         self,
@@ -80,6 +84,7 @@ class Position:
         self.lots: list[Lot] = []
         self.entries: list[Entry] = []
         self.trades: list[Trade] = []
+        self.net_quote = 0.0
         self.fees_open_quote = 0.0
 
     @property
@@ -103,8 +108,8 @@ class Position:
 
     def reduce(
         self, steps: int, fee_quote: float, point: ExitPoint, bound: Sequence[Entry] = ()
-    ) -> float:
-        """Close `steps` of the position at `point`; return the net result in account currency.
+    ) -> None:
+        """Close `steps` of the position at `point`, paying `fee_quote` for it.
 
         `bound` are the entries whose exit this is; a reduction that is bound to none spends the
         entries oldest first. Lots are consumed by the close rule.
@@ -112,21 +117,18 @@ class Position:
         assert 0 < steps <= abs(self.signed_steps), "a reduction never flips"
         self._spend(steps, bound)
         side = Side.BUY if self.signed_steps > 0 else Side.SELL
-        left, pnl_quote = steps, 0.0
+        left = steps
         for lot in self._consumed_order(bound):
             if not left:
                 break
             part = min(left, lot.steps)
-            trade = self._trade(lot, part, fee_quote * part / steps, point)
-            self.trades.append(trade)
-            pnl_quote += trade.pnl_quote
+            self.trades.append(self._close(lot, part, fee_quote * part / steps, point))
             left -= part
         assert not left
         self.lots = [lot for lot in self.lots if lot.steps]
         self.signed_steps -= side * steps
         self.fees_open_quote = sum(lot.fee_quote for lot in self.lots)
         self._average()
-        return pnl_quote
 
     def open_trades(self, point: ExitPoint, fee_quote: Callable[[int], float]) -> list[Trade]:
         """Return the open lots as trades valued at `point`.
@@ -134,7 +136,12 @@ class Position:
         Their result takes off the commission that closing them would cost (`fee_quote` of steps),
         as TradingView's list does.
         """
-        return [self._trade(lot, lot.steps, fee_quote(lot.steps), point) for lot in self.lots]
+        kept = self.net_quote, self.fees_open_quote
+        trades = [
+            self._close(replace(lot), lot.steps, fee_quote(lot.steps), point) for lot in self.lots
+        ]
+        self.net_quote, self.fees_open_quote = kept
+        return trades
 
     def _average(self) -> None:
         if not self.signed_steps:
@@ -158,7 +165,7 @@ class Position:
             steps -= part
         self.entries = [entry for entry in self.entries if entry.bound_steps]
 
-    def _trade(self, lot: Lot, steps: int, exit_fee_quote: float, point: ExitPoint) -> Trade:
+    def _close(self, lot: Lot, steps: int, exit_fee_quote: float, point: ExitPoint) -> Trade:
         """Cut `steps` off `lot` and return them as a trade."""
         entry_fee_quote = lot.fee_quote * steps / lot.steps
         qty = self.instrument.qty_of(steps)
@@ -170,11 +177,13 @@ class Position:
         gain, loss = (rise, fall) if sign > 0 else (fall, rise)
         mfe_quote = max(0.0, gain * unit - entry_fee_quote)
         mae_quote = max(0.0, loss * unit + entry_fee_quote)
-        # TradingView's percentages are of what the entry cost: its notional and its commission.
-        cost_quote = lot.price * unit * lot.rate + entry_fee_quote
-        if not point.is_open:
-            lot.steps -= steps
-            lot.fee_quote -= entry_fee_quote
+        # TradingView's percentages are of what the entry cost: its notional and its commission; the
+        # notional is converted at the exit's rate like the result, so that the rate cancels.
+        cost_quote = lot.price * unit * point.rate + entry_fee_quote
+        lot.steps -= steps
+        lot.fee_quote -= entry_fee_quote
+        self.net_quote += pnl_quote
+        self.fees_open_quote -= entry_fee_quote
         return Trade(
             side=lot.side,
             qty=qty,
@@ -194,6 +203,7 @@ class Position:
             mfe_ratio=mfe_quote / cost_quote,
             mae_quote=mae_quote,
             mae_ratio=mae_quote / cost_quote,
+            cumulative_quote=self.net_quote - self.fees_open_quote,
             is_open=point.is_open,
         )
 

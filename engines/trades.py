@@ -51,7 +51,9 @@ class Trade:
     and the exit's share of commission, the first alone in `fee_entry_quote`). `pnl_ratio` is over
     what the entry cost: its notional and its commission. `mfe_quote` and
     `mae_quote` (both >= 0) are the best and the worst open result between the two fills, the entry
-    commission taken off; the ratios are over the entry's cost too. Bars count from 0.
+    commission taken off; the ratios are over the entry's cost too. `cumulative_quote` is the
+    net profit of the account right after this trade, the entry commission of what was still open
+    taken off. Bars count from 0.
     """
 
     side: Side
@@ -72,6 +74,7 @@ class Trade:
     mfe_ratio: float
     mae_quote: float
     mae_ratio: float
+    cumulative_quote: float
     is_open: bool = False
 
     @property

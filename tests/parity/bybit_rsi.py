@@ -85,19 +85,20 @@ BTC_CASE = Case(
     history="2023-11-29T00:00Z",
     since=TRADING_START,
 )
+ETH_STRATEGY = RsiRange(
+    cross_long=24.0,
+    long_low=28.0,
+    long_high=70.0,
+    cross_short=52.0,
+    short_low=50.0,
+    short_high=70.0,
+    profit_ratio=0.023,
+    loss_ratio=0.132,
+    source="BTC",
+    is_bracket_in_entry_bar=True,
+)
 ETH_CASE = Case(
-    RsiRange(
-        cross_long=24.0,
-        long_low=28.0,
-        long_high=70.0,
-        cross_short=52.0,
-        short_low=50.0,
-        short_high=70.0,
-        profit_ratio=0.023,
-        loss_ratio=0.132,
-        source="BTC",
-        is_bracket_in_entry_bar=True,
-    ),
+    ETH_STRATEGY,
     Plan(capital_quote=10_000),
     COSTS,
     history="2024-11-01T00:00Z",
