@@ -22,7 +22,7 @@ background:var(--warnbg);color:var(--warn);font-weight:700}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(148px,1fr));gap:8px;margin:12px 0}
 .card{padding:8px 11px;border:1px solid var(--edge);border-radius:8px;background:var(--card)}
 .card b{display:block;font-size:1.1rem;font-variant-numeric:tabular-nums}
-.card span{font-size:.8rem;color:var(--dim)}
+.card>span{font-size:.8rem;color:var(--dim)}
 canvas{display:block;width:100%;height:230px;touch-action:pan-y}
 canvas.tall{height:330px}canvas.low{height:120px}
 .chart{position:relative}.read{min-height:1.5em;font-size:.85rem;color:var(--dim);
@@ -82,7 +82,8 @@ function draw(canvas) {
   let low = Math.min(...s.low), high = Math.max(...s.high);
   if (high === low) { high += Math.abs(high) * 0.01 + 1; low -= Math.abs(low) * 0.01; }
   const x = ms => LEFT + (ms - first) / (last - first || 1) * (width - LEFT - RIGHT);
-  const y = v => TOP + (high - v) / (high - low) * (height - TOP - BOTTOM);
+  const down = kind === "fall", deep = height - TOP - BOTTOM;
+  const y = v => TOP + (down ? v - low : high - v) / (high - low) * deep;
   g.font = "11px system-ui,sans-serif"; g.lineWidth = 1; g.textBaseline = "middle";
   const step = niceStep(high - low, Math.max(2, height / 60));
   for (let v = Math.ceil(low / step) * step; v <= high; v += step) {
@@ -99,7 +100,7 @@ function draw(canvas) {
   }
   g.save(); g.beginPath();
   g.rect(LEFT, 0, width - LEFT - RIGHT, height - BOTTOM + 1); g.clip();
-  if (kind === "fall") area(g, t, s.high.map(y), s.high.map(() => y(0)), x, "--fall");
+  if (down) area(g, t, s.high.map(y), s.high.map(() => y(0)), x, "--fall");
   else area(g, t, s.high.map(y), s.low.map(y), x, "--band");
   g.strokeStyle = colour(kind === "fall" ? "--loss" : "--line");
   g.lineWidth = kind === "price" ? 1 : 1.5;

@@ -48,7 +48,7 @@ CARDS: tuple[tuple[str, str, Format, str], ...] = (
     ("cagr_ratio", "CAGR", _percent, "Yearly growth, days / 365"),
     ("equity_end_quote", "Equity at the end", _money, "Open positions valued at the last close"),
     ("drawdown_quote_max", "Max drawdown", _money, "Equity at bar closes, from its peak"),
-    ("drawdown_ratio_max", "Max drawdown", _percent, "Of the running peak"),
+    ("drawdown_ratio_max", "Drawdown of peak", _percent, "Of the running peak"),
     ("trades", "Trades", _count, "Closed trades"),
     ("win_ratio", "Win rate", _percent, "Wins over closed trades"),
     ("profit_factor", "Profit factor", _plain, "Gross profit over gross loss"),
@@ -71,6 +71,8 @@ CARDS: tuple[tuple[str, str, Format, str], ...] = (
 SIGNED = {"net_profit_quote", "return_ratio", "cagr_ratio", "expectancy_quote", "pnl_open_quote"}
 TRADE_COLUMNS = ("#", "Side", "Entry (UTC)", "Price", "Signal", "Exit (UTC)", "Price", "Signal",
                  "Quantity", "Result", "Result %", "Best", "Worst", "Bars")  # fmt: skip
+
+TEXT_COLUMNS = {"Side", "Signal"}
 
 
 def page(runs: Sequence[Run]) -> str:
@@ -173,7 +175,10 @@ def _trade_table(run: Run) -> str:
     trades = run.result.trades
     if not trades:
         return "<h3>Trades</h3><p>No trade was made.</p>"
-    head = "".join(f"<th>{name}</th>" for name in TRADE_COLUMNS)
+    head = "".join(
+        f'<th class="left">{name}</th>' if name in TEXT_COLUMNS else f"<th>{name}</th>"
+        for name in TRADE_COLUMNS
+    )
     rows = "".join(_trade_cells(n, trade) for n, trade in enumerate(trades[:TRADES_SHOWN], 1))
     more = f": the first {TRADES_SHOWN} of {len(trades):,}" if len(trades) > TRADES_SHOWN else ""
     return (
@@ -193,12 +198,13 @@ def _trade_cells(number: int, trade: Trade) -> str:
         f"<td>{trade.bars_held}</td>"
     )
     return (
-        f"<tr><td>{number}</td><td>{'long' if trade.side.is_long else 'short'}</td>"
+        f"<tr><td>{number}</td><td class=left>{'long' if trade.side.is_long else 'short'}</td>"
         f"<td>{time_text(trade.entry_time_ms)[:-1]}</td>"
         f'<td data-v="{trade.entry_price!r}">{trade.entry_price:,.10g}</td>'
-        f"<td>{escape(trade.entry_name)}</td><td>{time_text(trade.exit_time_ms)[:-1]}</td>"
+        f"<td class=left>{escape(trade.entry_name)}</td>"
+        f"<td>{time_text(trade.exit_time_ms)[:-1]}</td>"
         f'<td data-v="{trade.exit_price!r}">{trade.exit_price:,.10g}</td>'
-        f"<td>{escape(trade.exit_name)}</td>{numbers}</tr>"
+        f"<td class=left>{escape(trade.exit_name)}</td>{numbers}</tr>"
     )
 
 

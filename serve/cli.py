@@ -63,13 +63,13 @@ def run(arguments: Sequence[str]) -> int:
     gc.set_threshold(100_000, 50, 100)
     _settle_numba_cache()
     try:
-        code = app(args=list(arguments), prog_name="phalanx", standalone_mode=False)
+        code = app(args=list(arguments) or ["--help"], prog_name="phalanx", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else OK
     except (KeyboardInterrupt, typer.Abort):
         return _say("interrupted", INTERRUPTED)
     except typer.TyperException as error:
-        return _say(" ".join(error.format_message().split()), BAD_INPUT)
+        return _say(" ".join(error.format_message().split()).replace("'?.", "'?"), BAD_INPUT)
     except Fault as fault:
         if os.environ.get("PHALANX_DEBUG"):
             raise
@@ -91,7 +91,8 @@ def main() -> None:
 
 
 def _say(sentence: str, code: int) -> int:
-    print(f"phalanx: {sentence.rstrip('.')}.", file=sys.stderr)
+    ending = "" if sentence.endswith((".", "?")) else "."
+    print(f"phalanx: {sentence}{ending}", file=sys.stderr)
     return code
 
 

@@ -96,7 +96,7 @@ class BarFlags:
     until: Annotated[str | None, typer.Option(help="Leave out bars from this UTC time on.")] = None
     other: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=FILE", help="Bars that the strategy reads as others[NAME]."),
+        typer.Option(metavar="NAME=FILE", help="Bars read as others[NAME]; --aggregate too."),
     ] = None
     magnifier: Annotated[
         Path | None, typer.Option(help="Bars of a shorter interval for the path inside each bar.")

@@ -9,6 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+import typer
+
 from cluster.instrument_files import instrument_from
 from cluster.kline_files import KlineFile, read_klines
 from engines.costs import CommissionKind, Costs
@@ -24,9 +26,10 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Market:
-    """The bars to trade and the rules of their instrument."""
+    """The bars to trade and the rules of their instrument; `uncut` ignores --until."""
 
     klines: Klines
+    uncut: Klines
     instrument: Instrument
     magnifier: Klines | None
     since_ms: int | None
@@ -44,18 +47,13 @@ def market_of(bars: Sequence[Path], flags: BarFlags) -> Market:
 
 
 def market_from(klines: Klines, notes: Sequence[str], flags: BarFlags) -> Market:
-    """Cut, aggregate and complete bars as the flags say."""
-    notes = list(notes)
-    tick_source = klines
-    if flags.aggregate is not None:
-        wanted_ms = parse_interval_ms(flags.aggregate)
-        notes.append(f"bars of {interval_text(klines.interval_ms)} aggregated to {flags.aggregate}")
-        klines = aggregate(klines, wanted_ms)
-    if flags.other:
-        klines = replace(klines, others={**klines.others, **_others(flags.other, notes)})
-    since_ms = None if flags.since is None else parse_time_ms("--since", flags.since)
+    """Aggregate, complete and cut bars as the flags say."""
+    notes, tick_source = list(notes), klines
+    uncut = _with_others(_aggregated(klines, flags.aggregate, notes), flags, notes)
+    klines = uncut
     if flags.until is not None:
         klines = _before(klines, parse_time_ms("--until", flags.until))
+    since_ms = None if flags.since is None else parse_time_ms("--since", flags.since)
     if since_ms is not None and klines.index_at(since_ms) >= len(klines):
         last = time_text(int(klines.open_time_ms[-1]))
         raise ParameterFault("--since", f"a time not after the last bar ({last})", f"{flags.since}")
@@ -71,7 +69,8 @@ def market_from(klines: Klines, notes: Sequence[str], flags: BarFlags) -> Market
         point_value=flags.point_value,
         time_zone=flags.exchange_zone,
     )
-    return Market(klines, found.instrument, magnifier, since_ms, (*notes, *found.notes))
+    notes += found.notes
+    return Market(klines, uncut, found.instrument, magnifier, since_ms, tuple(notes))
 
 
 def symbol_of(path: Path) -> str:
@@ -130,14 +129,20 @@ def costs_of(flags: PlanFlags) -> Costs:
         return Costs(slippage_ticks=flags.slippage_ticks)
     if kind is not CommissionKind.RATIO and "%" in flags.commission:
         raise PlanFault("--commission", f"money for kind {kind.value}", flags.commission)
-    return Costs(ratio(flags.commission), kind, flags.slippage_ticks)
+    try:
+        amount = ratio(flags.commission)
+    except typer.BadParameter as error:
+        raise PlanFault("--commission", "0.0007 or 0.07% or an amount", error.message) from None
+    return Costs(amount, kind, flags.slippage_ticks)
 
 
 def _sizing(flags: PlanFlags) -> Sizing:
     given = {"--qty": flags.qty, "--cash": flags.cash, "--equity-percent": flags.equity_percent}
     named = [name for name, value in given.items() if value is not None]
     if len(named) > 1:
-        raise PlanFault("size of an order", "one of --qty, --cash, --equity-percent", str(named))
+        raise PlanFault(
+            "size of an order", "one of --qty, --cash, --equity-percent", " and ".join(named)
+        )
     if flags.qty is not None:
         return Sizing(SizingKind.QTY, flags.qty)
     if flags.cash is not None:
@@ -168,6 +173,23 @@ def _read(paths: Sequence[Path], symbol: str, interval: str | None) -> KlineFile
         f"{interval} as given{hint}",
         f"bars {interval_text(is_ms)} apart",
     )
+
+
+def _aggregated(klines: Klines, interval: str | None, notes: list[str]) -> Klines:
+    if interval is None:
+        return klines
+    notes.append(f"bars of {interval_text(klines.interval_ms)} aggregated to {interval}")
+    return aggregate(klines, parse_interval_ms(interval))
+
+
+def _with_others(klines: Klines, flags: BarFlags, notes: list[str]) -> Klines:
+    """Return the bars with the other series that a strategy reads, as long as they at least."""
+    others = _others(flags.other or (), notes)
+    if flags.aggregate is not None:
+        for name, other in others.items():
+            if other.interval_ms < klines.interval_ms:
+                others[name] = aggregate(other, klines.interval_ms)
+    return replace(klines, others=others) if others else klines
 
 
 def _others(named: Sequence[str], notes: list[str]) -> dict[str, Klines]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engines.trades import Trade
 
 PRICES_INSIDE_MIN = 0.5
+ZONE_MS_MAX = 14 * 3_600_000  # no zone is further from UTC
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,7 @@ def parity(flags: ParityFlags) -> int:
     settings = parse_settings(flags.settings, [found])
     names = _names(flags.name)
     market = market_of(flags.bars, flags)
-    listed = _listed(flags, market.klines)
+    listed = _listed(flags, market.uncut)
     with progress() as place:
         run = run_one(
             found, settings, market, plan, costs, place, causality_check=flags.causality_check
@@ -104,9 +105,24 @@ def _listed(flags: ParityFlags, klines: "Klines") -> "TradeList":
 
     Raises: TradeListFault for an export that cannot be read or belongs to other bars.
     """
-    from cluster.tv_export import read_trade_list
+    from dataclasses import replace
 
-    listed = read_trade_list(flags.trades, flags.time_zone, klines)
+    from cluster.tv_export import locate, read_trade_list
+
+    listed = read_trade_list(flags.trades, flags.time_zone)
+    if listed.time_zone is None:
+        # The bars may end before the list does; only what they cover can tell the zone.
+        first = int(klines.open_time_ms[0]) - ZONE_MS_MAX
+        last = int(klines.open_time_ms[-1]) + ZONE_MS_MAX
+        covered = [
+            trade
+            for trade in listed.trades
+            if first <= trade.entry_time_ms and (trade.exit_time_ms or trade.entry_time_ms) <= last
+        ]
+        if covered:
+            found = locate(replace(listed, trades=tuple(covered)), klines)
+            listed = read_trade_list(flags.trades, found.time_zone)
+            listed = replace(listed, notes=found.notes)
     if listed.has_clock:
         _require_same_market(listed, klines, str(flags.trades))
     return listed
@@ -189,5 +205,7 @@ def _print(report: "ParityReport", outcome: dict[str, object], flags: ParityFlag
         print_json(outcome)
         return
     print(report.text())
+    if report.differences and all(item.field.endswith("_name") for item in report.differences):
+        print("to compare all but the names' wording: --name OURS=THEIRS for each")
     if flags.out is not None:
         print(f"report: {flags.out / 'report.html'}")
