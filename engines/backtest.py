@@ -88,7 +88,7 @@ def run_backtest(
         equity_quote=equity_curve(
             trades, klines, plan.capital_quote, instrument.point_value, rates
         ),
-        refusals=dict(broker.execution.refusals),
+        refusals=dict(broker.execution.admission.refusals),
     )
 
 

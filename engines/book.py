@@ -37,13 +37,14 @@ class Book:
 
     def __init__(self, instrument: Instrument, limit_verify_ticks: int) -> None:
         self.instrument = instrument
-        self.limit_slack = limit_verify_ticks * instrument.tick_size
+        self._verify_ticks = limit_verify_ticks
         self.market: list[Order] = []
         self.resting: list[Order] = []
         self.brackets: dict[tuple[str, str], Bracket] = {}
         self.up = INF
         self.down = -INF
         self.is_trailing = False
+        self.is_stale = False
         self.entries_resting = 0
         self._slot = 0
 
@@ -67,7 +68,10 @@ class Book:
         """Let `order` wait for its level, behind all that rest already."""
         self._slot += 1
         order.slot = self._slot
-        order.limit_slack = self.limit_slack
+        order.limit_trigger = order.limit
+        if self._verify_ticks and not math.isnan(order.limit):
+            ticks = self.instrument.ticks_nearest(order.limit) - order.side * self._verify_ticks
+            order.limit_trigger = self.instrument.price_of(ticks)
         order.refresh()
         self.resting.append(order)
         self.refresh()
@@ -95,13 +99,20 @@ class Book:
                 self._withdraw(order)
         for key in [key for key in self.brackets if key[0] == id]:
             del self.brackets[key]
-        self.forget_unbound()
+        self.is_stale = True
 
     def clear(self) -> None:
         """Take out everything."""
         for order in (*self.resting, *self.market):
             self._withdraw(order)
         self.brackets.clear()
+
+    def suspend_exits(self) -> None:
+        """Withdraw every bracket's legs until the bracket is issued again."""
+        for order in [order for order in self.resting if order.bracket is not None]:
+            self._withdraw(order)
+        for bracket in self.brackets.values():
+            bracket.is_live = False
 
     def _withdraw(self, order: Order) -> None:
         """Drop an order that was not used up: a leg may come back with a new command."""
@@ -112,6 +123,7 @@ class Book:
     def forget_unbound(self, filling: Order | None = None, is_flat: bool = False) -> None:
         """Drop brackets that nothing can bind any more.
 
+        Cancelling an entry leaves its brackets until the next open, for another of its id to take.
         A bracket stays while it has a leg, or while an entry that it names waits (`filling` counts
         as waiting). When the position has gone flat, a bracket for all entries that was issued in
         the old position ends with it.
@@ -127,6 +139,7 @@ class Book:
                 waits = bool(ids) and not (is_flat and bracket.issued_in_position)
             if not waits and (is_flat or key[0] not in bound):
                 del self.brackets[key]
+        self.is_stale = False
 
     def apply_oca(self, filled: Order, steps: int) -> None:
         """Cancel or reduce the others of the group of `filled`, which has executed `steps`."""

@@ -71,6 +71,7 @@ class Broker:
         high, low = self.highs[bar_index], self.lows[bar_index]
         return not (
             book.market
+            or book.is_stale
             or high >= book.up
             or low <= book.down
             or book.is_trailing
@@ -82,7 +83,7 @@ class Broker:
     def next_busy(self, start: int, stop: int) -> int:
         """Return the first bar from `start` on that is not quiet, `stop` if all before it are."""
         book, execution = self.book, self.execution
-        if book.market or book.is_trailing or execution.caps.is_used:
+        if book.market or book.is_stale or book.is_trailing or execution.caps.is_used:
             while start < stop and self.is_quiet(start):
                 start += 1
             return start
@@ -104,6 +105,9 @@ class Broker:
             execution.start_day(execution.account.equity_quote(before, execution.rate))
         execution.fresh_lots = []
         execution.path_high = execution.path_low = execution.price = open_price
+        execution.admission.start_bar(execution.account.equity_quote(open_price, execution.rate))
+        if self.book.is_stale:
+            self.book.forget_unbound()
         execution.is_at_open = True
         for order in list(self.book.market):
             if not order.is_done:
@@ -149,7 +153,7 @@ class Broker:
         equity = execution.account.equity_quote(close, rate)
         for order in [o for o in self.book.resting if o.kind is OrderKind.ENTRY]:
             if execution.account.lacks_funds(order.steps, order.side, close, equity, rate):
-                execution.refusals["resting entries that the account could not carry"] += 1
+                execution.admission.refusals["resting entries beyond the account"] += 1
                 self.book.drop(order)
 
     def open_trades(self) -> list[Trade]:
@@ -283,8 +287,7 @@ def _arms_first(order: Order) -> bool:
 
 def _limit_price(order: Order, price: float) -> float:
     """Return what a limit fills at: its price, or the better one at which the market came."""
-    beyond = (order.limit - price) * order.side
-    return price if beyond > order.limit_slack else order.limit
+    return price if (order.limit_trigger - price) * order.side > 0 else order.limit
 
 
 def _gap_rank(order: Order, price: float) -> tuple[bool, float, int, int]:

@@ -15,6 +15,7 @@ from engines.broker import Broker
 from engines.errors import OrderFault
 from engines.klines import time_text
 from engines.orders import NAN, BracketSpec, Names, OcaKind, Order, OrderKind
+from engines.plan import CloseRule
 from engines.trades import Side
 
 
@@ -51,13 +52,17 @@ class Desk:
             self._refuse("entries after a cap of the day")
             return False
         expected = self._expected_steps()
-        if expected * side > 0 and self._execution.is_pyramid_full:
+        repeated = self._book.pending(id)
+        is_repeated = repeated is not None and repeated.bar_index == self.bar_index
+        if not is_repeated and expected * side > 0 and self._is_full(side):
             self._refuse("entries beyond the pyramiding limit")
             self._withdraw(id)
             return False
         order = self._order(OrderKind.ENTRY, id, side, qty, limit, stop, comment)
         order.oca_name, order.oca_kind = oca_name, oca_kind
-        opposite = abs(expected) if expected * side < 0 else 0
+        # Issued again in one pass, an entry is modified: TradingView gives it no flip.
+        order.flips = not is_repeated
+        opposite = abs(expected) if expected * side < 0 and order.flips else 0
         if self._lacks_funds(order):
             self._refuse("entries that the account cannot pay")
             order.is_closing_only = True
@@ -180,7 +185,10 @@ class Desk:
         if qty is not None:
             steps = min(steps, self._steps(f"close {entry_id}", qty) or steps)
         elif (ratio := self._ratio(entry_id, qty_ratio)) is not None:
-            steps = max(1, math.floor(steps * ratio + 1e-9))
+            whole = steps
+            if self._execution.plan.close_rule is CloseRule.ANY:
+                whole = sum(entry.steps for entry in named)  # TradingView: of the original size
+            steps = min(steps, max(1, math.floor(whole * ratio + 1e-9)))
         self._reduce(entry_id, steps, immediately, comment or f"Close entry(s) order {entry_id}")
 
     def close_all(self, *, immediately: bool = False, comment: str = "") -> None:
@@ -220,11 +228,26 @@ class Desk:
         account, close = self._execution.account, self._closes[self.bar_index]
         order.budget_rate = account.rate(self.bar_index)
         budget_quote = account.budget_quote(account.equity_quote(close, order.budget_rate))
-        slip = self._instrument.tick_size * self._execution.costs.slippage_ticks * side
-        order.steps = account.steps_for(budget_quote, close + slip, order.budget_rate)
         if not order.is_market:
             order.budget_quote = budget_quote
+        price = self._sizing_price(order, close)
+        order.steps = account.steps_for(budget_quote, price, order.budget_rate)
         return order
+
+    def _sizing_price(self, order: Order, close: float) -> float:
+        """Return what an order without a size would execute at if it could now."""
+        worse = max if order.side > 0 else min
+        if order.is_market:
+            return close + self._slip(order.side)
+        if math.isnan(order.stop):
+            return min(order.limit, close) if order.side > 0 else max(order.limit, close)
+        price = worse(order.stop, close)
+        if math.isnan(order.limit):
+            return price + self._slip(order.side)
+        return min(price, order.limit) if order.side > 0 else max(price, order.limit)
+
+    def _slip(self, side: Side) -> float:
+        return side * self._instrument.tick_size * self._execution.costs.slippage_ticks
 
     def _place(self, order: Order) -> bool:
         """Put `order` into the book in place of the one with its id; return if it is there."""
@@ -267,8 +290,17 @@ class Desk:
                 steps += order.side * order.steps
         return steps
 
+    def _is_full(self, side: Side) -> bool:
+        """Return whether the expected position takes no further entry of its side."""
+        admission, held = self._execution.admission, self._execution.position.signed_steps
+        if held * side > 0:
+            return admission.is_pyramid_full()
+        queued = [o for o in self._book.market if o.kind is OrderKind.ENTRY and o.side is side]
+        return len(queued) >= max(1, self._execution.plan.pyramiding)
+
     def _lacks_funds(self, order: Order) -> bool:
-        account, close = self._execution.account, self._closes[self.bar_index]
+        account = self._execution.account
+        close = self._closes[self.bar_index] + (self._slip(order.side) if order.is_market else 0.0)
         rate = account.rate(self.bar_index)
         equity = account.equity_quote(close, rate)
         return account.lacks_funds(order.steps, order.side, close, equity, rate)
@@ -294,7 +326,7 @@ class Desk:
         return ratio
 
     def _refuse(self, reason: str) -> None:
-        self._execution.refusals[reason] += 1
+        self._execution.admission.refusals[reason] += 1
 
 
 def _or_nan(value: float | None) -> float:

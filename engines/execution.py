@@ -1,24 +1,22 @@
-"""Fills: what an order may do at a price, and what its fill changes.
+"""Fills: what the fill of an order changes.
 
-Theory. The broker decides that an order fills and where the price stands; this module decides how
-much of it fills and books the result. An order first closes (up to the opposite position), then
-opens. An entry's closing part is its flip: fixed at issue for a priced order, read from the
-position for a market order. Exits and closes never open. One fill pays one commission, shared by
-quantity between what it closes and what it opens. Every refusal is counted by its reason.
+Theory. The broker decides that an order fills and where the price stands, `admission` how much of
+it may. One fill pays one commission, shared by quantity between what it closes and what it opens.
+Closing ends the exits of entries that have nothing left to close; opening makes an entry and gives
+it its legs of the brackets in force; either may reach a cap of the day.
 """
 
 import math
-from collections import Counter
-from collections.abc import Sequence
 
 from engines.account import Account
-from engines.book import EXIT_KINDS, Book
+from engines.admission import Admission
+from engines.book import Book
 from engines.caps import FILLS_CAP_NAME, LOSS_CAP_NAME, DayCaps
 from engines.costs import Costs
 from engines.instrument import Instrument
 from engines.klines import Klines
 from engines.orders import Entry, Names, Order, OrderKind
-from engines.plan import CloseRule, Direction, Plan
+from engines.plan import CloseRule, Plan
 from engines.position import ExitPoint, Lot, Position
 from engines.trades import OPEN_AT_END, Fill, Side, Trade
 from engines.types import F64_1D
@@ -51,7 +49,7 @@ class Execution:
         self.book = Book(instrument, plan.limit_verify_ticks)
         self.caps = DayCaps(plan, klines, instrument)
         self.fills: list[Fill] = []
-        self.refusals: Counter[str] = Counter()
+        self.admission = Admission(plan, self.account)
         self.bar_index = 0
         self.price = math.nan
         self.path_high = self.path_low = math.nan
@@ -72,20 +70,23 @@ class Execution:
         if slips:
             ticks += order.side * self.costs.slippage_ticks
         fill_price = self.instrument.price_of(ticks)
-        closing, opening = self._steps(order, fill_price)
+        closing, opening = self.admission.steps(order, fill_price, self.rate, self.is_at_open)
         if closing + opening > 0:
             self._transact(order, closing, opening, fill_price, name or order.names.plain)
             self.book.apply_oca(order, closing + opening)
             if self.caps.count_fill():
                 self._stop_day(fill_price, FILLS_CAP_NAME, slips=False)
+        elif order.kind is OrderKind.ENTRY and self.position.signed_steps * order.side < 0:
+            # A reversal refused at its open takes the old position's exits with it (TradingView,
+            # measured): they come back when the strategy issues them again.
+            self.book.suspend_exits()
         self._refresh_guards()
 
     def check_limits(self) -> None:
         """Call margin and stop the day where the price now demands it."""
         if self.guard_down < self.price < self.guard_up:
             return
-        steps = self.account.margin_call_steps(self.price, self.rate)
-        self._force_close(steps, self.price, MARGIN_CALL_NAME, slips=True)
+        self._call_margin(self.account.margin_call_steps(self.price, self.rate))
         if self.caps.is_loss_reached(self.account.equity_quote(self.price, self.rate)):
             self._stop_day(self.price, LOSS_CAP_NAME, slips=True)
         self._refresh_guards()
@@ -117,70 +118,6 @@ class Execution:
         notional_quote = self.account.notional_quote(steps, price, self.rate)
         return self.costs.fee(self.instrument.qty_of(steps), notional_quote)
 
-    # What an order may do.
-
-    def _steps(self, order: Order, price: float) -> tuple[int, int]:
-        """Return how many steps `order` may close and open at `price`."""
-        held = self.position.signed_steps
-        opposite = abs(held) if held * order.side < 0 else 0
-        if order.kind in EXIT_KINDS:
-            return self._reducible(order, opposite), 0
-        own = order.steps
-        if not math.isnan(order.budget_quote):
-            own = self.account.steps_for(order.budget_quote, price, order.budget_rate)
-        total = own + order.flip_steps
-        if order.kind is OrderKind.ENTRY and order.is_market:
-            if held * order.side > 0 and self.is_pyramid_full:
-                self.refusals["entries beyond the pyramiding limit"] += 1
-                return 0, 0
-            total = own + opposite
-        closing = min(total, opposite)
-        if order.is_closing_only or total == closing:
-            return closing, 0
-        return self._openable(order, closing, total - closing, price)
-
-    @property
-    def is_pyramid_full(self) -> bool:
-        """Return whether the position takes no further entry of its side."""
-        return len(self.position.entries) >= max(1, self.plan.pyramiding)
-
-    def _openable(self, order: Order, closing: int, steps: int, price: float) -> tuple[int, int]:
-        """Return (closing, opening) after the rules on positions: direction, maximum, funds."""
-        allowed = self.plan.direction
-        if allowed is not Direction.BOTH and (allowed is Direction.LONG) != (order.side > 0):
-            self.refusals["entries against the allowed direction"] += 1
-            return closing, 0
-        held = self.position.signed_steps
-        same = abs(held) if held * order.side > 0 else 0
-        if self.plan.position_qty_max is not None:
-            room = max(0, self.instrument.steps_down(self.plan.position_qty_max) - same)
-            if steps > room:
-                self.refusals["orders cut to the maximum position"] += 1
-                steps = room
-        if order.kind is OrderKind.ENTRY and self.is_at_open and steps:
-            rate = self.rate
-            equity = self.account.equity_quote(price, rate)
-            if self.account.lacks_funds(same + steps, order.side, price, equity, rate):
-                self.refusals["entries that the account could not pay at the open"] += 1
-                return 0, 0
-        return closing, steps
-
-    def _reducible(self, order: Order, opposite: int) -> int:
-        if self.plan.close_rule is CloseRule.ALL:
-            return opposite
-        bound = sum(entry.bound_steps for entry in self._bound(order))
-        return min(order.steps, bound, opposite)
-
-    def _bound(self, order: Order) -> Sequence[Entry]:
-        """Return the entries that `order` may reduce (none: it is bound to no entry)."""
-        if order.kind is OrderKind.EXIT:
-            return (order.entry,) if order.entry is not None else ()
-        if order.kind is OrderKind.CLOSE:
-            return [entry for entry in self.position.entries if order.id in ("", entry.id)]
-        return ()
-
-    # What a fill changes.
-
     def _transact(self, order: Order, closing: int, opening: int, price: float, name: str) -> None:
         """Book one fill: close, then open, the commission shared by quantity."""
         total = closing + opening
@@ -191,7 +128,9 @@ class Execution:
         )
         if closing:
             point = self.exit_point(price, name)
-            self.position.reduce(closing, fee_quote * closing / total, point, self._bound(order))
+            self.position.reduce(
+                closing, fee_quote * closing / total, point, self.admission.bound(order)
+            )
             for leg in [o for o in self.book.resting if o.entry and not o.entry.bound_steps]:
                 self.book.drop(leg)
             if not self.position.signed_steps:
@@ -222,18 +161,30 @@ class Execution:
             if bracket.is_live and bracket.spec.from_entry in ("", entry.id):
                 self.book.attach(entry, bracket)
 
+    def _call_margin(self, steps: int) -> None:
+        """Sell `steps` of the position; under the close rule ANY, of every entry (measured)."""
+        if self.plan.close_rule is CloseRule.ANY:
+            for entry in list(self.position.entries if steps else ()):
+                part = min(steps, entry.bound_steps)
+                self._force_close(part, self.price, MARGIN_CALL_NAME, slips=True, entry=entry)
+        else:
+            self._force_close(steps, self.price, MARGIN_CALL_NAME, slips=True)
+
     def _stop_day(self, price: float, name: str, slips: bool) -> None:
         """Cancel everything and close the position; the caps let nothing in until tomorrow."""
         self.book.clear()
         self._force_close(abs(self.position.signed_steps), price, name, slips)
 
-    def _force_close(self, steps: int, price: float, name: str, slips: bool) -> None:
+    def _force_close(
+        self, steps: int, price: float, name: str, slips: bool, entry: Entry | None = None
+    ) -> None:
         if not steps:
             return
         side = Side.SELL if self.position.signed_steps > 0 else Side.BUY
         ticks = self.instrument.ticks_nearest(price)
         ticks += side * self.costs.slippage_ticks * slips
-        order = Order(OrderKind.RAW, "", side, steps, Names(name), self.bar_index)
+        kind = OrderKind.RAW if entry is None else OrderKind.EXIT
+        order = Order(kind, "", side, steps, Names(name), self.bar_index, entry=entry)
         self._transact(order, steps, 0, self.instrument.price_of(ticks), name)
 
     def _refresh_guards(self) -> None:

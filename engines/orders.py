@@ -105,8 +105,10 @@ class Order:
     """One order in the book.
 
     `steps` is its own quantity, `flip_steps` what flattens the opposite position and was fixed when
-    the order was issued. `slot` is its place in the queue of orders resting at one price. A priced
-    order without a size carries its money and the rate of its issue, and is sized when it fills.
+    the order was issued. `limit_trigger` is where its limit fills: the limit itself, or beyond it
+    by the ticks that the plan wants to see verified. `slot` is its place in the queue of orders
+    resting at one price. A priced order without a size carries its money and the rate of its issue,
+    and is sized when it fills.
     """
 
     kind: OrderKind
@@ -125,6 +127,7 @@ class Order:
     oca_kind: OcaKind = OcaKind.NONE
     is_triggered: bool = False
     is_closing_only: bool = False
+    flips: bool = True
     entry: Entry | None = None
     bracket: BracketSpec | None = None
     arm_price: float = NAN
@@ -132,7 +135,7 @@ class Order:
     best_price: float = NAN
     trail_stop: float = NAN
     is_done: bool = False
-    limit_slack: float = 0.0
+    limit_trigger: float = NAN
     up: float = INF
     down: float = -INF
 
@@ -148,8 +151,7 @@ class Order:
 
     def refresh(self) -> None:
         """Set `up` and `down` from limit, stop and trailing state (the table above)."""
-        # A limit that needs verification fills only once the price has gone beyond it.
-        limit, stop = self.limit - self.side * self.limit_slack, self.stop
+        limit, stop = self.limit_trigger, self.stop
         is_stop_limit = self.kind in (OrderKind.ENTRY, OrderKind.RAW) and not (
             math.isnan(limit) or math.isnan(stop)
         )

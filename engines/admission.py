@@ -1,0 +1,122 @@
+"""How much of an order may fill: flips, pyramiding, direction, maximum position and funds.
+
+Theory. An order first closes, up to the opposite position, and then opens. What an entry closes
+beyond its own quantity is its flip: fixed at issue for a priced order, read from the position for a
+market order; an entry issued again in the same pass carries no flip and only nets. Exits and closes
+never open. The opening part then passes the gates: allowed direction, maximum position, and funds.
+
+Funds (TradingView's, measured): an order whose position the account cannot carry is refused whole,
+its closing part too. Entries are judged at an open, raw orders wherever they fill. If fills before
+it in the same bar have changed the position, an order that would have fitted the bar's start fills
+all the same, and the margin call trims it; but a position opened at this same open is reversed only
+by an order whose margin fits beside its own. Every refusal is counted by its reason.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from engines.account import Account
+from engines.book import EXIT_KINDS
+from engines.orders import Entry, Order, OrderKind
+from engines.plan import CloseRule, Direction, Plan
+from engines.trades import Side
+
+
+class Admission:
+    """The gates of one run, at one bar."""
+
+    def __init__(self, plan: Plan, account: Account) -> None:
+        self.refusals: Counter[str] = Counter()
+        self._plan = plan
+        self._account = account
+        self._position = account.position
+        self._start_steps = 0
+        self._start_equity_quote = plan.capital_quote
+
+    def start_bar(self, equity_quote: float) -> None:
+        """Note the position and the equity that a bar starts with."""
+        self._start_steps = self._position.signed_steps
+        self._start_equity_quote = equity_quote
+
+    def is_pyramid_full(self, entries_queued: int = 0) -> bool:
+        """Return whether the position takes no further entry of its side."""
+        count = len(self._position.entries) + entries_queued
+        return count >= max(1, self._plan.pyramiding)
+
+    def bound(self, order: Order) -> Sequence[Entry]:
+        """Return the entries that `order` may reduce (none: it is bound to no entry)."""
+        if order.kind is OrderKind.EXIT:
+            return (order.entry,) if order.entry is not None else ()
+        if order.kind is OrderKind.CLOSE:
+            return [entry for entry in self._position.entries if order.id in ("", entry.id)]
+        return ()
+
+    def steps(self, order: Order, price: float, rate: float, is_at_open: bool) -> tuple[int, int]:
+        """Return how many steps `order` may close and open at `price`."""
+        held = self._position.signed_steps
+        opposite = abs(held) if held * order.side < 0 else 0
+        if order.kind in EXIT_KINDS:
+            return self._reducible(order, opposite), 0
+        total = self._own_steps(order, price, is_at_open) + order.flip_steps
+        if order.kind is OrderKind.ENTRY and order.is_market:
+            if held * order.side > 0 and self.is_pyramid_full():
+                self.refusals["entries beyond the pyramiding limit"] += 1
+                return 0, 0
+            total += opposite if order.flips else 0
+        closing = min(total, opposite)
+        if order.is_closing_only or total == closing:
+            return closing, 0
+        opening = self._allowed(order, total - closing)
+        is_judged = order.kind is OrderKind.RAW or is_at_open
+        if opening and is_judged and self._lacks_funds(order.side, opening, price, rate):
+            self.refusals["orders that the account could not pay"] += 1
+            return 0, 0
+        return closing, opening
+
+    def _own_steps(self, order: Order, price: float, is_at_open: bool) -> int:
+        """Return the order's own quantity; one sized by money is sized where it fills.
+
+        A stop that gaps and a stop-limit keep the size of the price they were issued at.
+        """
+        if math.isnan(order.budget_quote):
+            return order.steps
+        has_stop, has_limit = not math.isnan(order.stop), not math.isnan(order.limit)
+        if has_stop and (has_limit or is_at_open):
+            return order.steps
+        return self._account.steps_for(order.budget_quote, price, order.budget_rate)
+
+    def _allowed(self, order: Order, steps: int) -> int:
+        """Return how much of `steps` direction and maximum position let open."""
+        allowed = self._plan.direction
+        if allowed is not Direction.BOTH and (allowed is Direction.LONG) != (order.side > 0):
+            self.refusals["entries against the allowed direction"] += 1
+            return 0
+        if self._plan.position_qty_max is None:
+            return steps
+        held = self._position.signed_steps
+        room = self._account.instrument.steps_down(self._plan.position_qty_max)
+        room -= abs(held) if held * order.side > 0 else 0
+        if steps > room:
+            self.refusals["orders cut to the maximum position"] += 1
+        return min(steps, max(0, room))
+
+    def _lacks_funds(self, side: Side, opening: int, price: float, rate: float) -> bool:
+        account, held = self._account, self._position.signed_steps
+        equity = account.equity_quote(price, rate)
+        if held * side < 0 and self._start_steps * held <= 0:
+            # The opposite position was opened at this same open: both margins are needed at once.
+            return account.lacks_funds(abs(held) + opening, side, price, equity, rate)
+        same = abs(held) if held * side > 0 else 0
+        if not account.lacks_funds(same + opening, side, price, equity, rate):
+            return False
+        if held == self._start_steps:
+            return True
+        start = abs(self._start_steps) if self._start_steps * side > 0 else 0
+        return account.lacks_funds(start + opening, side, price, self._start_equity_quote, rate)
+
+    def _reducible(self, order: Order, opposite: int) -> int:
+        if self._plan.close_rule is CloseRule.ALL:
+            return opposite
+        bound = sum(entry.bound_steps for entry in self.bound(order))
+        return min(order.steps, bound, opposite)
