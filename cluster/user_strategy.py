@@ -107,7 +107,7 @@ def fault_of(error: BaseException, found: FoundStrategy, subject: str, expected:
 
 
 def _said(error: BaseException) -> str:
-    text = str(error).strip()
+    text = (error.msg if isinstance(error, SyntaxError) else str(error)).strip()
     return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
 
 

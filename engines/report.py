@@ -142,6 +142,7 @@ def trade_row(number: int, trade: Trade) -> dict[str, object]:
         "exit_name": trade.exit_name,
         "pnl_quote": trade.pnl_quote,
         "pnl_ratio": trade.pnl_ratio,
+        "cumulative_quote": trade.cumulative_quote,
         "fee_quote": trade.fee_quote,
         "mfe_quote": trade.mfe_quote,
         "mae_quote": trade.mae_quote,

@@ -69,8 +69,22 @@ CARDS: tuple[tuple[str, str, Format, str], ...] = (
     ("buy_and_hold_ratio", "Buy and hold", _percent, "Without costs"),
 )
 SIGNED = {"net_profit_quote", "return_ratio", "cagr_ratio", "expectancy_quote", "pnl_open_quote"}
-TRADE_COLUMNS = ("#", "Side", "Entry (UTC)", "Price", "Signal", "Exit (UTC)", "Price", "Signal",
-                 "Quantity", "Result", "Result %", "Best", "Worst", "Bars")  # fmt: skip
+TRADE_COLUMNS = (
+    "#",
+    "Side",
+    "Entry (UTC)",
+    "Price",
+    "Signal",
+    "Exit (UTC)",
+    "Price",
+    "Signal",
+    "Quantity",
+    "Result",
+    "Result %",
+    "Best",
+    "Worst",
+    "Bars",
+)
 
 TEXT_COLUMNS = {"Side", "Signal"}
 
@@ -127,8 +141,17 @@ def _comparison(runs: Sequence[Run]) -> str:
     )
 
 
-COMPARED = {"net_profit_quote", "return_ratio", "drawdown_ratio_max", "trades", "win_ratio",
-            "profit_factor", "sharpe", "sharpe_annual", "fees_quote"}  # fmt: skip
+COMPARED = {
+    "net_profit_quote",
+    "return_ratio",
+    "drawdown_ratio_max",
+    "trades",
+    "win_ratio",
+    "profit_factor",
+    "sharpe",
+    "sharpe_annual",
+    "fees_quote",
+}
 
 
 def _section(index: int, run: Run) -> str:

@@ -51,8 +51,13 @@ def all_checks() -> list[Check]:
 
 
 def _python() -> Check:
-    return Check("python", sys.version_info >= (3, 11), True, platform.python_version(),
-                 "install Python 3.11 or newer")  # fmt: skip
+    return Check(
+        "python",
+        sys.version_info >= (3, 11),
+        True,
+        platform.python_version(),
+        "install Python 3.11 or newer",
+    )
 
 
 def _package(name: str, *, needed: bool, remedy: str = REINSTALL) -> Check:
@@ -83,14 +88,24 @@ def _memory() -> Check:
         total_gb = page * os.sysconf("SC_PHYS_PAGES") / 1e9
     except (AttributeError, ValueError, OSError):
         return Check("memory", True, True, "unknown on this system")
-    return Check("memory", total_gb >= MEMORY_GB_MIN, True, f"{total_gb:.1f} GB",
-                 f"at least {MEMORY_GB_MIN:g} GB")  # fmt: skip
+    return Check(
+        "memory",
+        total_gb >= MEMORY_GB_MIN,
+        True,
+        f"{total_gb:.1f} GB",
+        f"at least {MEMORY_GB_MIN:g} GB",
+    )
 
 
 def _disk() -> Check:
     free_gb = shutil.disk_usage(Path.cwd()).free / 1e9
-    return Check("disk here", free_gb >= DISK_GB_MIN, True, f"{free_gb:.1f} GB free",
-                 f"free at least {DISK_GB_MIN:g} GB, or work in another folder")  # fmt: skip
+    return Check(
+        "disk here",
+        free_gb >= DISK_GB_MIN,
+        True,
+        f"{free_gb:.1f} GB free",
+        f"free at least {DISK_GB_MIN:g} GB, or work in another folder",
+    )
 
 
 def _numba_cache() -> Check:
@@ -128,5 +143,10 @@ def _gpu() -> Check:
 def _browser() -> Check:
     names = ("chromium", "chromium-browser", "google-chrome", "firefox")
     there = [name for name in names if shutil.which(name)]
-    return Check("browser", bool(there), False, ", ".join(there) or "none on the PATH",
-                 "optional: reports open in any browser, also one on another machine")  # fmt: skip
+    return Check(
+        "browser",
+        bool(there),
+        False,
+        ", ".join(there) or "none on the PATH",
+        "optional: reports open in any browser, also one on another machine",
+    )

@@ -51,8 +51,9 @@ def ratio(text: str) -> float:
     try:
         value = float(cleaned.rstrip("%")) / (100 if cleaned.endswith("%") else 1)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is neither a ratio such as 0.02 nor a percentage "
-                                 "such as 2%") from None  # fmt: skip
+        raise typer.BadParameter(
+            f"{text!r} is neither a ratio such as 0.02 nor a percentage such as 2%"
+        ) from None
     return value
 
 
@@ -124,7 +125,7 @@ class PlanFlags:
     qty: Annotated[float | None, typer.Option(help="Size of an order: contracts.")] = None
     cash: Annotated[float | None, typer.Option(help="Size of an order: money.")] = None
     equity_percent: Annotated[
-        float | None, typer.Option(help="Size of an order: percent of equity (default 100).")
+        float | None, typer.Option(help="Size of an order: percent of equity (10 unless given).")
     ] = None
     commission: Annotated[
         str | None,

@@ -19,7 +19,7 @@ LINES: tuple[tuple[tuple[str, str, str], ...], ...] = (
      ("Sharpe annual", "sharpe_annual", ".3f"), ("SQN", "sqn", ".2f")),
     (("average bars", "bars_held_mean", ".1f"), ("exposure", "exposure_ratio", ".2%"),
      ("commission", "fees_quote", ",.2f"), ("open result", "pnl_open_quote", ",.2f")),
-)  # fmt: skip
+)  # fmt: skip  # a table reads by its rows
 
 
 def print_json(value: object) -> None:

@@ -91,8 +91,9 @@ def parse_time_ms(flag: str, text: str) -> int:
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise ParameterFault(flag, "a time such as 2025-01-31 or 2025-01-31T12:45Z", repr(text)) \
-            from None  # fmt: skip
+        raise ParameterFault(
+            flag, "a time such as 2025-01-31 or 2025-01-31T12:45Z", repr(text)
+        ) from None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     return round(moment.timestamp() * 1000)
 
@@ -147,8 +148,9 @@ def _sizing(flags: PlanFlags) -> Sizing:
         return Sizing(SizingKind.QTY, flags.qty)
     if flags.cash is not None:
         return Sizing(SizingKind.CASH, flags.cash)
-    percent = 100.0 if flags.equity_percent is None else flags.equity_percent
-    return Sizing(SizingKind.EQUITY_RATIO, percent / 100)
+    if flags.equity_percent is not None:
+        return Sizing(SizingKind.EQUITY_RATIO, flags.equity_percent / 100)
+    return Plan().sizing
 
 
 def _choice(flag: str, kind: type[Choice], text: str) -> Choice:

@@ -45,7 +45,7 @@ class Summary:
       drawdown_closed_quote_max.
     - `exposure_ratio` = bars with a position / bars traded; an entry's and an exit's bar count.
     - `buy_and_hold_quote` = capital x (last close / first traded open - 1), without costs.
-    - `pnl_open_quote`: result of positions still open at the last bar, valued at its close.
+    - `pnl_open_quote`: result of positions still open at the last bar, as if closed there.
     """
 
     days: float

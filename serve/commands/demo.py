@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 SEED = 20_250_101
 BARS = 35_040  # a year of 15-minute bars
 INTERVAL_MS = 15 * 60_000
-EQUITY_PERCENT = 20.0
 CHANNEL_BARS = 96  # a day
 
 
@@ -38,7 +37,7 @@ def demo(flags: DemoFlags) -> int:
 
     check_out(flags.out, force=flags.force)
     market = _market(flags.bars)
-    terms = PlanFlags(equity_percent=EQUITY_PERCENT)
+    terms = PlanFlags()
     plan, costs = plan_of(terms), costs_of(terms)
     settings = {"period": str(CHANNEL_BARS)}
     with progress() as place:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from engines.parity import ListedTrade, ParityReport, Terms
     from engines.trades import Trade
 
+# Slippage and another venue's bars leave some fills a little outside; another symbol or time zone
+# leaves most of them far outside.
 PRICES_INSIDE_MIN = 0.5
+PRICE_SLACK_RATIO = 0.0003
 ZONE_MS_MAX = 14 * 3_600_000  # no zone is further from UTC
 
 
@@ -145,7 +148,7 @@ def _require_same_market(listed: "TradeList", klines: "Klines", source: str) -> 
     inside = 0
     for time_ms, price in covered:
         bar = klines.index_at(time_ms + 1) - 1
-        slack = 0.002 * price
+        slack = PRICE_SLACK_RATIO * price
         inside += klines.low[bar] - slack <= price <= klines.high[bar] + slack
     if inside < PRICES_INSIDE_MIN * len(covered):
         raise TradeListFault(
@@ -175,7 +178,8 @@ def _comparable(
             notes.append(f"{left} listed trades that end after --until are not compared")
     elif theirs and len(mine) > len(theirs):
         end_ms = max(max(t.entry_time_ms, t.exit_time_ms or 0) for t in theirs)
-        kept = [trade for trade in mine if trade.entry_time_ms <= end_ms]
+        extra = [trade for trade in mine[len(theirs) :] if trade.entry_time_ms < end_ms]
+        kept = mine[: len(theirs)] + extra
         if left := len(mine) - len(kept):
             notes.append(f"{left} trades of ours enter after the list's end: not compared")
         mine = kept
