@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engines.instrument import Instrument
-from engines.orders import INF, NAN, BracketSpec, Entry, OcaKind, Order, OrderKind
+from engines.orders import INF, NAN, BracketSpec, Entry, ExitTerms, OcaKind, Order, OrderKind
 from engines.trades import Side
 
 EXIT_KINDS = (OrderKind.EXIT, OrderKind.CLOSE)
@@ -27,7 +27,7 @@ class Bracket:
     """An exit command in force; `terms` identify what it asks for."""
 
     spec: BracketSpec
-    terms: tuple[object, ...]
+    terms: ExitTerms
     issued_in_position: bool
     is_live: bool = True
 

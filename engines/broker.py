@@ -105,7 +105,7 @@ class Broker:
             execution.start_day(execution.account.equity_quote(before, execution.rate))
         execution.fresh_lots = []
         execution.path_high = execution.path_low = execution.price = open_price
-        execution.admission.start_bar(execution.account.equity_quote(open_price, execution.rate))
+        self._start_bar(bar_index)
         if self.book.is_stale:
             self.book.forget_unbound()
         execution.is_at_open = True
@@ -163,10 +163,16 @@ class Broker:
             self._arrive(last)
         return self.execution.open_trades(self.closes[last])
 
+    def _start_bar(self, bar_index: int) -> None:
+        execution = self.execution
+        equity_quote = execution.account.equity_quote(self.opens[bar_index], execution.rate)
+        execution.admission.start_bar(equity_quote)
+
     def _arrive(self, bar_index: int) -> None:
         """Stand at the close of a bar that was quiet."""
         execution = self.execution
         execution.bar_index = bar_index
+        self._start_bar(bar_index)
         execution.price = self.closes[bar_index]
         execution.path_high = self.highs[bar_index]
         execution.path_low = self.lows[bar_index]

@@ -14,7 +14,7 @@ from engines.book import Bracket
 from engines.broker import Broker
 from engines.errors import OrderFault
 from engines.klines import time_text
-from engines.orders import NAN, BracketSpec, Names, OcaKind, Order, OrderKind
+from engines.orders import NAN, BracketSpec, ExitTerms, Names, OcaKind, Order, OrderKind
 from engines.plan import CloseRule
 from engines.trades import Side
 
@@ -126,43 +126,46 @@ class Desk:
         or used up; it is ignored when no such entry is open or waiting.
         Raises: OrderFault for a quantity that is no positive number or a ratio above 1.
         """
-        terms = (
-            qty, qty_ratio, limit, stop, profit_ticks, loss_ticks, profit_ratio, loss_ratio,
-            trail_price, trail_points, trail_offset, oca_name,
-            comment, comment_profit, comment_loss, comment_trailing,
-        )  # fmt: skip
-        bracket = self._book.brackets.get((id, from_entry))
+        names = Names(
+            comment or id,
+            comment_profit or comment or id,
+            comment_loss or comment or id,
+            comment_trailing or comment or id,
+        )
+        levels = (limit, stop, profit_ticks, loss_ticks, profit_ratio, loss_ratio)
+        trail = (trail_price, trail_points, trail_offset)
+        self._keep_bracket(
+            ExitTerms(id, from_entry, qty, qty_ratio, levels, trail, oca_name, names)
+        )
+
+    def _keep_bracket(self, terms: ExitTerms) -> None:
+        """Put an exit command in force, or renew it, for the entries that it covers."""
+        key = (terms.id, terms.from_entry)
+        bracket = self._book.brackets.get(key)
         if bracket is not None and bracket.is_live and bracket.terms == terms:
             return
-        entries = [e for e in self._execution.position.entries if from_entry in ("", e.id)]
-        if not entries and not self._is_pending(from_entry):
+        position = self._execution.position
+        entries = [entry for entry in position.entries if terms.from_entry in ("", entry.id)]
+        if not entries and not self._is_pending(terms.from_entry):
             return
         if bracket is None or bracket.terms != terms:
-            plain = comment or id
-            spec = BracketSpec(
-                id=id,
-                from_entry=from_entry,
-                names=Names(
-                    plain, comment_profit or plain, comment_loss or plain, comment_trailing or plain
-                ),
-                qty_steps=None if qty is None else self._steps(f"exit {id}", qty),
-                qty_ratio=self._ratio(id, qty_ratio),
-                limit=_or_nan(limit),
-                stop=_or_nan(stop),
-                profit_ticks=_or_nan(profit_ticks),
-                loss_ticks=_or_nan(loss_ticks),
-                profit_ratio=_or_nan(profit_ratio),
-                loss_ratio=_or_nan(loss_ratio),
-                trail_price=_or_nan(trail_price),
-                trail_points=_or_nan(trail_points),
-                trail_offset=_or_nan(trail_offset),
-                oca_name=oca_name,
-            )
-            bracket = Bracket(spec, terms, self._execution.position.signed_steps != 0)
-            self._book.brackets[id, from_entry] = bracket
+            bracket = Bracket(self._spec(terms), terms, position.signed_steps != 0)
+            self._book.brackets[key] = bracket
         bracket.is_live = True
         for entry in entries:
             self._book.attach(entry, bracket, self._closes[self.bar_index])
+
+    def _spec(self, terms: ExitTerms) -> BracketSpec:
+        """Return the checked form of an exit command."""
+        return BracketSpec(
+            terms.id,
+            terms.from_entry,
+            terms.names,
+            terms.oca_name,
+            None if terms.qty is None else self._steps(f"exit {terms.id}", terms.qty),
+            self._ratio(terms.id, terms.qty_ratio),
+            *map(_or_nan, (*terms.levels, *terms.trail)),
+        )
 
     def close_entry(
         self,

@@ -54,6 +54,23 @@ class Names(NamedTuple):
     trailing: str = ""
 
 
+class ExitTerms(NamedTuple):
+    """An exit command as it was said: two that are equal ask for the same thing.
+
+    `levels` are limit, stop, profit and loss in ticks, profit and loss as ratios; `trail` is price,
+    points and offset.
+    """
+
+    id: str
+    from_entry: str
+    qty: float | None
+    qty_ratio: float | None
+    levels: tuple[float | None, ...]
+    trail: tuple[float | None, ...]
+    oca_name: str
+    names: Names
+
+
 class BracketSpec(NamedTuple):
     """What one exit command asks for; NaN and None mean not given.
 
@@ -64,6 +81,7 @@ class BracketSpec(NamedTuple):
     id: str
     from_entry: str
     names: Names
+    oca_name: str = ""
     qty_steps: int | None = None
     qty_ratio: float | None = None
     limit: float = NAN
@@ -75,7 +93,6 @@ class BracketSpec(NamedTuple):
     trail_price: float = NAN
     trail_points: float = NAN
     trail_offset: float = NAN
-    oca_name: str = ""
 
     @property
     def trail_terms(self) -> tuple[float, float, float]:
