@@ -74,22 +74,25 @@ class Book:
             order.limit_trigger = self.instrument.price_of(ticks)
         order.refresh()
         self.resting.append(order)
-        self.refresh()
+        self.up, self.down = min(self.up, order.up), max(self.down, order.down)
+        self.is_trailing = self.is_trailing or order.is_trailing
+        self.entries_resting += order.kind is OrderKind.ENTRY
 
     def drop(self, order: Order) -> None:
         """Take `order` out, filled or not."""
         order.is_done = True
-        if order in self.resting:
+        if order in self.market:
+            self.market.remove(order)
+        elif order in self.resting:
             self.resting.remove(order)
             self.refresh()
-        elif order in self.market:
-            self.market.remove(order)
 
     def pending(self, id: str) -> Order | None:
         """Return the entry or raw order that waits under `id`."""
-        for order in (*self.resting, *self.market):
-            if order.id == id and order.kind not in EXIT_KINDS:
-                return order
+        for orders in (self.resting, self.market):
+            for order in orders:
+                if order.id == id and order.kind not in EXIT_KINDS:
+                    return order
         return None
 
     def cancel(self, id: str) -> None:
@@ -180,11 +183,11 @@ class Book:
             entry.legs.remove(leg)
             if leg in self.resting:
                 self.resting.remove(leg)
+                self.refresh()
         elif leg is not None:
             return
         if steps > 0:
             self._add_leg(entry, bracket, leg, steps, arming_close)
-        self.refresh()
 
     def _add_leg(
         self, entry: Entry, bracket: Bracket, old: Order | None, steps: int, arming_close: float

@@ -99,12 +99,10 @@ class Broker:
     def play(self, bar_index: int) -> None:
         """Let the market move through one bar: steps 1 to 5 of the theory."""
         execution, open_price = self.execution, self.opens[bar_index]
-        execution.bar_index = bar_index
+        execution.move_to(bar_index, open_price)
         if execution.caps.is_new_day(bar_index):
             before = self.closes[max(0, bar_index - 1)]
             execution.start_day(execution.account.equity_quote(before, execution.rate))
-        execution.fresh_lots = []
-        execution.path_high = execution.path_low = execution.price = open_price
         self._start_bar(bar_index)
         if self.book.is_stale:
             self.book.forget_unbound()
@@ -171,7 +169,7 @@ class Broker:
     def _arrive(self, bar_index: int) -> None:
         """Stand at the close of a bar that was quiet."""
         execution = self.execution
-        execution.bar_index = bar_index
+        execution.move_to(bar_index, self.opens[bar_index])
         self._start_bar(bar_index)
         execution.price = self.closes[bar_index]
         execution.path_high = self.highs[bar_index]
@@ -201,16 +199,23 @@ class Broker:
         is_high_first = high - open_price < open_price - low
         for target in (high, low, close) if is_high_first else (low, high, close):
             self._move(target)
-            self.execution.check_limits()
+            self._check_limits()
 
     def _jump(self, price: float) -> None:
         """Open at `price`: what it has passed fills there."""
         self._advance(price)
         self._fill_passed(price)
-        self.execution.check_limits()
+        self._check_limits()
+
+    def _check_limits(self) -> None:
+        execution = self.execution
+        if not execution.guard_down < execution.price < execution.guard_up:
+            execution.check_limits()
 
     def _fill_passed(self, price: float) -> None:
         """Fill at `price` every resting order whose level it has passed."""
+        if self.book.up > price > self.book.down:
+            return
         while passed := [o for o in self.book.resting if o.up <= price or o.down >= price]:
             order = min(passed, key=lambda o: _gap_rank(o, price))
             self._touch(order, price, rises=order.up <= price)
@@ -242,11 +247,15 @@ class Broker:
         """Record that the price has come to `price`; trailing stops follow."""
         execution = self.execution
         execution.price = price
-        execution.path_high = max(execution.path_high, price)
-        execution.path_low = min(execution.path_low, price)
+        if price > execution.path_high:
+            execution.path_high = price
+        elif price < execution.path_low:
+            execution.path_low = price
         for lot in execution.fresh_lots:
-            lot.high = max(lot.high, price)
-            lot.low = min(lot.low, price)
+            if price > lot.high:
+                lot.high = price
+            elif price < lot.low:
+                lot.low = price
         if self.book.is_trailing:
             for order in self.book.resting:
                 if order.is_trailing:

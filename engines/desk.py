@@ -256,19 +256,32 @@ class Desk:
         """Put `order` into the book in place of the one with its id; return if it is there."""
         old = self._book.pending(order.id)
         if old is not None and _asks_the_same(old, order):
-            old.names = order.names
+            old.names, old.bar_index = order.names, order.bar_index
             return True
         if old is not None:
             self._book.drop(old)
         # A market entry too small to open anything may still close what is open.
-        if not order.steps and not (order.is_market and self._execution.position.signed_steps):
-            self._refuse("orders smaller than one quantity step")
-            return False
+        if not self._is_large_enough(order):
+            if not (order.is_market and self._execution.position.signed_steps):
+                return False
+            order.steps = 0
         if order.is_market:
             self._book.market.append(order)
         else:
             self._book.rest(order)
         return True
+
+    def _is_large_enough(self, order: Order) -> bool:
+        """Return whether an order reaches one step and the instrument's minima; count it if not."""
+        instrument, qty = self._instrument, self._instrument.qty_of(order.steps)
+        notional_quote = qty * self._closes[self.bar_index] * instrument.point_value
+        if not order.steps:
+            self._refuse("orders smaller than one quantity step")
+        elif qty < instrument.qty_min or notional_quote < instrument.notional_min:
+            self._refuse("orders below the instrument's minimum")
+        else:
+            return True
+        return False
 
     def _withdraw(self, id: str) -> None:
         pending = self._book.pending(id)
@@ -302,11 +315,11 @@ class Desk:
         return len(queued) >= max(1, self._execution.plan.pyramiding)
 
     def _lacks_funds(self, order: Order) -> bool:
-        account = self._execution.account
-        close = self._closes[self.bar_index] + (self._slip(order.side) if order.is_market else 0.0)
+        account, close = self._execution.account, self._closes[self.bar_index]
+        price = close + self._slip(order.side) if order.is_market else close
         rate = account.rate(self.bar_index)
         equity = account.equity_quote(close, rate)
-        return account.lacks_funds(order.steps, order.side, close, equity, rate)
+        return account.lacks_funds(order.steps, order.side, price, equity, rate)
 
     def _is_pending(self, from_entry: str) -> bool:
         if from_entry:

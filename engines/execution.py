@@ -51,6 +51,7 @@ class Execution:
         self.fills: list[Fill] = []
         self.admission = Admission(plan, self.account)
         self.bar_index = 0
+        self.rate = 1.0
         self.price = math.nan
         self.path_high = self.path_low = math.nan
         self.is_at_open = False
@@ -58,10 +59,12 @@ class Execution:
         self.guard_down = -math.inf
         self.guard_up = math.inf
 
-    @property
-    def rate(self) -> float:
-        """Return account currency per quote now."""
-        return self.account.rate(self.bar_index)
+    def move_to(self, bar_index: int, price: float) -> None:
+        """Stand at the first price of a bar."""
+        self.bar_index = bar_index
+        self.rate = self.account.rate(bar_index)
+        self.price = self.path_high = self.path_low = price
+        self.fresh_lots = []
 
     def fill(self, order: Order, price: float, slips: bool, name: str = "") -> None:
         """Execute `order` at `price`, or drop it where a rule forbids it."""
@@ -84,8 +87,6 @@ class Execution:
 
     def check_limits(self) -> None:
         """Call margin and stop the day where the price now demands it."""
-        if self.guard_down < self.price < self.guard_up:
-            return
         self._call_margin(self.account.margin_call_steps(self.price, self.rate))
         if self.caps.is_loss_reached(self.account.equity_quote(self.price, self.rate)):
             self._stop_day(self.price, LOSS_CAP_NAME, slips=True)

@@ -144,8 +144,8 @@ class Position:
         return trades
 
     def _average(self) -> None:
-        if not self.signed_steps:
-            self.price_avg = 0.0
+        if len(self.lots) <= 1:
+            self.price_avg = self.lots[0].price if self.lots else 0.0
             return
         total = sum(lot.price * lot.steps for lot in self.lots)
         self.price_avg = total / abs(self.signed_steps)
