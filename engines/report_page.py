@@ -96,7 +96,7 @@ def page(runs: Sequence[Run]) -> str:
     title = f"{'SYNTHETIC ' if synthetic else ''}{names}: phalanx backtest"
     series = json.dumps([plain(_series(run)) for run in runs], separators=(",", ":"))
     versions = ", ".join(f"{name} {version}" for name, version in runs[0].versions.items())
-    sections = "".join(_section(index, run) for index, run in enumerate(runs))
+    sections = "".join(_section(index, run, len(runs) > 1) for index, run in enumerate(runs))
     banner = (
         '<div class="banner">SYNTHETIC: these bars come from a random generator. '
         "Nothing below says anything about a real market.</div>"
@@ -154,7 +154,7 @@ COMPARED = {
 }
 
 
-def _section(index: int, run: Run) -> str:
+def _section(index: int, run: Run, has_title: bool) -> str:
     terms = summary_terms(run.summary)
     cards = "".join(
         f'<div class="card" title="{escape(meaning)}"><b>{_figure(name, terms[name], form)}</b>'
@@ -172,7 +172,8 @@ def _section(index: int, run: Run) -> str:
     )
     notes = "".join(f"<p>{escape(note)}</p>" for note in (*run.notes, *_refusals(run)))
     return (
-        f'<h2>{escape(run.strategy)}</h2>\n<div class="cards">{cards}</div>\n{charts}'
+        f"{f'<h2>{escape(run.strategy)}</h2>' if has_title else ''}\n"
+        f'<div class="cards">{cards}</div>\n{charts}'
         f"{_trade_table(run)}\n<div class=two>{_terms_tables(run)}</div>"
         f"{'<h3>Notes</h3>' + notes if notes else ''}\n"
     )

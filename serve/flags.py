@@ -156,6 +156,15 @@ class PlanFlags:
     limit_verify_ticks: Annotated[
         int, typer.Option(help="How far price must pass a limit to fill it.")
     ] = 0
+    position_qty_max: Annotated[
+        float | None, typer.Option(help="Largest position, in contracts.")
+    ] = None
+    intraday_fills_max: Annotated[
+        int | None, typer.Option(help="Filled orders a day; then trading stops until the next.")
+    ] = None
+    intraday_loss_max: Annotated[
+        float | None, _ratio_option("--intraday-loss-max", "Of the day's first equity, likewise.")
+    ] = None
     margin_long: Annotated[
         float, _ratio_option("--margin-long", "Share of notional that equity must cover.")
     ] = 1.0

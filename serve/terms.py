@@ -115,6 +115,9 @@ def plan_of(flags: PlanFlags) -> Plan:
         margin_short_ratio=flags.margin_short,
         process_on_close=flags.process_on_close,
         limit_verify_ticks=flags.limit_verify_ticks,
+        position_qty_max=flags.position_qty_max,
+        intraday_fills_max=flags.intraday_fills_max,
+        intraday_loss_ratio_max=flags.intraday_loss_max,
     )
 
 

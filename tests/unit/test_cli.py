@@ -1,6 +1,7 @@
 """The commands as a user types them: results, exit codes, what goes to stdout and to stderr."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -212,6 +213,19 @@ def test_an_interrupt_exits_with_130_and_leaves_nothing(
 )
 def test_the_symbol_is_read_from_the_files_name(name: str, symbol: str) -> None:
     assert symbol_of(Path("folder") / name) == symbol
+
+
+def test_compiled_kernels_go_to_a_temporary_folder_where_nothing_else_can_be_written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "mine")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert printed(capsys, "strategies")[0] == 0
+    assert os.environ["NUMBA_CACHE_DIR"] == "mine"
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    assert printed(capsys, "strategies")[0] == 0
+    assert "phalanx-numba-" in os.environ["NUMBA_CACHE_DIR"]
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
 
 
 def phalanx(*arguments: object) -> subprocess.CompletedProcess[str]:
