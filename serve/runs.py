@@ -18,6 +18,7 @@ from engines.errors import Fault, ParameterFault
 from engines.metrics.summary import summarize
 from engines.plan import Plan
 from engines.report import Run
+from serve.cold_start import load_numba
 from serve.invocation import ARGUMENTS
 from serve.progress import Place, watched
 from serve.terms import Market
@@ -27,6 +28,7 @@ RESULT_FILES = frozenset({"report.html", "result.json", "trades.csv", "equity.cs
 
 def find_all(names: Sequence[str]) -> list[FoundStrategy]:
     """Return the strategies by name, in order, what their files print going to stderr."""
+    load_numba()
     with contextlib.redirect_stdout(sys.stderr):
         return [find_strategy(name) for name in names]
 

@@ -244,11 +244,12 @@ def test_help_imports_neither_numpy_nor_numba_nor_rich() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_backtest_imports_neither_pandas_nor_rich(bars: Path) -> None:
+def test_a_backtest_imports_only_what_it_uses(bars: Path) -> None:
     code = (
         f"import sys\nfrom serve.cli import run\n"
         f"assert run(['backtest', 'ema_crossover', '--bars', {str(bars)!r}]) == 0\n"
-        "heavy = {'pandas', 'rich'} & set(sys.modules)\nassert not heavy, heavy"
+        "heavy = {'pandas', 'rich', 'scipy.linalg'} & set(sys.modules)\nassert not heavy, heavy\n"
+        "import scipy.linalg\nassert scipy.linalg.norm([3.0, 4.0]) == 5.0"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
