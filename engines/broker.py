@@ -78,12 +78,19 @@ class Broker:
             or low <= execution.guard_down
             or high >= execution.guard_up
             or execution.caps.is_new_day(bar_index)
+            or execution.is_rate_exposed
         )
 
     def next_busy(self, start: int, stop: int) -> int:
         """Return the first bar from `start` on that is not quiet, `stop` if all before it are."""
         book, execution = self.book, self.execution
-        if book.market or book.is_stale or book.is_trailing or execution.caps.is_used:
+        if (
+            book.market
+            or book.is_stale
+            or book.is_trailing
+            or execution.caps.is_used
+            or execution.is_rate_exposed
+        ):
             while start < stop and self.is_quiet(start):
                 start += 1
             return start
@@ -218,7 +225,7 @@ class Broker:
             return
         while passed := [o for o in self.book.resting if o.up <= price or o.down >= price]:
             order = min(passed, key=lambda o: _gap_rank(o, price))
-            self._touch(order, price, rises=order.up <= price)
+            self._touch(order, price, rises=order.up <= price, limit_price=price)
 
     def _move(self, target: float) -> None:
         """Move the price to `target`, acting on each level that it meets."""
@@ -235,12 +242,18 @@ class Broker:
         if self.book.up > high and self.book.down < low:
             return None
         found = None
-        nearest = (math.inf, 0)
+        nearest = (math.inf, 0, False)
         for order in self.book.resting:
-            if order.down >= low and (rank := (max(0.0, price - order.down), order.slot)) < nearest:
-                nearest, found = rank, (order, min(order.down, price), False)
-            if order.up <= high and (rank := (max(0.0, order.up - price), order.slot)) < nearest:
-                nearest, found = rank, (order, max(order.up, price), True)
+            # A leg that comes to life with both its levels behind the price fills as a limit.
+            is_buying = order.side is Side.BUY
+            if order.down >= low:
+                rank = (max(0.0, price - order.down), order.slot, not is_buying)
+                if rank < nearest:
+                    nearest, found = rank, (order, min(order.down, price), False)
+            if order.up <= high:
+                rank = (max(0.0, order.up - price), order.slot, is_buying)
+                if rank < nearest:
+                    nearest, found = rank, (order, max(order.up, price), True)
         return found
 
     def _advance(self, price: float) -> None:
@@ -264,11 +277,19 @@ class Broker:
 
     # What a level does.
 
-    def _touch(self, order: Order, price: float, rises: bool) -> None:
-        """Let `price`, come from below if `rises`, act on `order`: arm, trigger or fill it."""
+    def _touch(
+        self, order: Order, price: float, rises: bool, limit_price: float = math.nan
+    ) -> None:
+        """Let `price`, come from below if `rises`, act on `order`: arm, trigger or fill it.
+
+        A limit fills at its own price on the way, and at `limit_price` where the market opens
+        beyond it.
+        """
+        if math.isnan(limit_price):
+            limit_price = _limit_price(order, price)
         is_favourable = rises == (order.side is Side.SELL)
         if order.kind not in EXIT_KINDS:
-            self._touch_entry(order, price, is_favourable)
+            self._touch_entry(order, price, is_favourable, limit_price)
         elif not is_favourable:
             is_hard = not order.is_trailing or (order.stop - order.trail_stop) * -order.side >= 0
             name = order.names.loss if is_hard else order.names.trailing
@@ -279,12 +300,13 @@ class Broker:
             if order.trail_offset_ticks == 0:
                 self.execution.fill(order, price, slips=True, name=order.names.trailing)
         else:
-            name = order.names.profit
-            self.execution.fill(order, _limit_price(order, price), slips=False, name=name)
+            self.execution.fill(order, limit_price, slips=False, name=order.names.profit)
 
-    def _touch_entry(self, order: Order, price: float, is_favourable: bool) -> None:
+    def _touch_entry(
+        self, order: Order, price: float, is_favourable: bool, limit_price: float
+    ) -> None:
         if order.is_triggered or (is_favourable and math.isnan(order.stop)):
-            self.execution.fill(order, _limit_price(order, price), slips=False)
+            self.execution.fill(order, limit_price, slips=False)
         elif math.isnan(order.limit):
             self.execution.fill(order, price, slips=True)
         else:

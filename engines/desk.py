@@ -164,7 +164,7 @@ class Desk:
             terms.oca_name,
             None if terms.qty is None else self._steps(f"exit {terms.id}", terms.qty),
             self._ratio(terms.id, terms.qty_ratio),
-            *map(_or_nan, (*terms.levels, *terms.trail)),
+            *(self._level(terms.id, level) for level in (*terms.levels, *terms.trail)),
         )
 
     def close_entry(
@@ -221,9 +221,9 @@ class Desk:
         """Return a checked, rounded and sized order."""
         down, up = self._instrument.round_price_down, self._instrument.round_price_up
         order = Order(kind, id, Side(side), 0, Names(comment or id), self.bar_index)
-        if limit is not None and limit == limit:
+        if not math.isnan(limit := self._level(id, limit)):
             order.limit = down(limit) if side > 0 else up(limit)
-        if stop is not None and stop == stop:
+        if not math.isnan(stop := self._level(id, stop)):
             order.stop = up(stop) if side > 0 else down(stop)
         if qty is not None:
             order.steps = self._steps(f"{kind.value} {id}", qty)
@@ -341,12 +341,16 @@ class Desk:
             raise OrderFault(f"qty_ratio of {id}", "above 0 and at most 1", repr(ratio))
         return ratio
 
+    def _level(self, id: str, level: float | None) -> float:
+        """Return a level or distance, NaN where none is given."""
+        if level is None:
+            return NAN
+        if math.isinf(level):
+            raise OrderFault(f"level of {id}", "a finite number, or NaN for none", repr(level))
+        return level
+
     def _refuse(self, reason: str) -> None:
         self._execution.admission.refusals[reason] += 1
-
-
-def _or_nan(value: float | None) -> float:
-    return NAN if value is None else value
 
 
 def _same(a: float, b: float) -> bool:

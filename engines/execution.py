@@ -65,6 +65,13 @@ class Execution:
         self.rate = self.account.rate(bar_index)
         self.price = self.path_high = self.path_low = price
         self.fresh_lots = []
+        if self.is_rate_exposed:
+            self._refresh_guards()
+
+    @property
+    def is_rate_exposed(self) -> bool:
+        """Return whether a change of the currency rate alone may call margin or reach a cap."""
+        return self.account.rates is not None and self.position.signed_steps != 0
 
     def fill(self, order: Order, price: float, slips: bool, name: str = "") -> None:
         """Execute `order` at `price`, or drop it where a rule forbids it."""
