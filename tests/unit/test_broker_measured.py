@@ -1,8 +1,12 @@
 """Corners of TradingView's broker that were measured there and that nobody would guess."""
 
+import math
+
+import numpy as np
 import pytest
 
 from engines.costs import Costs
+from engines.errors import OrderFault
 from engines.plan import CloseRule, Plan, Sizing, SizingKind
 from tests.unit.market import (
     BUY,
@@ -156,3 +160,66 @@ class TestExitsOfRefusedOrders:
             script[3] = (again,)
         bars = [FLAT, FLAT, still(150.0), still(150.0), (150.0, 150.0, 80.0, 80.0)]
         assert filled(bars, script, SMALL)[1:] == expected
+
+
+class TestCurrencyRate:
+    """A rate that moves changes what is owned, even where the price stands still."""
+
+    def test_rate_alone_calls_margin(self) -> None:
+        # Short 10 at 100 on 1,000 at a rate of 0.5. At 105 and 1.0: equity 950, margin 1,050.
+        rates = np.array([0.5, 0.5, 0.5, 1.0, 1.0])
+        bars = [FLAT, FLAT, still(101.0), still(105.0), FLAT]
+        result = play(bars, {0: sells(qty=10.0)}, SMALL, rates=rates)
+        # 100 / 105 = 0.952, four times that.
+        assert fills(result)[1:] == [(3, 3.808, 105.0)]
+
+    def test_rate_alone_reaches_the_cap_of_losses(self) -> None:
+        plan = plan_with(intraday_loss_quote_max=50.0)
+        bars = [FLAT, FLAT, still(96.0), still(96.0), FLAT]
+        rates = np.array([1.0, 1.0, 1.0, 2.0, 2.0])
+        result = play(bars, {0: buys(qty=10.0)}, plan, rates=rates)
+        assert fills(result)[1:] == [(3, -10.0, 96.0)]
+
+
+class TestLimitToVerify:
+    """With ticks to verify a limit fills once the price has gone so far beyond it."""
+
+    PLAN = plan_with(limit_verify_ticks=2)
+
+    @pytest.mark.parametrize("level", range(900, 1000))
+    def test_it_fills_at_its_own_price_on_the_way(self, level: int) -> None:
+        limit, short, enough = level / 10, (level - 1) / 10, (level - 2) / 10
+        order: Script = {0: buys(limit=limit)}
+        assert not filled([FLAT, (100.0, 100.5, short, 100.0)], order, self.PLAN)
+        rows = filled([FLAT, (100.0, 100.5, enough, 100.0)], order, self.PLAN)
+        assert rows == [(1, 1.0, limit)]
+
+    @pytest.mark.parametrize("opens", [98.8, 98.5])
+    def test_it_fills_at_an_open_beyond(self, opens: float) -> None:
+        bars = [FLAT, (opens, 98.9, 98.0, 98.5)]
+        assert filled(bars, {0: buys(limit=99.0)}, self.PLAN) == [(1, 1.0, opens)]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        buys(limit=math.inf),
+        sells(stop=-math.inf),
+        orders("O", BUY, stop=math.inf),
+        exits("X", "L", limit=math.inf),
+        exits("X", "L", stop=-math.inf),
+        exits("X", "L", trail_points=math.inf),
+        exits("X", "L", trail_points=5, trail_offset=math.inf),
+    ],
+)
+def test_infinite_level_is_a_fault_of_the_command(command: Command) -> None:
+    with pytest.raises(OrderFault):
+        play([FLAT] * 3, {0: (buys(limit=99.0), command)})
+
+
+def test_entry_inside_the_bar_with_both_levels_passed_takes_the_limit() -> None:
+    exit_ = exits("X", "L", stop=101.0, limit=98.5, comment_profit="P", comment_loss="S")
+    costs = Costs(commission=0.0, slippage_ticks=2)
+    bars = [FLAT, (100.0, 100.0, 98.0, 99.0)]
+    (trade,) = play(bars, {0: (buys(limit=99.0), exit_)}, costs=costs).trades
+    assert (trade.exit_price, trade.exit_name) == (99.0, "P")
