@@ -34,10 +34,10 @@ class Admission:
         self._start_steps = 0
         self._start_equity_quote = plan.capital_quote
 
-    def start_bar(self, equity_quote: float) -> None:
+    def start_bar(self, open_price: float, rate: float) -> None:
         """Note the position and the equity that a bar starts with."""
         self._start_steps = self._position.signed_steps
-        self._start_equity_quote = equity_quote
+        self._start_equity_quote = self._account.equity_quote(open_price, rate)
 
     def is_pyramid_full(self, entries_queued: int = 0) -> bool:
         """Return whether the position takes no further entry of its side."""

@@ -18,7 +18,7 @@ from engines.context import Context, PlacesOrders
 from engines.costs import Costs
 from engines.desk import Desk
 from engines.equity import equity_curve
-from engines.errors import StrategyFault
+from engines.errors import Fault, StrategyFault
 from engines.instrument import Instrument
 from engines.klines import Klines, time_text
 from engines.plan import Plan
@@ -70,8 +70,8 @@ def run_backtest(
     Bars that open before `since_ms` only warm the features up. `magnifier` are lower-interval bars
     for the path inside each bar, `rates` [T] account currency per quote (None: the same).
     """
-    broker = Broker(klines, instrument, plan, costs, magnifier, rates)
     start_bar = 0 if since_ms is None else klines.index_at(since_ms)
+    broker = Broker(klines, instrument, plan, costs, magnifier, rates, start_bar)
     if hasattr(strategy, "signals"):
         _run_signals(broker, strategy.signals(klines), start_bar)
     else:
@@ -121,9 +121,9 @@ def _run_orders(broker: Broker, strategy: PlacesOrders, klines: Klines, start_ba
         ctx.move_to(bar_index)
         try:
             decide(ctx)
-        except StrategyFault:
+        except (Fault, AssertionError):
             raise
-        except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+        except Exception as error:
             raise StrategyFault(
                 f"on_bar of {type(strategy).__name__} at {time_text(ctx.open_time_ms)}",
                 "a decision",

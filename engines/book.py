@@ -110,6 +110,11 @@ class Book:
             self._withdraw(order)
         self.brackets.clear()
 
+    def drop_spent_legs(self) -> None:
+        """Drop the exits of entries that have nothing left to close."""
+        for leg in [o for o in self.resting if o.entry and not o.entry.bound_steps]:
+            self.drop(leg)
+
     def suspend_exits(self) -> None:
         """Withdraw every bracket's legs until the bracket is issued again."""
         for order in [order for order in self.resting if order.bracket is not None]:
@@ -131,6 +136,9 @@ class Book:
         as waiting). When the position has gone flat, a bracket for all entries that was issued in
         the old position ends with it.
         """
+        self.is_stale = False
+        if not self.brackets:
+            return
         waiting = [*self.resting, *self.market, *([filling] if filling else [])]
         ids = {order.id for order in waiting if order.kind not in EXIT_KINDS}
         bound = {order.bracket.id for order in self.resting if order.bracket}
@@ -142,12 +150,9 @@ class Book:
                 waits = bool(ids) and not (is_flat and bracket.issued_in_position)
             if not waits and (is_flat or key[0] not in bound):
                 del self.brackets[key]
-        self.is_stale = False
 
     def apply_oca(self, filled: Order, steps: int) -> None:
         """Cancel or reduce the others of the group of `filled`, which has executed `steps`."""
-        if not filled.oca_name or filled.oca_kind is OcaKind.NONE:
-            return
         for order in [*self.resting, *self.market]:
             if order is filled or order.oca_name != filled.oca_name:
                 continue

@@ -35,7 +35,7 @@ from engines.costs import Costs
 from engines.errors import KlineFault
 from engines.execution import Execution
 from engines.instrument import Instrument
-from engines.klines import Klines
+from engines.klines import Klines, time_text
 from engines.orders import Order, OrderKind
 from engines.plan import Plan
 from engines.trades import Side, Trade
@@ -45,7 +45,8 @@ from engines.types import F64_1D
 class Broker:
     """The emulator of one run over `klines`.
 
-    `magnifier` holds the lower-interval bars of the path, `rates` [T] account currency per quote.
+    `magnifier` holds the lower-interval bars of the path from `start_bar` on, `rates` [T] account
+    currency per quote.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Broker:
         costs: Costs,
         magnifier: Klines | None = None,
         rates: F64_1D | None = None,
+        start_bar: int = 0,
     ) -> None:
         self.execution = Execution(klines, instrument, plan, costs, rates)
         self.book = self.execution.book
@@ -63,7 +65,7 @@ class Broker:
         self.lows, self.closes = self.execution.lows, self.execution.closes
         self.immediate: list[Order] = []
         self.settles = plan.process_on_close
-        self._magnified = None if magnifier is None else _magnified(klines, magnifier)
+        self._magnified = None if magnifier is None else _magnified(klines, magnifier, start_bar)
 
     def is_quiet(self, bar_index: int) -> bool:
         """Return whether nothing waits for this bar, so that playing it would change nothing."""
@@ -110,7 +112,7 @@ class Broker:
         if execution.caps.is_new_day(bar_index):
             before = self.closes[max(0, bar_index - 1)]
             execution.start_day(execution.account.equity_quote(before, execution.rate))
-        self._start_bar(bar_index)
+        execution.admission.start_bar(open_price, execution.rate)
         if self.book.is_stale:
             self.book.forget_unbound()
         execution.is_at_open = True
@@ -168,16 +170,11 @@ class Broker:
             self._arrive(last)
         return self.execution.open_trades(self.closes[last])
 
-    def _start_bar(self, bar_index: int) -> None:
-        execution = self.execution
-        equity_quote = execution.account.equity_quote(self.opens[bar_index], execution.rate)
-        execution.admission.start_bar(equity_quote)
-
     def _arrive(self, bar_index: int) -> None:
         """Stand at the close of a bar that was quiet."""
         execution = self.execution
         execution.move_to(bar_index, self.opens[bar_index])
-        self._start_bar(bar_index)
+        execution.admission.start_bar(self.opens[bar_index], execution.rate)
         execution.price = self.closes[bar_index]
         execution.path_high = self.highs[bar_index]
         execution.path_low = self.lows[bar_index]
@@ -195,6 +192,10 @@ class Broker:
             and low > execution.guard_down
         )
 
+    def _is_idle(self) -> bool:
+        """Return whether nothing is held and nothing waits, so that the path no longer matters."""
+        return not (self.execution.position.signed_steps or self.book.resting)
+
     def _pass(self, high: float, low: float, close: float) -> None:
         """Go through the rest of a bar that meets no level."""
         execution = self.execution
@@ -207,10 +208,13 @@ class Broker:
         for target in (high, low, close) if is_high_first else (low, high, close):
             self._move(target)
             self._check_limits()
+            if self._is_idle():
+                return
 
     def _jump(self, price: float) -> None:
         """Open at `price`: what it has passed fills there."""
-        self._advance(price)
+        if price != self.execution.price or self.book.is_trailing:
+            self._advance(price)
         self._fill_passed(price)
         self._check_limits()
 
@@ -335,14 +339,19 @@ def _gap_rank(order: Order, price: float) -> tuple[bool, float, int, int]:
     return (False, level, -order.side, order.slot)
 
 
-def _magnified(klines: Klines, magnifier: Klines) -> tuple[tuple[list[float], ...], list[int]]:
+def _magnified(
+    klines: Klines, magnifier: Klines, start_bar: int
+) -> tuple[tuple[list[float], ...], list[int]]:
     """Return the columns of `magnifier` and where the bars of each kline begin in them."""
     ends = np.append(klines.open_time_ms, klines.open_time_ms[-1] + klines.interval_ms)
     starts = np.searchsorted(magnifier.open_time_ms, ends)
-    empty = np.flatnonzero(starts[1:] == starts[:-1])
+    empty = np.flatnonzero(starts[1 + start_bar :] == starts[start_bar:-1])
     if len(empty):
+        time_ms = int(klines.open_time_ms[start_bar + empty[0]])
         raise KlineFault(
-            "magnifier bars", "at least one within every bar", f"none in bar {empty[0]}"
+            f"magnifier bars of {magnifier.symbol}",
+            "at least one within every traded bar",
+            f"none in the bar at {time_text(time_ms)}",
         )
     names = ("open", "high", "low", "close")
     return tuple(getattr(magnifier, name).tolist() for name in names), starts.tolist()

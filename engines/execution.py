@@ -83,7 +83,8 @@ class Execution:
         closing, opening = self.admission.steps(order, fill_price, self.rate, self.is_at_open)
         if closing + opening > 0:
             self._transact(order, closing, opening, fill_price, name or order.names.plain)
-            self.book.apply_oca(order, closing + opening)
+            if order.oca_name:
+                self.book.apply_oca(order, closing + opening)
             if self.caps.count_fill():
                 self._stop_day(fill_price, FILLS_CAP_NAME, slips=False)
         elif order.kind is OrderKind.ENTRY and self.position.signed_steps * order.side < 0:
@@ -139,8 +140,8 @@ class Execution:
             self.position.reduce(
                 closing, fee_quote * closing / total, point, self.admission.bound(order)
             )
-            for leg in [o for o in self.book.resting if o.entry and not o.entry.bound_steps]:
-                self.book.drop(leg)
+            if self.book.resting:
+                self.book.drop_spent_legs()
             if not self.position.signed_steps:
                 self.book.forget_unbound(order, is_flat=True)
         if opening:
