@@ -6,9 +6,10 @@ market order; an entry issued again in the same pass carries no flip and only ne
 never open. The opening part then passes the gates: allowed direction, maximum position, and funds.
 
 Funds (TradingView's, measured): an order whose position the account cannot carry is refused whole,
-its closing part too. Entries are judged at an open, raw orders wherever they fill. If fills before
-it in the same bar have changed the position, an order that would have fitted the bar's start fills
-all the same, and the margin call trims it; but a position opened at this same open is reversed only
+its closing part too. Entries are judged at an open by the equity of the close before, raw orders
+wherever they fill. If fills before it in the same bar have changed the position, an order that
+would have fitted the bar's start fills all the same, as does an entry after the opposite position
+was closed, and the margin call trims them; but a position opened at this same open is reversed only
 by an order whose margin fits beside its own. Every refusal is counted by its reason.
 """
 
@@ -34,10 +35,10 @@ class Admission:
         self._start_steps = 0
         self._start_equity_quote = plan.capital_quote
 
-    def start_bar(self, open_price: float, rate: float) -> None:
-        """Note the position and the equity that a bar starts with."""
+    def start_bar(self, last_close: float, rate: float) -> None:
+        """Note the position that a bar starts with, and its equity at the close before."""
         self._start_steps = self._position.signed_steps
-        self._start_equity_quote = self._account.equity_quote(open_price, rate)
+        self._start_equity_quote = self._account.equity_quote(last_close, rate)
 
     def is_pyramid_full(self, entries_queued: int = 0) -> bool:
         """Return whether the position takes no further entry of its side."""
@@ -69,7 +70,11 @@ class Admission:
             return closing, 0
         opening = self._allowed(order, total - closing)
         is_judged = order.kind is OrderKind.RAW or is_at_open
-        if opening and is_judged and self._lacks_funds(order.side, opening, price, rate):
+        if (
+            opening
+            and is_judged
+            and self._lacks_funds(order.side, opening, price, rate, is_at_open)
+        ):
             self.refusals["orders that the account could not pay"] += 1
             return 0, 0
         return closing, opening
@@ -101,19 +106,26 @@ class Admission:
             self.refusals["orders cut to the maximum position"] += 1
         return min(steps, max(0, room))
 
-    def _lacks_funds(self, side: Side, opening: int, price: float, rate: float) -> bool:
-        account, held = self._account, self._position.signed_steps
-        equity = account.equity_quote(price, rate)
-        if held * side < 0 and self._start_steps * held <= 0:
+    def _lacks_funds(
+        self, side: Side, opening: int, price: float, rate: float, is_at_open: bool
+    ) -> bool:
+        account, held, start = self._account, self._position.signed_steps, self._start_steps
+        if held * side >= 0 and start * side < 0:
+            return False  # After a close at this bar the opposite entry fills, and may be trimmed.
+        is_unchanged = held == start
+        equity = self._start_equity_quote
+        if not (is_unchanged and is_at_open):
+            equity = account.equity_quote(price, rate)
+        if held * side < 0 and start * held <= 0:
             # The opposite position was opened at this same open: both margins are needed at once.
             return account.lacks_funds(abs(held) + opening, side, price, equity, rate)
         same = abs(held) if held * side > 0 else 0
         if not account.lacks_funds(same + opening, side, price, equity, rate):
             return False
-        if held == self._start_steps:
+        if is_unchanged:
             return True
-        start = abs(self._start_steps) if self._start_steps * side > 0 else 0
-        return account.lacks_funds(start + opening, side, price, self._start_equity_quote, rate)
+        before = abs(start) if start * side > 0 else 0
+        return account.lacks_funds(before + opening, side, price, self._start_equity_quote, rate)
 
     def _reducible(self, order: Order, opposite: int) -> int:
         if self._plan.close_rule is CloseRule.ALL:

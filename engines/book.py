@@ -146,8 +146,10 @@ class Book:
             from_entry = bracket.spec.from_entry
             if from_entry:
                 waits = from_entry in ids
+            elif is_flat:
+                waits = bool(ids) and not bracket.issued_in_position
             else:
-                waits = bool(ids) and not (is_flat and bracket.issued_in_position)
+                waits = True  # A bracket for all entries waits for the next one, whatever its name.
             if not waits and (is_flat or key[0] not in bound):
                 del self.brackets[key]
 

@@ -110,9 +110,9 @@ class Broker:
         execution, open_price = self.execution, self.opens[bar_index]
         execution.move_to(bar_index, open_price)
         if execution.caps.is_new_day(bar_index):
-            before = self.closes[max(0, bar_index - 1)]
-            execution.start_day(execution.account.equity_quote(before, execution.rate))
-        execution.admission.start_bar(open_price, execution.rate)
+            before = execution.account.equity_quote(self._close_before(bar_index), execution.rate)
+            execution.start_day(before)
+        execution.admission.start_bar(self._close_before(bar_index), execution.rate)
         if self.book.is_stale:
             self.book.forget_unbound()
         execution.is_at_open = True
@@ -170,11 +170,14 @@ class Broker:
             self._arrive(last)
         return self.execution.open_trades(self.closes[last])
 
+    def _close_before(self, bar_index: int) -> float:
+        return self.closes[max(0, bar_index - 1)]
+
     def _arrive(self, bar_index: int) -> None:
         """Stand at the close of a bar that was quiet."""
         execution = self.execution
         execution.move_to(bar_index, self.opens[bar_index])
-        execution.admission.start_bar(self.opens[bar_index], execution.rate)
+        execution.admission.start_bar(self._close_before(bar_index), execution.rate)
         execution.price = self.closes[bar_index]
         execution.path_high = self.highs[bar_index]
         execution.path_low = self.lows[bar_index]
@@ -279,6 +282,15 @@ class Broker:
                     arm_on(order, price, execution.instrument)
             self.book.refresh()
 
+    def _limit_price(self, order: Order, price: float) -> float:
+        """Return what a limit fills at: its own price, or the better one the market offered."""
+        if (order.limit_trigger - price) * order.side > 0:
+            return price
+        # With ticks to verify, the bar may have opened between the limit and its trigger.
+        if order.side is Side.BUY:
+            return min(order.limit, self.execution.path_high)
+        return max(order.limit, self.execution.path_low)
+
     # What a level does.
 
     def _touch(
@@ -290,7 +302,7 @@ class Broker:
         beyond it.
         """
         if math.isnan(limit_price):
-            limit_price = _limit_price(order, price)
+            limit_price = self._limit_price(order, price)
         is_favourable = rises == (order.side is Side.SELL)
         if order.kind not in EXIT_KINDS:
             self._touch_entry(order, price, is_favourable, limit_price)
@@ -324,11 +336,6 @@ def _arms_first(order: Order) -> bool:
     if order.is_trailing or math.isnan(order.arm_price):
         return False
     return math.isnan(order.limit) or (order.limit - order.arm_price) * -order.side >= 0
-
-
-def _limit_price(order: Order, price: float) -> float:
-    """Return what a limit fills at: its price, or the better one at which the market came."""
-    return price if (order.limit_trigger - price) * order.side > 0 else order.limit
 
 
 def _gap_rank(order: Order, price: float) -> tuple[bool, float, int, int]:

@@ -164,7 +164,10 @@ class Desk:
             terms.oca_name,
             None if terms.qty is None else self._steps(f"exit {terms.id}", terms.qty),
             self._ratio(terms.id, terms.qty_ratio),
-            *(self._level(terms.id, level) for level in (*terms.levels, *terms.trail)),
+            *[
+                NAN if level is None else self._level(terms.id, level)
+                for level in (*terms.levels, *terms.trail)
+            ],
         )
 
     def close_entry(

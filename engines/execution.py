@@ -50,7 +50,7 @@ class Execution:
         self.caps = DayCaps(plan, klines, instrument)
         self.fills: list[Fill] = []
         self.admission = Admission(plan, self.account)
-        self.bar_index = 0
+        self.bar_index = -1  # before the first bar
         self.rate = 1.0
         self.price = math.nan
         self.path_high = self.path_low = math.nan
@@ -91,6 +91,8 @@ class Execution:
             # A reversal refused at its open takes the old position's exits with it (TradingView,
             # measured): they come back when the strategy issues them again.
             self.book.suspend_exits()
+        if not opening:
+            self.book.is_stale = True  # A bracket that waited for this order waits in vain.
         self._refresh_guards()
 
     def check_limits(self) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 from engines.errors import StrategyFault
 from engines.klines import Klines
 from engines.signals import Signals, signals_from_column
+from engines.types import F64_1D
 
 
 class PlainStrategy(Protocol):
@@ -63,8 +64,17 @@ def klines_from_frame(frame: pd.DataFrame, symbol: str = "frame") -> Klines:
         index = pd.DatetimeIndex(frame.index).as_unit("ms")
         open_time_ms = index.asi8.astype(np.int64)
     step = int(np.diff(open_time_ms).min()) if len(open_time_ms) > 1 else 1
-    columns = {
-        name: frame[name].to_numpy(dtype=np.float64)
-        for name in ("open", "high", "low", "close", "volume")
-    }
-    return Klines(symbol=symbol, interval_ms=max(1, step), open_time_ms=open_time_ms, **columns)
+    return Klines(
+        symbol=symbol,
+        interval_ms=max(1, step),
+        open_time_ms=open_time_ms,
+        open=_column(frame, "open"),
+        high=_column(frame, "high"),
+        low=_column(frame, "low"),
+        close=_column(frame, "close"),
+        volume=_column(frame, "volume"),
+    )
+
+
+def _column(frame: pd.DataFrame, name: str) -> F64_1D:
+    return frame[name].to_numpy(dtype=np.float64)

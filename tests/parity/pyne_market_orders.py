@@ -244,6 +244,7 @@ CASES = {
         SmaReversal(), Plan(AMPLE_QUOTE, sizing=ONE, process_on_close=True), FEE_AND_SLIP
     ),
     "immediate_closes": TwinCase(ImmediateCloses(), costs=FEE_AND_SLIP),
+    "all_in_reversal": TwinCase(SmaReversal(), _plan(ALL_IN, 1, 10_000.0), FEE_AND_SLIP),
     "margin_calls": TwinCase(ShortHolds(), _plan(ALL_IN, 1, 10_000.0)),
     "margin_calls_fee": TwinCase(ShortHolds(), _plan(ALL_IN, 1, 10_000.0), FEE_AND_SLIP),
 }

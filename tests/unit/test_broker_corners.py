@@ -4,6 +4,8 @@ import math
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from engines.costs import CommissionKind, Costs
 from engines.instrument import Instrument
 from engines.klines import MINUTE_MS
@@ -195,3 +197,15 @@ def test_day_of_summer_time_has_its_own_length() -> None:
     bought = [fill for fill in result.fills if fill.side is BUY]
     days = [datetime.fromtimestamp(f.time_ms / 1000, ZoneInfo(zone)).day for f in bought]
     assert days == [8, 9, 9, 10, 10]
+
+
+class TestEdgesOfTheRun:
+    def test_fill_at_the_very_first_close_pays_at_the_rate_of_its_bar(self) -> None:
+        plan, rates = plan_with(process_on_close=True), np.array([0.5, 0.5, 0.5])
+        result = play([still(100.0)] * 3, {0: buys()}, plan, Costs(0.01), rates=rates)
+        assert [fill.fee_quote for fill in result.fills] == [0.5]
+
+    def test_verified_limit_fills_no_worse_than_the_open(self) -> None:
+        bars = [still(100.0), (66.6, 66.6, 48.1, 48.8)]
+        found = filled(bars, {0: buys(limit=66.7)}, plan_with(limit_verify_ticks=2))
+        assert found == [(1, 1.0, 66.6)]
