@@ -125,7 +125,7 @@ def _is_same(filename: str, path: str) -> bool:
 
 
 def _import_file(path: Path) -> ModuleType:
-    """Import a file under a name of its own; its folder can be imported from, after all else."""
+    """Import a file under a name of its own; it may import from its folder and the working one."""
     if not path.is_file():
         near = difflib.get_close_matches(path.name, _neighbours(path.parent), n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
@@ -137,9 +137,9 @@ def _import_file(path: Path) -> ModuleType:
         raise StrategyFault(f"strategy file {path}", "a Python file ending in .py", "another")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:
-        sys.path.append(folder)
+    for folder in (str(path.resolve().parent), str(Path.cwd())):
+        if folder not in sys.path:
+            sys.path.append(folder)  # Last, so that nothing of ours or of Python's is hidden.
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
