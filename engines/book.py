@@ -202,6 +202,7 @@ class Book:
         spec = bracket.spec
         leg = Order(
             kind=OrderKind.EXIT,
+            is_market=False,
             id=spec.id,
             side=entry.side.opposite,
             steps=steps,

@@ -116,9 +116,10 @@ class Broker:
         if self.book.is_stale:
             self.book.forget_unbound()
         execution.is_at_open = True
-        for order in list(self.book.market):
-            if not order.is_done:
-                execution.fill(order, open_price, slips=True)
+        if self.book.market:
+            for order in list(self.book.market):
+                if not order.is_done:
+                    execution.fill(order, open_price, slips=True)
         self._jump(open_price)
         execution.is_at_open = False
         high, low, close = self.highs[bar_index], self.lows[bar_index], self.closes[bar_index]

@@ -228,6 +228,7 @@ class Desk:
             order.limit = down(limit) if side > 0 else up(limit)
         if not math.isnan(stop := self._level(id, stop)):
             order.stop = up(stop) if side > 0 else down(stop)
+        order.is_market = limit != limit and stop != stop  # both NaN
         if qty is not None:
             order.steps = self._steps(f"{kind.value} {id}", qty)
             return order

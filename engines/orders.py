@@ -134,6 +134,7 @@ class Order:
     steps: int
     names: Names
     bar_index: int
+    is_market: bool = True  # has no level and fills at the next open
     slot: int = 0
     flip_steps: int = 0
     limit: float = NAN
@@ -155,11 +156,6 @@ class Order:
     limit_trigger: float = NAN
     up: float = INF
     down: float = -INF
-
-    @property
-    def is_market(self) -> bool:
-        """Return whether the order has no level and fills at the next open."""
-        return math.isnan(self.limit) and math.isnan(self.stop)
 
     @property
     def is_trailing(self) -> bool:

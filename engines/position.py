@@ -230,6 +230,5 @@ class Position:
             else:
                 rise = max(rise, max(self.highs[between]) - price)
                 fall = max(fall, price - min(self.lows[between]))
-        rise = max(rise, (point.price - price) * point.rate)
-        fall = max(fall, (price - point.price) * point.rate)
-        return max(0.0, rise), max(0.0, fall)
+        result = (point.price - price) * point.rate
+        return max(0.0, rise, result), max(0.0, fall, -result)
