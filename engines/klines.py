@@ -23,6 +23,7 @@ MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 WEEK_MS = 7 * DAY_MS
+INTERVAL_MS_MAX = 520 * WEEK_MS  # ten years; longer ones overflow times
 PRICE_COLUMNS = ("open", "high", "low", "close")
 
 
@@ -38,13 +39,16 @@ def parse_interval_ms(text: str) -> int:
     """
     units = {"s": 1_000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": WEEK_MS}
     cleaned = text.strip()
-    if cleaned.isdigit():
+    if cleaned.isdecimal():
         cleaned += "m"
-    count = cleaned[:-1] or "1"
-    unit = units.get(cleaned[-1:].lower())
-    if unit is None or not count.isdigit() or int(count) < 1:
+    count, unit = cleaned[:-1] or "1", cleaned[-1:]
+    # TradingView's M is a month, which has no fixed length; m is a minute.
+    unit_ms = units.get(unit.lower()) if unit != "M" else None
+    if unit_ms is None or not (count.isascii() and count.isdecimal() and len(count) < 10):
         raise KlineFault("interval", "a count and a unit such as 15m, 4h or 1d", repr(text))
-    return int(count) * unit
+    if not 0 < (interval_ms := int(count) * unit_ms) <= INTERVAL_MS_MAX:
+        raise KlineFault("interval", "above zero and at most 520w", repr(text))
+    return interval_ms
 
 
 def interval_text(interval_ms: int) -> str:

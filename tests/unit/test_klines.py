@@ -146,7 +146,10 @@ def test_intervals_are_read_as_people_write_them(text: str, interval_ms: int) ->
     assert parse_interval_ms(text) == interval_ms
 
 
-@pytest.mark.parametrize("text", ["", "m5", "0m", "-5m", "1.5h", "1y", "fifteen", " "])
+NO_INTERVALS = ["", "m5", "0m", "-5m", "1.5h", "1y", "fifteen", " ", "²m", "1M", "9999999999w"]
+
+
+@pytest.mark.parametrize("text", NO_INTERVALS)
 def test_no_interval_is_a_fault(text: str) -> None:
     with pytest.raises(KlineFault, match="interval"):
         parse_interval_ms(text)
