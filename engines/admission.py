@@ -40,10 +40,9 @@ class Admission:
         self._start_steps = self._position.signed_steps
         self._start_equity_quote = self._account.equity_quote(last_close, rate)
 
-    def is_pyramid_full(self, entries_queued: int = 0) -> bool:
+    def is_pyramid_full(self) -> bool:
         """Return whether the position takes no further entry of its side."""
-        count = len(self._position.entries) + entries_queued
-        return count >= max(1, self._plan.pyramiding)
+        return len(self._position.entries) >= max(1, self._plan.pyramiding)
 
     def bound(self, order: Order) -> Sequence[Entry]:
         """Return the entries that `order` may reduce (none: it is bound to no entry)."""

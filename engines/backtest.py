@@ -13,12 +13,14 @@
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+import numpy as np
+
 from engines.broker import Broker
 from engines.context import Context, PlacesOrders
 from engines.costs import Costs
 from engines.desk import Desk
 from engines.equity import equity_curve
-from engines.errors import Fault, StrategyFault
+from engines.errors import Fault, PlanFault, StrategyFault
 from engines.instrument import Instrument
 from engines.klines import Klines, time_text
 from engines.plan import Plan
@@ -70,6 +72,8 @@ def run_backtest(
     Bars that open before `since_ms` only warm the features up. `magnifier` are lower-interval bars
     for the path inside each bar, `rates` [T] account currency per quote (None: the same).
     """
+    if rates is not None:
+        _check_rates(rates, len(klines))
     start_bar = 0 if since_ms is None else klines.index_at(since_ms)
     broker = Broker(klines, instrument, plan, costs, magnifier, rates, start_bar)
     if hasattr(strategy, "signals"):
@@ -90,6 +94,12 @@ def run_backtest(
         ),
         refusals=dict(broker.execution.admission.refusals),
     )
+
+
+def _check_rates(rates: F64_1D, bars: int) -> None:
+    if rates.shape != (bars,) or not (np.isfinite(rates).all() and (rates > 0).all()):
+        found = f"{rates.shape} from {rates.min():g} to {rates.max():g}" if rates.size else "none"
+        raise PlanFault("rates", f"{bars} finite values above zero, one a bar", found)
 
 
 def _run_signals(broker: Broker, signals: Signals, start_bar: int) -> None:
@@ -129,5 +139,5 @@ def _run_orders(broker: Broker, strategy: PlacesOrders, klines: Klines, start_ba
                 "a decision",
                 f"{type(error).__name__}: {error}",
             ) from error
-        if broker.immediate or broker.settles:
+        if book.immediate or broker.settles:
             broker.settle(bar_index)

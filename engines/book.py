@@ -1,6 +1,7 @@
-"""The orders that wait: a queue of market orders, resting orders, and the exit brackets.
+"""The orders that wait: queues of market orders, resting orders, and the exit brackets.
 
-Theory. A market order waits for the next open; everything else rests until a level is met. An order
+Theory. A market order waits for the next open, an immediate one for the end of the pass that issued
+it; everything else rests until a level is met. An order
 is known by its id: a new one of the same id takes its place, and keeps its slot in the queue only
 when it asks for the same thing. `up` and `down` are the nearest levels over all resting orders: a
 bar whose high stays below `up` and whose low stays above `down` touches nothing in the book.
@@ -24,11 +25,14 @@ EXIT_KINDS = (OrderKind.EXIT, OrderKind.CLOSE)
 
 @dataclass(slots=True, eq=False)
 class Bracket:
-    """An exit command in force; `terms` identify what it asks for."""
+    """An exit command in force; `terms` identify what it asks for.
+
+    `is_bound` once it belongs to a position: it then ends with that position.
+    """
 
     spec: BracketSpec
     terms: ExitTerms
-    issued_in_position: bool
+    is_bound: bool = False
     is_live: bool = True
 
 
@@ -38,6 +42,7 @@ class Book:
     def __init__(self, instrument: Instrument, limit_verify_ticks: int) -> None:
         self.instrument = instrument
         self._verify_ticks = limit_verify_ticks
+        self.immediate: list[Order] = []
         self.market: list[Order] = []
         self.resting: list[Order] = []
         self.brackets: dict[tuple[str, str], Bracket] = {}
@@ -83,6 +88,8 @@ class Book:
         order.is_done = True
         if order in self.market:
             self.market.remove(order)
+        elif order in self.immediate:
+            self.immediate.remove(order)
         elif order in self.resting:
             self.resting.remove(order)
             self.refresh()
@@ -106,7 +113,7 @@ class Book:
 
     def clear(self) -> None:
         """Take out everything."""
-        for order in (*self.resting, *self.market):
+        for order in (*self.resting, *self.market, *self.immediate):
             self._withdraw(order)
         self.brackets.clear()
 
@@ -147,7 +154,7 @@ class Book:
             if from_entry:
                 waits = from_entry in ids
             elif is_flat:
-                waits = bool(ids) and not bracket.issued_in_position
+                waits = bool(ids) and not bracket.is_bound
             else:
                 waits = True  # A bracket for all entries waits for the next one, whatever its name.
             if not waits and (is_flat or key[0] not in bound):
@@ -195,6 +202,7 @@ class Book:
             return
         if steps > 0:
             self._add_leg(entry, bracket, leg, steps, arming_close)
+        bracket.is_bound = True
 
     def _add_leg(
         self, entry: Entry, bracket: Bracket, old: Order | None, steps: int, arming_close: float

@@ -63,7 +63,6 @@ class Broker:
         self.book = self.execution.book
         self.opens, self.highs = self.execution.opens, self.execution.highs
         self.lows, self.closes = self.execution.lows, self.execution.closes
-        self.immediate: list[Order] = []
         self.settles = plan.process_on_close
         self._magnified = None if magnifier is None else _magnified(klines, magnifier, start_bar)
 
@@ -138,16 +137,16 @@ class Broker:
 
     def settle(self, bar_index: int) -> None:
         """Fill at the close what the strategy's decision at it asks to be filled there."""
-        if not self.immediate and not self.settles:
+        if not self.book.immediate and not self.settles:
             return
         execution, close = self.execution, self.closes[bar_index]
         if execution.bar_index != bar_index:
             self._arrive(bar_index)
         execution.price = close
         execution.fresh_lots = []
-        orders, self.immediate = self.immediate, []
-        for order in orders:
-            execution.fill(order, close, slips=True)
+        for order in list(self.book.immediate):
+            if not order.is_done:
+                execution.fill(order, close, slips=True)
         if self.settles:
             for order in list(self.book.market):
                 if not order.is_done:

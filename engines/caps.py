@@ -58,10 +58,9 @@ class DayCaps:
 
     def is_loss_reached(self, equity_quote: float) -> bool:
         """Return whether the day's loss is reached, and halt the day if it is."""
-        if self.is_halted or equity_quote > self.equity_min:
-            return False
-        self.is_halted = True
-        return True
+        is_reached = not self.is_halted and equity_quote <= self.equity_min
+        self.is_halted = self.is_halted or is_reached
+        return is_reached
 
 
 def _trading_days(klines: Klines, time_zone: str) -> list[int]:

@@ -60,9 +60,9 @@ class Context(Desk):
 
     def __init__(self, broker: Broker, klines: Klines, features: Mapping[str, F64_1D]) -> None:
         super().__init__(broker)
-        self.klines_symbol = klines.symbol
         self.interval_ms = klines.interval_ms
         self.memory: dict[str, float] = {}
+        self._trades: tuple[Trade, ...] = ()
         self._clock = Clock()
         self.open = Series("open", broker.opens, self._clock)
         self.high = Series("high", broker.highs, self._clock)
@@ -131,7 +131,10 @@ class Context(Desk):
     @property
     def trades(self) -> Sequence[Trade]:
         """Return the trades closed so far, oldest first."""
-        return tuple(self._execution.position.trades)
+        trades = self._execution.position.trades
+        if len(trades) != len(self._trades):
+            self._trades = tuple(trades)
+        return self._trades
 
 
 def _aligned(name: str, column: F64_1D, klines: Klines) -> list[float]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from engines.errors import PlanFault
+from engines.plan import member
 
 
 class CommissionKind(StrEnum):
@@ -30,14 +31,17 @@ class Costs:
     slippage_ticks: int = 0
 
     def __post_init__(self) -> None:
+        kind = member("commission_kind", CommissionKind, self.commission_kind)
+        object.__setattr__(self, "commission_kind", kind)
         if not (math.isfinite(self.commission) and self.commission >= 0):
             raise PlanFault("commission", "zero or more", repr(self.commission))
         if self.commission_kind is CommissionKind.RATIO and self.commission >= 1:
             raise PlanFault(
                 "commission", "a ratio below 1 such as 0.0007 for 0.07 %", repr(self.commission)
             )
-        if self.slippage_ticks < 0:
-            raise PlanFault("slippage_ticks", "zero or more", repr(self.slippage_ticks))
+        if type(self.slippage_ticks) is not int or self.slippage_ticks < 0:
+            expected = "a whole number, zero or more"
+            raise PlanFault("slippage_ticks", expected, repr(self.slippage_ticks))
 
     def fee(self, qty: float, notional_quote: float) -> float:
         """Return the commission of one fill in account currency."""

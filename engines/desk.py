@@ -24,7 +24,6 @@ class Desk:
 
     def __init__(self, broker: Broker) -> None:
         self.bar_index = 0
-        self._broker = broker
         self._execution = broker.execution
         self._book = broker.book
         self._instrument = broker.execution.instrument
@@ -48,6 +47,7 @@ class Desk:
         stop-limit; NaN counts as not given, so an undefined level makes a market order.
         Raises: OrderFault for a quantity that is no positive number.
         """
+        self._require_id(id)
         if self._execution.caps.is_halted:
             self._refuse("entries after a cap of the day")
             return False
@@ -89,6 +89,7 @@ class Desk:
 
         Arguments and errors as for `entry`.
         """
+        self._require_id(id)
         if self._execution.caps.is_halted:
             self._refuse("entries after a cap of the day")
             return
@@ -144,12 +145,14 @@ class Desk:
         bracket = self._book.brackets.get(key)
         if bracket is not None and bracket.is_live and bracket.terms == terms:
             return
+        # A command that is wrong is refused even where it would do nothing.
+        spec = bracket.spec if bracket and bracket.terms == terms else self._spec(terms)
         position = self._execution.position
         entries = [entry for entry in position.entries if terms.from_entry in ("", entry.id)]
         if not entries and not self._is_pending(terms.from_entry):
             return
         if bracket is None or bracket.terms != terms:
-            bracket = Bracket(self._spec(terms), terms, position.signed_steps != 0)
+            bracket = Bracket(spec, terms, is_bound=position.signed_steps != 0)
             self._book.brackets[key] = bracket
         bracket.is_live = True
         for entry in entries:
@@ -157,6 +160,10 @@ class Desk:
 
     def _spec(self, terms: ExitTerms) -> BracketSpec:
         """Return the checked form of an exit command."""
+        self._require_id(terms.id)
+        for distance in (*terms.levels[2:], *terms.trail[1:]):
+            if distance is not None and distance < 0:
+                raise OrderFault(f"distance of {terms.id}", "zero or more", repr(distance))
         return BracketSpec(
             terms.id,
             terms.from_entry,
@@ -184,13 +191,16 @@ class Desk:
         `qty` in contracts or `qty_ratio` of what is open under the name; neither: all of it.
         Ignored when nothing is open under the name now.
         """
+        self._require_id(entry_id)
+        wanted = None if qty is None else self._steps(f"close {entry_id}", qty)
+        ratio = self._ratio(entry_id, qty_ratio)
         named = [e for e in self._execution.position.entries if e.id == entry_id]
         steps = sum(entry.bound_steps for entry in named)
         if not steps:
             return
-        if qty is not None:
-            steps = min(steps, self._steps(f"close {entry_id}", qty) or steps)
-        elif (ratio := self._ratio(entry_id, qty_ratio)) is not None:
+        if wanted is not None:
+            steps = min(steps, wanted or steps)
+        elif ratio is not None:
             whole = steps
             if self._execution.plan.close_rule is CloseRule.ANY:
                 whole = sum(entry.steps for entry in named)  # TradingView: of the original size
@@ -229,6 +239,8 @@ class Desk:
         if not math.isnan(stop := self._level(id, stop)):
             order.stop = up(stop) if side > 0 else down(stop)
         order.is_market = limit != limit and stop != stop  # both NaN
+        if order.limit <= 0 or order.stop <= 0:
+            raise OrderFault(f"level of {id}", "a price above zero", f"{limit:g} / {stop:g}")
         if qty is not None:
             order.steps = self._steps(f"{kind.value} {id}", qty)
             return order
@@ -296,12 +308,12 @@ class Desk:
         position = self._execution.position
         side = Side.SELL if position.signed_steps > 0 else Side.BUY
         order = Order(OrderKind.CLOSE, entry_id, side, steps, Names(name), self.bar_index)
-        (self._broker.immediate if immediately else self._book.market).append(order)
+        (self._book.immediate if immediately else self._book.market).append(order)
 
     def _expected_steps(self) -> int:
         """Return the position after the market orders queued so far."""
         steps = self._execution.position.signed_steps
-        for order in self._book.market:
+        for order in (*self._book.immediate, *self._book.market):
             if order.kind is OrderKind.CLOSE:
                 steps += order.side * min(order.steps, abs(steps))
             elif order.kind is OrderKind.ENTRY and steps * order.side < 0:
@@ -347,11 +359,15 @@ class Desk:
 
     def _level(self, id: str, level: float | None) -> float:
         """Return a level or distance, NaN where none is given."""
-        if level is None:
-            return NAN
+        if level is None or level != level:
+            return NAN  # The one NaN, so that equal terms compare equal.
         if math.isinf(level):
             raise OrderFault(f"level of {id}", "a finite number, or NaN for none", repr(level))
         return level
+
+    def _require_id(self, id: str) -> None:
+        if not id:
+            raise OrderFault("id of an order", "a name", "an empty text, which means all of them")
 
     def _refuse(self, reason: str) -> None:
         self._execution.admission.refusals[reason] += 1
@@ -370,6 +386,7 @@ def _asks_the_same(old: Order, new: Order) -> bool:
         and old.steps == new.steps
         and old.flip_steps == new.flip_steps
         and old.oca_name == new.oca_name
+        and old.oca_kind is new.oca_kind
         and _same(old.limit, new.limit)
         and _same(old.stop, new.stop)
         and _same(old.budget_quote, new.budget_quote)

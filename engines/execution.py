@@ -91,6 +91,7 @@ class Execution:
             # A reversal refused at its open takes the old position's exits with it (TradingView,
             # measured): they come back when the strategy issues them again.
             self.book.suspend_exits()
+        self._check_flat_loss(fill_price)
         if not opening:
             self.book.is_stale = True  # A bracket that waited for this order waits in vain.
         self._refresh_guards()
@@ -145,7 +146,7 @@ class Execution:
             if self.book.resting:
                 self.book.drop_spent_legs()
             if not self.position.signed_steps:
-                self.book.forget_unbound(order, is_flat=True)
+                self.book.forget_unbound(order if opening else None, is_flat=True)
         if opening:
             self._open(order, opening, price, name, fee_quote * opening / total)
         if order.bracket is not None:
@@ -171,6 +172,13 @@ class Execution:
         for bracket in self.book.brackets.values():
             if bracket.is_live and bracket.spec.from_entry in ("", entry.id):
                 self.book.attach(entry, bracket)
+
+    def _check_flat_loss(self, price: float) -> None:
+        """Stop the day when what was realised reaches its loss cap and nothing is held."""
+        if self.caps.is_used and not self.position.signed_steps:
+            equity_quote = self.account.equity_quote(price, self.rate)
+            if self.caps.is_loss_reached(equity_quote):
+                self.book.clear()
 
     def _call_margin(self, steps: int) -> None:
         """Sell `steps` of the position; under the close rule ANY, of every entry (measured)."""

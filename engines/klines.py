@@ -90,13 +90,24 @@ class Klines:
     others: Mapping[str, "Klines"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.interval_ms < 1:
-            raise KlineFault(f"interval of {self.symbol}", "above zero", str(self.interval_ms))
+        if type(self.interval_ms) is not int or self.interval_ms < 1:
+            expected = "a whole number of milliseconds above zero"
+            raise KlineFault(f"interval of {self.symbol}", expected, repr(self.interval_ms))
         _check_shapes(self)
         if len(self) == 0:
             raise KlineFault(f"klines of {self.symbol}", "at least one bar", "none")
+        self._protect()
         _check_times(self)
         _check_prices(self)
+
+    def _protect(self) -> None:
+        """Keep read-only views: a strategy that writes into a column would change the market."""
+        for name in ("open_time_ms", *PRICE_COLUMNS, "volume", "turnover"):
+            column = getattr(self, name)
+            if column is not None:
+                view = column.view()
+                view.flags.writeable = False
+                object.__setattr__(self, name, view)
 
     def __len__(self) -> int:
         return len(self.open_time_ms)
@@ -110,26 +121,26 @@ class Klines:
         """Return the bars with index start <= t < stop, columns shared, not copied.
 
         `others` keep what was known at the last close: their bars closed by then.
+        Raises: KlineFault if there is no such bar.
         """
         part = slice(start, stop)
+        if not len(self.open_time_ms[part]):
+            raise KlineFault(f"bars {start} to {stop} of {self.symbol}", "at least one bar", "none")
         last_close_ms = int(self.open_time_ms[part][-1]) + self.interval_ms
         others = {
             name: other.between(0, other.index_at(last_close_ms - other.interval_ms + 1))
             for name, other in self.others.items()
             if int(other.open_time_ms[0]) + other.interval_ms <= last_close_ms
         }
-        return Klines(
-            symbol=self.symbol,
-            interval_ms=self.interval_ms,
-            open_time_ms=self.open_time_ms[part],
-            open=self.open[part],
-            high=self.high[part],
-            low=self.low[part],
-            close=self.close[part],
-            volume=self.volume[part],
-            turnover=None if self.turnover is None else self.turnover[part],
-            others=others,
-        )
+        # Rows that were checked once are not judged again: a part of good bars is good.
+        cut = object.__new__(Klines)
+        for name in ("symbol", "interval_ms"):
+            object.__setattr__(cut, name, getattr(self, name))
+        for name in ("open_time_ms", *PRICE_COLUMNS, "volume", "turnover"):
+            column = getattr(self, name)
+            object.__setattr__(cut, name, None if column is None else column[part])
+        object.__setattr__(cut, "others", others)
+        return cut
 
     def index_at(self, time_ms: int) -> int:
         """Return the index of the first bar that opens at or after `time_ms` (T if none)."""

@@ -8,8 +8,11 @@ fill orders on bar close, verify price for limit orders, and the risk rules.
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
 from engines.errors import PlanFault
+
+Member = TypeVar("Member", bound=StrEnum)
 
 
 class SizingKind(StrEnum):
@@ -28,6 +31,7 @@ class Sizing:
     value: float = 1.0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", member("sizing kind", SizingKind, self.kind))
         if not (math.isfinite(self.value) and self.value > 0):
             raise PlanFault(f"sizing value ({self.kind})", "above zero", repr(self.value))
 
@@ -82,20 +86,36 @@ class Plan:
     intraday_loss_quote_max: float | None = None
 
     def __post_init__(self) -> None:
-        _require(self.capital_quote > 0, "capital_quote", "above zero", self.capital_quote)
+        object.__setattr__(self, "close_rule", member("close_rule", CloseRule, self.close_rule))
+        object.__setattr__(self, "direction", member("direction", Direction, self.direction))
+        for name in ("pyramiding", "limit_verify_ticks", "intraday_fills_max"):
+            value = getattr(self, name)
+            _require(value is None or type(value) is int, name, "a whole number", value)
         _require(0 <= self.pyramiding <= 999, "pyramiding", "0 to 999", self.pyramiding)
         ticks = self.limit_verify_ticks
         _require(ticks >= 0, "limit_verify_ticks", "zero or more", ticks)
         for name in ("stop_loss_ratio", "intraday_loss_ratio_max"):
             value = getattr(self, name)
             _require(value is None or 0 < value < 1, name, "a ratio between 0 and 1", value)
-        for name in ("take_profit_ratio", "position_qty_max", "intraday_loss_quote_max"):
+        for name in (
+            "capital_quote", "take_profit_ratio", "position_qty_max", "intraday_loss_quote_max"
+        ):  # fmt: skip # one list
             value = getattr(self, name)
-            _require(value is None or value > 0, name, "above zero", value)
+            is_above = value is None or 0 < value < math.inf
+            _require(is_above, name, "a finite number above zero", value)
         for name in ("margin_long_ratio", "margin_short_ratio"):
             _require(0 <= getattr(self, name) <= 1, name, "0 to 1", getattr(self, name))
         fills = self.intraday_fills_max
         _require(fills is None or fills >= 1, "intraday_fills_max", "1 or more", fills)
+
+
+def member(name: str, kind: type[Member], value: str) -> Member:
+    """Return `value` as a member of the enum `kind`; its plain text will do."""
+    try:
+        return kind(value)
+    except ValueError:
+        expected = f"one of {', '.join(str(item) for item in kind)}"
+        raise PlanFault(name, expected, repr(value)) from None
 
 
 def _require(holds: bool, name: str, expected: str, found: object) -> None:

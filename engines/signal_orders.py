@@ -32,11 +32,11 @@ class SignalOrders:
         ).tolist()
         self._signals = signals
 
-    def decide(self, desk: Desk, held: float, bar_index: int) -> None:
-        """Issue what the wishes of `bar_index` ask for, holding `held` contracts."""
+    def decide(self, desk: Desk, signed_steps: int, bar_index: int) -> None:
+        """Issue what the wishes of `bar_index` ask for; `signed_steps` is the position now."""
         signals = self._signals
-        if (signals.exit_long[bar_index] and held > 0) or (
-            signals.exit_short[bar_index] and held < 0
+        if (signals.exit_long[bar_index] and signed_steps > 0) or (
+            signals.exit_short[bar_index] and signed_steps < 0
         ):
             desk.close_all(comment=EXIT_NAME)
         if signals.entry_long[bar_index]:

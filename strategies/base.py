@@ -12,7 +12,7 @@ something in one of two ways:
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -104,20 +104,6 @@ class Strategy:
     def parameters(cls) -> tuple[Parameter, ...]:
         """Return the declared parameters in order."""
         return tuple(_parameter_of(item) for item in fields(cls))
-
-    @classmethod
-    def from_text(cls, settings: Mapping[str, str]) -> Self:
-        """Return the strategy with `settings` as written by a person, the rest by default.
-
-        Raises: ParameterFault for an unknown name or a value that does not fit.
-        """
-        known = {item.name: item for item in cls.parameters()}
-        for name in settings:
-            if name not in known:
-                raise ParameterFault(
-                    f"parameter of {cls.__name__}", f"one of {', '.join(known) or 'none'}", name
-                )
-        return cls(**{name: known[name].parse(text) for name, text in settings.items()})
 
 
 class SignalStrategy(Strategy):
