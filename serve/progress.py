@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engines.backtest import Tradable
 from engines.context import Context
 from engines.klines import Klines
 from engines.types import F64_1D
+from engines.wishes import Tradable, places_orders
 
 if TYPE_CHECKING:
     from engines.context import PlacesOrders
@@ -49,10 +49,12 @@ class Watched:
 def watched(strategy: Tradable, place: Place, bars: int) -> Tradable:
     """Return the strategy, told to mark its place if anyone can see it."""
     place.current, place.total = 0, 0
-    if not sys.stderr.isatty() or hasattr(strategy, "signals"):
+    if not sys.stderr.isatty() or not places_orders(strategy):
         return strategy
     place.total = bars
-    return Watched(strategy, place)
+    named = type(type(strategy).__name__, (Watched,), {})  # Faults name the strategy, not us.
+    watching: Tradable = named(strategy, place)
+    return watching
 
 
 @contextmanager

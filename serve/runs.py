@@ -5,6 +5,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -83,7 +84,8 @@ def run_one(
         strategy = found.build(mine)
         try:
             if causality_check:
-                check_causal(strategy, market.klines)
+                trade = partial(run_backtest, instrument=market.instrument, plan=plan, costs=costs)
+                check_causal(strategy, market.klines, name=found.cls.__name__, trade=trade)
             result = run_backtest(
                 watched(strategy, place, len(market.klines)),
                 market.klines,
@@ -93,7 +95,7 @@ def run_one(
                 since_ms=market.since_ms,
                 magnifier=market.magnifier,
             )
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if isinstance(error, Fault) or found.is_to_blame(error):
                 raise fault_of(error, found, f"strategy {found.name}", "to run") from error
             raise
