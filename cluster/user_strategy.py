@@ -19,8 +19,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
-from engines.backtest import Tradable
 from engines.errors import Fault, ParameterFault, StrategyFault
+from engines.wishes import Tradable
 from strategies.base import OrderStrategy, Parameter, ParameterValue, SignalStrategy, Strategy
 from strategies.registry import registration
 
@@ -60,13 +60,13 @@ class FoundStrategy:
         the constructor raises.
         """
         values = self.values(settings)
-        if issubclass(self.cls, Strategy):
-            return cast(Tradable, self.cls(**values))
         try:
             instance = self.cls(**values)
-        except Exception as error:
+        except Fault:
+            raise
+        except (Exception, SystemExit) as error:
             raise fault_of(error, self, f"constructor of {self.name}", "an instance") from error
-        if hasattr(instance, "signals") or hasattr(instance, "on_bar"):
+        if any(callable(getattr(instance, name, None)) for name in ("signals", "on_bar")):
             return cast(Tradable, instance)
         from strategies.plain import PlainSignals, PlainStrategy
 
@@ -93,17 +93,19 @@ def find_strategy(text: str) -> FoundStrategy:
 def fault_of(error: BaseException, found: FoundStrategy, subject: str, expected: str) -> Fault:
     """Return the fault that an exception raised in a strategy's own code amounts to.
 
-    A Fault with the code's error as its cause keeps its subject and gains the line.
+    A Fault keeps its kind and its words, and gains the line of the error that it was raised from.
     """
     if isinstance(error, Fault):
-        if error.__cause__ is None:
+        place = _place_of(error.__cause__, found) if error.__cause__ else ""
+        if not place:
             return error
-        subject, expected, cause = error.subject, error.expected, error.__cause__
-    else:
-        cause = error
-    line = _line_in(cause, found.source) if found.source else 0
-    where = f" in line {line} of {found.source}" if line else ""
-    return StrategyFault(subject, expected, f"{_said(cause)}{where}")
+        return type(error)(error.subject, error.expected, f"{error.found}{place}")
+    return StrategyFault(subject, expected, f"{_said(error)}{_place_of(error, found)}")
+
+
+def _place_of(error: BaseException, found: FoundStrategy) -> str:
+    line = _line_in(error, found.source) if found.source else 0
+    return f" in line {line} of {found.source}" if line else ""
 
 
 def _said(error: BaseException) -> str:

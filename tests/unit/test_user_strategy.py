@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cluster.user_strategy import FoundStrategy, fault_of, find_strategy
-from engines.errors import ParameterFault, StrategyFault
+from engines.errors import OrderFault, ParameterFault, StrategyFault
 from strategies.plain import PlainSignals
 
 HEADER = """
@@ -112,3 +112,31 @@ def test_an_error_of_the_file_is_told_from_a_bug_of_ours(tmp_path: Path) -> None
     assert found.is_to_blame(raised.value)
     assert "boom in line 12" in str(fault_of(raised.value, found, "strategy Plain", "to run"))
     assert not found.is_to_blame(RuntimeError("ours"))
+
+
+class Loud(OrderFault):
+    """A fault of a kind of its own."""
+
+
+def test_a_fault_raised_from_another_keeps_its_kind_and_gains_the_line(tmp_path: Path) -> None:
+    body = "def fail():\n    raise RuntimeError('boom')\n"
+    found = found_in(tmp_path, PLAIN + body, "Plain")
+    with pytest.raises(RuntimeError) as raised:
+        vars(__import__("sys").modules[found.cls.__module__])["fail"]()
+    loud = Loud("quantity", "a number", "none")
+    loud.__cause__ = raised.value
+    fault = fault_of(loud, found, "strategy Plain", "to run")
+    assert type(fault) is Loud
+    assert str(fault).startswith("quantity: expected a number, found none in line 12 of ")
+
+
+def test_a_constructor_that_exits_is_a_fault_of_the_strategy(tmp_path: Path) -> None:
+    body = "class A:\n    signals = []\n    def __init__(self): raise SystemExit(0)\n"
+    found = found_in(tmp_path, body + "    def generate_signals(self, f): ...\n", "A")
+    with pytest.raises(StrategyFault, match="constructor of A: expected an instance, found Sys"):
+        found.build({})
+
+
+def test_a_plain_class_with_a_list_called_signals_stays_plain(tmp_path: Path) -> None:
+    found = found_in(tmp_path, PLAIN + "        self.signals = []\n    signals = []\n", "Plain")
+    assert isinstance(found.build({}), PlainSignals)
