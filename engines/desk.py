@@ -15,7 +15,7 @@ from engines.broker import Broker
 from engines.errors import OrderFault
 from engines.klines import time_text
 from engines.orders import NAN, BracketSpec, ExitTerms, Names, OcaKind, Order, OrderKind
-from engines.plan import CloseRule
+from engines.plan import CloseRule, member
 from engines.trades import Side
 
 
@@ -59,7 +59,7 @@ class Desk:
             self._withdraw(id)
             return False
         order = self._order(OrderKind.ENTRY, id, side, qty, limit, stop, comment)
-        order.oca_name, order.oca_kind = oca_name, oca_kind
+        order.oca_name, order.oca_kind = oca_name, member("oca_kind", OcaKind, oca_kind)
         # Issued again in one pass, an entry is modified: TradingView gives it no flip.
         order.flips = not is_repeated
         opposite = abs(expected) if expected * side < 0 and order.flips else 0
@@ -94,7 +94,7 @@ class Desk:
             self._refuse("entries after a cap of the day")
             return
         order = self._order(OrderKind.RAW, id, side, qty, limit, stop, comment)
-        order.oca_name, order.oca_kind = oca_name, oca_kind
+        order.oca_name, order.oca_kind = oca_name, member("oca_kind", OcaKind, oca_kind)
         self._place(order)
 
     def exit(
