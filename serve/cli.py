@@ -77,14 +77,23 @@ def run(arguments: Sequence[str]) -> int:
             raise
         return _say(" ".join(str(fault).split()), BAD_INPUT)
     except BrokenPipeError:
-        # The reader of stdout has left (as in `| head`); nobody is there to be told.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
+        return _forget_stdout()
+    except SystemExit as error:  # typer's answer to a closed pipe is exit code 1
+        if isinstance(error.__context__, BrokenPipeError):
+            return _forget_stdout()
+        raise
     except Exception as error:
         if os.environ.get("PHALANX_DEBUG"):
             raise
         what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         return _say(f"a bug in phalanx, {what} (PHALANX_DEBUG=1 shows where)", BUG)
+
+
+def _forget_stdout() -> int:
+    """Send what is left nowhere: the reader of stdout has gone (`| head`), none is to be told."""
+    sys.stdout = sys.__stdout__ or sys.stdout  # typer has put a wrapper there
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return OK
 
 
 def main() -> None:

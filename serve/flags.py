@@ -5,6 +5,7 @@ that `backtest`, `parity` and `demo` share a family of flags and none is written
 """
 
 import inspect
+import math
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
@@ -49,7 +50,9 @@ def ratio(text: str) -> float:
     """Return 0.0007 for 0.0007 and for 0.07%."""
     cleaned = str(text).strip()
     try:
-        value = float(cleaned.rstrip("%")) / (100 if cleaned.endswith("%") else 1)
+        value = float(cleaned.removesuffix("%")) / (100 if cleaned.endswith("%") else 1)
+        if not math.isfinite(value):
+            raise ValueError(text)
     except ValueError:
         raise typer.BadParameter(
             f"{text!r} is neither a ratio such as 0.02 nor a percentage such as 2%"

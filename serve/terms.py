@@ -2,24 +2,27 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import typer
 
 from cluster.instrument_files import instrument_from
 from cluster.kline_files import KlineFile, read_klines
 from engines.costs import CommissionKind, Costs
 from engines.errors import KlineFault, ParameterFault, PlanFault
-from engines.instrument import Instrument
-from engines.klines import Klines, interval_text, parse_interval_ms, time_text
+from engines.instrument import TICK_NOISE, Instrument
+from engines.klines import PRICE_COLUMNS, Klines, interval_text, parse_interval_ms, time_text
 from engines.plan import CloseRule, Direction, Plan, Sizing, SizingKind
 from engines.resample import aggregate
 from serve.flags import BarFlags, PlanFlags, ratio
+
+NUMBER_MIN, NUMBER_MAX = 1e-12, 1e15
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -49,6 +52,13 @@ def market_of(bars: Sequence[Path], flags: BarFlags) -> Market:
 def market_from(klines: Klines, notes: Sequence[str], flags: BarFlags) -> Market:
     """Aggregate, complete and cut bars as the flags say."""
     notes, tick_source = list(notes), klines
+    _require_sane(
+        {
+            "--tick-size": flags.tick_size,
+            "--qty-step": flags.qty_step,
+            "--point-value": flags.point_value,
+        }
+    )
     uncut = _with_others(_aggregated(klines, flags.aggregate, notes), flags, notes)
     klines = uncut
     if flags.until is not None:
@@ -62,7 +72,7 @@ def market_from(klines: Klines, notes: Sequence[str], flags: BarFlags) -> Market
         magnifier = _read([flags.magnifier], klines.symbol, None).klines
     found = instrument_from(
         klines.symbol,
-        klines=tick_source,
+        klines=_closed_by(tick_source, int(klines.close_time_ms[-1])),
         path=flags.instrument,
         tick_size=flags.tick_size,
         qty_step=flags.qty_step,
@@ -70,6 +80,9 @@ def market_from(klines: Klines, notes: Sequence[str], flags: BarFlags) -> Market
         time_zone=flags.exchange_zone,
     )
     notes += found.notes
+    tick_size = found.instrument.tick_size
+    if _is_off_tick(klines, tick_size):
+        notes.append(f"prices are off the tick size {tick_size:g}: fills are rounded to it")
     return Market(klines, uncut, found.instrument, magnifier, since_ms, tuple(notes))
 
 
@@ -103,6 +116,17 @@ def plan_of(flags: PlanFlags) -> Plan:
 
     Raises: PlanFault for a setting out of range or two sizes.
     """
+    _require_sane(
+        {
+            "--capital": flags.capital,
+            "--qty": flags.qty,
+            "--cash": flags.cash,
+            "--equity-percent": flags.equity_percent,
+            "--position-qty-max": flags.position_qty_max,
+            "--take-profit": flags.take_profit,
+            "--slippage-ticks": flags.slippage_ticks,
+        }
+    )
     return Plan(
         capital_quote=flags.capital,
         sizing=_sizing(flags),
@@ -138,6 +162,22 @@ def costs_of(flags: PlanFlags) -> Costs:
     except typer.BadParameter as error:
         raise PlanFault("--commission", "0.0007 or 0.07% or an amount", error.message) from None
     return Costs(amount, kind, flags.slippage_ticks)
+
+
+def _require_sane(given: Mapping[str, float | None]) -> None:
+    """Refuse numbers that no market has and that overflow in products; zero is judged later."""
+    for flag, value in given.items():
+        if value and not NUMBER_MIN <= abs(value) <= NUMBER_MAX:
+            expected = f"a number from {NUMBER_MIN:g} to {NUMBER_MAX:g}"
+            raise ParameterFault(flag, expected, f"{value:g}")
+
+
+def _is_off_tick(klines: Klines, tick_size: float) -> bool:
+    for name in PRICE_COLUMNS:
+        ticks = getattr(klines, name) / tick_size
+        if (np.abs(ticks - np.rint(ticks)) > TICK_NOISE).any():
+            return True
+    return False
 
 
 def _sizing(flags: PlanFlags) -> Sizing:
@@ -198,15 +238,23 @@ def _with_others(klines: Klines, flags: BarFlags, notes: list[str]) -> Klines:
 
 
 def _others(named: Sequence[str], notes: list[str]) -> dict[str, Klines]:
-    others = {}
+    others, files = {}, dict[str, str]()
     for text in named:
         name, equals, path = text.partition("=")
         if not (name and equals and path):
             raise ParameterFault("--other", "NAME=FILE", repr(text))
+        if name in files:
+            raise ParameterFault(f"--other {name}", "one file", f"{files[name]} and {path}")
+        files[name] = path
         read = _read([Path(path)], name, None)
         others[name] = read.klines
         notes.extend(f"{name}: {note}" for note in read.notes)
     return others
+
+
+def _closed_by(klines: Klines, time_ms: int) -> Klines:
+    """Return the bars that open before `time_ms`, so that no later one decides anything."""
+    return klines.between(0, max(1, klines.index_at(time_ms)))
 
 
 def _before(klines: Klines, until_ms: int) -> Klines:

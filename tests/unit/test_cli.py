@@ -270,3 +270,54 @@ def test_a_reader_that_leaves_is_no_failure(bars: Path) -> None:
         capture_output=True, text=True, check=False, cwd=bars.parent,
     )  # fmt: skip  # terms of one call
     assert done.returncode == 0, (bars.parent / "errors").read_text()
+
+
+@pytest.mark.parametrize("command", ["strategies", "--help", "strategies --json"])
+def test_a_closed_pipe_is_no_finding(command: str) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    words = [sys.executable, "-m", "serve.cli", *command.split()]
+    done = subprocess.run(words, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_tick_is_inferred_from_the_bars_before_until(
+    tmp_path: Path, bars: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = bars.read_text().splitlines()
+    cells = lines[-1].split(",")
+    cells[2] = repr(float(cells[2]) + 0.0003)
+    path = tmp_path / "TESTUSDT.csv"
+    path.write_text("\n".join([*lines[:-1], ",".join(cells)]) + "\n")
+    command = ("backtest", "ema_crossover", "--bars", path)
+    assert "note: tick size 0.0001 inferred" in printed(capsys, *command)[2]
+    assert "note: tick size 0.1 inferred" in printed(capsys, *command, "--until", "2024-01-20")[2]
+
+
+def test_prices_off_the_given_tick_are_noted(
+    bars: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ("backtest", "ema_crossover", "--bars", bars, "--tick-size")
+    assert "off the tick size" not in printed(capsys, *command, "0.1")[2]
+    code, _, err = printed(capsys, *command, "0.5")
+    assert code == 0
+    assert "prices are off the tick size 0.5: fills are rounded to it" in err
+
+
+def test_a_fault_seen_on_a_terminal_names_the_strategy(
+    tmp_path: Path,
+    bars: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "class Mine:\n    def features(self, klines):\n        return {}\n"
+        "    def on_bar(self, ctx):\n        1 / 0\n"
+    )
+    monkeypatch.setattr("serve.progress.sys.stderr.isatty", lambda: True)
+    for flag in ("--causality-check", "--no-causality-check"):
+        code, _, err = printed(capsys, "backtest", path, "--bars", bars, flag)
+        assert code == 2
+        assert "on_bar of Mine at 2024-01-01" in err

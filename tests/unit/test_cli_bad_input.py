@@ -63,6 +63,29 @@ class Mine(OrderStrategy):
     def on_bar(self, ctx):
         ctx.order("L", 1, qty=float("nan"))
 """,
+    "exits": """
+@dataclass(frozen=True)
+class Mine(OrderStrategy):
+    def on_bar(self, ctx):
+        raise SystemExit(0)
+""",
+    "keeps_the_future": """
+class Mine:
+    def features(self, klines):
+        self.klines = klines
+        return {}
+    def on_bar(self, ctx):
+        close = self.klines.close
+        if ctx.bar_index + 2 < len(close):
+            up = close[ctx.bar_index + 2] > close[ctx.bar_index]
+            ctx.entry("L" if up else "S", 1 if up else -1)
+""",
+    "has_no_features": "class Mine:\n    def features(self, klines): pass\n"
+    "    def on_bar(self, ctx): pass\n",
+    "plain_without_answer": "class Mine:\n    def generate_signals(self, frame): pass\n",
+    "plain_with_words": "class Mine:\n    def generate_signals(self, frame):\n"
+    "        return frame.assign(signal='buy')\n",
+    "has_no_signals": "class Mine:\n    def signals(self, klines): pass\n",
     "is_no_strategy": "class Mine:\n    pass\n",
     "lacks_its_method": "@dataclass(frozen=True)\nclass Mine(SignalStrategy):\n    pass\n",
     "plain_without_signal": "class Mine:\n    def generate_signals(self, frame):\n"
@@ -171,6 +194,22 @@ def test_bars_that_cannot_be_trusted_are_refused(
         ("--other BTC=absent.csv", "absent.csv"),
         ("--bars absent.csv", "absent.csv"),
         ("--barz x", "--barz"),
+        ("--interval ²m", "interval"),
+        ("--interval 1M", "interval"),
+        ("--aggregate 99999999999999999w", "interval"),
+        ("--capital inf", "capital"),
+        ("--capital 1e308", "--capital"),
+        ("--qty 1e308", "--qty"),
+        ("--cash 1e308", "--cash"),
+        ("--equity-percent nan", "--equity-percent"),
+        ("--tick-size 1e-320", "--tick-size"),
+        ("--tick-size 1e308", "--tick-size"),
+        ("--point-value 1e308", "--point-value"),
+        ("--qty-step 1e-300", "--qty-step"),
+        ("--commission 0.07%%", "--commission"),
+        ("--take-profit inf", "--take-profit"),
+        ("--stop-loss nan", "--stop-loss"),
+        ("--stop-loss 2%%", "--stop-loss"),
     ],
 )
 def test_flags_that_mean_nothing_are_refused(
@@ -205,6 +244,12 @@ STRATEGY_SAYS = {
     "reads_the_future": "an index of 0 or more bars ago",
     "orders_no_size": "quantity of entry L at 2024-01-01 00:00Z: expected a number above zero",
     "orders_nan": "quantity of order L",
+    "exits": "found SystemExit: 0 in line",
+    "keeps_the_future": "orders of Mine at bar",
+    "has_no_features": "features of Mine: expected a mapping",
+    "plain_without_answer": "a DataFrame, found NoneType",
+    "plain_with_words": "1, -1 and 0 in column signal",
+    "has_no_signals": "signals of Mine: expected an instance of Signals",
     "is_no_strategy": "class Mine",
     "lacks_its_method": "a method signals(klines)",
     "plain_without_signal": "a column signal",
@@ -230,3 +275,21 @@ def test_an_output_that_is_a_file_is_refused(
     code = run(["backtest", "ema_crossover", "--bars", str(good), "--out", str(out)])
     assert (code, out.read_text()) == (2, "mine")
     assert "expected a folder, found a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--no-causality-check", "--causality-check"])
+def test_a_strategy_that_exits_is_refused_with_and_without_the_check(
+    flag: str, good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(STRATEGY_HEADER + STRATEGIES["exits"])
+    assert "SystemExit: 0" in refused(capsys, tmp_path, "backtest", path, "--bars", good, flag)
+
+
+def test_another_series_is_named_once(
+    good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ("backtest", "ema_crossover", "--bars", good)
+    others = ("--other", f"a={good}", "--other", f"a={tmp_path / 'b.csv'}")
+    sentence = refused(capsys, tmp_path, *command, *others)
+    assert f"--other a: expected one file, found {good} and" in sentence
