@@ -11,6 +11,7 @@ Nothing here is fitted to a symbol, and the name says SYNTHETIC so that no repor
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 
@@ -54,11 +55,12 @@ def synthetic_klines(
 ) -> Klines:
     """Return `bars` bars on the tick from `start_ms` on, the same for the same seed.
 
-    Raises: ParameterFault if a count, a step or a price is not above zero.
+    Raises: ParameterFault naming the argument of which no market can be made.
     """
-    for name, value in (("bars", bars), ("interval_ms", interval_ms), ("start_price", start_price)):
-        if not value > 0:
-            raise ParameterFault(name, "above zero", f"{value}")
+    _require_counts(bars=bars, interval_ms=interval_ms, seed=seed, start_ms=start_ms)
+    for name, value in (("start_price", start_price), ("tick_size", tick_size)):
+        if not 0 < value < math.inf:
+            raise ParameterFault(name, "a number above zero", f"{value}")
     if start_price < 100 * tick_size:
         raise ParameterFault("start_price", "100 ticks or more", f"{start_price:g}")
     if not symbol.startswith("SYNTHETIC"):
@@ -76,6 +78,14 @@ def synthetic_klines(
     columns = [ticks[:, 0], ticks.max(axis=1), ticks.min(axis=1), ticks[:, -1]]
     opened, high, low, close = (_on_tick(column, tick_size) for column in columns)
     return Klines(symbol, interval_ms, open_time_ms, opened, high, low, close, volume)
+
+
+def _require_counts(**counts: int) -> None:
+    """Refuse what is no whole number: above zero, but zero or more for a seed or a time."""
+    for name, value in counts.items():
+        least = 0 if name in ("seed", "start_ms") else 1
+        if not isinstance(value, Integral) or value < least:
+            raise ParameterFault(name, f"a whole number from {least} on", f"{value}")
 
 
 def _regimes(bars: int, habits: Habits, rng: np.random.Generator) -> I64_1D:

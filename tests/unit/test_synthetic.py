@@ -1,6 +1,7 @@
 """Synthetic bars have the habits of real ones and cannot be mistaken for them."""
 
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,6 +114,28 @@ def test_impossible_markets_are_refused(
 ) -> None:
     with pytest.raises(ParameterFault):
         synthetic_klines(bars, interval_ms, 1, 0, start_price, tick_size)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("bars", 5.5),
+        ("interval_ms", 900_000.0),
+        ("seed", -1),
+        ("seed", 0.5),
+        ("start_ms", 0.5),
+        ("tick_size", 0.0),
+        ("tick_size", -0.1),
+        ("tick_size", float("nan")),
+        ("start_price", float("inf")),
+        ("start_price", float("nan")),
+    ],
+)
+def test_argument_that_cannot_be_is_named_before_anything_is_drawn(name: str, value: Any) -> None:
+    arguments: dict[str, Any] = {"bars": 10, "interval_ms": HOUR_MS, "seed": 1, name: value}
+    with pytest.raises(ParameterFault, match=f"^{name}: expected "):
+        synthetic_klines(**arguments)
 
 
 @pytest.mark.bench
