@@ -1,16 +1,19 @@
-"""Write a command's results into a folder: all of them or none.
+"""Write a command's results into a folder, the marker last.
 
-Everything is written into a new folder beside the wanted one and renamed at the end, so a reader
-never sees half a result and a failure leaves nothing. A folder that holds an earlier result, and
-nothing else, is replaced; any other one that is not empty is left alone unless forced, and then
-only the result's own files are replaced in it.
+A new folder is written beside its place and renamed into it: it appears whole or not at all. In a
+folder that exists, a link to one included, every file is written in full into a scratch folder
+inside it before anything is touched; then the earlier marker goes, each file is moved over its
+namesake, and the new marker comes last. So the folder itself stays (somebody may stand in it, a
+volume may be mounted there), a failure while writing changes nothing, and a folder that was cut
+short between two moves bears no marker. A folder that holds an earlier result, and nothing else,
+is replaced; any other one that is not empty is left alone unless forced, and then only the result's
+own files are replaced in it.
 """
 
 import json
 import os
-import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from engines.errors import Fault
@@ -32,30 +35,33 @@ def require_writable(out: Path, names: frozenset[str], *, force: bool = False) -
         raise OutputFault(
             subject, "a new one, an empty one or an earlier result (or --force)", "other files"
         )
+    for name in names:
+        if (out / name).is_dir():
+            raise OutputFault(f"{name} in {out}", "a file or none", "a folder")
     parent = _existing_parent(out)
     if not os.access(parent, os.W_OK | os.X_OK) or not parent.is_dir():
         raise OutputFault(subject, "a place that can be written to", f"none below {parent}")
 
 
 def write_results(out: Path, files: Mapping[str, str], *, force: bool = False) -> None:
-    """Write `files` (text by name) into the folder `out`, whole or not at all.
+    """Write `files` (text by name) into the folder `out`.
 
     Raises: OutputFault if `out` holds something else or the disk refuses.
     """
-    out = Path(out).absolute()
+    out = Path(out).resolve()
     require_writable(out, frozenset(files), force=force)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
+        place = out if out.exists() else out.parent
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=place) as scratch:
             fresh = Path(scratch) / "fresh"
             fresh.mkdir()
             for name, text in files.items():
                 (fresh / name).write_text(text, encoding="utf-8", newline="")
-            if out.is_dir() and not _is_replaceable(out, frozenset(files)):
-                for name in files:
-                    (fresh / name).replace(out / name)
+            if place is out:
+                _move_into(fresh, out, files)
             else:
-                _swap(fresh, out, Path(scratch) / "old")
+                fresh.rename(out)
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputFault(
@@ -63,17 +69,11 @@ def write_results(out: Path, files: Mapping[str, str], *, force: bool = False) -
         ) from None
 
 
-def _swap(fresh: Path, out: Path, old: Path) -> None:
-    """Put `fresh` in the place of `out`; what was there comes back if that fails."""
-    if out.exists():
-        out.rename(old)
-    try:
-        fresh.rename(out)
-    except OSError:
-        if old.exists():
-            old.rename(out)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+def _move_into(fresh: Path, out: Path, names: Iterable[str]) -> None:
+    """Move the files into a folder that exists; while it is mixed it bears no marker."""
+    (out / MARKER_FILE).unlink(missing_ok=True)
+    for name in sorted(names, key=lambda name: name == MARKER_FILE):
+        (fresh / name).replace(out / name)
 
 
 def _is_replaceable(out: Path, names: frozenset[str]) -> bool:
@@ -91,7 +91,7 @@ def _is_replaceable(out: Path, names: frozenset[str]) -> bool:
 
 
 def _existing_parent(path: Path) -> Path:
-    path = path.absolute()
+    path = path.resolve()
     while not path.exists():
         path = path.parent
     return path

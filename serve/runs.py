@@ -138,7 +138,7 @@ def check_out(out: Path | None, *, force: bool) -> None:
 def write_out(
     out: Path, runs: Sequence[Run], *, force: bool, extra: Mapping[str, object] | None = None
 ) -> None:
-    """Write the report and the tables of `runs` into `out`, whole or not at all.
+    """Write the report and the tables of `runs` into `out`.
 
     `extra` is added to the JSON document.
     """
