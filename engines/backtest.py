@@ -11,7 +11,6 @@
 """
 
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -28,17 +27,13 @@ from engines.signal_orders import SignalOrders
 from engines.signals import Signals
 from engines.trades import Fill, Trade
 from engines.types import F64_1D
-
-
-class MakesSignals(Protocol):
-    """What the engine needs of a strategy that only says what it wants."""
-
-    def signals(self, klines: Klines) -> Signals:
-        """Return the wishes at each close [T], causal."""
-        ...
-
-
-Tradable: TypeAlias = MakesSignals | PlacesOrders
+from engines.wishes import (
+    Tradable,
+    checked_features,
+    checked_signals,
+    makes_signals,
+    places_orders,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,9 +71,9 @@ def run_backtest(
         _check_rates(rates, len(klines))
     start_bar = 0 if since_ms is None else klines.index_at(since_ms)
     broker = Broker(klines, instrument, plan, costs, magnifier, rates, start_bar)
-    if hasattr(strategy, "signals"):
-        _run_signals(broker, strategy.signals(klines), start_bar)
-    else:
+    if makes_signals(strategy):
+        _run_signals(broker, checked_signals(strategy, klines), start_bar)
+    elif places_orders(strategy):
         _run_orders(broker, strategy, klines, start_bar)
     trades = (*broker.execution.position.trades, *broker.open_trades())
     return Backtest(
@@ -104,8 +99,6 @@ def _check_rates(rates: F64_1D, bars: int) -> None:
 
 def _run_signals(broker: Broker, signals: Signals, start_bar: int) -> None:
     bars = len(broker.closes)
-    if len(signals) != bars:
-        raise StrategyFault("signals", f"{bars} values, one a bar", str(len(signals)))
     desk = Desk(broker)
     wishes = SignalOrders(signals, broker.execution.plan)
     bar_index = start_bar
@@ -121,7 +114,7 @@ def _run_signals(broker: Broker, signals: Signals, start_bar: int) -> None:
 
 
 def _run_orders(broker: Broker, strategy: PlacesOrders, klines: Klines, start_bar: int) -> None:
-    ctx = Context(broker, klines, strategy.features(klines))
+    ctx = Context(broker, klines, checked_features(strategy, klines))
     decide, book = strategy.on_bar, broker.book
     for bar_index in range(start_bar, len(klines)):
         if not broker.is_quiet(bar_index):
@@ -133,7 +126,7 @@ def _run_orders(broker: Broker, strategy: PlacesOrders, klines: Klines, start_ba
             decide(ctx)
         except (Fault, AssertionError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise StrategyFault(
                 f"on_bar of {type(strategy).__name__} at {time_text(ctx.open_time_ms)}",
                 "a decision",

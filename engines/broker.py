@@ -28,14 +28,12 @@ id; here it does not.)
 
 import math
 
-import numpy as np
-
 from engines.book import EXIT_KINDS, arm_on
 from engines.costs import Costs
-from engines.errors import KlineFault
 from engines.execution import Execution
 from engines.instrument import Instrument
-from engines.klines import Klines, time_text
+from engines.klines import Klines
+from engines.magnifier import sub_bars
 from engines.orders import Order, OrderKind
 from engines.plan import Plan
 from engines.trades import Side, Trade
@@ -64,7 +62,11 @@ class Broker:
         self.opens, self.highs = self.execution.opens, self.execution.highs
         self.lows, self.closes = self.execution.lows, self.execution.closes
         self.settles = plan.process_on_close
-        self._magnified = None if magnifier is None else _magnified(klines, magnifier, start_bar)
+        self._magnified = (
+            None
+            if magnifier is None
+            else sub_bars(klines, magnifier, start_bar, instrument.tick_size)
+        )
 
     def is_quiet(self, bar_index: int) -> bool:
         """Return whether nothing waits for this bar, so that playing it would change nothing."""
@@ -344,21 +346,3 @@ def _gap_rank(order: Order, price: float) -> tuple[bool, float, int, int]:
         return (True, 0.0, 0, -order.slot)
     level = order.up if order.up <= price else order.down
     return (False, level, -order.side, order.slot)
-
-
-def _magnified(
-    klines: Klines, magnifier: Klines, start_bar: int
-) -> tuple[tuple[list[float], ...], list[int]]:
-    """Return the columns of `magnifier` and where the bars of each kline begin in them."""
-    ends = np.append(klines.open_time_ms, klines.open_time_ms[-1] + klines.interval_ms)
-    starts = np.searchsorted(magnifier.open_time_ms, ends)
-    empty = np.flatnonzero(starts[1 + start_bar :] == starts[start_bar:-1])
-    if len(empty):
-        time_ms = int(klines.open_time_ms[start_bar + empty[0]])
-        raise KlineFault(
-            f"magnifier bars of {magnifier.symbol}",
-            "at least one within every traded bar",
-            f"none in the bar at {time_text(time_ms)}",
-        )
-    names = ("open", "high", "low", "close")
-    return tuple(getattr(magnifier, name).tolist() for name in names), starts.tolist()

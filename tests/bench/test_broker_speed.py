@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.backtest import Tradable, run_backtest
+from engines.backtest import run_backtest
 from engines.costs import Costs
 from engines.instrument import Instrument
 from engines.klines import MINUTE_MS, Klines
 from engines.plan import Plan
 from engines.synthetic import synthetic_klines
+from engines.wishes import Tradable
 from strategies.channel_breakout import ChannelBreakout
 from strategies.ema_crossover import EmaCrossover
 from tests.bench.strategies import EmaCrossOnBar, RsiReversion

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from engines.backtest import Tradable, run_backtest
+from engines.backtest import run_backtest
 from engines.causality import check_causal
 from engines.costs import Costs
 from engines.errors import ParameterFault
@@ -14,6 +14,7 @@ from engines.instrument import Instrument
 from engines.klines import Klines
 from engines.plan import Plan
 from engines.synthetic import synthetic_klines
+from engines.wishes import Tradable
 from strategies.base import OrderStrategy, Parameter, ParameterValue, SignalStrategy, Strategy
 from strategies.plain import frame_from_klines
 from strategies.registry import REGISTRY

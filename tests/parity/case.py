@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from engines.backtest import Tradable
 from engines.context import Context
 from engines.costs import FREE, Costs
 from engines.klines import MINUTE_MS
 from engines.plan import Plan, Sizing, SizingKind
+from engines.wishes import Tradable
 
 DAY_MINUTES = 24 * 60
 ONE_CONTRACT = Sizing(SizingKind.QTY, 1.0)

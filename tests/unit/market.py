@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engines.backtest import Backtest, Tradable, run_backtest
+from engines.backtest import Backtest, run_backtest
 from engines.context import Context
 from engines.costs import FREE, Costs
 from engines.instrument import Instrument
@@ -18,6 +18,7 @@ from engines.klines import HOUR_MS, Klines
 from engines.plan import Plan, Sizing, SizingKind
 from engines.trades import Side, Trade
 from engines.types import F64_1D
+from engines.wishes import Tradable
 from strategies.base import Strategy
 
 START_MS = 1_735_689_600_000  # 2025-01-01T00:00Z
