@@ -22,7 +22,7 @@ class PlainStrategy(Protocol):
     """A class from elsewhere that speaks the plain form."""
 
     def generate_signals(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return `frame`, or a frame of the same length, with a column `signal` in 1, -1, 0."""
+        """Return `frame`, or a frame of the same rows, with a column `signal` in 1, -1, 0."""
         ...
 
 
@@ -35,19 +35,28 @@ class PlainSignals:
     def signals(self, klines: Klines) -> Signals:
         """Return the wishes that the plain strategy's `signal` column asks for.
 
-        Raises: StrategyFault if the answer has no such column or another length.
+        Raises: StrategyFault if the answer has no such column of numbers or other rows.
         """
-        answer = self.strategy.generate_signals(frame_from_klines(klines))
-        owner = type(self.strategy).__name__
-        if "signal" not in answer:
-            raise StrategyFault(
-                f"generate_signals of {owner}", "a column signal", ", ".join(map(str, answer))
-            )
+        frame = frame_from_klines(klines)
+        index = frame.index
+        answer: object = self.strategy.generate_signals(frame)
+        subject = f"generate_signals of {type(self.strategy).__name__}"
+        if not isinstance(answer, pd.DataFrame):
+            raise StrategyFault(subject, "a DataFrame", type(answer).__name__)
+        if list(answer.columns).count("signal") != 1:
+            found = ", ".join(map(str, answer)) or "no column"
+            raise StrategyFault(subject, "a column signal", found)
         if len(answer) != len(klines):
-            raise StrategyFault(
-                f"generate_signals of {owner}", f"{len(klines)} rows", str(len(answer))
-            )
-        return signals_from_column(answer["signal"].to_numpy(dtype=np.float64))
+            raise StrategyFault(subject, f"{len(klines)} rows", str(len(answer)))
+        # A range is what reset_index leaves: rows in order, as far as anyone can tell.
+        if not (isinstance(answer.index, pd.RangeIndex) or answer.index.equals(index)):
+            raise StrategyFault(subject, "the rows of the frame in their order", "another index")
+        try:
+            signal = answer["signal"].to_numpy(dtype=np.float64)
+        except (TypeError, ValueError):
+            kind = answer["signal"].dtype
+            raise StrategyFault(subject, "1, -1 and 0 in column signal", f"{kind}") from None
+        return signals_from_column(signal)
 
 
 def frame_from_klines(klines: Klines) -> pd.DataFrame:
