@@ -159,6 +159,7 @@ CASES = {
     "channel_stops_half_of_equity": TwinCase(ChannelStops(), HALF_OF_EQUITY, SLIPPED),
     "limit_entries": TwinCase(LimitEntries()),
     "limit_entries_fifth_of_equity": TwinCase(LimitEntries(), FIFTH_OF_EQUITY, SLIPPED),
+    "limit_entries_half_of_equity": TwinCase(LimitEntries(), HALF_OF_EQUITY, SLIPPED),
     "bollinger_oca_cancel": TwinCase(BollingerStops(), costs=SLIPPED),
     "stop_limits": TwinCase(StopLimits(), costs=SLIPPED),
     "raw_reduce_group": TwinCase(RawReduceGroup()),

@@ -37,14 +37,8 @@ What the twins leave out
 - Slices issued for an entry that waits and is then replaced by another size, legs of an add under
   several sliced exits, a fired exit cancelled and issued again, a bracket carried over a
   close_all to a waiting entry of its id: not measured in these forms, no list decides.
-- An exit whose waiting entry came to nothing by closing only: it should end with that entry, ours
-  lives on. PyneCore is right; brackets of dice are issued in a position only.
-- An opposite priced entry passed by the open at which a close has just filled is filled whole and
-  trimmed by the margin call (measured); we refuse it for funds. PyneCore is right; priced entries
-  use less than half of the equity where they meet closes.
-- An all-in market reversal after a gap in favour of the old position: the funds check at the open
-  counts the equity of the last close (measured: 4 of 497 shorts refused, each above the placing
-  close), ours the equity at the open. PyneCore is right; reversals use half.
+- Exits issued for an entry that waits, under random commands: brackets of dice are issued in a
+  position only; the forms above would cover every difference with noise.
 """
 
 from functools import cache
