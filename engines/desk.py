@@ -59,7 +59,8 @@ class Desk:
             self._withdraw(id)
             return False
         order = self._order(OrderKind.ENTRY, id, side, qty, limit, stop, comment)
-        order.oca_name, order.oca_kind = oca_name, member("oca_kind", OcaKind, oca_kind)
+        if oca_name:
+            order.oca_name, order.oca_kind = oca_name, member("oca_kind", OcaKind, oca_kind)
         # Issued again in one pass, an entry is modified: TradingView gives it no flip.
         order.flips = not is_repeated
         opposite = abs(expected) if expected * side < 0 and order.flips else 0
@@ -94,7 +95,8 @@ class Desk:
             self._refuse("entries after a cap of the day")
             return
         order = self._order(OrderKind.RAW, id, side, qty, limit, stop, comment)
-        order.oca_name, order.oca_kind = oca_name, member("oca_kind", OcaKind, oca_kind)
+        if oca_name:
+            order.oca_name, order.oca_kind = oca_name, member("oca_kind", OcaKind, oca_kind)
         self._place(order)
 
     def exit(

@@ -10,7 +10,7 @@ import math
 
 from engines.account import Account
 from engines.admission import Admission
-from engines.book import Book
+from engines.book import EXIT_KINDS, Book
 from engines.caps import FILLS_CAP_NAME, LOSS_CAP_NAME, DayCaps
 from engines.costs import Costs
 from engines.instrument import Instrument
@@ -79,7 +79,7 @@ class Execution:
         ticks = self.instrument.ticks_nearest(price)
         if slips:
             ticks += order.side * self.costs.slippage_ticks
-        fill_price = self.instrument.price_of(ticks)
+        fill_price = self.instrument.price_of(max(1, ticks))  # No slippage makes a price vanish.
         closing, opening = self.admission.steps(order, fill_price, self.rate, self.is_at_open)
         if closing + opening > 0:
             self._transact(order, closing, opening, fill_price, name or order.names.plain)
@@ -92,7 +92,7 @@ class Execution:
             # measured): they come back when the strategy issues them again.
             self.book.suspend_exits()
         self._check_flat_loss(fill_price)
-        if not opening:
+        if not opening and order.kind not in EXIT_KINDS:
             self.book.is_stale = True  # A bracket that waited for this order waits in vain.
         self._refresh_guards()
 
@@ -201,7 +201,7 @@ class Execution:
             return
         side = Side.SELL if self.position.signed_steps > 0 else Side.BUY
         ticks = self.instrument.ticks_nearest(price)
-        ticks += side * self.costs.slippage_ticks * slips
+        ticks = max(1, ticks + side * self.costs.slippage_ticks * slips)
         kind = OrderKind.RAW if entry is None else OrderKind.EXIT
         order = Order(kind, "", side, steps, Names(name), self.bar_index, entry=entry)
         self._transact(order, steps, 0, self.instrument.price_of(ticks), name)
