@@ -47,7 +47,7 @@ def test_a_private_or_foreign_address_is_found(text: str) -> None:
 
 
 def test_an_ordinary_address_is_left_alone() -> None:
-    assert not list(house.forbidden_text("x", "https:/" + "/example.test/home/work/page.html"))
+    assert not list(house.forbidden_text("x", "https:/" + "/example.test/home/someone/page.html"))
 
 
 def test_no_file_is_too_heavy_for_the_repository() -> None:
