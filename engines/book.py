@@ -140,8 +140,8 @@ class Book:
 
         Cancelling an entry leaves its brackets until the next open, for another of its id to take.
         A bracket stays while it has a leg, or while an entry that it names waits (`filling` counts
-        as waiting). When the position has gone flat, a bracket for all entries that was issued in
-        the old position ends with it.
+        as waiting). A bracket for all entries waits for whichever comes next, but once it belonged
+        to a position it ends when that goes flat.
         """
         self.is_stale = False
         if not self.brackets:
