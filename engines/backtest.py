@@ -25,7 +25,7 @@ from engines.klines import Klines, time_text
 from engines.plan import Plan
 from engines.signal_orders import SignalOrders
 from engines.signals import Signals
-from engines.trades import Fill, Trade
+from engines.trades import Fill, FundingPayment, Trade
 from engines.types import F64_1D
 from engines.wishes import (
     Tradable,
@@ -38,7 +38,10 @@ from engines.wishes import (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Backtest:
-    """The result of a run; `trades` end with the positions still open, `equity_quote` is [T]."""
+    """The result of a run; `trades` end with the positions still open, `equity_quote` is [T].
+
+    `refusals` counts what was not placed, by reason; `payments` are the funding settlements.
+    """
 
     klines: Klines
     instrument: Instrument
@@ -49,6 +52,7 @@ class Backtest:
     fills: tuple[Fill, ...]
     equity_quote: F64_1D
     refusals: dict[str, int]
+    payments: tuple[FundingPayment, ...] = ()
 
 
 def run_backtest(

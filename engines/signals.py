@@ -1,8 +1,8 @@
 """What a signals strategy wants at the close of each bar: aligned columns, no orders yet.
 
 A wish at bar t is known at its close and may act from bar t+1 on (or at the close itself when the
-plan processes orders on close). `stop_price`, `target_price` and `size` refine the entry of the
-same bar; NaN means the plan decides.
+plan processes orders on close). `stop_price`, `target_price`, `size` and `equity_ratio` refine the
+entry of the same bar; NaN means the plan decides.
 """
 
 from dataclasses import dataclass, fields
@@ -17,7 +17,8 @@ from engines.types import BOOL_1D, F64_1D
 class Signals:
     """Entry and exit wishes [T] for both sides.
 
-    `stop_price` and `target_price` in quote, `size` in contracts, each [T] or None.
+    `stop_price` and `target_price` in quote, `size` in contracts, `equity_ratio` the share of
+    equity that the entry spends (times the plan's leverage), each [T] or None.
     Raises: StrategyFault if a column is misaligned or one bar wants to enter both sides.
     """
 
@@ -28,6 +29,7 @@ class Signals:
     stop_price: F64_1D | None = None
     target_price: F64_1D | None = None
     size: F64_1D | None = None
+    equity_ratio: F64_1D | None = None
 
     def __post_init__(self) -> None:
         wanted = self.entry_long.shape

@@ -7,7 +7,7 @@ trade with `is_open`, valued at the last close.
 """
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 OPEN_AT_END = "Open"  # TradingView's signal name of a position still open at the last bar.
 
@@ -29,9 +29,46 @@ class Side(IntEnum):
         return Side.SELL if self is Side.BUY else Side.BUY
 
 
+class ExitReason(StrEnum):
+    """What ended a trade, whatever its signal name says."""
+
+    SIGNAL = "signal"
+    REVERSAL = "reversal"
+    STOP_LOSS = "stop_loss"
+    TAKE_PROFIT = "take_profit"
+    ATR_SL = "atr_sl"
+    ATR_TP = "atr_tp"
+    TRAILING_STOP = "trailing_stop"
+    BREAKEVEN_SL = "breakeven_sl"
+    TIME_EXIT = "time_exit"
+    SESSION_CLOSE = "session_close"
+    WEEKEND_CLOSE = "weekend_close"
+    MAX_DRAWDOWN = "max_drawdown"
+    LIQUIDATION = "liquidation"
+    MARGIN_CALL = "margin_call"
+    RISK_RULE = "risk_rule"
+    END_OF_DATA = "end_of_data"
+
+
+@dataclass(frozen=True, slots=True)
+class FundingPayment:
+    """One settlement while a position was held: `paid_quote` > 0 is a cost, in account currency."""
+
+    bar_index: int
+    time_ms: int
+    rate: float
+    mark_price: float
+    signed_qty: float
+    paid_quote: float
+
+
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One execution: `price` after slippage, `fee_quote` the commission in account currency."""
+    """One execution: `price` after slippage, `fee_quote` the commission in account currency.
+
+    `slippage_quote` is what slippage cost: the distance from the price at which the order was due,
+    times quantity.
+    """
 
     bar_index: int
     time_ms: int
@@ -41,6 +78,7 @@ class Fill:
     qty: float
     price: float
     fee_quote: float
+    slippage_quote: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +86,9 @@ class Trade:
     """One round trip.
 
     `side` is the entry's. Money is in account currency: `pnl_quote` after `fee_quote` (the entry's
-    and the exit's share of commission, the first alone in `fee_entry_quote`). `pnl_ratio` is over
+    and the exit's share of commission, the first alone in `fee_entry_quote`) and after
+    `funding_quote` (what it paid at settlements, below zero if it received). `slippage_quote` is
+    already in the prices. `pnl_ratio` is over
     what the entry cost: its notional and its commission. `mfe_quote` and
     `mae_quote` (both >= 0) are the best and the worst open result between the two fills, the entry
     commission taken off; the ratios are over the entry's cost too. `cumulative_quote` is the
@@ -76,6 +116,9 @@ class Trade:
     mae_ratio: float
     cumulative_quote: float
     is_open: bool = False
+    funding_quote: float = 0.0
+    slippage_quote: float = 0.0
+    exit_reason: ExitReason = ExitReason.SIGNAL
 
     @property
     def bars_held(self) -> int:
