@@ -7,6 +7,7 @@ it its legs of the brackets in force; either may reach a cap of the day.
 """
 
 import math
+from typing import NamedTuple
 
 from engines.account import Account
 from engines.admission import Admission
@@ -18,10 +19,20 @@ from engines.klines import Klines
 from engines.orders import Entry, Names, Order, OrderKind
 from engines.plan import CloseRule, Plan
 from engines.position import ExitPoint, Lot, Position
-from engines.trades import OPEN_AT_END, Fill, Side, Trade
+from engines.trades import OPEN_AT_END, ExitReason, Fill, Side, Trade
 from engines.types import F64_1D
 
 MARGIN_CALL_NAME = "Margin call"
+
+
+class Forced(NamedTuple):
+    """What a close that no order asked for is called, and why it happens."""
+
+    name: str
+    reason: ExitReason
+
+
+MARGIN_CALL = Forced(MARGIN_CALL_NAME, ExitReason.MARGIN_CALL)
 
 
 class Execution:
@@ -73,8 +84,18 @@ class Execution:
         """Return whether a change of the currency rate alone may call margin or reach a cap."""
         return self.account.rates is not None and self.position.signed_steps != 0
 
-    def fill(self, order: Order, price: float, slips: bool, name: str = "") -> None:
-        """Execute `order` at `price`, or drop it where a rule forbids it."""
+    def fill(
+        self,
+        order: Order,
+        price: float,
+        slips: bool,
+        name: str = "",
+        reason: ExitReason | None = None,
+    ) -> None:
+        """Execute `order` at `price`, or drop it where a rule forbids it.
+
+        `reason` is that of the trades it closes (None: a reversal by an entry, otherwise a signal).
+        """
         self.book.drop(order)
         ticks = self.instrument.ticks_nearest(price)
         if slips:
@@ -82,7 +103,10 @@ class Execution:
         fill_price = self.instrument.price_of(max(1, ticks))  # No slippage makes a price vanish.
         closing, opening = self.admission.steps(order, fill_price, self.rate, self.is_at_open)
         if closing + opening > 0:
-            self._transact(order, closing, opening, fill_price, name or order.names.plain)
+            if reason is None:
+                is_exit = order.kind in EXIT_KINDS
+                reason = ExitReason.SIGNAL if is_exit else ExitReason.REVERSAL
+            self._transact(order, closing, opening, fill_price, name or order.names.plain, reason)
             if order.oca_name:
                 self.book.apply_oca(order, closing + opening)
             if self.caps.count_fill():
@@ -108,7 +132,9 @@ class Execution:
         self.caps.start_day(equity_quote)
         self._refresh_guards()
 
-    def exit_point(self, price: float, name: str, is_open: bool = False) -> ExitPoint:
+    def exit_point(
+        self, price: float, name: str, reason: ExitReason, is_open: bool = False
+    ) -> ExitPoint:
         """Return the point at which lots would close now."""
         return ExitPoint(
             bar_index=self.bar_index,
@@ -119,18 +145,27 @@ class Execution:
             bar_high=self.path_high,
             bar_low=self.path_low,
             is_open=is_open,
+            reason=reason,
         )
 
     def open_trades(self, price: float) -> list[Trade]:
         """Return the open lots as trades valued at `price`, now."""
-        point = self.exit_point(price, OPEN_AT_END, is_open=True)
+        point = self.exit_point(price, OPEN_AT_END, ExitReason.END_OF_DATA, is_open=True)
         return self.position.open_trades(point, lambda steps: self._fee_quote(steps, price))
 
     def _fee_quote(self, steps: int, price: float) -> float:
         notional_quote = self.account.notional_quote(steps, price, self.rate)
         return self.costs.fee(self.instrument.qty_of(steps), notional_quote)
 
-    def _transact(self, order: Order, closing: int, opening: int, price: float, name: str) -> None:
+    def _transact(
+        self,
+        order: Order,
+        closing: int,
+        opening: int,
+        price: float,
+        name: str,
+        reason: ExitReason,
+    ) -> None:
         """Book one fill: close, then open, the commission shared by quantity."""
         total = closing + opening
         qty, fee_quote = self.instrument.qty_of(total), self._fee_quote(total, price)
@@ -139,7 +174,7 @@ class Execution:
             Fill(self.bar_index, time_ms, order.id, name, order.side, qty, price, fee_quote)
         )
         if closing:
-            point = self.exit_point(price, name)
+            point = self.exit_point(price, name, reason)
             self.position.reduce(
                 closing, fee_quote * closing / total, point, self.admission.bound(order)
             )
@@ -185,17 +220,18 @@ class Execution:
         if self.plan.close_rule is CloseRule.ANY:
             for entry in list(self.position.entries if steps else ()):
                 part = min(steps, entry.bound_steps)
-                self._force_close(part, self.price, MARGIN_CALL_NAME, slips=True, entry=entry)
+                self._force_close(part, self.price, MARGIN_CALL, slips=True, entry=entry)
         else:
-            self._force_close(steps, self.price, MARGIN_CALL_NAME, slips=True)
+            self._force_close(steps, self.price, MARGIN_CALL, slips=True)
 
     def _stop_day(self, price: float, name: str, slips: bool) -> None:
         """Cancel everything and close the position; the caps let nothing in until tomorrow."""
         self.book.clear()
-        self._force_close(abs(self.position.signed_steps), price, name, slips)
+        cause = Forced(name, ExitReason.RISK_RULE)
+        self._force_close(abs(self.position.signed_steps), price, cause, slips)
 
     def _force_close(
-        self, steps: int, price: float, name: str, slips: bool, entry: Entry | None = None
+        self, steps: int, price: float, cause: Forced, slips: bool, entry: Entry | None = None
     ) -> None:
         if not steps:
             return
@@ -203,8 +239,8 @@ class Execution:
         ticks = self.instrument.ticks_nearest(price)
         ticks = max(1, ticks + side * self.costs.slippage_ticks * slips)
         kind = OrderKind.RAW if entry is None else OrderKind.EXIT
-        order = Order(kind, "", side, steps, Names(name), self.bar_index, entry=entry)
-        self._transact(order, steps, 0, self.instrument.price_of(ticks), name)
+        order = Order(kind, "", side, steps, Names(cause.name), self.bar_index, entry=entry)
+        self._transact(order, steps, 0, self.instrument.price_of(ticks), *cause)
 
     def _refresh_guards(self) -> None:
         self.guard_down, self.guard_up = self.account.guard_prices(self.rate, self.caps.equity_min)

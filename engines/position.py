@@ -20,7 +20,7 @@ from engines.instrument import Instrument
 from engines.klines import Klines
 from engines.orders import Entry
 from engines.plan import CloseRule
-from engines.trades import Side, Trade
+from engines.trades import ExitReason, Side, Trade
 from engines.types import F64_1D
 
 # Over so few bars a scan of a list is faster than a numpy reduction.
@@ -45,7 +45,7 @@ class Lot:
 
 
 class ExitPoint(NamedTuple):
-    """Where and how lots are closed: the fill, and the path of its bar up to it."""
+    """Where, how and why lots are closed: the fill, and the path of its bar up to it."""
 
     bar_index: int
     time_ms: int
@@ -55,6 +55,7 @@ class ExitPoint(NamedTuple):
     bar_high: float
     bar_low: float
     is_open: bool = False
+    reason: ExitReason = ExitReason.SIGNAL
 
 
 class Position:
@@ -205,6 +206,7 @@ class Position:
             mae_ratio=mae_quote / cost_quote,
             cumulative_quote=self.net_quote - self.fees_open_quote,
             is_open=point.is_open,
+            exit_reason=point.reason,
         )
 
     def _excursion(self, lot: Lot, point: ExitPoint) -> tuple[float, float]:
