@@ -18,7 +18,7 @@ from engines.costs import CommissionKind, Costs
 from engines.errors import KlineFault, ParameterFault, PlanFault
 from engines.instrument import TICK_NOISE, Instrument
 from engines.klines import PRICE_COLUMNS, Klines, interval_text, parse_interval_ms, time_text
-from engines.plan import CloseRule, Direction, Plan, Sizing, SizingKind
+from engines.plan import CloseRule, Direction, Exits, Plan, Sizing, SizingKind
 from engines.resample import aggregate
 from serve.flags import BarFlags, PlanFlags, ratio
 
@@ -133,8 +133,7 @@ def plan_of(flags: PlanFlags) -> Plan:
         pyramiding=flags.pyramiding,
         close_rule=_choice("--close-rule", CloseRule, flags.close_rule),
         direction=_choice("--direction", Direction, flags.direction),
-        stop_loss_ratio=flags.stop_loss,
-        take_profit_ratio=flags.take_profit,
+        exits=Exits(stop_loss_ratio=flags.stop_loss, take_profit_ratio=flags.take_profit),
         margin_long_ratio=flags.margin_long,
         margin_short_ratio=flags.margin_short,
         process_on_close=flags.process_on_close,

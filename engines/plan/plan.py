@@ -1,4 +1,4 @@
-"""How wishes become orders: the frozen, validated settings of one run.
+"""The plan of one run: every setting that turns wishes into orders.
 
 The names follow TradingView's strategy properties where it has them, so that a person who copies
 the properties tab finds each field: initial capital, order size, pyramiding, close rule, margin,
@@ -8,32 +8,17 @@ fill orders on bar close, verify price for limit orders, and the risk rules.
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
 
-from engines.errors import PlanFault
+from engines.plan.checks import between, contradict, member, number, require, whole
+from engines.plan.closes import Close
+from engines.plan.entry import EntryTerms, Reentry
+from engines.plan.exits import Exits
+from engines.plan.filters import Filter
+from engines.plan.hours import Hours
+from engines.plan.ladder import Ladder
+from engines.plan.sizing import Sizing, SizingKind
 
-Member = TypeVar("Member", bound=StrEnum)
-
-
-class SizingKind(StrEnum):
-    """What the sizing value counts."""
-
-    QTY = "qty"
-    CASH = "cash"
-    EQUITY_RATIO = "equity_ratio"
-
-
-@dataclass(frozen=True, slots=True)
-class Sizing:
-    """Size of an order that names none: contracts, account currency, or a ratio of equity."""
-
-    kind: SizingKind = SizingKind.QTY
-    value: float = 1.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "kind", member("sizing kind", SizingKind, self.kind))
-        if not (math.isfinite(self.value) and self.value > 0):
-            raise PlanFault(f"sizing value ({self.kind})", "above zero", repr(self.value))
+LEVERAGE_MAX = 125
 
 
 class CloseRule(StrEnum):
@@ -57,16 +42,37 @@ class Direction(StrEnum):
     SHORT = "short"
 
 
+class Market(StrEnum):
+    """What is traded: a linear perpetual, or the coin itself, which cannot be sold short."""
+
+    LINEAR = "linear"
+    SPOT = "spot"
+
+
+class MarginMode(StrEnum):
+    """What a leveraged position can lose: its own margin, or the whole account."""
+
+    ISOLATED = "isolated"
+    CROSS = "cross"
+
+
+class PositionMode(StrEnum):
+    """One net position, or a long and a short one side by side."""
+
+    NET = "net"
+    HEDGE = "hedge"
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Settings of a run, money in account currency.
 
     `sizing` is a tenth of equity by default: at 100 % margin an all-in short is called at once.
-    `pyramiding` is the number of entries allowed in one direction. `stop_loss_ratio` and
-    `take_profit_ratio` put a bracket around the entry price of every entry that a signal makes
-    (None: no such exit). `margin_*_ratio` is the share of notional to be covered by equity (1 is
-    TradingView's 100 %; 0 switches margin calls off). The caps are per trading day of the
-    exchange's time zone; `intraday_loss_ratio_max` is of the equity at the day's start.
+    `pyramiding` is the number of entries allowed in one direction. `margin_*_ratio` is the share of
+    notional to be covered by equity (1 is TradingView's 100 %; 0 switches margin calls off).
+    `leverage` above 1 divides it and puts liquidation by the instrument's margin tiers in the place
+    of margin calls. In HEDGE mode there are no margin calls either. The caps are per trading day
+    of the exchange's time zone; `intraday_loss_ratio_max` is of the equity at the day's start.
     """
 
     capital_quote: float = 10_000.0
@@ -74,8 +80,17 @@ class Plan:
     pyramiding: int = 1
     close_rule: CloseRule = CloseRule.FIFO
     direction: Direction = Direction.BOTH
-    stop_loss_ratio: float | None = None
-    take_profit_ratio: float | None = None
+    leverage: float = 1.0
+    margin_mode: MarginMode = MarginMode.ISOLATED
+    position_mode: PositionMode = PositionMode.NET
+    market: Market = Market.LINEAR
+    exits: Exits = field(default_factory=Exits)
+    entry: EntryTerms = field(default_factory=EntryTerms)
+    reentry: Reentry = field(default_factory=Reentry)
+    hours: Hours = field(default_factory=Hours)
+    filters: tuple[Filter, ...] = ()
+    closes: tuple[Close, ...] = ()
+    ladder: Ladder | None = None
     margin_long_ratio: float = 1.0
     margin_short_ratio: float = 1.0
     process_on_close: bool = False
@@ -86,38 +101,63 @@ class Plan:
     intraday_loss_quote_max: float | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "close_rule", member("close_rule", CloseRule, self.close_rule))
-        object.__setattr__(self, "direction", member("direction", Direction, self.direction))
-        for name in ("pyramiding", "limit_verify_ticks", "intraday_fills_max"):
-            value = getattr(self, name)
-            _require(value is None or type(value) is int, name, "a whole number", value)
-        _require(0 <= self.pyramiding <= 999, "pyramiding", "0 to 999", self.pyramiding)
-        ticks = self.limit_verify_ticks
-        _require(ticks >= 0, "limit_verify_ticks", "zero or more", ticks)
-        for name in ("stop_loss_ratio", "intraday_loss_ratio_max"):
-            value = getattr(self, name)
-            _require(value is None or 0 < value < 1, name, "a ratio between 0 and 1", value)
-        for name in (
-            "capital_quote", "take_profit_ratio", "position_qty_max", "intraday_loss_quote_max"
-        ):  # fmt: skip # one list
-            value = getattr(self, name)
-            is_above = value is None or 0 < value < math.inf
-            _require(is_above, name, "a finite number above zero", value)
-        for name in ("margin_long_ratio", "margin_short_ratio"):
-            _require(0 <= getattr(self, name) <= 1, name, "0 to 1", getattr(self, name))
-        fills = self.intraday_fills_max
-        _require(fills is None or fills >= 1, "intraday_fills_max", "1 or more", fills)
+        for name, kind in (
+            ("margin_mode", MarginMode),
+            ("position_mode", PositionMode),
+            ("market", Market),
+            ("direction", Direction),
+            ("close_rule", CloseRule),
+        ):
+            object.__setattr__(self, name, member(name, kind, getattr(self, name)))
+        object.__setattr__(self, "filters", tuple(self.filters))
+        object.__setattr__(self, "closes", tuple(self.closes))
+        between("capital_quote", self.capital_quote, 0, math.inf)
+        number("leverage", self.leverage, 1, LEVERAGE_MAX)
+        whole("pyramiding", self.pyramiding, 0, 999)
+        whole("limit_verify_ticks", self.limit_verify_ticks, 0, 1_000_000)
+        number("margin_long_ratio", self.margin_long_ratio, 0, 1)
+        number("margin_short_ratio", self.margin_short_ratio, 0, 1)
+        between("position_qty_max", self.position_qty_max, 0, math.inf)
+        whole("intraday_fills_max", self.intraday_fills_max, 1, 1_000_000)
+        between("intraday_loss_ratio_max", self.intraday_loss_ratio_max, 0, 1)
+        between("intraday_loss_quote_max", self.intraday_loss_quote_max, 0, math.inf)
+        self._check_spot()
+        self._check_size()
 
+    @property
+    def is_hedged(self) -> bool:
+        """Return whether a long and a short position may be open side by side."""
+        return self.position_mode is PositionMode.HEDGE
 
-def member(name: str, kind: type[Member], value: str) -> Member:
-    """Return `value` as a member of the enum `kind`; its plain text will do."""
-    try:
-        return kind(value)
-    except ValueError:
-        expected = f"one of {', '.join(str(item) for item in kind)}"
-        raise PlanFault(name, expected, repr(value)) from None
+    @property
+    def is_leveraged(self) -> bool:
+        """Return whether positions can be liquidated."""
+        return self.leverage > 1
 
+    def _check_spot(self) -> None:
+        if self.market is not Market.SPOT:
+            return
+        if self.leverage > 1:
+            contradict("market", "leverage", "spot without leverage", f"spot and {self.leverage:g}")
+        if self.direction is not Direction.LONG:
+            contradict(
+                "market", "direction", "spot with direction long", f"spot and {self.direction}"
+            )
 
-def _require(holds: bool, name: str, expected: str, found: object) -> None:
-    if not holds:
-        raise PlanFault(name, expected, repr(found))
+    def _check_size(self) -> None:
+        power = self.capital_quote * self.leverage
+        if self.sizing.kind is SizingKind.CASH and self.sizing.value > power:
+            contradict(
+                "sizing.value", "capital_quote", f"cash within the capital x leverage ({power:g})",
+                f"{self.sizing.value:g}",
+            )  # fmt: skip # one sentence
+        ratio = None if self.ladder is None else self.ladder.budget_ratio
+        if ratio is not None and ratio > 1:
+            contradict(
+                "ladder", "capital_quote", "safety orders that spend at most all of the equity",
+                f"{ratio:.0%} of it",
+            )  # fmt: skip # one sentence
+        require(
+            self.sizing.kind is not SizingKind.EQUITY_RATIO or self.sizing.value <= 1000,
+            "sizing.value", "a ratio of equity", self.sizing.value,
+        )  # fmt: skip # one sentence

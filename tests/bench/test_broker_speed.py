@@ -19,7 +19,7 @@ from engines.backtest import run_backtest
 from engines.costs import Costs
 from engines.instrument import Instrument
 from engines.klines import MINUTE_MS, Klines
-from engines.plan import Plan
+from engines.plan import Exits, Plan
 from engines.synthetic import synthetic_klines
 from engines.wishes import Tradable
 from strategies.channel_breakout import ChannelBreakout
@@ -90,7 +90,7 @@ def bare_loop(klines: Klines) -> float:
     ],
 )
 def test_reference_engine_speed(name: str, strategy: Tradable, klines: Klines) -> None:
-    plan = Plan(stop_loss_ratio=0.02)
+    plan = Plan(exits=Exits(stop_loss_ratio=0.02))
     result = run_backtest(strategy, klines, INSTRUMENT, plan, Costs())
     seconds = best_seconds(lambda: run_backtest(strategy, klines, INSTRUMENT, plan, Costs()))
     show(name, seconds, f"{len(result.trades)} trades")

@@ -19,7 +19,7 @@ from engines.costs import CommissionKind, Costs
 from engines.instrument import Instrument
 from engines.klines import HOUR_MS, Klines
 from engines.orders import OcaKind
-from engines.plan import CloseRule, Direction, Plan, Sizing, SizingKind
+from engines.plan import CloseRule, Direction, Exits, Plan, Sizing, SizingKind
 from engines.resample import aggregate
 from engines.signals import Signals
 from engines.trades import Side
@@ -188,8 +188,10 @@ def _plan(source: Source) -> Plan:
         margin_short_ratio=one_of(source, (1.0, 1.0, 0.5, 0.1, 0.0)),
         process_on_close=one_of(source, (False, False, False, True)),
         limit_verify_ticks=one_of(source, (0, 0, 0, 2)),
-        stop_loss_ratio=one_of(source, (None, 0.02)),  # this and the next for wishes only
-        take_profit_ratio=one_of(source, (None, 0.03)),
+        exits=Exits(  # for wishes only
+            stop_loss_ratio=one_of(source, (None, 0.02)),
+            take_profit_ratio=one_of(source, (None, 0.03)),
+        ),
         position_qty_max=one_of(source, (None, None, None, 6.0)),
         intraday_fills_max=one_of(source, (None, None, None, None, 2, 5)),
         intraday_loss_ratio_max=one_of(source, (None, None, None, None, 0.02)),

@@ -128,7 +128,6 @@ class TestSettings:
             {"close_rule": "newest"},
             {"pyramiding": 1.5},
             {"capital_quote": math.inf},
-            {"take_profit_ratio": math.inf},
             {"position_qty_max": math.nan},
             {"intraday_fills_max": 1.5},
         ],

@@ -12,7 +12,7 @@ from engines.context import Context
 from engines.costs import FREE
 from engines.errors import LookAhead, OrderFault, StrategyFault
 from engines.klines import HOUR_MS, MINUTE_MS, Klines
-from engines.plan import CloseRule
+from engines.plan import CloseRule, Exits
 from engines.resample import aggregate, last_closed, project
 from engines.signals import Signals
 from engines.types import BOOL_1D, F64_1D
@@ -99,18 +99,18 @@ class TestSignals:
         ("bar", "price", "name"), [(UP, 103.0, "take_profit"), (DOWN, 98.0, "stop_loss")]
     )
     def test_plan_puts_a_bracket_around_each_entry(self, bar: Bar, price: float, name: str) -> None:
-        plan = plan_with(take_profit_ratio=0.03, stop_loss_ratio=0.02)
+        plan = plan_with(exits=Exits(take_profit_ratio=0.03, stop_loss_ratio=0.02))
         result = play([FLAT, FLAT, bar], Wishes({0: 1}), plan)
         assert fills(result) == [(1, 1.0, 100.0), (2, -1.0, price)]
         assert result.trades[0].exit_name == name
 
     def test_bracket_works_inside_the_entry_bar(self) -> None:
-        plan = plan_with(take_profit_ratio=0.03, stop_loss_ratio=0.02)
+        plan = plan_with(exits=Exits(take_profit_ratio=0.03, stop_loss_ratio=0.02))
         assert fills(play([FLAT, self.DOWN], Wishes({0: 1}), plan))[1] == (1, -1.0, 98.0)
         assert fills(play([FLAT, self.UP], Wishes({0: -1}), plan))[1] == (1, 1.0, 102.0)
 
     def test_prices_of_the_bar_take_the_place_of_the_plan(self) -> None:
-        plan = plan_with(take_profit_ratio=0.03, stop_loss_ratio=0.02)
+        plan = plan_with(exits=Exits(take_profit_ratio=0.03, stop_loss_ratio=0.02))
         wishes = Wishes({0: 1}, stop={0: 96.0}, target={0: 104.0})
         assert fills(play([FLAT, FLAT, self.UP], wishes, plan))[1] == (2, -1.0, 104.0)
         assert fills(play([FLAT, FLAT, self.DOWN], wishes, plan))[1] == (2, -1.0, 96.0)
@@ -129,7 +129,9 @@ class TestSignals:
 
     def test_each_entry_keeps_its_own_bracket(self) -> None:
         bars: list[Bar] = [FLAT, FLAT, still(102.0), (102.0, 104.0, 102.0, 104.0), still(106.0)]
-        plan = plan_with(pyramiding=2, take_profit_ratio=0.03, close_rule=CloseRule.ANY)
+        plan = plan_with(
+            pyramiding=2, exits=Exits(take_profit_ratio=0.03), close_rule=CloseRule.ANY
+        )
         result = play(bars, Wishes({0: 1, 1: 1}), plan)
         # 100 x 1.03 = 103.0; 102 x 1.03 = 105.06, rounded up to 105.1, passed by the open of 106.
         assert fills(result)[2:] == [(3, -1.0, 103.0), (4, -1.0, 106.0)]
