@@ -2,8 +2,8 @@
 
 Theory. A filter is a pair of columns, may go long and may go short, computed at every close from
 the traded bars or from another series of them (`source`, a name in `klines.others`), perhaps on a
-longer interval (`interval`), of which only bars that have closed count: a value is seen until a newer
-bar closes, that of another series for a week at most after the newer one was due. An undefined value
+longer interval (`interval`), of which only bars that have closed count. A value is seen until a
+newer bar closes; that of another series ends a week after the newer one was due. An undefined value
 allows nothing. Filters never close a position. `engines/rules` computes them.
 """
 
