@@ -1,5 +1,6 @@
-"""Find a strategy by what a person types: a built-in name or path/to/file.py:ClassName.
+"""Find a strategy by what a person types: NAME, NAME:preset or path/to/file.py:ClassName.
 
+NAME is a built-in strategy's, and a preset gives its parameters other defaults.
 A class from a user's file may subclass `strategies.base.Strategy`, or be any class that answers
 `signals(klines)`, `on_bar(ctx)` with `features(klines)`, or the plain `generate_signals(df)`. The
 parameters of a class without declared ones are the constructor's arguments that have a default.
@@ -30,7 +31,10 @@ CONTRACT = "a method signals(klines), on_bar(ctx) with features(klines), or gene
 
 @dataclass(frozen=True, slots=True)
 class FoundStrategy:
-    """A strategy class with its parameters; `source` is its file, "" for a built-in one."""
+    """A strategy class with its parameters; `source` is its file, "" for a built-in one.
+
+    The defaults of the parameters are those of the preset where one was named.
+    """
 
     name: str
     source: str
@@ -82,12 +86,31 @@ def find_strategy(text: str) -> FoundStrategy:
     if text.endswith(".py"):
         path, colon, class_name = text, "", ""
     if not colon and not path:
-        cls = registration(text).load()
-        return FoundStrategy(text, "", cls, cls.parameters())
+        return _built_in(text)
+    if not path.endswith(".py") and Path(path).name == path:
+        return _built_in(path, class_name)
     module = _import_file(Path(path))
     found = _class_of(module, class_name, path)
     _require_usable(found, path)
     return FoundStrategy(found.__name__, path, found, _parameters(found, path))
+
+
+def _built_in(id: str, preset: str | None = None) -> FoundStrategy:
+    """Return a built-in strategy, the preset's values as its defaults.
+
+    Raises: StrategyFault for an unknown strategy or preset.
+    """
+    cls = registration(id).load()
+    if preset is None:
+        return FoundStrategy(id, "", cls, cls.parameters())
+    if preset not in cls.presets:
+        raise StrategyFault(f"preset of {id}", _nearest(preset, cls.presets), repr(preset))
+    chosen = cls.presets[preset]
+    parameters = tuple(
+        dataclasses.replace(item, default=chosen.get(item.name, item.default))
+        for item in cls.parameters()
+    )
+    return FoundStrategy(f"{id}:{preset}", "", cls, parameters)
 
 
 def fault_of(error: BaseException, found: FoundStrategy, subject: str, expected: str) -> Fault:

@@ -8,6 +8,10 @@ something in one of two ways:
   taking bars away at the end never changes an earlier value.
 - `on_bar(ctx)` places orders itself at every close; its `features(klines)` are the causal columns
   it reads. It remembers nothing between bars except through `ctx.memory`.
+
+What needs the parameters is said by the class: `presets`, `min_bars`, and `plan`, by which it asks
+for terms of the run (a ladder that buys ten times needs a plan that lets it). What a list of the
+built-in strategies shows (category, summary, tags, intervals) is in their registration.
 """
 
 from collections.abc import Mapping
@@ -19,6 +23,7 @@ import numpy as np
 from engines.context import Context
 from engines.errors import ParameterFault
 from engines.klines import Klines
+from engines.plan import Plan
 from engines.signals import Signals
 from engines.types import F64_1D
 
@@ -26,6 +31,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ParameterValue = int | float | bool | str
+Presets = Mapping[str, Mapping[str, ParameterValue]]
+PRESET_NAMES = ("conservative", "moderate", "aggressive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +94,12 @@ def _parameter_of(item: "Field[Any]") -> Parameter:
 class Strategy:
     """Base of every strategy; its subclasses are frozen dataclasses too.
 
+    `presets` names sets of values, each of which leaves the parameters it does not mention as they
+    are by default; the usual names are conservative, moderate and aggressive.
     Raises: ParameterFault for a value out of its bounds or of another type.
     """
 
-    description: ClassVar[str] = ""
+    presets: ClassVar[Presets] = {}
 
     def __post_init__(self) -> None:
         for item in self.parameters():
@@ -104,6 +113,14 @@ class Strategy:
     def parameters(cls) -> tuple[Parameter, ...]:
         """Return the declared parameters in order."""
         return tuple(_parameter_of(item) for item in fields(cls))
+
+    def min_bars(self) -> int:
+        """Return how many bars these parameters need before the first wish to enter can come."""
+        return 1
+
+    def plan(self, plan: Plan) -> Plan:
+        """Return the plan that the run is to use, made from the user's `plan`; usually that one."""
+        return plan
 
 
 class SignalStrategy(Strategy):

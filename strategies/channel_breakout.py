@@ -9,18 +9,26 @@ from engines.features.extremes import highest, lowest
 from engines.klines import Klines
 from engines.trades import Side
 from engines.types import F64_1D
-from strategies.base import OrderStrategy, parameter
+from strategies.base import OrderStrategy, Presets, parameter
 
 
 @dataclass(frozen=True)
 class ChannelBreakout(OrderStrategy):
-    """Keep a stop entry one tick outside each edge of the channel, priced anew at every close.
+    """Be on the side to which price last left the channel of the bars before.
 
-    The rules are the script's to the letter: the long side waits for `period` earlier bars, the
-    short side does not, and while its level is undefined its first order is a market order.
+    Rule: keep a stop entry one tick outside each edge of the channel, priced anew at every close;
+    each reverses the other. To the letter of the script: the long side waits for `period` earlier
+    bars, the short side does not, and while its level is undefined its first order is a market
+    order.
+
+    Source: Richard Donchian's channel rule; TradingView's built-in "ChannelBreakOut Strategy".
     """
 
-    description: ClassVar[str] = "Stop entries one tick outside the channel of the last bars."
+    presets: ClassVar[Presets] = {
+        "conservative": {"period": 55},
+        "moderate": {"period": 20},
+        "aggressive": {},
+    }
 
     period: int = parameter(5, low=1, high=1000, step=1, unit="bars", help="Bars in the channel.")
 

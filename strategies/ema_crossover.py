@@ -3,27 +3,33 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from engines.errors import ParameterFault
 from engines.features.events import crossover, crossunder
 from engines.features.moving_averages import ema
-from engines.features.volatility import atr
 from engines.klines import Klines
 from engines.signals import Signals
-from strategies.base import SignalStrategy, parameter
+from strategies.base import Presets, SignalStrategy, parameter
+from strategies.levels import atr_stops, bracketed, sides
 
 
 @dataclass(frozen=True)
 class EmaCrossover(SignalStrategy):
-    """Enter when the fast EMA crosses the slow one with the close beyond the trend EMA.
+    """A trend has begun when a fast average of price crosses a slow one on the trend's own side.
 
-    The stop lies `atr_multiplier` average true ranges from the deciding close, the target
+    Rule: enter when the fast EMA crosses the slow one with the close beyond the trend EMA. The
+    stop lies `atr_multiplier` average true ranges from the deciding close, the target
     `reward_ratio` times as far on the other side; an opposite crossing reverses. A crossing while
     the stop is still undefined is passed over.
+
+    Source: the double crossover of moving averages, Donchian (1960); Murphy, "Technical Analysis
+    of the Financial Markets" (1999), chapter 9.
     """
 
-    description: ClassVar[str] = "EMA crossover with trend filter, ATR stop and target."
+    presets: ClassVar[Presets] = {
+        "conservative": {"fast": 12, "slow": 30, "atr_multiplier": 2.5, "trend_period": 100},
+        "moderate": {},
+        "aggressive": {"fast": 5, "slow": 15, "atr_multiplier": 1.5, "require_trend": False},
+    }
 
     fast: int = parameter(9, low=3, high=20, step=1, unit="bars", help="Period of the fast EMA.")
     slow: int = parameter(21, low=15, high=50, step=1, unit="bars", help="Period of the slow EMA.")
@@ -50,25 +56,19 @@ class EmaCrossover(SignalStrategy):
                 "parameter fast of EmaCrossover", f"below slow ({self.slow})", repr(self.fast)
             )
 
+    def min_bars(self) -> int:
+        """Return the bars before both averages have been on two bars and the stop is known."""
+        trend_bars = self.trend_period if self.require_trend else 0
+        return max(self.slow + 1, self.atr_period, trend_bars)
+
     def signals(self, klines: Klines) -> Signals:
         """Return the wishes at each close [T]; the longest period in use warms up."""
         close = klines.close
         fast, slow = ema(close, self.fast), ema(close, self.slow)
-        stop_distance = self.atr_multiplier * atr(klines.high, klines.low, close, self.atr_period)
-        known = ~np.isnan(stop_distance)
-        entry_long, entry_short = crossover(fast, slow) & known, crossunder(fast, slow) & known
+        up, down = crossover(fast, slow), crossunder(fast, slow)
         if self.require_trend:
             trend = ema(close, self.trend_period)
-            entry_long &= close > trend
-            entry_short &= close < trend
-        side = entry_long.astype(np.float64) - entry_short
-        distance = np.where(side != 0, side * stop_distance, np.nan)
-        none = np.zeros(len(close), dtype=np.bool_)
-        return Signals(
-            entry_long=entry_long,
-            exit_long=none,
-            entry_short=entry_short,
-            exit_short=none,
-            stop_price=close - distance,
-            target_price=close + self.reward_ratio * distance,
-        )
+            up, down = up & (close > trend), down & (close < trend)
+        side = sides(up, down)
+        stop_price = atr_stops(klines, side, self.atr_period, self.atr_multiplier)
+        return bracketed(klines, side, stop_price, self.reward_ratio)

@@ -6,26 +6,39 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from engines.backtest import run_backtest
+from engines.backtest import Backtest, run_backtest
 from engines.causality import check_causal
 from engines.costs import Costs
 from engines.errors import ParameterFault
 from engines.instrument import Instrument
 from engines.klines import Klines
-from engines.plan import Plan
+from engines.plan import Direction, Plan
 from engines.synthetic import synthetic_klines
 from engines.wishes import Tradable
-from strategies.base import OrderStrategy, Parameter, ParameterValue, SignalStrategy, Strategy
+from strategies.base import (
+    PRESET_NAMES,
+    OrderStrategy,
+    Parameter,
+    ParameterValue,
+    SignalStrategy,
+    Strategy,
+)
 from strategies.plain import frame_from_klines
 from strategies.registry import REGISTRY
 
 KLINES = synthetic_klines(600, 900_000, seed=7)
+ORDINARY = synthetic_klines(3000, 900_000, seed=7)
+WINDOWS = 400
 INSTRUMENT = Instrument("SYNTHETIC", tick_size=0.1, qty_step=0.001)
 
 
 def tradable(strategy: Strategy) -> Tradable:
     assert isinstance(strategy, SignalStrategy | OrderStrategy)
     return strategy
+
+
+def traded(strategy: Strategy, klines: Klines) -> Backtest:
+    return run_backtest(tradable(strategy), klines, INSTRUMENT, strategy.plan(Plan()), Costs())
 
 
 def bounds(cls: type[Strategy]) -> Iterator[tuple[Parameter, ParameterValue]]:
@@ -66,8 +79,7 @@ class TestStrategyContract:
                 strategy = cls(**{item.name: value})
             except ParameterFault:
                 continue
-            result = run_backtest(tradable(strategy), KLINES, INSTRUMENT, Plan(), Costs())
-            assert np.isfinite(result.equity_quote).all()
+            assert np.isfinite(traded(strategy, KLINES).equity_quote).all()
             ran += 1
         assert ran >= len(cls.parameters())
 
@@ -81,15 +93,50 @@ class TestStrategyContract:
     def test_taking_later_bars_away_changes_nothing_earlier(self, id: str) -> None:
         check_causal(tradable(REGISTRY[id].load()()), KLINES, cuts_each=20)
 
-    def test_it_trades_both_sides_on_ordinary_bars(self, id: str) -> None:
-        strategy = tradable(REGISTRY[id].load()())
-        result = run_backtest(strategy, KLINES, INSTRUMENT, Plan(), Costs())
-        assert {trade.side for trade in result.trades} == {1, -1}
+    def test_it_trades_each_side_that_it_may_on_ordinary_bars(self, id: str) -> None:
+        strategy = REGISTRY[id].load()()
+        is_long_only = strategy.plan(Plan()).direction is Direction.LONG
+        found = {trade.side for trade in traded(strategy, ORDINARY).trades}
+        assert found == ({1} if is_long_only else {1, -1})
 
     def test_one_bar_is_enough_not_to_fail(self, id: str) -> None:
-        strategy = tradable(REGISTRY[id].load()())
-        result = run_backtest(strategy, KLINES.between(0, 1), INSTRUMENT, Plan(), Costs())
-        assert len(result.equity_quote) == 1
+        assert len(traded(REGISTRY[id].load()(), KLINES.between(0, 1)).equity_quote) == 1
+
+    def test_presets_are_valid_and_want_different_things(self, id: str) -> None:
+        cls = REGISTRY[id].load()
+        assert tuple(cls.presets) == PRESET_NAMES
+        built = [cls(**values) for values in cls.presets.values()]
+        assert len(set(built)) == len(PRESET_NAMES)
+        assert len({tuple(map(str, traded(item, KLINES).trades)) for item in built}) == 3
+
+    def test_the_values_of_presets_are_of_their_parameters_kind_and_on_the_step(
+        self, id: str
+    ) -> None:
+        cls = REGISTRY[id].load()
+        known = {item.name: item for item in cls.parameters()}
+        for name, value in (pair for values in cls.presets.values() for pair in values.items()):
+            item = known[name]
+            assert type(value) is type(item.default)
+            if item.step is not None:
+                steps = (float(value) - (item.low or 0.0)) / item.step
+                assert steps == pytest.approx(round(steps))
+
+    def test_no_wish_to_enter_comes_before_the_bars_it_needs_and_one_may_come_then(
+        self, id: str
+    ) -> None:
+        cls = REGISTRY[id].load()
+        for values in cls.presets.values():
+            strategy = cls(**values)
+            if not isinstance(strategy, SignalStrategy):
+                continue
+            bars = strategy.min_bars()
+            wishes = [
+                strategy.signals(ORDINARY.between(start, start + bars + 20))
+                for start in range(0, WINDOWS * 6, 6)
+            ]
+            enters = np.array([item.entry_long | item.entry_short for item in wishes])
+            first = np.flatnonzero(enters.any(axis=0))[0]
+            assert bars - 1 <= first <= bars + 4
 
     def test_the_plain_form_agrees_with_the_signals(self, id: str) -> None:
         strategy = REGISTRY[id].load()()

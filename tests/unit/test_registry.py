@@ -7,6 +7,7 @@ import pytest
 
 from engines.errors import StrategyFault
 from strategies.base import Strategy
+from strategies.described import describe
 from strategies.registry import REGISTRY, registration
 
 
@@ -14,7 +15,10 @@ from strategies.registry import REGISTRY, registration
 def test_every_registration_loads_a_described_strategy(id: str) -> None:
     cls = registration(id).load()
     assert issubclass(cls, Strategy)
-    assert cls.description
+    said = describe(cls)
+    assert said.idea
+    assert said.rule
+    assert said.source
     assert all(item.help for item in cls.parameters())
 
 

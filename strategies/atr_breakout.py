@@ -1,0 +1,79 @@
+"""Follow price out of a volatility channel, on volume."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from engines.features.moving_averages import sma
+from engines.features.volatility import atr
+from engines.klines import Klines
+from engines.signals import Signals
+from strategies.base import Presets, SignalStrategy, parameter
+from strategies.levels import atr_stops, bracketed, newly, previous, sides
+
+
+@dataclass(frozen=True)
+class AtrBreakout(SignalStrategy):
+    """A move of several usual ranges from the mean, on high volume, is the start of a trend.
+
+    Rule: the levels are SMA(lookback) of the close +/- `atr_multiplier` average true ranges. Enter
+    long when the high reaches the upper level and the bar before did not reach its own, the volume
+    being at least `volume_threshold` times its average; short when the low reaches the lower level
+    likewise. A bar that reaches both levels decides nothing. Levels and averages include the
+    deciding bar: all is decided at its close. Close when the bar reaches the opposite level. The
+    stop lies `stop_multiplier` average true ranges from the deciding close, the target
+    `reward_ratio` times as far on the other side; an opposite entry reverses.
+
+    Source: Chester Keltner's channel (1960) in Linda Raschke's form with Wilder's range (1978);
+    volume confirmation: Dow theory.
+    """
+
+    presets: ClassVar[Presets] = {
+        "conservative": {"atr_multiplier": 2.0, "lookback": 40, "volume_threshold": 2.0},
+        "moderate": {},
+        "aggressive": {"atr_multiplier": 1.25, "lookback": 10, "volume_confirm": False},
+    }
+
+    atr_period: int = parameter(
+        14, low=7, high=21, step=1, unit="bars", help="Period of the average true range."
+    )
+    atr_multiplier: float = parameter(
+        1.5, low=1.0, high=3.0, step=0.25, unit="ATR", help="Distance of the levels from the mean."
+    )
+    lookback: int = parameter(
+        20, low=10, high=50, step=5, unit="bars", help="Period of the means of close and volume."
+    )
+    stop_multiplier: float = parameter(
+        2.0, low=1.5, high=4.0, step=0.5, unit="ATR", help="Distance of the stop from the close."
+    )
+    reward_ratio: float = parameter(
+        2.0, low=2.0, high=5.0, step=0.5, unit="stop distances", help="Distance of the target."
+    )
+    volume_confirm: bool = parameter(True, help="Enter only on volume well above its average.")
+    volume_threshold: float = parameter(
+        1.5, low=1.2, high=3.0, step=0.1, unit="average volumes", help="Least volume to enter on."
+    )
+
+    def min_bars(self) -> int:
+        """Return the bars before the levels have been on two bars."""
+        return max(self.lookback, self.atr_period) + 1
+
+    def signals(self, klines: Klines) -> Signals:
+        """Return the wishes at each close [T]."""
+        middle = sma(klines.close, self.lookback)
+        reach = self.atr_multiplier * atr(klines.high, klines.low, klines.close, self.atr_period)
+        above, below = klines.high >= middle + reach, klines.low <= middle - reach
+        may_enter = ~np.isnan(previous(middle + reach)) & ~(above & below)
+        if self.volume_confirm:
+            average = sma(klines.volume, self.lookback)
+            may_enter &= klines.volume >= self.volume_threshold * average
+        side = sides(newly(above) & may_enter, newly(below) & may_enter)
+        return bracketed(
+            klines,
+            side,
+            atr_stops(klines, side, self.atr_period, self.stop_multiplier),
+            self.reward_ratio,
+            exit_long=below,
+            exit_short=above,
+        )

@@ -1,0 +1,159 @@
+"""Buy each step down and sell each step up between two prices.
+
+Theory. A grid is a floor, a top and `grids` equal steps between them. It starts at a close, and at
+that bar nothing is traded. From the next bar on a close inside the grid buys when it has fallen to
+or through a level below the start price: one order, at the lowest such level that is free. The
+level is taken until its target, one step up, is reached by a high, or the floor by a low (the stop
+of all buys). A close outside ends the grid and frees all levels. The short half is the same rule on
+mirrored prices, so one kernel serves both; the two share no state but the grid, which follows from
+the closes alone.
+"""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from engines.errors import ParameterFault
+from engines.features._columns import column, mirrored
+from engines.features._compiled import compiled
+from engines.features.volatility import atr
+from engines.klines import Klines
+from engines.plan import CloseRule, Plan
+from engines.signals import Signals
+from engines.types import F64_1D
+from strategies.base import Presets, SignalStrategy, parameter
+
+# A level this small part of a step from the start price is the start price itself.
+LEVEL_NOISE = 1e-9
+
+
+@dataclass(frozen=True)
+class GridTrading(SignalStrategy):
+    """In a range price crosses the same levels again and again, and each step pays.
+
+    Rule: the grid reaches from `lower` to `upper`, or from the close - to the close +
+    `range_multiple` average true ranges where both are 0, in `grids` equal steps. A level below the
+    start price buys when the close falls to it, one above sells when the close rises to it, each
+    `size_pct` of equity with its target one step away (at the start price without
+    `target_per_grid`) and its stop at the grid's edge; a level is not used again before its target
+    or its stop was reached, and at most `max_open` are. When the close leaves an automatic grid a
+    new one starts around it; outside fixed bounds nothing is traded.
+
+    Source: grid trading as exchanges offer it (Bybit "Futures Grid Bot"); its level-to-level rule
+    is that of scale trading, Robert Wiest, "You Can't Lose Trading Commodities" (1977).
+    """
+
+    presets: ClassVar[Presets] = {
+        "conservative": {"range_multiple": 6.0, "size_pct": 0.5, "max_open": 3},
+        "moderate": {},
+        "aggressive": {"range_multiple": 4.0, "grids": 20, "size_pct": 2.0, "max_open": 10},
+    }
+
+    lower: float = parameter(
+        0.0, low=0.0, high=1e7, step=0.01, unit="quote", help="Lower edge; 0: automatic."
+    )
+    upper: float = parameter(
+        0.0, low=0.0, high=1e7, step=0.01, unit="quote", help="Upper edge; 0: automatic."
+    )
+    range_multiple: float = parameter(
+        3.0, low=2.0, high=6.0, step=0.5, unit="ATR", help="Half the height of an automatic grid."
+    )
+    atr_period: int = parameter(
+        14, low=7, high=21, step=1, unit="bars", help="Period of the average true range."
+    )
+    grids: int = parameter(10, low=5, high=50, step=5, unit="steps", help="Steps of the grid.")
+    size_pct: float = parameter(
+        1.0, low=0.5, high=5.0, step=0.5, unit="% of equity", help="Size of each order."
+    )
+    target_per_grid: bool = parameter(
+        True, help="Close each order one step away; else at the start price."
+    )
+    max_open: int = parameter(
+        5, low=1, high=20, step=1, unit="orders", help="Orders open at a time."
+    )
+
+    def check(self) -> None:
+        """Raise ParameterFault unless both edges are 0 or the lower is below the upper."""
+        is_fixed = 0 < self.lower < self.upper
+        if not is_fixed and (self.lower, self.upper) != (0, 0):
+            raise ParameterFault(
+                "parameters lower and upper of GridTrading",
+                "both 0, or lower above 0 and below upper",
+                f"{self.lower:g} and {self.upper:g}",
+            )
+
+    def min_bars(self) -> int:
+        """Return the bars to the first close after one at which a grid can start."""
+        return 2 if self.upper else self.atr_period + 1
+
+    def plan(self, plan: Plan) -> Plan:
+        """Return `plan` with room for `max_open` orders, each closed by its own target."""
+        return replace(plan, pyramiding=self.max_open, close_rule=CloseRule.ANY)
+
+    def signals(self, klines: Klines) -> Signals:
+        """Return the wishes at each close [T], sized by `equity_ratio`."""
+        close, high, low = (column("price", c) for c in (klines.close, klines.high, klines.low))
+        reach = self.range_multiple * atr(high, low, close, self.atr_period)
+        # An automatic grid needs a floor above zero; NaN starts none.
+        reach = column("reach", np.where(reach < close, reach, np.nan))
+        long_stop, long_target = _grid_buys(
+            close, high, low, reach, self.lower, self.upper, self.grids, self.target_per_grid
+        )
+        mirror = [column("price", mirrored(prices)) for prices in (close, low, high)]
+        floor, top = 0.0 - self.upper, 0.0 - self.lower
+        short_stop, short_target = _grid_buys(
+            mirror[0], mirror[1], mirror[2], reach, floor, top, self.grids, self.target_per_grid
+        )
+        buys, sells = ~np.isnan(long_stop), ~np.isnan(short_stop)
+        none = np.zeros(len(klines), dtype=np.bool_)
+        return Signals(
+            entry_long=buys,
+            exit_long=none,
+            entry_short=sells,
+            exit_short=none,
+            stop_price=np.where(sells, 0.0 - short_stop, long_stop),
+            target_price=np.where(sells, 0.0 - short_target, long_target),
+            equity_ratio=np.where(buys | sells, self.size_pct / 100, np.nan),
+        )
+
+
+@compiled
+def _grid_buys(
+    close: F64_1D,
+    high: F64_1D,
+    low: F64_1D,
+    reach: F64_1D,
+    lower: float,
+    upper: float,
+    grids: int,
+    target_per_grid: bool,
+) -> tuple[F64_1D, F64_1D]:
+    """Return stop and target of each buy [T], NaN where there is none; lower = upper: automatic."""
+    stops, targets = np.full(close.size, np.nan), np.full(close.size, np.nan)
+    is_fixed = lower < upper
+    floor, top = (lower, upper) if is_fixed else (np.nan, np.nan)
+    start, before = np.nan, np.nan
+    taken = np.full(grids, np.nan)  # The target of the buy at each level, NaN where it is free.
+    for t in range(close.size):
+        now = close[t]
+        if not floor < now < top:
+            taken[:] = np.nan
+            if not is_fixed:
+                floor, top, start = now - reach[t], now + reach[t], now
+            before = now
+            continue
+        if np.isnan(start):
+            start = now
+        step = (top - floor) / grids
+        for k in range(1, grids):
+            if high[t] >= taken[k] or low[t] <= floor:
+                taken[k] = np.nan
+        for k in range(1, grids):
+            level = floor + k * step
+            if now <= level < before and level < start - LEVEL_NOISE * step and np.isnan(taken[k]):
+                stops[t], targets[t] = floor, level + step if target_per_grid else start
+                taken[k] = targets[t]
+                break
+        before = now
+    return stops, targets

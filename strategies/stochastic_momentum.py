@@ -1,0 +1,69 @@
+"""Bet on the turn that the stochastic shows inside an extreme."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from engines.features.events import crossover, crossunder
+from engines.features.oscillators import slow_stoch
+from engines.klines import Klines
+from engines.signals import Signals
+from strategies.base import Presets, SignalStrategy, parameter
+from strategies.levels import atr_stops, bracketed, sides
+
+
+@dataclass(frozen=True)
+class StochasticMomentum(SignalStrategy):
+    """Momentum turns before price does, and a turn at an extreme of the range counts most.
+
+    Rule: enter long when %K crosses above %D with %K in the oversold zone, short when it crosses
+    below with %K in the overbought zone. Close when %K is in the opposite zone. A zone includes its
+    level. The stop lies `atr_multiplier` average true ranges from the deciding close, the target
+    `reward_ratio` times as far on the other side; an opposite entry reverses.
+
+    Source: George Lane, "Lane's Stochastics" (1984); %K smoothed, as in TradingView's "Stochastic".
+    """
+
+    presets: ClassVar[Presets] = {
+        "conservative": {"k_period": 21, "oversold": 15.0, "overbought": 85.0, "d_period": 5},
+        "moderate": {},
+        "aggressive": {"k_period": 8, "oversold": 30.0, "overbought": 70.0, "smooth": 2},
+    }
+
+    k_period: int = parameter(14, low=5, high=21, step=1, unit="bars", help="Period of the range.")
+    d_period: int = parameter(3, low=2, high=5, step=1, unit="bars", help="Period of %D.")
+    smooth: int = parameter(3, low=1, high=5, step=1, unit="bars", help="Smoothing of %K.")
+    oversold: float = parameter(
+        20.0, low=10.0, high=30.0, step=1.0, unit="%K", help="Top of the oversold zone."
+    )
+    overbought: float = parameter(
+        80.0, low=70.0, high=90.0, step=1.0, unit="%K", help="Bottom of the overbought zone."
+    )
+    atr_period: int = parameter(
+        14, low=7, high=21, step=1, unit="bars", help="Period of the average true range."
+    )
+    atr_multiplier: float = parameter(
+        2.0, low=1.0, high=4.0, step=0.5, unit="ATR", help="Distance of the stop from the close."
+    )
+    reward_ratio: float = parameter(
+        2.0, low=1.5, high=3.0, step=0.5, unit="stop distances", help="Distance of the target."
+    )
+
+    def min_bars(self) -> int:
+        """Return the bars before %D has been on two bars and the stop is known."""
+        return max(self.k_period + self.smooth + self.d_period - 1, self.atr_period)
+
+    def signals(self, klines: Klines) -> Signals:
+        """Return the wishes at each close [T]."""
+        k, d = slow_stoch(
+            klines.high, klines.low, klines.close, self.k_period, self.d_period, self.smooth
+        )
+        is_oversold, is_overbought = k <= self.oversold, k >= self.overbought
+        side = sides(crossover(k, d) & is_oversold, crossunder(k, d) & is_overbought)
+        return bracketed(
+            klines,
+            side,
+            atr_stops(klines, side, self.atr_period, self.atr_multiplier),
+            self.reward_ratio,
+            exit_long=is_overbought,
+            exit_short=is_oversold,
+        )

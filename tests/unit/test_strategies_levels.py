@@ -1,0 +1,64 @@
+"""What the signal strategies share, by hand: sides, stops, targets, the bar before."""
+
+import numpy as np
+
+from engines.klines import Klines
+from strategies.levels import atr_stops, bracketed, newly, previous, sides
+
+BARS = 5
+
+
+def klines(close: list[float], reach: float = 1.0) -> Klines:
+    """Return bars that open at their close and reach as far up as down."""
+    prices = np.array(close)
+    return Klines(
+        symbol="HAND",
+        interval_ms=60_000,
+        open_time_ms=60_000 * np.arange(len(close), dtype=np.int64),
+        open=prices,
+        high=prices + reach,
+        low=prices - reach,
+        close=prices,
+        volume=np.ones(len(close)),
+    )
+
+
+def test_the_bar_before_the_first_is_undefined() -> None:
+    source = np.array([1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(previous(source), [np.nan, 1.0, 2.0])
+    np.testing.assert_array_equal(previous(source, 5), [np.nan] * 3)
+
+
+def test_a_condition_is_new_only_on_its_first_bar() -> None:
+    condition = np.array([True, True, False, True, True])
+    assert newly(condition).tolist() == [False, False, False, True, False]
+    assert condition.tolist() == [True, True, False, True, True]
+
+
+def test_a_bar_that_asks_for_both_sides_asks_for_neither() -> None:
+    up, down = np.array([True, True, False, False]), np.array([True, False, True, False])
+    assert sides(up, down).tolist() == [0, 1, -1, 0]
+
+
+def test_stops_lie_so_many_ranges_on_the_losing_side() -> None:
+    bars = klines([100.0] * BARS, reach=1.0)  # Every true range is 2.
+    side = np.array([1.0, 1.0, -1.0, 0.0, 1.0])
+    stops = atr_stops(bars, side, period=2, multiplier=1.5)
+    np.testing.assert_allclose(stops, [np.nan, 97.0, 103.0, np.nan, 97.0])
+
+
+def test_the_target_lies_so_many_stop_distances_on_the_winning_side() -> None:
+    bars = klines([100.0] * 3)
+    wishes = bracketed(bars, np.array([1.0, -1.0, 0.0]), np.array([97.0, 104.0, np.nan]), 2.0)
+    assert wishes.target_price is not None
+    np.testing.assert_allclose(wishes.target_price, [106.0, 92.0, np.nan])
+
+
+def test_a_wish_whose_stop_is_undefined_or_not_behind_the_close_is_passed_over() -> None:
+    bars = klines([100.0] * BARS)
+    stop_price = np.array([np.nan, 100.0, 101.0, 99.0, 99.0])
+    wishes = bracketed(bars, np.array([1.0, 1.0, 1.0, 1.0, -1.0]), stop_price, None)
+    assert wishes.entry_long.tolist() == [False, False, False, True, False]
+    assert not wishes.entry_short.any()
+    assert wishes.target_price is None
+    np.testing.assert_array_equal(wishes.stop_price, [np.nan] * 3 + [99.0, np.nan])
