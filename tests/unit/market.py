@@ -4,6 +4,7 @@ A bar is written (open, high, low, close). A script names what is said at the cl
 is written (bar, signed quantity, price).
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,10 +17,11 @@ from engines.costs import FREE, Costs
 from engines.instrument import Instrument
 from engines.klines import HOUR_MS, Klines
 from engines.plan import Plan, Sizing, SizingKind
+from engines.signals import Signals
 from engines.trades import Side, Trade
-from engines.types import F64_1D
+from engines.types import BOOL_1D, F64_1D
 from engines.wishes import Tradable
-from strategies.base import Strategy
+from strategies.base import SignalStrategy, Strategy
 
 START_MS = 1_735_689_600_000  # 2025-01-01T00:00Z
 TENTHS = Instrument("T/USDT:USDT", tick_size=0.1, qty_step=0.001)
@@ -122,6 +124,38 @@ class Scripted(Strategy):
         said = self.script.get(ctx.bar_index, ())
         for command in (said,) if callable(said) else said:
             command(ctx)
+
+
+@dataclass(frozen=True)
+class Wishes(SignalStrategy):
+    """Wants what it was told, by bar: +1 long, -1 short, 0 out."""
+
+    at: Mapping[int, int] = field(default_factory=dict)
+    stop: Mapping[int, float] = field(default_factory=dict)
+    target: Mapping[int, float] = field(default_factory=dict)
+    size: Mapping[int, float] = field(default_factory=dict)
+    share: Mapping[int, float] = field(default_factory=dict)
+
+    @classmethod
+    def parameters(cls) -> tuple[()]:
+        """Return none: what a test tells it is no parameter."""
+        return ()
+
+    def signals(self, klines: Klines) -> Signals:
+        """Return the columns of what it was told."""
+
+        def wish(value: int) -> BOOL_1D:
+            return np.array([self.at.get(bar) == value for bar in range(len(klines))])
+
+        def column(values: Mapping[int, float]) -> F64_1D | None:
+            if not values:
+                return None
+            return np.array([values.get(bar, math.nan) for bar in range(len(klines))])
+
+        return Signals(
+            wish(1), wish(0), wish(-1), wish(0),
+            column(self.stop), column(self.target), column(self.size), column(self.share),
+        )  # fmt: skip # long and short side by side
 
 
 def play(

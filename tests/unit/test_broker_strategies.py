@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import numpy as np
 import pytest
 
 from engines.backtest import run_backtest
@@ -15,8 +14,8 @@ from engines.klines import HOUR_MS, MINUTE_MS, Klines
 from engines.plan import CloseRule, Exits
 from engines.resample import aggregate, last_closed, project
 from engines.signals import Signals
-from engines.types import BOOL_1D, F64_1D
-from strategies.base import OrderStrategy, SignalStrategy
+from engines.types import F64_1D
+from strategies.base import OrderStrategy
 from tests.unit.market import (
     BUY,
     ONE_LOT,
@@ -28,6 +27,7 @@ from tests.unit.market import (
     Row,
     Script,
     Scripted,
+    Wishes,
     buys,
     closes,
     exits,
@@ -42,37 +42,6 @@ from tests.unit.market import (
 
 FLAT = still(100.0)
 QUARTER_MS = 15 * MINUTE_MS
-
-
-@dataclass(frozen=True)
-class Wishes(SignalStrategy):
-    """Wants what it was told, by bar: +1 long, -1 short, 0 out."""
-
-    at: Mapping[int, int] = field(default_factory=dict)
-    stop: Mapping[int, float] = field(default_factory=dict)
-    target: Mapping[int, float] = field(default_factory=dict)
-    size: Mapping[int, float] = field(default_factory=dict)
-
-    @classmethod
-    def parameters(cls) -> tuple[()]:
-        """Return none: what a test tells it is no parameter."""
-        return ()
-
-    def signals(self, klines: Klines) -> Signals:
-        """Return the columns of what it was told."""
-
-        def wish(value: int) -> BOOL_1D:
-            return np.array([self.at.get(bar) == value for bar in range(len(klines))])
-
-        def column(values: Mapping[int, float]) -> F64_1D | None:
-            if not values:
-                return None
-            return np.array([values.get(bar, math.nan) for bar in range(len(klines))])
-
-        return Signals(
-            wish(1), wish(0), wish(-1), wish(0),
-            column(self.stop), column(self.target), column(self.size),
-        )  # fmt: skip # long and short side by side
 
 
 class TestSignals:
