@@ -16,7 +16,8 @@ import numpy as np
 
 from engines.backtest import Backtest
 from engines.klines import Klines, interval_text, time_text
-from engines.metrics.summary import Summary, drawdown_quote
+from engines.metrics.describe import json_schema
+from engines.metrics.run_ups_and_drawdowns import drawdown_quote
 from engines.trades import Trade
 
 FORMAT = 1
@@ -26,12 +27,12 @@ FINGERPRINT_COLUMNS = ("open_time_ms", "open", "high", "low", "close", "volume")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """One backtest with what is needed to repeat it and to judge it."""
+    """One backtest with what is needed to repeat it and to judge it; `metrics` by their names."""
 
     strategy: str
     parameters: Mapping[str, object]
     result: Backtest
-    summary: Summary
+    metrics: Mapping[str, float]
     notes: tuple[str, ...]
     command: str
     versions: Mapping[str, str]
@@ -57,6 +58,7 @@ def document(runs: Sequence[Run]) -> dict[str, object]:
         "phalanx_result": FORMAT,
         "command": runs[0].command,
         "versions": dict(runs[0].versions),
+        "metrics_schema": json_schema(),
         "runs": [_run_document(run) for run in runs],
     }
 
@@ -79,15 +81,6 @@ def plain(value: object) -> object:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return value
-
-
-def summary_terms(summary: Summary) -> dict[str, float | int]:
-    """Return a summary as one flat mapping, the figures of its trades in their place."""
-    terms: dict[str, float | int] = {}
-    for item in fields(summary):
-        value = getattr(summary, item.name)
-        terms.update(asdict(value) if item.name == "figures" else {item.name: value})
-    return terms
 
 
 def _run_document(run: Run) -> dict[str, object]:
@@ -114,7 +107,7 @@ def _run_document(run: Run) -> dict[str, object]:
         "instrument": instrument,
         "plan": asdict(result.plan),
         "costs": asdict(result.costs),
-        "summary": summary_terms(run.summary),
+        "metrics": dict(run.metrics),
         "refusals": dict(result.refusals),
         "notes": list(run.notes),
         "trades": [trade_row(number, trade) for number, trade in enumerate(result.trades, 1)],

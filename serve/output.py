@@ -5,15 +5,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from engines.klines import interval_text, time_text
-from engines.report import Run, document, is_synthetic, json_text, summary_terms, traded_from_ms
+from engines.report import Run, document, is_synthetic, json_text, traded_from_ms
 
-# Label, name in the summary, format; None starts a new line.
+# Label, name of the metric, format; one line a row.
 LINES: tuple[tuple[tuple[str, str, str], ...], ...] = (
     (("net profit", "net_profit_quote", ",.2f"), ("return", "return_ratio", ".2%"),
      ("CAGR", "cagr_ratio", ".2%"), ("buy and hold", "buy_and_hold_ratio", ".2%")),
     (("max drawdown", "drawdown_quote_max", ",.2f"), ("of peak", "drawdown_ratio_max", ".2%"),
      ("recovery", "recovery_factor", ".3f"), ("Calmar", "calmar", ".3f")),
-    (("trades", "trades", ",d"), ("win rate", "win_ratio", ".2%"),
+    (("trades", "trades", ",.0f"), ("win rate", "win_ratio", ".2%"),
      ("profit factor", "profit_factor", ".3f"), ("expectancy", "expectancy_quote", ",.2f")),
     (("Sharpe", "sharpe", ".3f"), ("Sortino", "sortino", ".3f"),
      ("Sharpe annual", "sharpe_annual", ".3f"), ("SQN", "sqn", ".2f")),
@@ -48,7 +48,7 @@ def _run_lines(run: Run) -> list[str]:
     klines = run.result.klines
     label = "SYNTHETIC bars: " if is_synthetic(klines) else ""
     settings = ", ".join(f"{name}={value}" for name, value in run.parameters.items())
-    terms = summary_terms(run.summary)
+    terms = run.metrics
     lines = [
         f"{run.strategy} ({settings})" if settings else run.strategy,
         f"  {label}{klines.symbol}, {interval_text(klines.interval_ms)}, {len(klines):,} bars, "

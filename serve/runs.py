@@ -16,7 +16,7 @@ from engines.backtest import run_backtest
 from engines.causality import check_causal
 from engines.costs import Costs
 from engines.errors import Fault, ParameterFault
-from engines.metrics.summary import summarize
+from engines.metrics.measure import measure
 from engines.plan import Plan
 from engines.report import Run
 from serve.cold_start import load_numba
@@ -103,7 +103,7 @@ def run_one(
         strategy=found.name,
         parameters=found.values(mine),
         result=result,
-        summary=summarize(result),
+        metrics=measure(result),
         notes=market.notes,
         command=command_text(),
         versions=versions(),

@@ -144,10 +144,10 @@ _RESULT = (
     *_rows("fees_quote", "Commission paid", "result", Unit.QUOTE,
            "commission of closed trades, and of open ones what they have paid"),
     *_both("buy_and_hold", "Buy & hold return", "result",
-           ("initial capital x (last close / first entry price - 1), without costs",
-            "last close / first entry price - 1"), sides=_ALL),
+           ("initial capital x (last close / first traded open - 1), without costs",
+            "last close / first traded open - 1"), sides=_ALL),
     *_rows("buy_and_hold_return_ratio", "Buy & hold % gain", "result", Unit.RATIO,
-           "last close / first entry price - 1", sides=_ALL),
+           "last close / first traded open - 1", sides=_ALL),
     *_rows("outperformance_quote", "Strategy outperformance", "result", Unit.QUOTE,
            "net profit - buy & hold", sides=_ALL),
     *_rows("qty_max", "Max contracts held", "result", Unit.CONTRACTS,
@@ -164,11 +164,12 @@ _RETURNS = (
     *_rows("return_on_account_size_ratio", "Return on account size required", "returns",
            Unit.RATIO, "net profit / account size required, that of all trades"),
     *_rows("margin_used_quote_mean", "Avg margin used", "returns", Unit.QUOTE,
-           "mean over bars with a position of margin at the close", sides=_ALL),
+           "mean over all bars of margin at the close", sides=_ALL),
     *_rows("margin_used_quote_max", "Max margin used", "returns", Unit.QUOTE,
            "largest margin at a close", sides=_ALL),
     *_rows("margin_efficiency", "Margin efficiency", "returns", Unit.NUMBER,
-           "average margin used, that of all trades / net profit", decimals=2),
+           "average margin used, that of all trades / net profit (the report's way round)",
+           decimals=2),
 )  # fmt: skip  # a table reads by its rows
 
 
@@ -192,7 +193,8 @@ def _swings(stem: str, word: str, rule: str) -> tuple[Metric, ...]:
 
 _SWINGS = (
     *_swings("run_up", "run-up",
-             "largest of closed equity before a trade + its MFE - lowest closed equity so far"),
+             "largest of closed equity before a trade + its MFE - lowest equity at an entry, "
+             "commission paid"),
     *_swings("drawdown", "drawdown",
              "largest of highest closed equity so far - closed equity before a trade + its MAE"),
     *_rows("return_on_drawdown", "Return on max drawdown", "run-ups and drawdowns", Unit.NUMBER,

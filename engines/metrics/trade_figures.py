@@ -1,89 +1,103 @@
-"""What the closed trades of a run add up to."""
+"""What closed trades add up to: sums, averages and extremes, for any set of them.
+
+A trade with a result of exactly zero is neither a win nor a loss. Losses are amounts above zero.
+What no trade defines is NaN; sums and counts of no trades are zero, because that is what they are.
+"""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from engines.trades import Trade
+from engines.metrics.columns import TradeColumns
+from engines.types import BOOL_1D, F64_1D
 
 
-@dataclass(frozen=True, slots=True)
-class TradeFigures:
-    """Sums, averages and extremes of closed trades; NaN where no trade defines them.
-
-    A trade with a result of exactly zero is neither a win nor a loss. Losses are shown as amounts
-    above zero.
-
-    - `win_ratio` = wins / trades.
-    - `profit_factor` = gross profit / gross loss, NaN without a loss.
-    - `expectancy_quote` = net profit / trades.
-    - `bars_held_mean`: bars of a trade count its entry's and its exit's.
-    - `sqn` = sqrt(trades) x mean result / sample standard deviation of results (Van Tharp's system
-      quality number without his cap of 100 trades).
-    """
-
-    trades: int
-    wins: int
-    losses: int
-    win_ratio: float
-    net_profit_quote: float
-    gross_profit_quote: float
-    gross_loss_quote: float
-    profit_factor: float
-    expectancy_quote: float
-    win_mean_quote: float
-    loss_mean_quote: float
-    win_max_quote: float
-    loss_max_quote: float
-    losses_in_a_row_max: int
-    bars_held_mean: float
-    fees_quote: float
-    sqn: float
-
-
-def trade_figures(closed: Sequence[Trade]) -> TradeFigures:
-    """Return the figures of closed trades in the order of their exits."""
-    results = np.array([trade.pnl_quote for trade in closed], dtype=np.float64)
-    won, lost = results[results > 0], -results[results < 0]
-    gross_profit, gross_loss = math.fsum(won), math.fsum(lost)
-    count = len(closed)
-    return TradeFigures(
-        trades=count,
-        wins=len(won),
-        losses=len(lost),
-        win_ratio=_over(len(won), count),
-        net_profit_quote=math.fsum(results),
-        gross_profit_quote=gross_profit,
-        gross_loss_quote=gross_loss,
-        profit_factor=_over(gross_profit, gross_loss),
-        expectancy_quote=_over(math.fsum(results), count),
-        win_mean_quote=_over(gross_profit, len(won)),
-        loss_mean_quote=_over(gross_loss, len(lost)),
-        win_max_quote=float(won.max()) if len(won) else math.nan,
-        loss_max_quote=float(lost.max()) if len(lost) else math.nan,
-        losses_in_a_row_max=_longest_run([trade.pnl_quote < 0 for trade in closed]),
-        bars_held_mean=_over(sum(trade.bars_held for trade in closed), count),
-        fees_quote=math.fsum(trade.fee_quote for trade in closed),
-        sqn=_sqn(results.tolist()),
-    )
-
-
-def _sqn(results: Sequence[float]) -> float:
-    if len(results) < 2:
-        return math.nan
-    spread = float(np.std(results, ddof=1))
-    return _over(math.sqrt(len(results)) * float(np.mean(results)), spread)
-
-
-def _longest_run(flags: Sequence[bool]) -> int:
-    longest = run = 0
-    for flag in flags:
-        run = run + 1 if flag else 0
-        longest = max(longest, run)
-    return longest
-
-
-def _over(numerator: float, denominator: float) -> float:
+def over(numerator: float, denominator: float) -> float:
+    """Return a quotient, NaN where the denominator is zero or either side is undefined."""
     return numerator / denominator if denominator else math.nan
+
+
+def mean(values: F64_1D) -> float:
+    """Return the mean, NaN of nothing; the sum is exact."""
+    return over(math.fsum(values), len(values))
+
+
+def largest(values: F64_1D) -> float:
+    """Return the largest value, NaN of nothing."""
+    return float(values.max()) if len(values) else math.nan
+
+
+def trade_figures(closed: TradeColumns, capital_quote: float) -> dict[str, float]:
+    """Return the figures of closed trades, by their names in the table without a side."""
+    pnl, share = closed.pnl_quote, closed.pnl_ratio
+    won, lost = pnl > 0, pnl < 0
+    bars = (closed.exit_bar - closed.entry_bar + 1).astype(np.float64)
+    count, wins, losses = len(closed), int(won.sum()), int(lost.sum())
+    gross_profit, gross_loss = math.fsum(pnl[won]), math.fsum(-pnl[lost])
+    net = math.fsum(pnl)
+    win_mean, loss_mean = over(gross_profit, wins), over(gross_loss, losses)
+    win_max, loss_max = largest(pnl[won]), largest(-pnl[lost])
+    return {
+        "net_profit_quote": net,
+        "net_profit_ratio": net / capital_quote,
+        "return_ratio": net / capital_quote,
+        "gross_profit_quote": gross_profit,
+        "gross_profit_ratio": gross_profit / capital_quote,
+        "gross_loss_quote": gross_loss,
+        "gross_loss_ratio": gross_loss / capital_quote,
+        "expectancy_quote": over(net, count),
+        "net_profit_to_loss_ratio": over(net, loss_max),
+        "win_to_gross_profit_ratio": over(win_max, gross_profit),
+        "loss_to_gross_loss_ratio": over(loss_max, gross_loss),
+        "trades": count,
+        "wins": wins,
+        "losses": losses,
+        "breakevens": count - wins - losses,
+        "win_ratio": over(wins, count),
+        "pnl_quote_mean": over(net, count),
+        "pnl_ratio_mean": mean(share),
+        "win_quote_mean": win_mean,
+        "win_ratio_mean": mean(share[won]),
+        "loss_quote_mean": loss_mean,
+        "loss_ratio_mean": mean(-share[lost]),
+        "payoff": over(win_mean, loss_mean),
+        "win_quote_max": win_max,
+        "win_ratio_max": largest(share[won]),
+        "loss_quote_max": loss_max,
+        "loss_ratio_max": largest(-share[lost]),
+        "bars_held_mean": mean(bars),
+        "bars_held_wins_mean": mean(bars[won]),
+        "bars_held_losses_mean": mean(bars[lost]),
+        "profit_factor": over(gross_profit, gross_loss),
+        "margin_calls": int(closed.is_margin_call.sum()),
+        "kelly_ratio": kelly_ratio(over(wins, count), over(win_mean, loss_mean)),
+    }
+
+
+def kelly_ratio(win_ratio: float, payoff: float) -> float:
+    """Return the share of capital that grows fastest: p - (1 - p) / b, below zero for a loser.
+
+    Source: Kelly (1956), for bets that lose all of the stake or win `payoff` times it.
+    """
+    return win_ratio - over(1.0 - win_ratio, payoff)
+
+
+def sqn(pnl_quote: F64_1D) -> float:
+    """Return sqrt(trades) x mean / sample deviation of results; NaN if they do not differ.
+
+    Source: Tharp (2008), system quality number, without his cap of 100 trades.
+    """
+    if len(pnl_quote) < 2:
+        return math.nan
+    spread = float(np.std(pnl_quote, ddof=1))
+    centre = float(np.mean(pnl_quote))
+    # Results that differ by float noise only have no spread.
+    return math.sqrt(len(pnl_quote)) * centre / spread if spread > abs(centre) * 1e-12 else math.nan
+
+
+def longest_run(flags: BOOL_1D | Sequence[bool]) -> int:
+    """Return the length of the longest unbroken run of True."""
+    edges = np.diff(np.concatenate(([0], np.asarray(flags, dtype=np.int64), [0])))
+    lengths = np.flatnonzero(edges == -1) - np.flatnonzero(edges == 1)
+    return int(lengths.max()) if len(lengths) else 0

@@ -133,7 +133,7 @@ def test_what_a_strategy_prints_does_not_reach_stdout(
     )
     code, out, err = printed(capsys, "backtest", f"{mine}:Mine", "--bars", bars, "--json")
     assert code == 0
-    assert json.loads(out)["runs"][0]["summary"]["trades"] == 0
+    assert json.loads(out)["runs"][0]["metrics"]["trades"] == 0
     assert "imported" in err
     assert "asked" in err
 

@@ -13,7 +13,7 @@ from engines.backtest import run_backtest
 from engines.costs import Costs
 from engines.instrument import Instrument
 from engines.klines import Klines
-from engines.metrics.summary import summarize
+from engines.metrics.measure import measure
 from engines.plan import Plan
 from engines.report import (
     Run,
@@ -22,7 +22,6 @@ from engines.report import (
     fingerprint,
     json_text,
     plain,
-    summary_terms,
     trades_csv,
 )
 from engines.report_page import CARDS, page
@@ -39,7 +38,7 @@ def run_of(klines: Klines = KLINES, name: str = "ema_crossover") -> Run:
         strategy=name,
         parameters={"fast": 9},
         result=result,
-        summary=summarize(result),
+        metrics=measure(result),
         notes=("a note <b>",),
         command="phalanx backtest ema_crossover --bars 'a b.csv'",
         versions={"phalanx": "0"},
@@ -60,7 +59,7 @@ def test_the_document_holds_what_repeats_the_run() -> None:
     assert one["synthetic"] is True
     assert one["notes"] == ["a note <b>"]
     assert len(one["trades"]) == len(run.result.trades)
-    assert one["summary"] == plain(summary_terms(run.summary))
+    assert one["metrics"] == plain(run.metrics)
 
 
 def test_the_same_run_writes_the_same_bytes() -> None:
@@ -75,7 +74,7 @@ def test_undefined_numbers_are_null() -> None:
         "b": [None, 3],
     }
     flat = run_of(KLINES.between(0, 30))
-    terms = json.loads(json_text(document([flat])))["runs"][0]["summary"]
+    terms = json.loads(json_text(document([flat])))["runs"][0]["metrics"]
     assert terms["profit_factor"] is None
     assert terms["trades"] == 0
 
@@ -95,7 +94,7 @@ def test_the_tables_have_a_row_a_trade_and_a_row_a_bar() -> None:
     equity = list(csv.DictReader(StringIO(equity_csv(runs))))
     assert len(equity) == len(KLINES)
     assert float(equity[-1]["equity_quote_other"]) == pytest.approx(
-        runs[1].summary.equity_end_quote
+        runs[1].metrics["equity_end_quote"]
     )
     assert equity[-1]["close_time_ms"] == str(KLINES.close_time_ms[-1])
 
@@ -116,9 +115,8 @@ def test_the_page_says_loudly_that_bars_are_made_up() -> None:
     assert "SYNTHETIC" not in page([run_of(real)])
 
 
-def test_every_card_is_a_figure_of_the_summary() -> None:
-    terms = summary_terms(run_of().summary)
-    assert {name for name, _, _, _ in CARDS} <= terms.keys()
+def test_every_card_is_a_metric() -> None:
+    assert {name for name, _, _, _ in CARDS} <= run_of().metrics.keys()
 
 
 def test_a_spike_of_one_bar_stays_in_the_charts() -> None:
