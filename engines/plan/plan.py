@@ -123,6 +123,7 @@ class Plan:
         between("intraday_loss_quote_max", self.intraday_loss_quote_max, 0, math.inf)
         self._check_spot()
         self._check_size()
+        self._check_ladder()
 
     @property
     def is_hedged(self) -> bool:
@@ -151,13 +152,27 @@ class Plan:
                 "sizing.value", "capital_quote", f"cash within the capital x leverage ({power:g})",
                 f"{self.sizing.value:g}",
             )  # fmt: skip # one sentence
-        ratio = None if self.ladder is None else self.ladder.budget_ratio
-        if ratio is not None and ratio > 1:
-            contradict(
-                "ladder", "capital_quote", "safety orders that spend at most all of the equity",
-                f"{ratio:.0%} of it",
-            )  # fmt: skip # one sentence
         require(
             self.sizing.kind is not SizingKind.EQUITY_RATIO or self.sizing.value <= 1000,
             "sizing.value", "a ratio of equity", self.sizing.value,
         )  # fmt: skip # one sentence
+
+    def _check_ladder(self) -> None:
+        ladder = self.ladder
+        if ladder is None:
+            return
+        ratio = ladder.budget_ratio
+        if ratio is not None and ratio > 1:
+            contradict(
+                "ladder",
+                "capital_quote",
+                "safety orders that spend at most all of the equity",
+                f"{ratio:.0%} of it",
+            )
+        if ladder.late_target is not None and self.exits.targets:
+            contradict(
+                "ladder.late_target",
+                "exits.targets",
+                "a late target in place of one target",
+                "both",
+            )
