@@ -6,34 +6,28 @@ is known by its id: a new one of the same id takes its place, and keeps its slot
 when it asks for the same thing. `up` and `down` are the nearest levels over all resting orders: a
 bar whose high stays below `up` and whose low stays above `down` touches nothing in the book.
 
-A bracket is an exit command that lives on. It has one leg for every entry it covers; a leg's
-quantity is reserved from the entry's original quantity in the order in which the brackets came,
-and a leg that has fired stays as a mark that this exit was used up for this entry. A live bracket
-covers entries that fill later under its `from_entry`; once a leg fired, only a new command does.
+A bracket is an exit command that lives on (`brackets`). It has one leg for every entry it covers;
+a leg's quantity is reserved from the entry's original quantity in the order in which the brackets
+came, and a leg that has fired stays as a mark that this exit was used up for this entry. A live
+bracket covers entries that fill later under its `from_entry`; once a leg fired, only a new command
+does.
 """
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
-
+from engines.brackets import Bracket, follow, keep_moves, set_levels, wanted_steps
 from engines.instrument import Instrument
-from engines.orders import INF, NAN, BracketSpec, Entry, ExitTerms, OcaKind, Order, OrderKind
+from engines.orders import (
+    INF,
+    PRICED_KINDS,
+    BracketSpec,
+    Entry,
+    OcaKind,
+    Order,
+    OrderKind,
+)
+from engines.plan import Basis
 from engines.trades import Side
 
 EXIT_KINDS = (OrderKind.EXIT, OrderKind.CLOSE)
-
-
-@dataclass(slots=True, eq=False)
-class Bracket:
-    """An exit command in force; `terms` identify what it asks for.
-
-    `is_bound` once it belongs to a position: it then ends with that position.
-    """
-
-    spec: BracketSpec
-    terms: ExitTerms
-    is_bound: bool = False
-    is_live: bool = True
 
 
 class Book:
@@ -50,6 +44,8 @@ class Book:
         self.down = -INF
         self.is_trailing = False
         self.is_stale = False
+        self.has_rungs = False
+        self.has_bases = False
         self.entries_resting = 0
         self._slot = 0
 
@@ -63,7 +59,8 @@ class Book:
                 up = order.up
             if order.down > down:
                 down = order.down
-            trailing = trailing or order.is_trailing
+            if order.moves is not None and order.moves.is_trailing:
+                trailing = True
             entries += order.kind is OrderKind.ENTRY
         self.up, self.down = up, down
         self.is_trailing = trailing
@@ -73,15 +70,23 @@ class Book:
         """Let `order` wait for its level, behind all that rest already."""
         self._slot += 1
         order.slot = self._slot
-        order.limit_trigger = order.limit
-        if self._verify_ticks and not math.isnan(order.limit):
-            ticks = self.instrument.ticks_nearest(order.limit) - order.side * self._verify_ticks
-            order.limit_trigger = self.instrument.price_of(ticks)
+        self._set_trigger(order)
         order.refresh()
         self.resting.append(order)
-        self.up, self.down = min(self.up, order.up), max(self.down, order.down)
-        self.is_trailing = self.is_trailing or order.is_trailing
+        if order.up < self.up:
+            self.up = order.up
+        if order.down > self.down:
+            self.down = order.down
+        if order.moves is not None and order.moves.is_trailing:
+            self.is_trailing = True
         self.entries_resting += order.kind is OrderKind.ENTRY
+
+    def _set_trigger(self, order: Order) -> None:
+        """Set where the limit of `order` fills: at its price, or beyond by the ticks to verify."""
+        order.limit_trigger = order.limit
+        if self._verify_ticks and order.limit == order.limit:  # not NaN
+            ticks = self.instrument.ticks_nearest(order.limit) - order.side * self._verify_ticks
+            order.limit_trigger = self.instrument.price_of(ticks)
 
     def drop(self, order: Order) -> None:
         """Take `order` out, filled or not."""
@@ -176,11 +181,13 @@ class Book:
         if bracket is not None:
             bracket.is_live = False
 
-    def attach(self, entry: Entry, bracket: Bracket, arming_close: float = NAN) -> None:
-        """Give `entry` its leg of `bracket`, or renew the one it has.
+    def attach(
+        self, entry: Entry, bracket: Bracket, base: float, arming_close: float | None = None
+    ) -> None:
+        """Give `entry` its leg of `bracket` with levels off `base`, or renew the one it has.
 
         `arming_close` is the close of the bar on which the command was issued while the entry was
-        already held: a trailing part arms on it.
+        already held: a trailing part arms and a ratchet acts on it.
         """
         spec = bracket.spec
         leg = None
@@ -189,7 +196,7 @@ class Book:
                 leg = other
         if leg is not None and leg.is_done:
             return  # This exit was used up for this entry.
-        steps = _wanted_steps(spec, entry)
+        steps = wanted_steps(spec, entry)
         if entry.legs:
             reserved = sum(other.steps for other in entry.legs if other is not leg)
             steps = min(steps, entry.steps - reserved)
@@ -201,89 +208,75 @@ class Book:
         elif leg is not None:
             return
         if steps > 0:
-            self._add_leg(entry, bracket, leg, steps, arming_close)
+            self._add_leg(entry, spec, steps, base, leg, arming_close)
         bracket.is_bound = True
 
     def _add_leg(
-        self, entry: Entry, bracket: Bracket, old: Order | None, steps: int, arming_close: float
+        self,
+        entry: Entry,
+        spec: BracketSpec,
+        steps: int,
+        base: float,
+        old: Order | None,
+        arming_close: float | None,
     ) -> None:
-        spec = bracket.spec
         leg = Order(
-            kind=OrderKind.EXIT,
+            OrderKind.EXIT,
+            spec.id,
+            Side.SELL if entry.side is Side.BUY else Side.BUY,
+            steps,
+            spec.names,
+            entry.bar_index,
             is_market=False,
-            id=spec.id,
-            side=entry.side.opposite,
-            steps=steps,
-            names=spec.names,
-            bar_index=entry.bar_index,
-            oca_name=spec.oca_name,
-            oca_kind=OcaKind.REDUCE if spec.oca_name else OcaKind.NONE,
             entry=entry,
             bracket=spec,
         )
-        set_levels(leg, spec, entry, self.instrument)
-        if old is not None and old.bracket and old.bracket.trail_terms == spec.trail_terms:
-            leg.best_price, leg.trail_stop = old.best_price, old.trail_stop
-        elif not math.isnan(arming_close):
-            arm_on(leg, arming_close, self.instrument)
+        if spec.oca_name:
+            leg.oca_name, leg.oca_kind = spec.oca_name, OcaKind.REDUCE
+        set_levels(leg, spec, base, self.instrument)
+        if leg.moves is not None:
+            if old is not None:
+                keep_moves(leg, old)
+            if arming_close is not None:
+                follow(leg, arming_close, self.instrument)
         entry.legs.append(leg)
         self.rest(leg)
 
+    def move_legs(self, bases: dict[Basis, float]) -> None:
+        """Set the levels of all legs anew that do not count from their own entry's price."""
+        for leg in self.resting:
+            spec = leg.bracket
+            if spec is not None and spec.basis is not Basis.ENTRY:
+                set_levels(leg, spec, bases[spec.basis], self.instrument)
+                self._set_trigger(leg)
+                leg.refresh()
+        self.refresh()
 
-def _wanted_steps(spec: BracketSpec, entry: Entry) -> int:
-    if spec.qty_steps:
-        return min(spec.qty_steps, entry.steps)
-    if spec.qty_ratio is not None:
-        return max(1, math.floor(entry.steps * spec.qty_ratio + 1e-9))
-    return entry.steps
+    # Rungs.
 
+    def bind_rungs(self, side: Side) -> None:
+        """Bind the rungs of `side` to the position that is open now."""
+        for order in self._rungs():
+            if order.side is side:
+                order.is_bound = True
 
-def set_levels(leg: Order, spec: BracketSpec, entry: Entry, instrument: Instrument) -> None:
-    """Set limit, stop and arming price of `leg` from `spec`, off the price of its own entry.
+    def drop_rungs(self, side: Side) -> None:
+        """Drop the rungs of a position of `side` that has just gone."""
+        for order in self._rungs():
+            if order.side is side and order.is_bound:
+                self.drop(order)
 
-    Limits round to the tick in the direction of profit, stops and an explicit trail price in the
-    direction of loss. Given as a price and as a distance both, the one that is met first counts.
-    """
-    sign, price, tick = int(entry.side), entry.price, instrument.tick_size
-    profit = instrument.round_price_up if sign > 0 else instrument.round_price_down
-    loss = instrument.round_price_down if sign > 0 else instrument.round_price_up
-    gains = (
-        spec.limit, price + sign * spec.profit_ticks * tick, price * (1 + sign * spec.profit_ratio)
-    )  # fmt: skip # the three ways to say one level
-    losses = (
-        spec.stop, price - sign * spec.loss_ticks * tick, price * (1 - sign * spec.loss_ratio)
-    )  # fmt: skip # the three ways to say one level
-    leg.limit = _nearest(gains, profit, sign)
-    leg.stop = _nearest(losses, loss, -sign)
-    arm_at_price = loss(spec.trail_price) if spec.trail_price == spec.trail_price else NAN
-    arms = (arm_at_price, price + sign * spec.trail_points * tick)
-    leg.arm_price = _nearest(arms, profit, sign)
-    leg.trail_offset_ticks = 0 if math.isnan(spec.trail_offset) else int(spec.trail_offset)
+    def drop_lost_rungs(self, held_steps: int) -> None:
+        """Drop the rungs that have neither a position of their side nor an entry to wait for."""
+        for order in self._rungs():
+            if held_steps * order.side <= 0 and not self._has_first_entry(order.side):
+                self.drop(order)
 
+    def _rungs(self) -> list[Order]:
+        return [order for order in (*self.resting, *self.market) if order.with_position]
 
-def _nearest(levels: tuple[float, ...], rounding: Callable[[float], float], sign: int) -> float:
-    """Return the rounded level that a price moving by `sign` meets first, NaN if none is given."""
-    nearest = NAN
-    for level in levels:
-        if level == level:  # not NaN
-            rounded = rounding(level)
-            if nearest != nearest or (rounded - nearest) * sign < 0:
-                nearest = rounded
-    return nearest
-
-
-def arm_on(leg: Order, price: float, instrument: Instrument) -> bool:
-    """Arm a trailing leg if `price` is at or beyond its arming level, or move its stop along."""
-    if math.isnan(leg.arm_price):
-        return False
-    sign = 1 if leg.side is Side.SELL else -1
-    if not leg.is_trailing:
-        if (price - leg.arm_price) * sign < 0:
-            return False
-    elif (price - leg.best_price) * sign <= 0:
-        return False
-    leg.best_price = price
-    ticks = instrument.ticks_nearest(price) - sign * leg.trail_offset_ticks
-    leg.trail_stop = instrument.price_of(ticks)
-    leg.refresh()
-    return True
+    def _has_first_entry(self, side: Side) -> bool:
+        return any(
+            order.kind in PRICED_KINDS and order.side is side and not order.with_position
+            for order in (*self.resting, *self.market)
+        )

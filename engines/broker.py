@@ -28,15 +28,16 @@ id; here it does not.)
 
 import math
 
-from engines.book import EXIT_KINDS, arm_on
+from engines.book import EXIT_KINDS
+from engines.brackets import arm_on, ratchet_on
 from engines.costs import Costs
 from engines.execution import Execution
 from engines.instrument import Instrument
 from engines.klines import Klines
 from engines.magnifier import sub_bars
-from engines.orders import Order, OrderKind
+from engines.orders import Moves, Order, OrderKind
 from engines.plan import Plan
-from engines.trades import Side, Trade
+from engines.trades import ExitReason, Side, Trade
 from engines.types import F64_1D
 
 
@@ -116,6 +117,8 @@ class Broker:
         execution.admission.start_bar(self._close_before(bar_index), execution.rate)
         if self.book.is_stale:
             self.book.forget_unbound()
+            if self.book.has_rungs:
+                self.book.drop_lost_rungs(execution.position.signed_steps)
         execution.is_at_open = True
         if self.book.market:
             for order in list(self.book.market):
@@ -280,8 +283,8 @@ class Broker:
                 lot.low = price
         if self.book.is_trailing:
             for order in self.book.resting:
-                if order.is_trailing:
-                    arm_on(order, price, execution.instrument)
+                if order.moves is not None and order.moves.is_trailing:
+                    arm_on(order, order.moves, price, execution.instrument)
             self.book.refresh()
 
     def _limit_price(self, order: Order, price: float) -> float:
@@ -309,16 +312,28 @@ class Broker:
         if order.kind not in EXIT_KINDS:
             self._touch_entry(order, price, is_favourable, limit_price)
         elif not is_favourable:
-            is_hard = not order.is_trailing or (order.stop - order.trail_stop) * -order.side >= 0
-            name = order.names.loss if is_hard else order.names.trailing
-            self.execution.fill(order, price, slips=True, name=name)
-        elif _arms_first(order):
-            arm_on(order, price, self.execution.instrument)
-            self.book.refresh()
-            if order.trail_offset_ticks == 0:
-                self.execution.fill(order, price, slips=True, name=order.names.trailing)
-        else:
-            self.execution.fill(order, limit_price, slips=False, name=order.names.profit)
+            self._stop_out(order, price, order.stop_reason)
+        elif order.moves is None or not self._has_moved(order, order.moves, price):
+            assert order.bracket is not None
+            self.execution.fill(
+                order, limit_price, False, order.names.profit, order.bracket.profit_reason
+            )
+
+    def _stop_out(self, leg: Order, price: float, reason: ExitReason) -> None:
+        is_trailing = reason is ExitReason.TRAILING_STOP
+        name = leg.names.trailing if is_trailing else leg.names.loss
+        self.execution.fill(leg, price, True, name, reason)
+
+    def _has_moved(self, leg: Order, moves: Moves, price: float) -> bool:
+        """Let a favourable `price` move the stop of `leg`; return whether it did."""
+        if not ratchet_on(leg, moves, price):
+            if not _arms_first(leg, moves):
+                return False
+            arm_on(leg, moves, price, self.execution.instrument)
+            if moves.trail_ticks == 0:
+                self._stop_out(leg, price, ExitReason.TRAILING_STOP)
+        self.book.refresh()
+        return True
 
     def _touch_entry(
         self, order: Order, price: float, is_favourable: bool, limit_price: float
@@ -333,11 +348,11 @@ class Broker:
             self.book.refresh()
 
 
-def _arms_first(order: Order) -> bool:
+def _arms_first(leg: Order, moves: Moves) -> bool:
     """Return whether the trailing part of a leg is armed before its limit is met."""
-    if order.is_trailing or math.isnan(order.arm_price):
+    if moves.is_trailing or moves.arm_price != moves.arm_price:  # NaN
         return False
-    return math.isnan(order.limit) or (order.limit - order.arm_price) * -order.side >= 0
+    return leg.limit != leg.limit or (leg.limit - moves.arm_price) * -leg.side >= 0
 
 
 def _gap_rank(order: Order, price: float) -> tuple[bool, float, int, int]:

@@ -94,7 +94,8 @@ class Execution:
     ) -> None:
         """Execute `order` at `price`, or drop it where a rule forbids it.
 
-        `reason` is that of the trades it closes (None: a reversal by an entry, otherwise a signal).
+        `reason` is that of the trades it closes (None: a reversal by an entry, otherwise
+        what the order says).
         """
         self.book.drop(order)
         ticks = self.instrument.ticks_nearest(price)
@@ -104,8 +105,8 @@ class Execution:
         closing, opening = self.admission.steps(order, fill_price, self.rate, self.is_at_open)
         if closing + opening > 0:
             if reason is None:
-                is_exit = order.kind in EXIT_KINDS
-                reason = ExitReason.SIGNAL if is_exit else ExitReason.REVERSAL
+                is_entry = order.kind is OrderKind.ENTRY
+                reason = ExitReason.REVERSAL if is_entry else order.reason
             self._transact(order, closing, opening, fill_price, name or order.names.plain, reason)
             if order.oca_name:
                 self.book.apply_oca(order, closing + opening)
@@ -118,6 +119,8 @@ class Execution:
         self._check_flat_loss(fill_price)
         if not opening and order.kind not in EXIT_KINDS:
             self.book.is_stale = True  # A bracket that waited for this order waits in vain.
+        if self.book.has_rungs:
+            self.book.drop_lost_rungs(self.position.signed_steps)
         self._refresh_guards()
 
     def check_limits(self) -> None:
@@ -131,6 +134,13 @@ class Execution:
         """Begin a trading day of the caps."""
         self.caps.start_day(equity_quote)
         self._refresh_guards()
+
+    def result_if_closed(self, bar_index: int) -> float:
+        """Return the result of the position if it closed at this bar's close, costs taken off."""
+        position, price = self.position, self.closes[bar_index]
+        gross = position.pnl_open_quote(price) * self.account.rate(bar_index)
+        fee_quote = self._fee_quote(abs(position.signed_steps), price)
+        return gross - position.fees_open_quote - fee_quote
 
     def exit_point(
         self, price: float, name: str, reason: ExitReason, is_open: bool = False
@@ -182,6 +192,8 @@ class Execution:
                 self.book.drop_spent_legs()
             if not self.position.signed_steps:
                 self.book.forget_unbound(order if opening else None, is_flat=True)
+                if self.book.has_rungs:
+                    self.book.drop_rungs(order.side.opposite)
         if opening:
             self._open(order, opening, price, name, fee_quote * opening / total)
         if order.bracket is not None:
@@ -206,7 +218,12 @@ class Execution:
         self.fresh_lots.append(lot)
         for bracket in self.book.brackets.values():
             if bracket.is_live and bracket.spec.from_entry in ("", entry.id):
-                self.book.attach(entry, bracket)
+                base = self.position.base_price(bracket.spec.basis, entry)
+                self.book.attach(entry, bracket, base)
+        if self.book.has_bases:
+            self.book.move_legs(self.position.bases)
+        if self.book.has_rungs:
+            self.book.bind_rungs(order.side)
 
     def _check_flat_loss(self, price: float) -> None:
         """Stop the day when what was realised reaches its loss cap and nothing is held."""

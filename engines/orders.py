@@ -9,20 +9,28 @@ these two numbers; which rule has set them is decided here:
     buy limit                 -                             limit
     buy stop                  stop                          -
     buy stop-limit            stop, then -                  -, then limit
-    sell exit with bracket    the nearer of limit and arm   the higher of stop and trailing stop
+    sell exit with bracket    the nearest of limit, next    the highest of stop, ratcheted stop
+                              ratchet and arm               and trailing stop
     (buy and sell mirrored)
 
 A stop-limit is one order: its limit sleeps until the stop was met. The leg of an exit bracket is
 one order as well, so filling one side ends the other. A trailing leg that is not armed yet waits at
-its arming level; once armed, its stop follows the best price at `trail_offset_ticks`.
+its arming level; once armed, its stop follows the best price (`Moves`; the rules: `brackets`).
+
+A *rung* is an entry that only ever adds to a position of its side (`with_position`). It is bound
+once such a position is open, and goes when that position does, closed or reversed. A rung that was
+said beside an entry which is yet to fill waits for that entry, and is dropped when neither the
+position nor such an entry is left: at once where the entry is refused, at the next open where it
+was cancelled.
 """
 
 import math
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from engines.trades import Side
+from engines.plan import Basis
+from engines.trades import ExitReason, Side
 
 NAN = math.nan
 INF = math.inf
@@ -35,6 +43,9 @@ class OrderKind(Enum):
     RAW = "order"  # nets, obeys no position rule
     EXIT = "exit"  # a bracket's leg: reduces the entry that it is bound to
     CLOSE = "close"  # reduces at market
+
+
+PRICED_KINDS = (OrderKind.ENTRY, OrderKind.RAW)
 
 
 class OcaKind(StrEnum):
@@ -54,28 +65,25 @@ class Names(NamedTuple):
     trailing: str = ""
 
 
-class ExitTerms(NamedTuple):
-    """An exit command as it was said: two that are equal ask for the same thing.
+class Unit(Enum):
+    """How a level is said: a price, or a distance from the base price."""
 
-    `levels` are limit, stop, profit and loss in ticks, profit and loss as ratios; `trail` is price,
-    points and offset.
-    """
+    PRICE = "price"
+    TICKS = "ticks"
+    RATIO = "ratio"
+    QUOTE = "quote"
 
-    id: str
-    from_entry: str
-    qty: float | None
-    qty_ratio: float | None
-    levels: tuple[float | None, ...]
-    trail: tuple[float | None, ...]
-    oca_name: str
-    names: Names
+
+Level: TypeAlias = tuple[Unit, float]
+Ratchets: TypeAlias = tuple[tuple[float, float], ...]
 
 
 class BracketSpec(NamedTuple):
-    """What one exit command asks for; NaN and None mean not given.
+    """What one exit command asks for, checked.
 
-    Prices in quote, distances in ticks from the entry price or as a ratio of it. `qty_steps` or
-    `qty_ratio` of the entry's original quantity; neither: all that no other exit has reserved.
+    `gains`, `losses` and `arms` are the ways in which target, stop and arming level are given,
+    `trail_distance` is how far the trailing stop follows. `qty_steps` or `qty_ratio` of the
+    entry's original quantity; neither: all that no other exit has reserved.
     """
 
     id: str
@@ -84,20 +92,14 @@ class BracketSpec(NamedTuple):
     oca_name: str = ""
     qty_steps: int | None = None
     qty_ratio: float | None = None
-    limit: float = NAN
-    stop: float = NAN
-    profit_ticks: float = NAN
-    loss_ticks: float = NAN
-    profit_ratio: float = NAN
-    loss_ratio: float = NAN
-    trail_price: float = NAN
-    trail_points: float = NAN
-    trail_offset: float = NAN
-
-    @property
-    def trail_terms(self) -> tuple[float, float, float]:
-        """Return what identifies the trailing part: a re-issue with the same terms keeps it."""
-        return (self.trail_price, self.trail_points, self.trail_offset)
+    gains: tuple[Level, ...] = ()
+    losses: tuple[Level, ...] = ()
+    arms: tuple[Level, ...] = ()
+    trail_distance: Level = (Unit.TICKS, 0)
+    ratchets: Ratchets = ()
+    basis: Basis = Basis.ENTRY
+    stop_reason: ExitReason = ExitReason.STOP_LOSS
+    profit_reason: ExitReason = ExitReason.TAKE_PROFIT
 
 
 @dataclass(slots=True, eq=False)
@@ -118,6 +120,42 @@ class Entry:
 
 
 @dataclass(slots=True, eq=False)
+class Moves:
+    """What moves the stop of a leg: a trailing part, and ratchets of (trigger, stop) prices.
+
+    `best_price` and `trail_stop` are NaN until the trailing part is armed, `ratchet_stop` until the
+    first ratchet has acted. `ratchets` are those still to act, the next one first.
+    """
+
+    arm_price: float = NAN
+    trail_ticks: int = 0
+    best_price: float = NAN
+    trail_stop: float = NAN
+    ratchets: tuple[tuple[float, float], ...] = ()
+    ratchet_stop: float = NAN
+
+    @property
+    def is_trailing(self) -> bool:
+        """Return whether the stop follows the price now."""
+        return self.best_price == self.best_price  # NaN until armed
+
+    def waits_at(self, limit: float, sign: int) -> float:
+        """Return the nearest of `limit`, the next trigger and the arming level (`sign` 1: long)."""
+        if self.ratchets:
+            limit = _nearer(limit, self.ratchets[0][0], -sign)
+        return limit if self.is_trailing else _nearer(limit, self.arm_price, -sign)
+
+    def stops_at(self, stop: float, sign: int) -> float:
+        """Return the nearest of `stop`, the ratcheted and the trailing stop (`sign` 1: long)."""
+        return _nearer(_nearer(stop, self.ratchet_stop, sign), self.trail_stop, sign)
+
+
+def _nearer(a: float, b: float, sign: int) -> float:
+    """Return the higher (`sign` 1) or the lower (-1) level; a NaN is none."""
+    return b if a != a or (b - a) * sign > 0 else a
+
+
+@dataclass(slots=True, eq=False)
 class Order:
     """One order in the book.
 
@@ -125,7 +163,7 @@ class Order:
     the order was issued. `limit_trigger` is where its limit fills: the limit itself, or beyond it
     by the ticks that the plan wants to see verified. `slot` is its place in the queue of orders
     resting at one price. A priced order without a size carries its money and the rate of its issue,
-    and is sized when it fills.
+    and is sized when it fills. `reason` is what an order that closes gives as the exit's reason.
     """
 
     kind: OrderKind
@@ -146,12 +184,12 @@ class Order:
     is_triggered: bool = False
     is_closing_only: bool = False
     flips: bool = True
+    with_position: bool = False
+    is_bound: bool = False
+    reason: ExitReason = ExitReason.SIGNAL
     entry: Entry | None = None
     bracket: BracketSpec | None = None
-    arm_price: float = NAN
-    trail_offset_ticks: int = 0
-    best_price: float = NAN
-    trail_stop: float = NAN
+    moves: Moves | None = None
     is_done: bool = False
     limit_trigger: float = NAN
     up: float = INF
@@ -160,22 +198,31 @@ class Order:
     @property
     def is_trailing(self) -> bool:
         """Return whether the order follows the price now."""
-        return self.best_price == self.best_price  # NaN until armed
+        return self.moves is not None and self.moves.is_trailing
+
+    @property
+    def stop_reason(self) -> ExitReason:
+        """Return which stop of a leg the price has met."""
+        assert self.bracket is not None
+        moves, sign = self.moves, -int(self.side)
+        if moves is None or self.stop == moves.stops_at(self.stop, sign):
+            return self.bracket.stop_reason
+        if moves.ratchet_stop == moves.stops_at(moves.ratchet_stop, sign):
+            return ExitReason.BREAKEVEN_SL
+        return ExitReason.TRAILING_STOP
 
     def refresh(self) -> None:
-        """Set `up` and `down` from limit, stop and trailing state (the table above)."""
+        """Set `up` and `down` from limit, stop and what moves the stop (the table above)."""
         limit, stop = self.limit_trigger, self.stop
-        is_stop_limit = self.kind in (OrderKind.ENTRY, OrderKind.RAW) and not (
-            math.isnan(limit) or math.isnan(stop)
-        )
-        if is_stop_limit:
+        if limit == limit and stop == stop and self.kind in PRICED_KINDS:  # both are given
             limit, stop = (limit, NAN) if self.is_triggered else (NAN, stop)
-        if self.is_trailing:
-            nearer = max if self.side is Side.SELL else min
-            stop = self.trail_stop if math.isnan(stop) else nearer(stop, self.trail_stop)
-        elif not math.isnan(self.arm_price):
-            nearer = min if self.side is Side.SELL else max
-            limit = self.arm_price if math.isnan(limit) else nearer(limit, self.arm_price)
-        above, below = (limit, stop) if self.side is Side.SELL else (stop, limit)
-        self.up = INF if math.isnan(above) else above
-        self.down = -INF if math.isnan(below) else below
+        if self.side is Side.SELL:
+            if self.moves is not None:
+                limit, stop = self.moves.waits_at(limit, 1), self.moves.stops_at(stop, 1)
+            self.up = limit if limit == limit else INF
+            self.down = stop if stop == stop else -INF
+        else:
+            if self.moves is not None:
+                limit, stop = self.moves.waits_at(limit, -1), self.moves.stops_at(stop, -1)
+            self.up = stop if stop == stop else INF
+            self.down = limit if limit == limit else -INF

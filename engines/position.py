@@ -19,7 +19,7 @@ from typing import NamedTuple
 from engines.instrument import Instrument
 from engines.klines import Klines
 from engines.orders import Entry
-from engines.plan import CloseRule
+from engines.plan import Basis, CloseRule
 from engines.trades import ExitReason, Side, Trade
 from engines.types import F64_1D
 
@@ -62,7 +62,7 @@ class Position:
     """Lots and entries of one instrument; `signed_steps` > 0 is long.
 
     `net_quote` is the result of what has been closed, `fees_open_quote` the entry commission of
-    what is open, both in account currency.
+    what is open, both in account currency. `price_last` is the last fill that opened or added.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class Position:
         self.rule = rule
         self.signed_steps = 0
         self.price_avg = 0.0
+        self.price_last = 0.0
         self.lots: list[Lot] = []
         self.entries: list[Entry] = []
         self.trades: list[Trade] = []
@@ -98,11 +99,21 @@ class Position:
         gain = (price - self.price_avg) * self.instrument.qty_of(self.signed_steps)
         return gain * self.instrument.point_value
 
+    @property
+    def bases(self) -> dict[Basis, float]:
+        """Return the prices that the distances of shared exits count from."""
+        return {Basis.AVERAGE: self.price_avg, Basis.LAST: self.price_last}
+
+    def base_price(self, basis: Basis, entry: Entry) -> float:
+        """Return the price that the distances of an exit of `entry` count from."""
+        return entry.price if basis is Basis.ENTRY else self.bases[basis]
+
     def add(self, lot: Lot) -> None:
         """Open `lot`: a new row and a new entry."""
         assert lot.steps > 0 and self.signed_steps * lot.side >= 0
         self.lots.append(lot)
         self.entries.append(lot.entry)
+        self.price_last = lot.price
         self.signed_steps += lot.side * lot.steps
         self.fees_open_quote += lot.fee_quote
         self._average()

@@ -294,6 +294,8 @@ def case_of(seed: int, bars: int) -> Case:
         says=says,
         wishes=one_of(setting, (None, None, None, None, Wishes(seed))),
     )
+    if case.wishes is None:  # The plan's stops are for wishes; what is said brings its own.
+        case = replace(case, plan=replace(case.plan, exits=Exits()))
     return case.first(bars)
 
 
