@@ -2,7 +2,8 @@
 
 1. klines: checked bars (`klines`), perhaps of a longer interval (`resample`).
 2. features: causal columns (`features/`), computed by the strategy.
-3. signals: what a signals strategy wants (`signals`) ...
+3. signals: what a signals strategy wants (`signals`), and what the plan makes of it: filters, hours
+   and close rules as columns (`rules/`) ...
 4. orders: ... put to the desk (`signal_orders`), or what an order strategy says itself (`context`).
 5. fills: the broker plays each bar against the orders (`desk`, `book`, `broker`, `execution`).
 6. trades: fills matched into round trips (`position`, `trades`).
@@ -17,20 +18,20 @@ import numpy as np
 from engines.broker import Broker
 from engines.context import Context, PlacesOrders
 from engines.costs import Costs
-from engines.desk import Desk
 from engines.equity import equity_curve
 from engines.errors import Fault, PlanFault, StrategyFault
 from engines.instrument import Instrument
 from engines.klines import Klines, time_text
 from engines.plan import Plan
+from engines.rules.columns import rule_columns
 from engines.signal_orders import SignalOrders
-from engines.signals import Signals
 from engines.trades import Fill, FundingPayment, Trade
 from engines.types import F64_1D
 from engines.wishes import (
     Tradable,
     checked_features,
     checked_signals,
+    effective_plan,
     makes_signals,
     places_orders,
 )
@@ -74,9 +75,11 @@ def run_backtest(
     if rates is not None:
         _check_rates(rates, len(klines))
     start_bar = 0 if since_ms is None else klines.index_at(since_ms)
+    plan = effective_plan(strategy, plan)
     broker = Broker(klines, instrument, plan, costs, magnifier, rates, start_bar)
     if makes_signals(strategy):
-        _run_signals(broker, checked_signals(strategy, klines), start_bar)
+        signals, rules = checked_signals(strategy, klines), rule_columns(plan, klines)
+        _run_signals(broker, SignalOrders(signals, rules, broker, klines), start_bar)
     elif places_orders(strategy):
         _run_orders(broker, strategy, klines, start_bar)
     trades = (*broker.execution.position.trades, *broker.open_trades())
@@ -101,20 +104,20 @@ def _check_rates(rates: F64_1D, bars: int) -> None:
         raise PlanFault("rates", f"{bars} finite values above zero, one a bar", found)
 
 
-def _run_signals(broker: Broker, signals: Signals, start_bar: int) -> None:
-    bars = len(broker.closes)
-    desk = Desk(broker)
-    wishes = SignalOrders(signals, broker.execution.plan)
-    bar_index = start_bar
-    for event in (*wishes.event_bars, bars):
-        stop = min(event + 1, bars)
-        while (bar_index := broker.next_busy(bar_index, stop)) < stop:
+def _run_signals(broker: Broker, wishes: SignalOrders, start_bar: int) -> None:
+    bars, bar_index = len(broker.closes), start_bar
+    while bar_index < bars:
+        event = min(wishes.next_bar(bar_index), bars - 1)
+        busy = broker.next_busy(bar_index, event + 1)
+        bar_index = min(busy, event)
+        if busy <= event:
             broker.play(bar_index)
-            bar_index += 1
-        if start_bar <= event < bars:
-            desk.bar_index = event
-            wishes.decide(desk, broker.execution.position.signed_steps, event)
-            broker.settle(event)
+            wishes.follow(bar_index)
+        if wishes.next_bar(bar_index) == bar_index:
+            wishes.decide(bar_index)
+            broker.settle(bar_index)
+            wishes.follow(bar_index)
+        bar_index += 1
 
 
 def _run_orders(broker: Broker, strategy: PlacesOrders, klines: Klines, start_bar: int) -> None:

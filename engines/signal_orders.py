@@ -1,70 +1,306 @@
-"""Signals become orders: the strategy that trades what a column of wishes asks for.
+"""Signals become orders: the strategy that trades what a column of wishes asks for, by the plan.
 
-Theory. A bar with a wish is a decision like any other and goes through the same desk: an exit wish
-closes its side at market, an entry wish enters (and so reverses), and each entry carries a bracket
-of its own made from the bar's stop and target prices or the plan's ratios. Bars without a wish need
-no decision, so the run only plays those the broker is not quiet in.
+Theory. A bar with a wish is a decision like any other and goes through the same desk. At a close
+the order of things is:
+
+1. An entry that has waited its bars out is cancelled.
+2. The position is closed where the session or the weekend says so, where it has been held its bars,
+   or where an exit wish or a close rule asks for it (`exits.only_in_profit` judges only the last).
+3. An entry wish that filters and hours allow passes the gates (re-entry, one ladder at a time, no
+   reversal at a loss under `only_in_profit`), takes the place of an entry that still waits, is
+   sized, and gets its bracket; a ladder puts its rungs beside it.
+
+Bars without a wish need no decision, so the run only plays those in which the broker is not quiet.
+What a fill makes necessary later (a time exit, tending a ladder) is a *wake*: one more bar to
+decide at.
 """
 
 import math
+import sys
 
 import numpy as np
 
+from engines.broker import Broker
+from engines.campaign import Campaign, Waiting
 from engines.desk import Desk
-from engines.plan import Plan
+from engines.klines import Klines
+from engines.plan import EntryKind, Plan, SizingKind
+from engines.reentry import ReentryGate
+from engines.rules.columns import RuleColumns
+from engines.signal_brackets import Levels, SignalBrackets
 from engines.signals import Signals
-from engines.trades import Side
-from engines.types import F64_1D
+from engines.sizing import equity_share
+from engines.trades import ExitReason, Side
+from engines.types import BOOL_1D, F64_1D
 
 ENTRY_NAMES = {Side.BUY: "long", Side.SELL: "short"}
-EXIT_NAME = "signal"
-STOP_NAME = "stop_loss"
-TARGET_NAME = "take_profit"
+NEVER = sys.maxsize
+SHARED_OUT = (SizingKind.RISK, SizingKind.KELLY, SizingKind.VOLATILITY)
 
 
 class SignalOrders:
-    """Turns one strategy's signals into commands at the desk."""
+    """Turns one strategy's signals into commands at the desk of `broker`.
 
-    def __init__(self, signals: Signals, plan: Plan) -> None:
-        self.plan = plan
-        self.event_bars: list[int] = np.flatnonzero(
-            signals.entry_long | signals.exit_long | signals.entry_short | signals.exit_short
-        ).tolist()
-        self._signals = signals
+    `sides` are those that it trades.
+    """
 
-    def decide(self, desk: Desk, signed_steps: int, bar_index: int) -> None:
-        """Issue what the wishes of `bar_index` ask for; `signed_steps` is the position now."""
-        signals = self._signals
-        if (signals.exit_long[bar_index] and signed_steps > 0) or (
-            signals.exit_short[bar_index] and signed_steps < 0
-        ):
-            desk.close_all(comment=EXIT_NAME)
-        if signals.entry_long[bar_index]:
-            self._enter(desk, Side.BUY, bar_index)
-        if signals.entry_short[bar_index]:
-            self._enter(desk, Side.SELL, bar_index)
+    def __init__(
+        self,
+        signals: Signals,
+        rules: RuleColumns,
+        broker: Broker,
+        klines: Klines,
+        sides: tuple[Side, ...] = (Side.BUY, Side.SELL),
+    ) -> None:
+        execution = broker.execution
+        self.desk = Desk(broker)
+        self.plan: Plan = execution.plan
+        self._signals, self._rules, self._broker = signals, rules, broker
+        self._execution, self._position = execution, execution.position
+        self._refusals = execution.admission.refusals
+        self._close_times = klines.close_time_ms
+        self._brackets = SignalBrackets(self.plan.exits, execution.instrument)
+        self._gate = (
+            ReentryGate(self.plan.reentry, execution.instrument.time_zone, self._position.trades)
+            if self.plan.reentry.is_used
+            else None
+        )
+        none = np.zeros(len(signals), dtype=np.bool_)
+        self._enters = {
+            Side.BUY: _both(signals.entry_long, rules.may_long) if Side.BUY in sides else none,
+            Side.SELL: _both(signals.entry_short, rules.may_short) if Side.SELL in sides else none,
+        }
+        self._leaves = {
+            Side.BUY: _either(signals.exit_long, rules.close_long),
+            Side.SELL: _either(signals.exit_short, rules.close_short),
+        }
+        events = self._enters[Side.BUY] | self._enters[Side.SELL]
+        events |= self._leaves[Side.BUY] | self._leaves[Side.SELL]
+        for column in (rules.session_close, rules.weekend_close):
+            events = _either(events, column)
+        self._events: list[int] = np.flatnonzero(events).tolist()
+        self._next = 0
+        self._wake = NEVER
+        self._waits: list[str] = []
+        self._timeout = NEVER
+        self._campaign: Campaign | None = None
+        self._fills_seen = 0
+        self._is_closing = False
 
-    def _enter(self, desk: Desk, side: Side, bar_index: int) -> None:
+    def next_bar(self, bar_index: int) -> int:
+        """Return the first bar from `bar_index` on at whose close there is something to decide."""
+        events, place = self._events, self._next
+        while place < len(events) and events[place] < bar_index:
+            place += 1
+        self._next = place
+        event = events[place] if place < len(events) else NEVER
+        return max(bar_index, min(event, self._wake))
+
+    def follow(self, bar_index: int) -> None:
+        """Note what a bar that was played makes necessary."""
+        held_max, campaign = self.plan.hours.bars_held_max, self._campaign
+        if held_max is None and campaign is None:
+            return
+        self._wake = self._timeout
+        if held_max is not None and self._position.lots:
+            self._wake = min(self._wake, self._position.lots[0].bar_index + held_max - 1)
+        fills = len(self._execution.fills)
+        if campaign is not None and campaign.is_tended and fills != self._fills_seen:
+            self._fills_seen = fills
+            self._wake = bar_index
+
+    def decide(self, bar_index: int) -> None:
+        """Issue what is wished for at the close of `bar_index`."""
+        self.desk.bar_index = bar_index
+        if bar_index >= self._timeout:
+            self._withdraw("entries that timed out")
+        self._is_closing = False
+        if self._position.signed_steps:
+            self._tend(bar_index)
+        elif self._waits and self._reason_of_hours(bar_index) is not None:
+            self._withdraw("entries that the session's end cancelled")
+        for side, wishes in self._enters.items():
+            if wishes[bar_index]:
+                self._enter(side, bar_index)
+        self._wake = self._timeout
+
+    def _tend(self, bar_index: int) -> None:
+        """Close the position where it must be, or see to its ladder."""
+        reason = self._reason_to_close(bar_index)
+        if reason is not None:
+            self._withdraw()
+            self._is_closing = True
+            self.desk.close_all(comment=reason.value, reason=reason)
+        elif self._campaign is not None and self._campaign.is_tended:
+            self._campaign.tend(
+                self.desk, self._position.entries, self._broker.book, self._brackets
+            )
+
+    def _reason_of_hours(self, bar_index: int) -> ExitReason | None:
+        """Return the rule of hours under which nothing may be held at this close."""
+        rules = self._rules
+        if rules.session_close is not None and rules.session_close[bar_index]:
+            return ExitReason.SESSION_CLOSE
+        if rules.weekend_close is not None and rules.weekend_close[bar_index]:
+            return ExitReason.WEEKEND_CLOSE
+        return None
+
+    def _reason_to_close(self, bar_index: int) -> ExitReason | None:
+        reason, held_max = self._reason_of_hours(bar_index), self.plan.hours.bars_held_max
+        if reason is not None:
+            return reason
+        lots, side = self._position.lots, self._side()
+        if held_max is not None and bar_index >= lots[0].bar_index + held_max - 1:
+            return ExitReason.TIME_EXIT
+        if self._leaves[side][bar_index] and self._may_close(bar_index):
+            return ExitReason.SIGNAL
+        return None
+
+    def _side(self) -> Side:
+        return Side.BUY if self._position.signed_steps > 0 else Side.SELL
+
+    def _may_close(self, bar_index: int) -> bool:
+        """Return whether the plan lets a wish close the position at this close."""
+        if not self.plan.exits.only_in_profit:
+            return True
+        return self._execution.result_if_closed(bar_index) > 0
+
+    def _enter(self, side: Side, bar_index: int) -> None:
+        refusal = self._refusal(side, bar_index)
+        if refusal is not None:
+            self._refusals[refusal] += 1
+            return
+        levels = self._levels(bar_index)
+        ratio = self._equity_ratio(levels, bar_index)
+        if ratio is not None and math.isnan(ratio):
+            self._refusals["entries whose size cannot be known"] += 1
+            return
+        if self._waits:
+            self._withdraw()
         # An id of its own keeps the bracket of each entry to that entry.
         id = f"{ENTRY_NAMES[side]}@{bar_index}"
+        if self._place(id, side, levels, ratio, bar_index) and self._gate is not None:
+            self._gate.count(int(self._close_times[bar_index]))
+
+    def _refusal(self, side: Side, bar_index: int) -> str | None:
+        """Return why an entry wish is passed over, None if it is not."""
+        held = 0 if self._is_closing else self._position.signed_steps * side
+        if held > 0 and self.plan.ladder is not None:
+            return "entries while a ladder is open"
+        if held < 0 and not self._may_close(bar_index):
+            return "reversals at a loss"
+        if self._gate is not None:
+            return self._gate.refusal(bar_index, int(self._close_times[bar_index]))
+        return None
+
+    def _levels(self, bar_index: int) -> Levels:
+        atr = self._rules.atr
+        return Levels(
+            close=self._broker.closes[bar_index],
+            stop=_at(self._signals.stop_price, bar_index),
+            target=_at(self._signals.target_price, bar_index),
+            atr=math.nan if atr is None else float(atr[bar_index]),
+        )
+
+    def _equity_ratio(self, levels: Levels, bar_index: int) -> float | None:
+        """Return the share of equity to spend; None: the plan's own size holds."""
+        wished = _at(self._signals.equity_ratio, bar_index)
+        ladder, sizing = self.plan.ladder, self.plan.sizing
+        if wished is not None:
+            return wished
+        if ladder is not None and ladder.budget_ratio is not None:
+            return ladder.budget_ratio
+        if sizing.kind not in SHARED_OUT:
+            return None
+        volatility = _at(self._rules.atr_ratio, bar_index)
+        return equity_share(
+            sizing,
+            self.plan.leverage,
+            self._brackets.stop_ratio(levels),
+            math.nan if volatility is None else volatility,
+            self._position.trades,
+        )
+
+    def _place(
+        self, id: str, side: Side, levels: Levels, ratio: float | None, bar_index: int
+    ) -> bool:
+        """Put the entry, its bracket and its ladder; return if the entry was placed."""
         qty = _at(self._signals.size, bar_index)
-        if not desk.entry(id, side, qty=qty, comment=ENTRY_NAMES[side]):
+        rungs = self._rungs(id, side, levels, qty, ratio) if self.plan.ladder is not None else []
+        limit, stop = self._entry_prices(side, levels.close)
+        name = ENTRY_NAMES[side]
+        if rungs:
+            qty, ratio = rungs.pop(0).qty, None
+        share = ratio if qty is None else None
+        if not self.desk.entry(
+            id, side, qty=qty, equity_ratio=share, limit=limit, stop=stop, comment=name
+        ):
+            return False
+        self._brackets.put(self.desk, id, levels)
+        self._campaign = None
+        if self.plan.ladder is not None:
+            self._campaign = Campaign(self.plan.ladder, side, rungs, id, levels)
+            self._campaign.begin(self.desk, self._brackets)
+        if limit is not None or stop is not None:
+            self._waits = [id] if self._campaign is None else self._campaign.ids
+            self._timeout = bar_index + self.plan.entry.timeout_bars
+        return True
+
+    def _entry_prices(self, side: Side, close: float) -> tuple[float | None, float | None]:
+        """Return limit and stop of an entry's order."""
+        terms = self.plan.entry
+        if terms.kind is EntryKind.MARKET:
+            return None, None
+        if terms.kind is EntryKind.LIMIT:
+            return close * (1 - side * terms.offset_ratio), None
+        return None, close * (1 + side * terms.offset_ratio)
+
+    def _rungs(
+        self, id: str, side: Side, levels: Levels, qty: float | None, ratio: float | None
+    ) -> list[Waiting]:
+        """Return the orders of a ladder; one smaller than a step is left out."""
+        assert self.plan.ladder is not None
+        name, at = id.split("@")
+        account, close = self._execution.account, levels.close
+        rate = account.rate(self.desk.bar_index)
+        budget = account.budget_quote(account.equity_quote(close, rate), ratio)
+        orders = []
+        for place, rung in enumerate(self.plan.ladder.rungs):
+            price = close * (1 - side * rung.offset_ratio)
+            if qty is not None or math.isnan(budget):
+                steps = self._execution.instrument.steps_down(
+                    rung.weight * (self.plan.sizing.value if qty is None else qty)
+                )
+            else:
+                # Ten digits like the budget itself, so that a tenth of it is one.
+                money = float(f"{budget * rung.weight:.10g}")
+                steps = account.steps_for(money, price, rate)
+            size = self._execution.instrument.qty_of(steps)
+            own_id = id if not place else f"{name}{place + 1}@{at}"
+            orders.append(Waiting(own_id, price, size, is_stop=rung.offset_ratio < 0))
+        return [order for order in orders if order.qty > 0]
+
+    def _withdraw(self, refusal: str = "") -> None:
+        """Cancel the entry that waits, and its rungs, if it has not filled."""
+        if not self._waits:
+            self._timeout = NEVER
             return
-        stop = _at(self._signals.stop_price, bar_index)
-        target = _at(self._signals.target_price, bar_index)
-        loss_ratio = self.plan.stop_loss_ratio if stop is None else None
-        profit_ratio = self.plan.take_profit_ratio if target is None else None
-        if (stop, target, loss_ratio, profit_ratio) != (None, None, None, None):
-            desk.exit(
-                "bracket",
-                id,
-                stop=stop,
-                limit=target,
-                loss_ratio=loss_ratio,
-                profit_ratio=profit_ratio,
-                comment_loss=STOP_NAME,
-                comment_profit=TARGET_NAME,
-            )
+        book = self._broker.book
+        first = self._waits[0]
+        if book.pending(first) is not None:
+            for id in self._waits:
+                self.desk.cancel(id)
+            if refusal:
+                self._refusals[refusal] += 1
+        self._waits, self._timeout = [], NEVER
+
+
+def _both(wishes: BOOL_1D, allowed: BOOL_1D | None) -> BOOL_1D:
+    return wishes if allowed is None else wishes & allowed
+
+
+def _either(wishes: BOOL_1D, more: BOOL_1D | None) -> BOOL_1D:
+    return wishes if more is None else wishes | more
 
 
 def _at(column: F64_1D | None, bar_index: int) -> float | None:

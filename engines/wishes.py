@@ -5,17 +5,21 @@ length and the kind of their values. Whoever asks a strategy asks through these 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol, TypeAlias, TypeGuard
 
 import numpy as np
 
 from engines.context import PlacesOrders
-from engines.errors import StrategyFault
+from engines.errors import PlanFault, StrategyFault
 from engines.klines import Klines
+from engines.plan import Plan
 from engines.signals import Signals
 from engines.types import F64_1D
 
 NUMBER_KINDS = "fiub"
+# What the plan decides for signals only; an order strategy says all of it itself.
+SIGNAL_SETTINGS = ("position_mode", "entry", "reentry", "hours", "filters", "closes", "ladder")
 
 
 class MakesSignals(Protocol):
@@ -37,6 +41,37 @@ def makes_signals(strategy: Tradable) -> TypeGuard[MakesSignals]:
 def places_orders(strategy: Tradable) -> TypeGuard[PlacesOrders]:
     """Return whether the strategy places its own orders, which is to say: makes no signals."""
     return not makes_signals(strategy)
+
+
+def effective_plan(strategy: Tradable, plan: Plan) -> Plan:
+    """Return the plan that a run uses: what the strategy makes of the user's, room for the ladder.
+
+    Raises: PlanFault for settings that need signals where the strategy places its own orders.
+    """
+    ask: object = getattr(strategy, "plan", None)
+    if callable(ask):
+        answer = ask(plan)
+        if not isinstance(answer, Plan):
+            subject = f"plan of {type(strategy).__name__}"
+            raise StrategyFault(subject, "an instance of Plan", type(answer).__name__)
+        plan = answer
+    if places_orders(strategy):
+        _require_no_signal_settings(strategy, plan)
+    if plan.ladder is not None and plan.pyramiding < len(plan.ladder.rungs):
+        plan = replace(plan, pyramiding=len(plan.ladder.rungs))
+    return plan
+
+
+def _require_no_signal_settings(strategy: Tradable, plan: Plan) -> None:
+    plain = Plan()
+    kept = replace(plan.exits, drawdown_ratio_max=None)
+    for name, value in (("exits", kept), *((n, getattr(plan, n)) for n in SIGNAL_SETTINGS)):
+        if value != getattr(plain, name):
+            raise PlanFault(
+                f"{name} and strategy {type(strategy).__name__}",
+                "a strategy that makes signals, for the plan to turn into orders",
+                "one that places its own orders",
+            )
 
 
 def checked_signals(strategy: MakesSignals, klines: Klines) -> Signals:

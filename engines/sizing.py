@@ -1,0 +1,54 @@
+"""The share of equity that an entry spends when the plan sizes it by more than one number.
+
+Theory. See `plan.sizing` for the rules. All of it is known at the deciding close: the stop that the
+entry will carry, the volatility of the bars, the trades closed so far. What cannot be known yet (no
+stop to risk, no volatility) makes no order, and the reason is counted.
+"""
+
+import math
+from collections.abc import Sequence
+
+from engines.plan import Sizing, SizingKind
+from engines.trades import Trade
+
+
+def equity_share(
+    sizing: Sizing,
+    leverage: float,
+    stop_ratio: float,
+    volatility_ratio: float,
+    trades: Sequence[Trade],
+) -> float:
+    """Return the share of equity an entry spends, NaN if it cannot be known.
+
+    `stop_ratio` is the distance of its stop and `volatility_ratio` the ATR, both over the close;
+    `trades` are those closed so far, oldest first.
+    """
+    if sizing.kind is SizingKind.KELLY:
+        share = _kelly(sizing, trades)
+    elif sizing.kind is SizingKind.RISK:
+        share = _over(sizing.value, stop_ratio * leverage)
+    else:
+        assert sizing.kind is SizingKind.VOLATILITY
+        share = _over(sizing.value, volatility_ratio)
+    if math.isnan(share):
+        return share
+    return min(max(share, sizing.ratio_min), sizing.ratio_max)
+
+
+def _kelly(sizing: Sizing, trades: Sequence[Trade]) -> float:
+    """Return the fraction of Kelly's bet; `ratio_min` while there is too little to know it by."""
+    last = [trade.pnl_ratio for trade in trades[-sizing.trades :]]
+    gains = [ratio for ratio in last if ratio > 0]
+    losses = [-ratio for ratio in last if ratio < 0]
+    if len(last) < sizing.trades_min or not gains:
+        return sizing.ratio_min
+    if not losses:
+        return sizing.ratio_max
+    win_ratio = len(gains) / len(last)
+    payoff = (math.fsum(gains) / len(gains)) / (math.fsum(losses) / len(losses))
+    return sizing.value * (win_ratio - (1 - win_ratio) / payoff)
+
+
+def _over(numerator: float, denominator: float) -> float:
+    return numerator / denominator if denominator > 0 else math.nan
