@@ -81,14 +81,20 @@ class Hours:
             self._require_open()
 
     @property
+    def rules(self) -> tuple[str, ...]:
+        """Return the names of the settings that look at the clock."""
+        given = {
+            "hours.session": self.session is not None,
+            "hours.no_trade_hours": bool(self.no_trade_hours),
+            "hours.no_trade_days": bool(self.no_trade_days),
+            "hours.weekend_exit_hour": self.weekend_exit_hour is not None,
+        }
+        return tuple(name for name, is_given in given.items() if is_given)
+
+    @property
     def is_used(self) -> bool:
         """Return whether a rule looks at the clock."""
-        return bool(
-            self.no_trade_hours
-            or self.no_trade_days
-            or self.session
-            or self.weekend_exit_hour is not None
-        )
+        return bool(self.rules)
 
     def _require_open(self) -> None:
         week = {(day, hour) for day in range(7) for hour in range(24)}

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engines.errors import PlanFault
 from engines.klines import DAY_MS, HOUR_MS, MINUTE_MS, Klines
 from engines.plan import Hours, Plan, Session
 from engines.rules import rule_columns
@@ -269,8 +270,12 @@ def test_time_rules_equal_one_datetime_a_bar(
         no_trade_days=tuple(no_trade_days),
         weekend_exit_hour=exit_hour,
     )
-    columns = rule_columns(Plan(hours=hours), bars_closing(close_ms, interval_ms))
     expected = told(hours, close_ms.tolist())
+    try:
+        columns = rule_columns(Plan(hours=hours), bars_closing(close_ms, interval_ms))
+    except PlanFault:  # Bars of this interval never close in this session.
+        assert not any(expected.may_enter)
+        return
     assert columns.may_long is not None and columns.may_long.tolist() == list(expected.may_enter)
     assert columns.session_close is not None and columns.weekend_close is not None
     assert columns.session_close.tolist() == list(expected.session_close)
@@ -303,7 +308,26 @@ def test_local_time_of_a_single_moment_needs_no_span() -> None:
     assert local_times_ms(moment, "Asia/Kolkata").tolist() == [ms("2025-07-01T17:30")]
 
 
-def test_day_long_bars_are_judged_at_midnight() -> None:
+def test_session_that_no_bar_closes_in_is_refused() -> None:
     klines = bars_closing(ms("2025-01-03T00:00") + DAY_MS * np.arange(4), DAY_MS)
-    hours = Hours(session=Session("08:00", "20:00"))
-    assert (entries(hours, klines), session_closes(hours, klines)) == ("....", "xxxx")
+    with pytest.raises(PlanFault) as caught:
+        rule_columns(Plan(hours=Hours(session=Session("08:00", "20:00"))), klines)
+    assert str(caught.value) == (
+        "hours.session and interval: expected bars that close in an hour left to trade in, found"
+        " none in a year of 1d bars like the one that closes 2025-01-03 00:00Z"
+    )
+
+
+def test_session_between_the_closes_of_hours_is_refused() -> None:
+    hours = Hours(session=Session("09:15", "09:45"), weekend_exit_hour=20)
+    with pytest.raises(PlanFault, match=r"^hours.session and hours.weekend_exit_hour and interval"):
+        rule_columns(Plan(hours=hours), hourly("2025-01-02T08:00", 30))
+
+
+def test_session_that_summer_time_will_open_is_no_fault() -> None:
+    # Days of UTC close at 01:00 in Berlin, but from the end of March on at 02:00.
+    hours = Hours(time_zone="Europe/Berlin", session=Session("02:00", "03:00"))
+    winter = bars_closing(ms("2025-03-28T00:00") + DAY_MS * np.arange(3), DAY_MS)
+    both = bars_closing(ms("2025-03-28T00:00") + DAY_MS * np.arange(5), DAY_MS)
+    assert entries(hours, winter) == "..."
+    assert entries(hours, both) == "...xx"
