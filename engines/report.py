@@ -19,6 +19,7 @@ from engines.klines import Klines, interval_text, time_text
 from engines.metrics.describe import json_schema
 from engines.metrics.run_ups_and_drawdowns import drawdown_quote
 from engines.trades import Trade
+from engines.types import F64_1D, I64_1D
 
 FORMAT = 1
 SYNTHETIC = "SYNTHETIC"
@@ -52,6 +53,29 @@ def fingerprint(klines: Klines) -> str:
     return digest.hexdigest()
 
 
+def run_labels(runs: Sequence[Run]) -> list[str]:
+    """Return a name for each run that no other one has.
+
+    The strategy; then the symbol where there are several, then the parameters that differ, then a
+    number.
+    """
+    several = len({run.result.klines.symbol for run in runs}) > 1
+    labels = [
+        f"{run.strategy} {run.result.klines.symbol}" if several else run.strategy for run in runs
+    ]
+    for label in {label for label in labels if labels.count(label) > 1}:
+        alike = [index for index, other in enumerate(labels) if other == label]
+        rows = [runs[index].parameters for index in alike]
+        differing = [name for name in rows[0] if len({str(row.get(name)) for row in rows}) > 1]
+        for index, row in zip(alike, rows, strict=True):
+            settings = ", ".join(f"{name}={row.get(name)}" for name in differing)
+            labels[index] = f"{label} ({settings})" if settings else label
+    return [
+        f"{label} #{labels[: index + 1].count(label)}" if labels.count(label) > 1 else label
+        for index, label in enumerate(labels)
+    ]
+
+
 def document(runs: Sequence[Run]) -> dict[str, object]:
     """Return the JSON document of one command's runs."""
     return {
@@ -59,7 +83,9 @@ def document(runs: Sequence[Run]) -> dict[str, object]:
         "command": runs[0].command,
         "versions": dict(runs[0].versions),
         "metrics_schema": json_schema(),
-        "runs": [_run_document(run) for run in runs],
+        "runs": [
+            _run_document(run, label) for run, label in zip(runs, run_labels(runs), strict=True)
+        ],
     }
 
 
@@ -83,7 +109,7 @@ def plain(value: object) -> object:
     return value
 
 
-def _run_document(run: Run) -> dict[str, object]:
+def _run_document(run: Run, label: str) -> dict[str, object]:
     result = run.result
     klines = result.klines
     instrument = {
@@ -92,6 +118,7 @@ def _run_document(run: Run) -> dict[str, object]:
         if not item.name.startswith("_")
     }
     return {
+        "label": label,
         "strategy": run.strategy,
         "parameters": dict(run.parameters),
         "synthetic": is_synthetic(klines),
@@ -133,10 +160,13 @@ def trade_row(number: int, trade: Trade) -> dict[str, object]:
         "exit_time_ms": trade.exit_time_ms,
         "exit_price": trade.exit_price,
         "exit_name": trade.exit_name,
+        "exit_reason": trade.exit_reason,
         "pnl_quote": trade.pnl_quote,
         "pnl_ratio": trade.pnl_ratio,
         "cumulative_quote": trade.cumulative_quote,
         "fee_quote": trade.fee_quote,
+        "funding_quote": trade.funding_quote,
+        "slippage_quote": trade.slippage_quote,
         "mfe_quote": trade.mfe_quote,
         "mae_quote": trade.mae_quote,
         "bars_held": trade.bars_held,
@@ -147,27 +177,43 @@ def trades_csv(runs: Sequence[Run]) -> str:
     """Return the trades of all runs as CSV, times in UTC."""
     rows: list[list[object]] = []
     header: list[str] = []
-    for run in runs:
+    for run, label in zip(runs, run_labels(runs), strict=True):
         for number, trade in enumerate(run.result.trades, 1):
             row = trade_row(number, trade)
             row["entry_time_ms"] = time_text(trade.entry_time_ms)
             row["exit_time_ms"] = time_text(trade.exit_time_ms)
-            header = ["strategy", *(name.replace("_time_ms", "_time") for name in row)]
-            rows.append([run.strategy, *row.values()])
-    return _csv(header or ["strategy", "number"], rows)
+            header = ["run", *(name.replace("_time_ms", "_time") for name in row)]
+            rows.append([label, *row.values()])
+    return _csv(header or ["run", "number"], rows)
 
 
 def equity_csv(runs: Sequence[Run]) -> str:
-    """Return equity and drawdown at every traded close as CSV, two columns a run."""
-    klines, start = runs[0].result.klines, min(run.result.start_bar for run in runs)
-    header, columns = ["close_time_ms"], [klines.close_time_ms[start:].tolist()]
-    for run in runs:
-        equity = run.result.equity_quote[start:]
+    """Return equity and drawdown at every traded close as CSV, two columns a run.
+
+    The rows are all closes of all runs; a run has empty cells where it has no bar.
+    """
+    starts = [run.result.klines.close_time_ms[run.result.start_bar :] for run in runs]
+    times = np.unique(np.concatenate(starts))
+    header, columns = ["close_time_ms"], [times.tolist()]
+    for run, label, closes in zip(runs, run_labels(runs), starts, strict=True):
+        equity = run.result.equity_quote[run.result.start_bar :]
         fall = drawdown_quote(equity, run.result.plan.capital_quote)
-        suffix = "" if len(runs) == 1 else f"_{run.strategy}"
+        suffix = "" if len(runs) == 1 else f"_{label}"
         header += [f"equity_quote{suffix}", f"drawdown_quote{suffix}"]
-        columns += [np.round(equity, 8).tolist(), np.round(fall, 8).tolist()]
+        columns += [_spread(np.round(values, 8), closes, times) for values in (equity, fall)]
     return _csv(header, zip(*columns, strict=True))
+
+
+def _spread(values: F64_1D, at_ms: I64_1D, times_ms: I64_1D) -> list[object]:
+    """Return `values` at their places in `times_ms`, None elsewhere."""
+    if len(at_ms) == len(times_ms):
+        return list(values.tolist())
+    column: list[object] = [None] * len(times_ms)
+    for place, value in zip(
+        np.searchsorted(times_ms, at_ms).tolist(), values.tolist(), strict=True
+    ):
+        column[place] = value
+    return column
 
 
 class _Text:

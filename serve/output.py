@@ -5,7 +5,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from engines.klines import interval_text, time_text
-from engines.report import Run, document, is_synthetic, json_text, traded_from_ms
+from engines.metrics.table import METRICS, Metric, Unit
+from engines.report import (
+    Run,
+    document,
+    is_synthetic,
+    json_text,
+    run_labels,
+    traded_from_ms,
+)
+from engines.report_headline import COMPARED, Best
+
+METRIC = {metric.name: metric for metric in METRICS}
+TABLE_WIDTH = 160
 
 # Label, name of the metric, format; one line a row.
 LINES: tuple[tuple[tuple[str, str, str], ...], ...] = (
@@ -34,32 +46,83 @@ def print_notes(notes: Iterable[str]) -> None:
 
 
 def print_runs(runs: Sequence[Run], out: Path | None, *, json: bool) -> None:
-    """Print the results of runs, as JSON or as a few lines each."""
+    """Print the results of runs: as JSON, one run in a few lines, several in one table."""
     if json:
         print_json(document(runs))
         return
-    for run in runs:
-        print("\n".join(_run_lines(run)))
+    if len(runs) == 1:
+        print("\n".join(_run_lines(runs[0])))
+    else:
+        print_comparison(runs)
     if out is not None:
         print(f"report: {out / 'report.html'}")
 
 
 def _run_lines(run: Run) -> list[str]:
-    klines = run.result.klines
-    label = "SYNTHETIC bars: " if is_synthetic(klines) else ""
     settings = ", ".join(f"{name}={value}" for name, value in run.parameters.items())
-    terms = run.metrics
-    lines = [
-        f"{run.strategy} ({settings})" if settings else run.strategy,
-        f"  {label}{klines.symbol}, {interval_text(klines.interval_ms)}, {len(klines):,} bars, "
-        f"traded {time_text(traded_from_ms(run.result))} to "
-        f"{time_text(int(klines.close_time_ms[-1]))}",
-    ]
+    lines = [f"{run.strategy} ({settings})" if settings else run.strategy, f"  {_subject(run)}"]
     for cells in LINES:
-        shown = [f"{label:>13} {_figure(terms[name], form):<12}" for label, name, form in cells]
+        shown = [
+            f"{label:>13} {_figure(run.metrics[name], form):<12}" for label, name, form in cells
+        ]
         lines.append("".join(shown).rstrip())
     lines += [f"  not placed: {count:,} {why}" for why, count in run.result.refusals.items()]
     return lines
+
+
+def _subject(run: Run) -> str:
+    """Return what a run traded: symbol, interval, bars and range, and whether it is made up."""
+    klines = run.result.klines
+    label = "SYNTHETIC bars: " if is_synthetic(klines) else ""
+    return (
+        f"{label}{klines.symbol}, {interval_text(klines.interval_ms)}, {len(klines):,} bars, "
+        f"traded {time_text(traded_from_ms(run.result))} to "
+        f"{time_text(int(klines.close_time_ms[-1]))}"
+    )
+
+
+def print_comparison(runs: Sequence[Run]) -> None:
+    """Print one table of runs, a row each, the best of a column in bold on a terminal."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    for subject in dict.fromkeys(_subject(run) for run in runs):
+        print(subject)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("run", no_wrap=True)
+    for _, heading, _ in COMPARED:
+        table.add_column(heading.lower(), justify="right", no_wrap=True)
+    best = [_best(runs, name, kind) for name, _, kind in COMPARED]
+    for place, (run, label) in enumerate(zip(runs, run_labels(runs), strict=True)):
+        cells = (
+            Text(figure(METRIC[name], run.metrics[name]), "bold" if place in tops else "")
+            for (name, _, _), tops in zip(COMPARED, best, strict=True)
+        )
+        table.add_row(Text(label), *cells)
+    # A table that is cut or folded is no table: beyond a terminal's edge its lines run on.
+    console = Console(file=sys.stdout)
+    console.width = max(console.width, TABLE_WIDTH)
+    console.print(table, soft_wrap=True)
+    for run, label in zip(runs, run_labels(runs), strict=True):
+        for why, count in run.result.refusals.items():
+            print(f"{label}: not placed: {count:,} {why}")
+
+
+def _best(runs: Sequence[Run], name: str, kind: Best) -> set[int]:
+    """Return the places of the runs with the best value of a metric, none where all are alike."""
+    values = [run.metrics[name] for run in runs]
+    known = {value for value in values if value == value}
+    if kind is Best.NONE or len(known) < 2:
+        return set()
+    top = max(known) if kind is Best.HIGH else min(known)
+    return {place for place, value in enumerate(values) if value == top}
+
+
+def figure(metric: Metric, value: float) -> str:
+    """Return a metric's value as its unit asks: a ratio in percent, "-" where undefined."""
+    decimals = metric.decimals
+    return _figure(value, f",.{decimals}%" if metric.unit is Unit.RATIO else f",.{decimals}f")
 
 
 def _figure(value: float, form: str) -> str:

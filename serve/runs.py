@@ -145,9 +145,10 @@ def write_out(
     from cluster.results import write_results
     from engines.report import document, equity_csv, json_text, trades_csv
     from engines.report_page import page
+    from serve.web.bundle import report_assets
 
     files = {
-        "report.html": page(runs),
+        "report.html": page(runs, report_assets()),
         "result.json": json_text(document(runs) | dict(extra or {})),
         "trades.csv": trades_csv(runs),
         "equity.csv": equity_csv(runs),

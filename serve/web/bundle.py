@@ -1,0 +1,73 @@
+"""Put the report's files together: one style sheet and the scripts of a page without a server.
+
+Theory. Our scripts are ES modules, so that a served page can load them as they are. A page opened
+from a file cannot: browsers refuse it imports. There each module becomes a function called once,
+in the order of the imports; `import { a } from "./x.js"` becomes a lookup in what that function
+returned, `export` a name in what it returns. Nothing is minified: what runs can be read.
+"""
+
+import re
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from engines.errors import Fault
+from engines.report_page import Assets
+
+IMPORT = re.compile(r'^import \{([^}]*)\} from "\./(\w+)\.js";\n', re.MULTILINE)
+EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
+MODULE_WORD = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
+CHARTS = "vendor/lightweight-charts/lightweight-charts.standalone.production.js"
+ENDS_SCRIPT = re.compile(r"<(?:/script|!--)", re.IGNORECASE)
+
+
+class WebFault(Fault):
+    """A file of `serve/web` that cannot be put into a page."""
+
+
+@cache
+def report_assets() -> Assets:
+    """Return the style and the scripts of the report page, from the installed files."""
+    web = files("serve.web")
+    ours = web / "report"
+    scripts = ((web / CHARTS).read_text("utf-8"), bundled(ours, "report"))
+    return Assets((ours / "report.css").read_text("utf-8"), tuple(map(_embeddable, scripts)))
+
+
+def bundled(folder: Traversable, main: str) -> str:
+    """Return the module `main` of `folder` and all that it imports as one script.
+
+    Raises: WebFault for a form of import or export that this does not know, or a circle of imports.
+    """
+    done: dict[str, str] = {}
+    _collect(folder, main, done, ())
+    return '"use strict";\n(() => {\n' + "".join(done.values()) + "})();\n"
+
+
+def _collect(folder: Traversable, name: str, done: dict[str, str], path: tuple[str, ...]) -> None:
+    if name in done:
+        return
+    if name in path:
+        raise WebFault(f"{name}.js", "imports without a circle", " -> ".join((*path, name)))
+    source = (folder / f"{name}.js").read_text("utf-8")
+    for _, other in IMPORT.findall(source):
+        _collect(folder, other, done, (*path, name))
+    done[name] = _as_function(name, source)
+
+
+def _as_function(name: str, source: str) -> str:
+    """Return a module as a constant: what its function returned."""
+    names = EXPORT.findall(source)
+    body = EXPORT.sub("", IMPORT.sub(r"const {\1} = \2_module;\n", source))
+    if unknown := MODULE_WORD.search(body):
+        raise WebFault(
+            f"{name}.js", 'import { a } from "./b.js" and export of a declaration', unknown[0]
+        )
+    return f"const {name}_module = (() => {{\n{body}return {{ {', '.join(names)} }};\n}})();\n"
+
+
+def _embeddable(script: str) -> str:
+    """Return `script` if it can stand inside an element; CR would change its hash."""
+    if found := ENDS_SCRIPT.search(script) or re.search("\r", script):
+        raise WebFault("a script of the report", "no </script>, <!-- or CR in it", repr(found[0]))
+    return script
