@@ -319,7 +319,7 @@ def test_every_setting_of_every_record_is_refused_somewhere() -> None:
     # A new setting must come with a value that it refuses. These take any value of their type.
     free = {"refill", "only_in_profit", "process_on_close", "source", "kind"}
     composed = {"sizing", "exits", "entry", "reentry", "hours", "filters", "closes", "ladder",
-                "late_target", "session", "trailing", "breakeven"}  # fmt: skip # names
+                "late_target", "session", "trailing", "breakeven"}  # fmt: skip # a list of names
     named = " ".join(subject for subject, _ in CONTRADICTIONS + OUT_OF_RANGE)
     words = set(named.replace(".", " ").replace("(", " ").split())
     for record in records():
