@@ -19,9 +19,10 @@ from engines.errors import Fault
 from serve.commands.backtest import backtest
 from serve.commands.demo import demo
 from serve.commands.doctor import doctor
+from serve.commands.metrics import metrics
 from serve.commands.parity import parity
 from serve.commands.strategies import strategies
-from serve.flags import spread
+from serve.flags import GroupedCommand, spread
 from serve.invocation import ARGUMENTS
 
 OK, FINDING, BAD_INPUT, BUG, INTERRUPTED = 0, 1, 2, 3, 130
@@ -35,8 +36,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (backtest, parity, strategies, demo, doctor):
-    app.command()(spread(command))
+for command in (backtest, parity, strategies, metrics, demo, doctor):
+    app.command(cls=GroupedCommand)(spread(command))
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,19 +1,43 @@
 """The command line's flags, declared once and shared by commands.
 
 A command is a function of one frozen dataclass; `spread` shows its fields to typer as options, so
-that `backtest`, `parity` and `demo` share a family of flags and none is written twice.
+that `backtest`, `parity` and `demo` share a family of flags and none is written twice. A family
+names the heading under which `--help` lists it.
+
+Flags of a plan have no defaults of their own: one that was not given is None, and the plan file or
+`engines.plan` decides, so that a default never overrides a file.
 """
 
 import inspect
-import math
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_type_hints
 
 import typer
+from typer.core import TyperCommand
+
+from cluster.ratios import parse_ratio
 
 Flags = TypeVar("Flags")
+SYMBOL_FILE = "[SYMBOL=]FILE"
+
+
+class GroupedCommand(TyperCommand):
+    """A command whose plain help lists its options under the headings of their families."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments, then each group of options."""
+        groups: dict[str, list[Any]] = {}
+        for item in self.get_params(ctx):
+            record = item.get_help_record(ctx)
+            if record is not None:
+                is_argument = item.param_type_name == "argument"
+                panel = getattr(item, "rich_help_panel", None) or "Options"
+                groups.setdefault("Arguments" if is_argument else panel, []).append(record)
+        for heading, records in groups.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
 
 
 def spread(command: Callable[[Flags], int]) -> Callable[..., None]:
@@ -23,6 +47,11 @@ def spread(command: Callable[[Flags], int]) -> Callable[..., None]:
     """
     cls = get_type_hints(command)["flags"]
     hints = get_type_hints(cls, include_extras=True)
+    for family in cls.__mro__:
+        for name in vars(family).get("__annotations__", {}) if "panel" in vars(family) else ():
+            for option in get_args(hints.get(name)):
+                if isinstance(option, typer.models.OptionInfo):
+                    option.rich_help_panel = family.panel
 
     def with_options(**given: Any) -> None:
         code = command(cls(**given))
@@ -48,16 +77,12 @@ def spread(command: Callable[[Flags], int]) -> Callable[..., None]:
 
 def ratio(text: str) -> float:
     """Return 0.0007 for 0.0007 and for 0.07%."""
-    cleaned = str(text).strip()
     try:
-        value = float(cleaned.removesuffix("%")) / (100 if cleaned.endswith("%") else 1)
-        if not math.isfinite(value):
-            raise ValueError(text)
+        return parse_ratio(str(text))
     except ValueError:
         raise typer.BadParameter(
             f"{text!r} is neither a ratio such as 0.02 nor a percentage such as 2%"
         ) from None
-    return value
 
 
 def _ratio_option(name: str, help: str) -> Any:
@@ -68,6 +93,7 @@ def _ratio_option(name: str, help: str) -> Any:
 class JsonFlags:
     """What every command has."""
 
+    panel: ClassVar[str] = "Output"
     json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout, nothing else.")] = (
         False
     )
@@ -77,6 +103,7 @@ class JsonFlags:
 class OutFlags:
     """Where results go."""
 
+    panel: ClassVar[str] = "Output"
     out: Annotated[
         Path | None, typer.Option(help="Folder for report.html, result.json and tables.")
     ] = None
@@ -87,7 +114,10 @@ class OutFlags:
 class BarFlags:
     """Which bars are traded, and the instrument's rules."""
 
-    symbol: Annotated[str | None, typer.Option(help="Symbol; else from the file's name.")] = None
+    panel: ClassVar[str] = "Bars and instrument"
+    symbol: Annotated[
+        str | None, typer.Option(help="Symbol of all the bars; else from each file's name.")
+    ] = None
     interval: Annotated[
         str | None, typer.Option(help="Interval that the bars must have, such as 15m.")
     ] = None
@@ -103,10 +133,12 @@ class BarFlags:
         typer.Option(metavar="NAME=FILE", help="Bars read as others[NAME]; --aggregate too."),
     ] = None
     magnifier: Annotated[
-        Path | None, typer.Option(help="Bars of a shorter interval for the path inside each bar.")
+        list[str] | None,
+        typer.Option(metavar=SYMBOL_FILE, help="Bars of a shorter interval for each bar's path."),
     ] = None
     instrument: Annotated[
-        Path | None, typer.Option(help="TOML or JSON file of tick_size, qty_step and the like.")
+        list[str] | None,
+        typer.Option(metavar=SYMBOL_FILE, help="TOML or JSON: tick_size, qty_step, margin tiers."),
     ] = None
     tick_size: Annotated[float | None, typer.Option(help="Smallest price step.")] = None
     qty_step: Annotated[float | None, typer.Option(help="Smallest quantity step.")] = None
@@ -117,48 +149,56 @@ class BarFlags:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlanFlags:
-    """How wishes become orders, and what a fill costs."""
+class StrategyFlags:
+    """What the strategy is told, and how it is judged."""
 
+    panel: ClassVar[str] = "Strategy and plan"
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A strategy parameter; repeatable."),
     ] = None
-    capital: Annotated[float, typer.Option(help="Account at the start.")] = 10_000.0
+    plan: Annotated[
+        Path | None,
+        typer.Option(help="YAML or JSON file of every setting (`phalanx plan`); flags go first."),
+    ] = None
+    causality_check: Annotated[
+        bool, typer.Option(help="Prove first that the strategy does not look ahead.")
+    ] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizeFlags:
+    """The account, how large an entry is and which may be made."""
+
+    panel: ClassVar[str] = "Account and size"
+    capital: Annotated[float | None, typer.Option(help="Account at the start (10000).")] = None
+    leverage: Annotated[float | None, typer.Option(help="From 1 to 125; then with tiers.")] = None
     qty: Annotated[float | None, typer.Option(help="Size of an order: contracts.")] = None
     cash: Annotated[float | None, typer.Option(help="Size of an order: money.")] = None
     equity_percent: Annotated[
-        float | None, typer.Option(help="Size of an order: percent of equity (10 unless given).")
+        float | None, typer.Option(help="Size of an order: percent of equity (10).")
     ] = None
-    commission: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NUMBER|%", help="Each fill's: 0.0007 or 0.07% of notional, or money; see kind."
-        ),
+    risk: Annotated[
+        float | None, _ratio_option("--risk", "Size of an order: equity lost at its stop.")
     ] = None
-    commission_kind: Annotated[
-        str, typer.Option(metavar="ratio|per_contract|per_order", help="What it is charged for.")
-    ] = "ratio"
-    slippage_ticks: Annotated[int, typer.Option(help="Against market and stop fills.")] = 0
-    pyramiding: Annotated[int, typer.Option(help="Entries allowed in one direction.")] = 1
-    close_rule: Annotated[
-        str, typer.Option(metavar="fifo|lifo|any|all", help="Which entries an exit closes first.")
-    ] = "fifo"
+    kelly: Annotated[
+        float | None, _ratio_option("--kelly", "Size of an order: this part of Kelly's.")
+    ] = None
+    volatility: Annotated[
+        float | None, _ratio_option("--volatility", "Size of an order: equity moved by one ATR.")
+    ] = None
     direction: Annotated[
-        str, typer.Option(metavar="both|long|short", help="Which positions may be opened.")
-    ] = "both"
-    stop_loss: Annotated[
-        float | None, _ratio_option("--stop-loss", "Of entry price, where signals have no stop.")
+        str | None, typer.Option(metavar="both|long|short", help="Positions that may be opened.")
     ] = None
-    take_profit: Annotated[
-        float | None, _ratio_option("--take-profit", "Of entry price, where signals have none.")
+    pyramiding: Annotated[
+        int | None, typer.Option(help="Entries allowed in one direction (1).")
     ] = None
-    process_on_close: Annotated[
-        bool, typer.Option("--process-on-close", help="Fill market orders at the deciding close.")
-    ] = False
-    limit_verify_ticks: Annotated[
-        int, typer.Option(help="How far price must pass a limit to fill it.")
-    ] = 0
+    margin_long: Annotated[
+        float | None, _ratio_option("--margin-long", "Notional that equity must cover (100%).")
+    ] = None
+    margin_short: Annotated[
+        float | None, _ratio_option("--margin-short", "Notional that equity must cover (100%).")
+    ] = None
     position_qty_max: Annotated[
         float | None, typer.Option(help="Largest position, in contracts.")
     ] = None
@@ -168,12 +208,79 @@ class PlanFlags:
     intraday_loss_max: Annotated[
         float | None, _ratio_option("--intraday-loss-max", "Of the day's first equity, likewise.")
     ] = None
-    margin_long: Annotated[
-        float, _ratio_option("--margin-long", "Share of notional that equity must cover.")
-    ] = 1.0
-    margin_short: Annotated[
-        float, _ratio_option("--margin-short", "Share of notional that equity must cover.")
-    ] = 1.0
-    causality_check: Annotated[
-        bool, typer.Option(help="Prove first that the strategy does not look ahead.")
-    ] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExitFlags:
+    """The commonest stops and targets; the plan file has the rest."""
+
+    panel: ClassVar[str] = "Exits (where signals name none)"
+    stop_loss: Annotated[
+        float | None, _ratio_option("--stop-loss", "Distance from the entry price.")
+    ] = None
+    take_profit: Annotated[
+        float | None, _ratio_option("--take-profit", "Distance from the entry price.")
+    ] = None
+    stop_atr: Annotated[float | None, typer.Option(help="Stop in multiples of the ATR.")] = None
+    target_atr: Annotated[float | None, typer.Option(help="Target in multiples of the ATR.")] = None
+    targets: Annotated[
+        str | None,
+        typer.Option(metavar="DISTANCE:PORTION,...", help="Up to four, as 0.5%:25%,1%:75%."),
+    ] = None
+    trailing: Annotated[
+        str | None,
+        typer.Option(metavar="ACTIVATION:DISTANCE", help="Trailing stop, as 1%:0.5%."),
+    ] = None
+    breakeven: Annotated[
+        str | None,
+        typer.Option(metavar="ACTIVATION[:OFFSET]", help="Stop to the entry, as 0.5% or 1%:0.1%."),
+    ] = None
+    bars_held_max: Annotated[int | None, typer.Option(help="Close a trade after so many bars.")] = (
+        None
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderFlags:
+    """How orders fill and which entries an exit closes."""
+
+    panel: ClassVar[str] = "Orders"
+    close_rule: Annotated[
+        str | None, typer.Option(metavar="fifo|lifo|any|all", help="Which entries close first.")
+    ] = None
+    process_on_close: Annotated[
+        bool | None,
+        typer.Option(
+            "--process-on-close/--no-process-on-close",
+            help="Fill market orders at the deciding close.",
+        ),
+    ] = None
+    limit_verify_ticks: Annotated[
+        int | None, typer.Option(help="How far price must pass a limit to fill it (0).")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostFlags:
+    """What a fill costs."""
+
+    panel: ClassVar[str] = "Costs"
+    commission: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBER|%", help="Of notional (0.07%), or money; see its kind."),
+    ] = None
+    commission_kind: Annotated[
+        str | None,
+        typer.Option(metavar="ratio|per_contract|per_order", help="What it is charged for."),
+    ] = None
+    slippage_ticks: Annotated[
+        int | None, typer.Option(help="Against market and stop fills, in ticks (0).")
+    ] = None
+    slippage: Annotated[
+        float | None, _ratio_option("--slippage", "Against market and stop fills, of the price.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanFlags(CostFlags, OrderFlags, ExitFlags, SizeFlags, StrategyFlags):
+    """How wishes become orders, and what a fill costs."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engines.context import Context
 from engines.klines import Klines
+from engines.plan import Plan
 from engines.types import F64_1D
 from engines.wishes import Tradable, places_orders
 
@@ -39,6 +40,12 @@ class Watched:
     def features(self, klines: Klines) -> Mapping[str, F64_1D]:
         """Return the strategy's features."""
         return self.strategy.features(klines)
+
+    def plan(self, plan: Plan) -> Plan:
+        """Return the plan that the strategy asks for."""
+        ask = getattr(self.strategy, "plan", None)
+        asked: Plan = ask(plan) if callable(ask) else plan
+        return asked
 
     def on_bar(self, ctx: Context) -> None:
         """Let the strategy decide."""

@@ -23,15 +23,30 @@ from serve.cold_start import load_numba
 from serve.invocation import ARGUMENTS
 from serve.progress import Place, watched
 from serve.terms import Market
+from strategies.base import SignalStrategy
+from strategies.registry import REGISTRY
 
+ALL = "all"
 RESULT_FILES = frozenset({"report.html", "result.json", "trades.csv", "equity.csv"})
 
 
 def find_all(names: Sequence[str]) -> list[FoundStrategy]:
-    """Return the strategies by name, in order, what their files print going to stderr."""
+    """Return the strategies by name, in order, what their files print going to stderr.
+
+    `all`, with or without a preset, is every built-in one that makes signals: a plan's settings
+    mean nothing to one that places its own orders.
+    """
     load_numba()
     with contextlib.redirect_stdout(sys.stderr):
-        return [find_strategy(name) for name in names]
+        return [find_strategy(each) for name in names for each in _expanded(name)]
+
+
+def _expanded(name: str) -> list[str]:
+    all_of_them, colon, preset = name.partition(":")
+    if all_of_them != ALL:
+        return [name]
+    makers = [id for id, item in REGISTRY.items() if issubclass(item.load(), SignalStrategy)]
+    return [f"{id}{colon}{preset}" for id in makers]
 
 
 def parse_settings(texts: Sequence[str] | None, found: Sequence[FoundStrategy]) -> dict[str, str]:
@@ -73,13 +88,14 @@ def run_one(
     place: Place,
     *,
     causality_check: bool,
+    label: str = "",
 ) -> Run:
-    """Return what came of one strategy on one market.
+    """Return what came of one strategy on one market, under the strategy's name or `label`.
 
     Raises: a Fault in one sentence for whatever the strategy's own code does wrong.
     """
     mine = _own(found, settings)
-    place.label = found.name
+    place.label = label or found.name
     with contextlib.redirect_stdout(sys.stderr):
         strategy = found.build(mine)
         try:
@@ -100,7 +116,7 @@ def run_one(
                 raise fault_of(error, found, f"strategy {found.name}", "to run") from error
             raise
     return Run(
-        strategy=found.name,
+        strategy=label or found.name,
         parameters=found.values(mine),
         result=result,
         metrics=measure(result),

@@ -1,30 +1,30 @@
-"""Turn flags into the engine's terms: bars, instrument, plan and costs."""
+"""Turn flags into markets: bars, their instrument and the series that go with them.
+
+Files of bars are told apart by the symbol that their names begin with: those of one symbol follow
+each other in time, each further symbol is a market of its own. What belongs to one market, as
+`--instrument`, is given as SYMBOL=FILE, or as FILE where there is one market or the name says it.
+"""
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-import typer
 
 from cluster.instrument_files import instrument_from
 from cluster.kline_files import KlineFile, read_klines
-from engines.costs import CommissionKind, Costs
-from engines.errors import KlineFault, ParameterFault, PlanFault
+from engines.errors import KlineFault, ParameterFault
 from engines.instrument import TICK_NOISE, Instrument
 from engines.klines import PRICE_COLUMNS, Klines, interval_text, parse_interval_ms, time_text
-from engines.plan import CloseRule, Direction, Exits, Plan, Sizing, SizingKind
 from engines.resample import aggregate
-from serve.flags import BarFlags, PlanFlags, ratio
+from serve.flags import BarFlags
+from serve.plan_terms import require_sane
 
-NUMBER_MIN, NUMBER_MAX = 1e-12, 1e15
-
-Choice = TypeVar("Choice", bound=StrEnum)
+# What the symbols of perpetuals look like, so that a file of another one is told from a plain name.
+SYMBOL_LIKE = re.compile(r"[A-Z0-9]{2,}(USDT|USDC|USD|PERP)(\.P)?")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,20 +39,44 @@ class Market:
     notes: tuple[str, ...]
 
 
+def markets_of(bars: Sequence[Path], flags: BarFlags) -> list[Market]:
+    """Read what the flags name, a market for each symbol in the order of their first files.
+
+    Raises: KlineFault, InstrumentFault or ParameterFault in one sentence.
+    """
+    files: dict[str, list[Path]] = {}
+    for path in bars:
+        files.setdefault(flags.symbol or symbol_of(path), []).append(path)
+    markets = [_market(symbol, paths, flags, list(files)) for symbol, paths in files.items()]
+    if len(markets) == 1:
+        return markets
+    return [
+        replace(market, notes=tuple(f"{market.klines.symbol}: {note}" for note in market.notes))
+        for market in markets
+    ]
+
+
 def market_of(bars: Sequence[Path], flags: BarFlags) -> Market:
-    """Read what the flags name.
+    """Read the one market that the flags name; all files are of the first one's symbol.
 
     Raises: KlineFault, InstrumentFault or ParameterFault in one sentence.
     """
     symbol = flags.symbol or symbol_of(bars[0])
+    return _market(symbol, bars, flags, [symbol])
+
+
+def _market(symbol: str, bars: Sequence[Path], flags: BarFlags, symbols: Sequence[str]) -> Market:
     read = _read(bars, symbol, flags.interval)
-    return market_from(read.klines, read.notes, flags)
+    return market_from(read.klines, read.notes, flags, symbols)
 
 
-def market_from(klines: Klines, notes: Sequence[str], flags: BarFlags) -> Market:
-    """Aggregate, complete and cut bars as the flags say."""
+def market_from(
+    klines: Klines, notes: Sequence[str], flags: BarFlags, symbols: Sequence[str] = ()
+) -> Market:
+    """Aggregate, complete and cut bars as the flags say; `symbols` are those of all markets."""
+    symbols = symbols or [klines.symbol]
     notes, tick_source = list(notes), klines
-    _require_sane(
+    require_sane(
         {
             "--tick-size": flags.tick_size,
             "--qty-step": flags.qty_step,
@@ -68,12 +92,22 @@ def market_from(klines: Klines, notes: Sequence[str], flags: BarFlags) -> Market
         last = time_text(int(klines.open_time_ms[-1]))
         raise ParameterFault("--since", f"a time not after the last bar ({last})", f"{flags.since}")
     magnifier = None
-    if flags.magnifier is not None:
-        magnifier = _read([flags.magnifier], klines.symbol, None).klines
+    if paths := files_of("--magnifier", flags.magnifier, klines.symbol, symbols):
+        magnifier = _read(paths, klines.symbol, None).klines
+    instrument = _instrument(klines, tick_source, flags, symbols, notes)
+    return Market(klines, uncut, instrument, magnifier, since_ms, tuple(notes))
+
+
+def _instrument(
+    klines: Klines, tick_source: Klines, flags: BarFlags, symbols: Sequence[str], notes: list[str]
+) -> Instrument:
+    paths = files_of("--instrument", flags.instrument, klines.symbol, symbols)
+    if len(paths) > 1:
+        raise ParameterFault("--instrument", f"one file of {klines.symbol}", str(len(paths)))
     found = instrument_from(
         klines.symbol,
         klines=_closed_by(tick_source, int(klines.close_time_ms[-1])),
-        path=flags.instrument,
+        path=paths[0] if paths else None,
         tick_size=flags.tick_size,
         qty_step=flags.qty_step,
         point_value=flags.point_value,
@@ -83,7 +117,39 @@ def market_from(klines: Klines, notes: Sequence[str], flags: BarFlags) -> Market
     tick_size = found.instrument.tick_size
     if _is_off_tick(klines, tick_size):
         notes.append(f"prices are off the tick size {tick_size:g}: fills are rounded to it")
-    return Market(klines, uncut, found.instrument, magnifier, since_ms, tuple(notes))
+    return found.instrument
+
+
+def files_of(
+    flag: str, texts: Sequence[str] | None, symbol: str, symbols: Sequence[str]
+) -> list[Path]:
+    """Return the files that SYMBOL=FILE texts give for one of the markets' symbols.
+
+    A file without a symbol is the only market's, or the one's that its name begins with.
+    Raises: ParameterFault for a file that belongs to none.
+    """
+    files = []
+    for text in texts or ():
+        name, equals, path = text.partition("=")
+        if not equals or Path(text).is_file():
+            name, path = _owner(flag, text, symbols), text
+        if name not in symbols or not path:
+            expected = f"SYMBOL=FILE with {' or '.join(symbols)}"
+            raise ParameterFault(flag, expected, repr(text))
+        if name == symbol:
+            files.append(Path(path))
+    return files
+
+
+def _owner(flag: str, text: str, symbols: Sequence[str]) -> str:
+    """Return the symbol of the market that a file without one belongs to."""
+    named = symbol_of(Path(text))
+    if len(symbols) > 1 or named in symbols:
+        return named
+    if SYMBOL_LIKE.fullmatch(named) and flag != "--instrument":
+        expected = f"a file of {symbols[0]} ({symbols[0]}={text} if it is one)"
+        raise ParameterFault(flag, expected, f"one of {named} by its name")
+    return symbols[0]
 
 
 def symbol_of(path: Path) -> str:
@@ -111,95 +177,12 @@ def parse_time_ms(flag: str, text: str) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def plan_of(flags: PlanFlags) -> Plan:
-    """Return the plan that the flags describe.
-
-    Raises: PlanFault for a setting out of range or two sizes.
-    """
-    _require_sane(
-        {
-            "--capital": flags.capital,
-            "--qty": flags.qty,
-            "--cash": flags.cash,
-            "--equity-percent": flags.equity_percent,
-            "--position-qty-max": flags.position_qty_max,
-            "--take-profit": flags.take_profit,
-            "--slippage-ticks": flags.slippage_ticks,
-        }
-    )
-    return Plan(
-        capital_quote=flags.capital,
-        sizing=_sizing(flags),
-        pyramiding=flags.pyramiding,
-        close_rule=_choice("--close-rule", CloseRule, flags.close_rule),
-        direction=_choice("--direction", Direction, flags.direction),
-        exits=Exits(stop_loss_ratio=flags.stop_loss, take_profit_ratio=flags.take_profit),
-        margin_long_ratio=flags.margin_long,
-        margin_short_ratio=flags.margin_short,
-        process_on_close=flags.process_on_close,
-        limit_verify_ticks=flags.limit_verify_ticks,
-        position_qty_max=flags.position_qty_max,
-        intraday_fills_max=flags.intraday_fills_max,
-        intraday_loss_ratio_max=flags.intraday_loss_max,
-    )
-
-
-def costs_of(flags: PlanFlags) -> Costs:
-    """Return the costs that the flags describe; commission 0.07 % of notional unless given.
-
-    Raises: PlanFault for a commission without a meaning.
-    """
-    kind = _choice("--commission-kind", CommissionKind, flags.commission_kind)
-    if flags.commission is None:
-        if kind is not CommissionKind.RATIO:
-            raise PlanFault("--commission", f"an amount for kind {kind.value}", "none")
-        return Costs(slippage_ticks=flags.slippage_ticks)
-    if kind is not CommissionKind.RATIO and "%" in flags.commission:
-        raise PlanFault("--commission", f"money for kind {kind.value}", flags.commission)
-    try:
-        amount = ratio(flags.commission)
-    except typer.BadParameter as error:
-        raise PlanFault("--commission", "0.0007 or 0.07% or an amount", error.message) from None
-    return Costs(amount, kind, flags.slippage_ticks)
-
-
-def _require_sane(given: Mapping[str, float | None]) -> None:
-    """Refuse numbers that no market has and that overflow in products; zero is judged later."""
-    for flag, value in given.items():
-        if value and not NUMBER_MIN <= abs(value) <= NUMBER_MAX:
-            expected = f"a number from {NUMBER_MIN:g} to {NUMBER_MAX:g}"
-            raise ParameterFault(flag, expected, f"{value:g}")
-
-
 def _is_off_tick(klines: Klines, tick_size: float) -> bool:
     for name in PRICE_COLUMNS:
         ticks = getattr(klines, name) / tick_size
         if (np.abs(ticks - np.rint(ticks)) > TICK_NOISE).any():
             return True
     return False
-
-
-def _sizing(flags: PlanFlags) -> Sizing:
-    given = {"--qty": flags.qty, "--cash": flags.cash, "--equity-percent": flags.equity_percent}
-    named = [name for name, value in given.items() if value is not None]
-    if len(named) > 1:
-        raise PlanFault(
-            "size of an order", "one of --qty, --cash, --equity-percent", " and ".join(named)
-        )
-    if flags.qty is not None:
-        return Sizing(SizingKind.QTY, flags.qty)
-    if flags.cash is not None:
-        return Sizing(SizingKind.CASH, flags.cash)
-    if flags.equity_percent is not None:
-        return Sizing(SizingKind.EQUITY_RATIO, flags.equity_percent / 100)
-    return Plan().sizing
-
-
-def _choice(flag: str, kind: type[Choice], text: str) -> Choice:
-    try:
-        return kind(text.strip().lower())
-    except ValueError:
-        raise PlanFault(flag, f"one of {', '.join(kind)}", repr(text)) from None
 
 
 def _read(paths: Sequence[Path], symbol: str, interval: str | None) -> KlineFile:

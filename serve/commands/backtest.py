@@ -16,35 +16,50 @@ class BacktestFlags(JsonFlags, OutFlags, PlanFlags, BarFlags):
     strategies: Annotated[
         list[str],
         typer.Argument(
-            metavar="STRATEGY", help="Names (see `phalanx strategies`) or path/to/file.py:Class."
+            metavar="STRATEGY",
+            help="Names, NAME:preset, all, or path/to/file.py:Class (see `phalanx strategies`).",
         ),
     ]
     bars: Annotated[
-        list[Path], typer.Option(help="File of bars: CSV or Parquet; repeat for further ones.")
+        list[Path],
+        typer.Option(
+            help="File of bars: CSV or Parquet; repeat for further ones, of other symbols too.",
+            rich_help_panel=BarFlags.panel,
+        ),
     ]
 
 
 def backtest(flags: BacktestFlags) -> int:
-    """Trade strategies on bars from files."""
+    """Trade strategies on bars from files, each on every market, and compare them."""
     from serve.output import print_notes, print_runs
+    from serve.plan_terms import plan_and_costs
     from serve.progress import progress
     from serve.runs import check_out, find_all, parse_settings, run_one, write_out
-    from serve.terms import costs_of, market_of, plan_of
+    from serve.terms import markets_of
 
     check_out(flags.out, force=flags.force)
-    plan, costs = plan_of(flags), costs_of(flags)
+    plan, costs = plan_and_costs(flags)
     found = find_all(flags.strategies)
     settings = parse_settings(flags.settings, found)
-    market = market_of(flags.bars, flags)
+    markets = markets_of(flags.bars, flags)
+    several = len(markets) > 1
     with progress() as place:
         runs = [
             run_one(
-                item, settings, market, plan, costs, place, causality_check=flags.causality_check
+                item,
+                settings,
+                market,
+                plan,
+                costs,
+                place,
+                causality_check=flags.causality_check,
+                label=f"{item.name} {market.klines.symbol}" if several else item.name,
             )
+            for market in markets
             for item in found
         ]
     if flags.out is not None:
         write_out(flags.out, runs, force=flags.force)
-    print_notes(market.notes)
+    print_notes(note for market in markets for note in market.notes)
     print_runs(runs, flags.out, json=flags.json)
     return 0

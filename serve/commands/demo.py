@@ -31,14 +31,13 @@ class DemoFlags(JsonFlags):
 def demo(flags: DemoFlags) -> int:
     """Backtest both built-in strategies and write a report."""
     from serve.output import print_notes, print_runs
+    from serve.plan_terms import plan_and_costs
     from serve.progress import progress
     from serve.runs import check_out, find_all, run_one, write_out
-    from serve.terms import costs_of, plan_of
 
     check_out(flags.out, force=flags.force)
     market = _market(flags.bars)
-    terms = PlanFlags()
-    plan, costs = plan_of(terms), costs_of(terms)
+    plan, costs = plan_and_costs(PlanFlags())
     settings = {"period": str(CHANNEL_BARS)}
     with progress() as place:
         runs = [

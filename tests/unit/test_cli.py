@@ -143,7 +143,7 @@ def test_the_demo_writes_a_report_and_says_that_it_is_synthetic(
 ) -> None:
     code, out, err = printed(capsys, "demo", "--out", tmp_path / "demo")
     assert code == 0
-    assert out.count("SYNTHETIC bars:") == 2
+    assert "SYNTHETIC bars:" in out
     assert "SYNTHETIC bars from seed" in err
     assert "SYNTHETIC" in (tmp_path / "demo" / "report.html").read_text()
 

@@ -223,7 +223,7 @@ def test_flags_that_mean_nothing_are_refused(
     ("name", "says"),
     [
         ("ema_crosover", "ema_crossover (did you mean it?)"),
-        ("nothing_like_it", "one of channel_breakout, ema_crossover"),
+        ("nothing_like_it", "one of atr_breakout, bollinger_bands"),
         ("absent.py:Mine", "absent.py"),
         ("absent/:Mine", "no such file"),
     ],
