@@ -38,7 +38,7 @@ def tradable(strategy: Strategy) -> Tradable:
 
 
 def traded(strategy: Strategy, klines: Klines) -> Backtest:
-    return run_backtest(tradable(strategy), klines, INSTRUMENT, strategy.plan(Plan()), Costs())
+    return run_backtest(tradable(strategy), klines, INSTRUMENT, Plan(), Costs())
 
 
 def bounds(cls: type[Strategy]) -> Iterator[tuple[Parameter, ParameterValue]]:
