@@ -1,18 +1,25 @@
 """The money of one run: what is owned, what an order may cost, and when the broker must step in.
 
-Theory. equity = capital + net result of closed lots - commission of the open ones + gross result of
-the open ones at a price. Everything the broker enforces is linear in that price, so each rule has
-one price from which on it holds: `guard_prices` returns them, and a bar that reaches none of them
-needs no check. Money is in account currency; `rates` [T] converts quote into it (None: the same).
+Theory. equity = capital + net result of closed lots - commission of the open ones and the funding
+they have paid + gross result of the open ones at a price. Everything the broker enforces is linear
+in that price, so each rule has one price from which on it holds: `guard_prices` returns them, and a
+bar that reaches none of them needs no check. Money is in account currency; `rates` [T] converts
+quote into it (None: the same).
 
 Sizing (TradingView's, measured): the money of an order that names no size is fixed when it is
 issued, at the deciding close, and rounded to ten significant digits; the quantity is truncated to
-whole steps.
+whole steps. A share of equity is the margin of the entry together with its commission: it buys a
+notional n with n / leverage + commission(n) = share x equity. With one unit of leverage that is
+TradingView's percent of equity.
+
+Leverage divides the margin that each position needs. Above 1 positions are liquidated
+(`liquidation`) and there are no margin calls.
 """
 
 import math
 
 from engines.costs import CommissionKind, Costs
+from engines.errors import PlanFault
 from engines.instrument import Instrument
 from engines.plan import Plan, SizingKind
 from engines.position import Position
@@ -40,49 +47,71 @@ class Account:
         self.instrument = instrument
         self.position = position
         self.rates = rates
+        self._margin_ratios = (
+            plan.margin_long_ratio / plan.leverage, plan.margin_short_ratio / plan.leverage
+        )  # fmt: skip # long, short
+        self._calls_margin = not (plan.is_leveraged or plan.is_hedged)
 
     def rate(self, bar_index: int) -> float:
         """Return account currency per quote at a bar."""
         return 1.0 if self.rates is None else self.rates[bar_index]
 
+    @property
+    def settled_quote(self) -> float:
+        """Return the capital and all that was earned and paid, open positions left out."""
+        return self.plan.capital_quote + self.position.settled_quote
+
     def equity_quote(self, price: float, rate: float) -> float:
         """Return the equity with the open position valued at `price`."""
-        settled = self.plan.capital_quote + self.position.net_quote - self.position.fees_open_quote
+        settled = self.settled_quote
         if not self.position.signed_steps:
             return settled
         return settled + self.position.pnl_open_quote(price) * rate
 
     def margin_ratio(self, side: Side) -> float:
         """Return the share of a position's notional that equity must cover."""
-        plan = self.plan
-        return plan.margin_long_ratio if side is Side.BUY else plan.margin_short_ratio
+        return self._margin_ratios[0 if side is Side.BUY else 1]
 
     def notional_quote(self, steps: int, price: float, rate: float) -> float:
         """Return the value of `steps` at `price` in account currency."""
         return self.instrument.qty_of(steps) * price * self.instrument.point_value * rate
 
-    def budget_quote(self, equity_quote: float) -> float:
-        """Return the money an order without a size may spend (NaN: sizing is by quantity)."""
+    def budget_quote(self, equity_quote: float, equity_ratio: float | None = None) -> float:
+        """Return the money an order without a size may spend (NaN: sizing is by quantity).
+
+        `equity_ratio` is the share of equity that this entry spends instead of the plan's sizing;
+        the kinds whose share changes from entry to entry have no other.
+        Raises: PlanFault if the plan sizes each entry by such a share and none is given.
+        """
         sizing = self.plan.sizing
-        if sizing.kind is SizingKind.QTY:
-            return math.nan
-        if sizing.kind is SizingKind.CASH:
-            return sizing.value
-        money = sizing.value * equity_quote
+        if equity_ratio is None:
+            if sizing.kind is SizingKind.QTY:
+                return math.nan
+            if sizing.kind is SizingKind.CASH:
+                return sizing.value
+            if sizing.kind is not SizingKind.EQUITY_RATIO:
+                expected = "a size or a share of equity with every order"
+                raise PlanFault(f"sizing by {sizing.kind}", expected, "an order with neither")
+            equity_ratio = sizing.value
+        money = equity_ratio * equity_quote * self.plan.leverage
         if self.costs.commission_kind is CommissionKind.PER_ORDER:
-            money = max(0.0, money - self.costs.commission)
+            money = max(0.0, money - self.costs.commission * self.plan.leverage)
         return float(f"{money:.10g}")
 
     def steps_for(self, budget_quote: float, price: float, rate: float) -> int:
-        """Return the whole steps that `budget_quote` buys at `price`."""
+        """Return the whole steps that `budget_quote` buys at `price`.
+
+        A share of equity pays the commission too; under a plan of fixed cash nothing does.
+        """
         if math.isnan(budget_quote):
             return self.instrument.steps_down(self.plan.sizing.value)
         unit = price * self.instrument.point_value * rate
-        if self.plan.sizing.kind is SizingKind.EQUITY_RATIO:
+        if self.plan.sizing.kind is not SizingKind.CASH:
+            commission = self.costs.commission * self.plan.leverage
             if self.costs.commission_kind is CommissionKind.RATIO:
-                unit *= 1 + self.costs.commission
+                unit *= 1 + commission
             elif self.costs.commission_kind is CommissionKind.PER_CONTRACT:
-                unit += self.costs.commission
+                unit += commission
         return self.instrument.steps_truncated(max(0.0, budget_quote) / unit)
 
     def lacks_funds(self, steps: int, side: Side, price: float, equity: float, rate: float) -> bool:
@@ -95,7 +124,7 @@ class Account:
         held = abs(self.position.signed_steps)
         side = Side.BUY if self.position.signed_steps > 0 else Side.SELL
         ratio = self.margin_ratio(side)
-        if not held or ratio == 0:
+        if not held or ratio == 0 or not self._calls_margin:
             return 0
         equity = self.equity_quote(price, rate)
         if not self.lacks_funds(held, side, price, equity, rate):
@@ -108,6 +137,12 @@ class Account:
             return min(held, max(1, self.instrument.steps_down(1.0)))
         return min(held, MARGIN_CALL_MULTIPLE * cover)
 
+    def price_at_equity(self, equity_quote: float, rate: float) -> float:
+        """Return the price at which the open position leaves this equity."""
+        position = self.position
+        unit = position.signed_qty * self.instrument.point_value * rate
+        return position.price_avg + (equity_quote - self.settled_quote) / unit
+
     def guard_prices(self, rate: float, equity_min: float) -> tuple[float, float]:
         """Return (down, up): prices at or beyond which a margin call or loss cap may be due.
 
@@ -116,10 +151,10 @@ class Account:
         held = self.position.signed_steps
         if not held:
             return -math.inf, math.inf
-        settled = self.plan.capital_quote + self.position.net_quote - self.position.fees_open_quote
+        settled = self.settled_quote
         unit = abs(self.position.signed_qty) * self.instrument.point_value * rate
         cost = unit * self.position.price_avg
-        ratio = self.margin_ratio(Side.BUY if held > 0 else Side.SELL)
+        ratio = self.margin_ratio(Side.BUY if held > 0 else Side.SELL) * self._calls_margin
         if held < 0:
             call = math.inf if ratio == 0 else (settled + cost) / (unit * (1 + ratio))
             return -math.inf, min(call, (settled + cost - equity_min) / unit)

@@ -3,7 +3,8 @@
 Theory. An order first closes, up to the opposite position, and then opens. What an entry closes
 beyond its own quantity is its flip: fixed at issue for a priced order, read from the position for a
 market order; an entry issued again in the same pass carries no flip and only nets. Exits and closes
-never open. The opening part then passes the gates: allowed direction, maximum position, and funds.
+never open. The opening part then passes the gates: allowed direction, maximum position, what the
+leverage may open under the instrument's margin tiers, and funds.
 
 Funds (TradingView's, measured): an order whose position the account cannot carry is refused whole,
 its closing part too. Entries are judged at an open by the equity of the close before, raw orders
@@ -19,6 +20,7 @@ from collections.abc import Sequence
 
 from engines.account import Account
 from engines.book import EXIT_KINDS
+from engines.liquidation import notional_max
 from engines.orders import Entry, Order, OrderKind
 from engines.plan import CloseRule, Direction, Plan
 from engines.trades import Side
@@ -32,6 +34,7 @@ class Admission:
         self._plan = plan
         self._account = account
         self._position = account.position
+        self._value_max = notional_max(plan, account.instrument)
         self._start_steps = 0
         self._start_equity_quote = plan.capital_quote
 
@@ -68,6 +71,9 @@ class Admission:
         if order.is_closing_only or total == closing:
             return closing, 0
         opening = self._allowed(order, total - closing)
+        if opening and self._value_max < math.inf and self._is_too_large(order, opening, price):
+            self.refusals["orders beyond what the leverage may open"] += 1
+            return closing, 0
         is_judged = order.kind is OrderKind.RAW or is_at_open
         if (
             opening
@@ -77,6 +83,16 @@ class Admission:
             self.refusals["orders that the account could not pay"] += 1
             return 0, 0
         return closing, opening
+
+    def asked_steps(self, order: Order) -> int:
+        """Return what an order asks for, its own quantity and what it reverses."""
+        held = self._position.signed_steps
+        opposite = abs(held) if held * order.side < 0 else 0
+        if order.kind in EXIT_KINDS:
+            is_all = self._plan.close_rule is CloseRule.ALL
+            return opposite if is_all else min(order.steps, opposite)
+        flips = order.kind is OrderKind.ENTRY and order.is_market and order.flips
+        return order.steps + (opposite if flips else order.flip_steps)
 
     def _own_steps(self, order: Order, price: float, is_at_open: bool) -> int:
         """Return the order's own quantity; one sized by money is sized where it fills.
@@ -104,6 +120,12 @@ class Admission:
         if steps > room:
             self.refusals["orders cut to the maximum position"] += 1
         return min(steps, max(0, room))
+
+    def _is_too_large(self, order: Order, opening: int, price: float) -> bool:
+        """Return whether the position would be worth more than its leverage allows."""
+        held = self._position.signed_steps
+        steps = opening + (abs(held) if held * order.side > 0 else 0)
+        return self._account.notional_quote(steps, price, 1.0) > self._value_max
 
     def _lacks_funds(
         self, side: Side, opening: int, price: float, rate: float, is_at_open: bool

@@ -20,6 +20,7 @@ from engines.context import Context, PlacesOrders
 from engines.costs import Costs
 from engines.equity import equity_curve
 from engines.errors import Fault, PlanFault, StrategyFault
+from engines.funding import Funding
 from engines.instrument import Instrument
 from engines.klines import Klines, time_text
 from engines.plan import Plan
@@ -66,22 +67,26 @@ def run_backtest(
     since_ms: int | None = None,
     magnifier: Klines | None = None,
     rates: F64_1D | None = None,
+    funding: Funding | None = None,
+    mark: Klines | None = None,
 ) -> Backtest:
     """Trade `strategy` on `klines` and return what came of it.
 
     Bars that open before `since_ms` only warm the features up. `magnifier` are lower-interval bars
-    for the path inside each bar, `rates` [T] account currency per quote (None: the same).
+    for the path inside each bar, `rates` [T] account currency per quote (None: the same), `funding`
+    the settlements, `mark` bars of the mark price for them and for liquidation.
     """
     if rates is not None:
         _check_rates(rates, len(klines))
     start_bar = 0 if since_ms is None else klines.index_at(since_ms)
     plan = effective_plan(strategy, plan)
-    broker = Broker(klines, instrument, plan, costs, magnifier, rates, start_bar)
+    broker = Broker(klines, instrument, plan, costs, magnifier, rates, start_bar, funding, mark)
     if makes_signals(strategy):
         signals, rules = checked_signals(strategy, klines), rule_columns(plan, klines)
         _run_signals(broker, SignalOrders(signals, rules, broker, klines), start_bar)
     elif places_orders(strategy):
         _run_orders(broker, strategy, klines, start_bar)
+    payments = tuple(broker.execution.payments)
     trades = (*broker.execution.position.trades, *broker.open_trades())
     return Backtest(
         klines=klines,
@@ -92,9 +97,10 @@ def run_backtest(
         trades=trades,
         fills=tuple(broker.execution.fills),
         equity_quote=equity_curve(
-            trades, klines, plan.capital_quote, instrument.point_value, rates
+            trades, klines, plan.capital_quote, instrument.point_value, rates, payments
         ),
         refusals=dict(broker.execution.admission.refusals),
+        payments=payments,
     )
 
 

@@ -6,14 +6,17 @@ does, and on bars with both equally near it is the float noise that decides ther
 magnifier the path is that of the lower-interval bars, one after the other. The strategy decides
 only at a close, so a bar is played in this order:
 
-1. A new trading day resets the caps (`caps`).
+1. A new trading day resets the caps (`caps`). Funding settled at the open is paid by what is held
+   (`funding`); a position that opens beyond its liquidation price is liquidated (`liquidation`).
 2. At the open, market orders fill in the order in which they were issued.
 3. Resting orders that the open has already passed fill at the open: entries and raw orders before
    exits; entries from the lower level up and at one level the buying side first, exits from the
    one issued last.
+   Then funding settled inside the bar is paid.
 4. The price moves along the path; whichever level it meets first fills there, orders at one level
    by their slot. What a fill brings to life (a bracket, the rest of a group) takes part from that
    price on; a level that is already behind the price when it comes to life fills at once.
+   A liquidation price or the level of the largest drawdown is one of these, behind orders.
 5. At the open and at each further point of the path the margin and the intraday loss are checked.
 6. At the close, entries that the account could no longer carry are cancelled. Then the strategy
    decides; immediate closes fill, and with `process_on_close` so does what was issued just now.
@@ -32,9 +35,12 @@ from engines.book import EXIT_KINDS
 from engines.brackets import arm_on, ratchet_on
 from engines.costs import Costs
 from engines.execution import Execution
+from engines.funding import Funding, settlements_of
 from engines.instrument import Instrument
 from engines.klines import Klines
+from engines.liquidation import MarkPath
 from engines.magnifier import sub_bars
+from engines.meeting import first_passed, next_met
 from engines.orders import Moves, Order, OrderKind
 from engines.plan import Plan
 from engines.trades import ExitReason, Side, Trade
@@ -45,7 +51,7 @@ class Broker:
     """The emulator of one run over `klines`.
 
     `magnifier` holds the lower-interval bars of the path from `start_bar` on, `rates` [T] account
-    currency per quote.
+    currency per quote, `funding` the settlements and `mark` the bars of the mark price.
     """
 
     def __init__(
@@ -57,6 +63,8 @@ class Broker:
         magnifier: Klines | None = None,
         rates: F64_1D | None = None,
         start_bar: int = 0,
+        funding: Funding | None = None,
+        mark: Klines | None = None,
     ) -> None:
         self.execution = Execution(klines, instrument, plan, costs, rates)
         self.book = self.execution.book
@@ -69,10 +77,19 @@ class Broker:
             else sub_bars(klines, magnifier, start_bar, instrument.tick_size)
         )
 
+        self._settlements = settlements_of(plan, klines, funding, mark)
+        self._marks = None
+        if plan.is_leveraged and magnifier is None and mark is not None:
+            self._marks = MarkPath.of(klines, mark)
+        self._reach_highs, self._reach_lows = self.highs, self.lows
+        if self._marks is not None:
+            self.execution.forced.is_marked = True
+            self._reach_highs, self._reach_lows = self._marks.reach(self.highs, self.lows)
+
     def is_quiet(self, bar_index: int) -> bool:
         """Return whether nothing waits for this bar, so that playing it would change nothing."""
         book, execution = self.book, self.execution
-        high, low = self.highs[bar_index], self.lows[bar_index]
+        high, low = self._reach_highs[bar_index], self._reach_lows[bar_index]
         return not (
             book.market
             or book.is_stale
@@ -82,18 +99,25 @@ class Broker:
             or low <= execution.guard_down
             or high >= execution.guard_up
             or execution.caps.is_new_day(bar_index)
-            or execution.is_rate_exposed
+            or execution.is_watched
+            or (
+                self._settlements is not None
+                and execution.position.signed_steps
+                and bar_index in self._settlements
+            )
         )
 
     def next_busy(self, start: int, stop: int) -> int:
         """Return the first bar from `start` on that is not quiet, `stop` if all before it are."""
         book, execution = self.book, self.execution
+        if self._settlements is not None and execution.position.signed_steps:
+            stop = self._settlements.next_bar(start, stop)
         if (
             book.market
             or book.is_stale
             or book.is_trailing
             or execution.caps.is_used
-            or execution.is_rate_exposed
+            or execution.is_watched
         ):
             while start < stop and self.is_quiet(start):
                 start += 1
@@ -101,7 +125,8 @@ class Broker:
         up, down = min(book.up, execution.guard_up), max(book.down, execution.guard_down)
         if up == math.inf and down == -math.inf:
             return stop
-        for high, low in zip(self.highs[start:stop], self.lows[start:stop], strict=True):
+        highs, lows = self._reach_highs[start:stop], self._reach_lows[start:stop]
+        for high, low in zip(highs, lows, strict=True):
             if high >= up or low <= down:
                 break
             start += 1
@@ -114,11 +139,16 @@ class Broker:
         if execution.caps.is_new_day(bar_index):
             before = execution.account.equity_quote(self._close_before(bar_index), execution.rate)
             execution.start_day(before)
+        if self._settlements is not None:
+            execution.pay_funding(self._settlements.of(bar_index, is_before_open=True))
         execution.admission.start_bar(self._close_before(bar_index), execution.rate)
+        if self._marks is not None:
+            execution.judge_mark(self._marks.opens[bar_index])
+        execution.force(open_price)
         if self.book.is_stale:
-            self.book.forget_unbound()
             if self.book.has_rungs:
                 self.book.drop_lost_rungs(execution.position.signed_steps)
+            self.book.forget_unbound()
         execution.is_at_open = True
         if self.book.market:
             for order in list(self.book.market):
@@ -126,8 +156,11 @@ class Broker:
                     execution.fill(order, open_price, slips=True)
         self._jump(open_price)
         execution.is_at_open = False
+        if self._settlements is not None:
+            execution.pay_funding(self._settlements.of(bar_index, is_before_open=False))
+            self._check_limits()
         high, low, close = self.highs[bar_index], self.lows[bar_index], self.closes[bar_index]
-        if self._is_untouched(high, low):
+        if self._is_untouched(self._reach_highs[bar_index], self._reach_lows[bar_index]):
             self._pass(high, low, close)
             return
         if self._magnified is None:
@@ -213,8 +246,16 @@ class Broker:
 
     def _walk(self, open_price: float, high: float, low: float, close: float) -> None:
         is_high_first = high - open_price < open_price - low
-        for target in (high, low, close) if is_high_first else (low, high, close):
+        targets = (high, low, close) if is_high_first else (low, high, close)
+        marks = (
+            ()
+            if self._marks is None
+            else self._marks.after_open(self.execution.bar_index, is_high_first)
+        )
+        for point, target in enumerate(targets):
             self._move(target)
+            if marks:
+                self.execution.judge_mark(marks[point])
             self._check_limits()
             if self._is_idle():
                 return
@@ -223,6 +264,7 @@ class Broker:
         """Open at `price`: what it has passed fills there."""
         if price != self.execution.price or self.book.is_trailing:
             self._advance(price)
+        self.execution.force(price)
         self._fill_passed(price)
         self._check_limits()
 
@@ -235,38 +277,27 @@ class Broker:
         """Fill at `price` every resting order whose level it has passed."""
         if self.book.up > price > self.book.down:
             return
-        while passed := [o for o in self.book.resting if o.up <= price or o.down >= price]:
-            order = min(passed, key=lambda o: _gap_rank(o, price))
+        while (order := first_passed(self.book, price)) is not None:
             self._touch(order, price, rises=order.up <= price, limit_price=price)
 
     def _move(self, target: float) -> None:
         """Move the price to `target`, acting on each level that it meets."""
-        while (touched := self._next_touched(target)) is not None:
-            order, level, rises = touched
+        forced = self.execution.forced
+        while not forced.down < target < forced.up:
+            # Orders up to a forced level fill first, and what they fill may move it.
+            price = self.execution.price
+            down, up = min(price, forced.down), max(price, forced.up)
+            self._travel(down if target <= forced.down else up)
+            self.execution.force(self.execution.price)
+        self._travel(target)
+
+    def _travel(self, target: float) -> None:
+        """Move the price to `target`, filling the orders on the way."""
+        while (met := next_met(self.book, self.execution.price, target)) is not None:
+            order, level, rises = met
             self._advance(level)
             self._touch(order, level, rises)
         self._advance(target)
-
-    def _next_touched(self, target: float) -> tuple[Order, float, bool] | None:
-        """Return the order that the way to `target` meets first, its price, and if from below."""
-        price = self.execution.price
-        high, low = (target, price) if target >= price else (price, target)
-        if self.book.up > high and self.book.down < low:
-            return None
-        found = None
-        nearest = (math.inf, 0, False)
-        for order in self.book.resting:
-            # A leg that comes to life with both its levels behind the price fills as a limit.
-            is_buying = order.side is Side.BUY
-            if order.down >= low:
-                rank = (max(0.0, price - order.down), order.slot, not is_buying)
-                if rank < nearest:
-                    nearest, found = rank, (order, min(order.down, price), False)
-            if order.up <= high:
-                rank = (max(0.0, order.up - price), order.slot, is_buying)
-                if rank < nearest:
-                    nearest, found = rank, (order, max(order.up, price), True)
-        return found
 
     def _advance(self, price: float) -> None:
         """Record that the price has come to `price`; trailing stops follow."""
@@ -353,11 +384,3 @@ def _arms_first(leg: Order, moves: Moves) -> bool:
     if moves.is_trailing or moves.arm_price != moves.arm_price:  # NaN
         return False
     return leg.limit != leg.limit or (leg.limit - moves.arm_price) * -leg.side >= 0
-
-
-def _gap_rank(order: Order, price: float) -> tuple[bool, float, int, int]:
-    """Return the place of `order` among those that an open has passed (step 3)."""
-    if order.kind in EXIT_KINDS:
-        return (True, 0.0, 0, -order.slot)
-    level = order.up if order.up <= price else order.down
-    return (False, level, -order.side, order.slot)

@@ -3,7 +3,8 @@
 Theory. A trading day begins with the first bar that opens on a new date in the exchange's time
 zone. Its opening equity is the equity at the close before. When a cap is reached the broker cancels
 all orders and closes the position; from then until the next day no entry is accepted. A reversal is
-one filled order; the forced close itself is not counted.
+one filled order; the forced close itself is not counted. After the largest drawdown that the plan
+allows (`execution`) no day accepts an entry any more.
 """
 
 import math
@@ -16,10 +17,11 @@ from engines.plan import Plan
 
 FILLS_CAP_NAME = "Close Position (Max number of filled orders in one day)"
 LOSS_CAP_NAME = "Close Position (Max intraday loss reached)"
+DRAWDOWN_NAME = "Close Position (Max drawdown reached)"
 
 
 class DayCaps:
-    """Counters of the running day; `is_halted` until the day ends."""
+    """Counters of the running day; `is_halted` until the day ends, or for good."""
 
     def __init__(self, plan: Plan, klines: Klines, instrument: Instrument) -> None:
         self.fills_max = plan.intraday_fills_max
@@ -28,6 +30,7 @@ class DayCaps:
         self.is_halted = False
         self.equity_min = -math.inf
         self._fills = 0
+        self._is_over = False
         has_loss_cap = self.loss_ratio_max is not None or self.loss_quote_max is not None
         self.is_used = self.fills_max is not None or has_loss_cap
         self._days = _trading_days(klines, instrument.time_zone) if self.is_used else None
@@ -39,7 +42,7 @@ class DayCaps:
 
     def start_day(self, equity_quote: float) -> None:
         """Begin a trading day with this equity."""
-        self.is_halted = False
+        self.is_halted = self._is_over
         self._fills = 0
         allowed = [
             math.inf if self.loss_ratio_max is None else self.loss_ratio_max * equity_quote,
@@ -47,6 +50,10 @@ class DayCaps:
         ]
         # A day that opens without equity has nothing left to protect by percent.
         self.equity_min = equity_quote - min(allowed) if equity_quote > 0 else -math.inf
+
+    def end(self) -> None:
+        """Accept no entry any more."""
+        self.is_halted = self._is_over = True
 
     def count_fill(self) -> bool:
         """Count one filled order; return whether it is the last one allowed today."""

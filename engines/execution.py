@@ -1,9 +1,15 @@
 """Fills: what the fill of an order changes.
 
 Theory. The broker decides that an order fills and where the price stands, `admission` how much of
-it may. One fill pays one commission, shared by quantity between what it closes and what it opens.
-Closing ends the exits of entries that have nothing left to close; opening makes an entry and gives
-it its legs of the brackets in force; either may reach a cap of the day.
+it may, `slippage` how far market and stop fills slip. One fill pays one commission, shared by
+quantity between what it closes and what it opens. Closing ends the exits of entries that have
+nothing left to close; opening makes an entry and gives it its legs of the brackets in force; either
+may reach a cap of the day.
+
+Forced closes. Margin calls and the caps of the day look at each point of the path. Liquidation and
+the largest drawdown close where their level lies (`forced`); both cancel everything that waits, and
+after the drawdown nothing is entered any more. `guard_down` and `guard_up` are the nearest prices
+at which any of these may act: a bar within them needs no look.
 """
 
 import math
@@ -12,14 +18,18 @@ from typing import NamedTuple
 from engines.account import Account
 from engines.admission import Admission
 from engines.book import EXIT_KINDS, Book
-from engines.caps import FILLS_CAP_NAME, LOSS_CAP_NAME, DayCaps
+from engines.caps import DRAWDOWN_NAME, FILLS_CAP_NAME, LOSS_CAP_NAME, DayCaps
 from engines.costs import Costs
+from engines.forced import ForcedLevels
+from engines.funding import Settlement
 from engines.instrument import Instrument
 from engines.klines import Klines
+from engines.liquidation import LIQUIDATION_NAME
 from engines.orders import Entry, Names, Order, OrderKind
 from engines.plan import CloseRule, Plan
 from engines.position import ExitPoint, Lot, Position
-from engines.trades import OPEN_AT_END, ExitReason, Fill, Side, Trade
+from engines.slippage import Slippage
+from engines.trades import OPEN_AT_END, ExitReason, Fill, FundingPayment, Side, Trade
 from engines.types import F64_1D
 
 MARGIN_CALL_NAME = "Margin call"
@@ -32,7 +42,18 @@ class Forced(NamedTuple):
     reason: ExitReason
 
 
+class Deal(NamedTuple):
+    """What a fill is done at: its price and the slippage in it, in quote, its name and why."""
+
+    price: float
+    slip: float
+    name: str
+    reason: ExitReason
+
+
 MARGIN_CALL = Forced(MARGIN_CALL_NAME, ExitReason.MARGIN_CALL)
+LIQUIDATION = Forced(LIQUIDATION_NAME, ExitReason.LIQUIDATION)
+DRAWDOWN = Forced(DRAWDOWN_NAME, ExitReason.MAX_DRAWDOWN)
 
 
 class Execution:
@@ -60,6 +81,8 @@ class Execution:
         self.book = Book(instrument, plan.limit_verify_ticks)
         self.caps = DayCaps(plan, klines, instrument)
         self.fills: list[Fill] = []
+        self.payments: list[FundingPayment] = []
+        self.slippage = Slippage(costs, klines, instrument)
         self.admission = Admission(plan, self.account)
         self.bar_index = -1  # before the first bar
         self.rate = 1.0
@@ -69,6 +92,8 @@ class Execution:
         self.fresh_lots: list[Lot] = []
         self.guard_down = -math.inf
         self.guard_up = math.inf
+        self.forced = ForcedLevels(plan, instrument, self.account)
+        self._is_watched = rates is not None or plan.exits.drawdown_ratio_max is not None
 
     def move_to(self, bar_index: int, price: float) -> None:
         """Stand at the first price of a bar."""
@@ -76,13 +101,16 @@ class Execution:
         self.rate = self.account.rate(bar_index)
         self.price = self.path_high = self.path_low = price
         self.fresh_lots = []
-        if self.is_rate_exposed:
+        if bar_index and self.forced.drawdown_ratio is not None:
+            close, rate = self.closes[bar_index - 1], self.account.rate(bar_index - 1)
+            self.forced.raise_peak(self.account.equity_quote(close, rate))
+        if self.is_watched:
             self._refresh_guards()
 
     @property
-    def is_rate_exposed(self) -> bool:
-        """Return whether a change of the currency rate alone may call margin or reach a cap."""
-        return self.account.rates is not None and self.position.signed_steps != 0
+    def is_watched(self) -> bool:
+        """Return whether each close moves the guards: by the currency rate or equity's peak."""
+        return self._is_watched and self.position.signed_steps != 0
 
     def fill(
         self,
@@ -98,16 +126,16 @@ class Execution:
         what the order says).
         """
         self.book.drop(order)
-        ticks = self.instrument.ticks_nearest(price)
-        if slips:
-            ticks += order.side * self.costs.slippage_ticks
-        fill_price = self.instrument.price_of(max(1, ticks))  # No slippage makes a price vanish.
+        fill_price, slip = self._slipped(
+            price, order.side, self.admission.asked_steps(order), slips
+        )
         closing, opening = self.admission.steps(order, fill_price, self.rate, self.is_at_open)
         if closing + opening > 0:
             if reason is None:
                 is_entry = order.kind is OrderKind.ENTRY
                 reason = ExitReason.REVERSAL if is_entry else order.reason
-            self._transact(order, closing, opening, fill_price, name or order.names.plain, reason)
+            deal = Deal(fill_price, slip, name or order.names.plain, reason)
+            self._transact(order, closing, opening, deal)
             if order.oca_name:
                 self.book.apply_oca(order, closing + opening)
             if self.caps.count_fill():
@@ -124,11 +152,42 @@ class Execution:
         self._refresh_guards()
 
     def check_limits(self) -> None:
-        """Call margin and stop the day where the price now demands it."""
+        """Call margin, stop the day and force closes where the price now demands it."""
+        if self.forced.is_used:
+            self.force(self.price)
         self._call_margin(self.account.margin_call_steps(self.price, self.rate))
         if self.caps.is_loss_reached(self.account.equity_quote(self.price, self.rate)):
             self._stop_day(self.price, LOSS_CAP_NAME, slips=True)
         self._refresh_guards()
+
+    def force(self, price: float) -> None:
+        """Liquidate, or end trading for its drawdown, if `price` is at such a level."""
+        forced = self.forced
+        if forced.down < price < forced.up:
+            return
+        if not forced.is_marked and forced.is_liquidated(price):
+            self._liquidate()
+        else:
+            self._end_trading()
+
+    def judge_mark(self, mark_price: float) -> None:
+        """Liquidate if the mark price is at the liquidation price or beyond."""
+        if self.forced.is_liquidated(mark_price):
+            self._liquidate()
+
+    def pay_funding(self, settlements: list[Settlement]) -> None:
+        """Settle funding with what is held now."""
+        for settlement in settlements if self.position.signed_steps else ():
+            qty, mark_price = self.position.signed_qty, settlement.mark_price
+            value_quote = qty * mark_price * self.instrument.point_value * self.rate
+            paid_quote = value_quote * settlement.rate
+            self.position.pay_funding(paid_quote)
+            self.payments.append(
+                FundingPayment(
+                    self.bar_index, settlement.time_ms, settlement.rate, mark_price, qty, paid_quote
+                )
+            )
+            self._refresh_guards()
 
     def start_day(self, equity_quote: float) -> None:
         """Begin a trading day of the caps."""
@@ -140,70 +199,87 @@ class Execution:
         position, price = self.position, self.closes[bar_index]
         gross = position.pnl_open_quote(price) * self.account.rate(bar_index)
         fee_quote = self._fee_quote(abs(position.signed_steps), price)
-        return gross - position.fees_open_quote - fee_quote
+        return gross - position.fees_open_quote - position.funding_open_quote - fee_quote
 
-    def exit_point(
-        self, price: float, name: str, reason: ExitReason, is_open: bool = False
-    ) -> ExitPoint:
+    def exit_point(self, deal: Deal, is_open: bool = False) -> ExitPoint:
         """Return the point at which lots would close now."""
         return ExitPoint(
             bar_index=self.bar_index,
             time_ms=self.times[self.bar_index],
-            price=price,
-            name=name,
+            price=deal.price,
+            name=deal.name,
             rate=self.rate,
             bar_high=self.path_high,
             bar_low=self.path_low,
             is_open=is_open,
-            reason=reason,
+            reason=deal.reason,
+            slip=deal.slip,
         )
 
     def open_trades(self, price: float) -> list[Trade]:
         """Return the open lots as trades valued at `price`, now."""
-        point = self.exit_point(price, OPEN_AT_END, ExitReason.END_OF_DATA, is_open=True)
+        deal = Deal(price, 0.0, OPEN_AT_END, ExitReason.END_OF_DATA)
+        point = self.exit_point(deal, is_open=True)
         return self.position.open_trades(point, lambda steps: self._fee_quote(steps, price))
 
     def _fee_quote(self, steps: int, price: float) -> float:
         notional_quote = self.account.notional_quote(steps, price, self.rate)
         return self.costs.fee(self.instrument.qty_of(steps), notional_quote)
 
-    def _transact(
-        self,
-        order: Order,
-        closing: int,
-        opening: int,
-        price: float,
-        name: str,
-        reason: ExitReason,
-    ) -> None:
+    def _slipped(self, price: float, side: Side, steps: int, slips: bool) -> tuple[float, float]:
+        """Return the price of a fill that is due at `price`, and the slippage in it."""
+        instrument = self.instrument
+        due = max(1, instrument.ticks_nearest(price))
+        due_price = instrument.price_of(due)
+        if not slips:
+            return due_price, 0.0
+        qty = instrument.qty_of(steps)
+        ticks = self.slippage.slipped_ticks(due, side, qty, self.bar_index)
+        fill_price = instrument.price_of(ticks)
+        return fill_price, (fill_price - due_price) * side
+
+    def _transact(self, order: Order, closing: int, opening: int, deal: Deal) -> None:
         """Book one fill: close, then open, the commission shared by quantity."""
-        total = closing + opening
-        qty, fee_quote = self.instrument.qty_of(total), self._fee_quote(total, price)
-        time_ms = self.times[self.bar_index]
+        total, price, instrument = closing + opening, deal.price, self.instrument
+        qty, fee_quote = instrument.qty_of(total), self._fee_quote(total, price)
+        if deal.reason is ExitReason.LIQUIDATION:
+            value_quote = self.account.notional_quote(total, price, self.rate)
+            fee_quote = self.costs.liquidation_fee(qty, value_quote)
         self.fills.append(
-            Fill(self.bar_index, time_ms, order.id, name, order.side, qty, price, fee_quote)
+            Fill(
+                bar_index=self.bar_index,
+                time_ms=self.times[self.bar_index],
+                order_id=order.id,
+                name=deal.name,
+                side=order.side,
+                qty=qty,
+                price=price,
+                fee_quote=fee_quote,
+                slippage_quote=deal.slip * qty * instrument.point_value * self.rate,
+            )
         )
         if closing:
-            point = self.exit_point(price, name, reason)
+            point = self.exit_point(deal)
             self.position.reduce(
                 closing, fee_quote * closing / total, point, self.admission.bound(order)
             )
             if self.book.resting:
                 self.book.drop_spent_legs()
             if not self.position.signed_steps:
-                self.book.forget_unbound(order if opening else None, is_flat=True)
                 if self.book.has_rungs:
                     self.book.drop_rungs(order.side.opposite)
+                self.book.forget_unbound(order if opening else None, is_flat=True)
         if opening:
-            self._open(order, opening, price, name, fee_quote * opening / total)
+            self._open(order, opening, deal, fee_quote * opening / total)
         if order.bracket is not None:
             self.book.retire(order.bracket)
 
-    def _open(self, order: Order, steps: int, price: float, name: str, fee_quote: float) -> None:
+    def _open(self, order: Order, steps: int, deal: Deal, fee_quote: float) -> None:
+        price = deal.price
         entry = Entry(order.id, order.side, price, self.bar_index, steps, steps)
         lot = Lot(
             entry=entry,
-            name=name,
+            name=deal.name,
             side=order.side,
             steps=steps,
             price=price,
@@ -213,6 +289,7 @@ class Execution:
             time_ms=self.times[self.bar_index],
             high=price,
             low=price,
+            slip=deal.slip,
         )
         self.position.add(lot)
         self.fresh_lots.append(lot)
@@ -226,11 +303,15 @@ class Execution:
             self.book.bind_rungs(order.side)
 
     def _check_flat_loss(self, price: float) -> None:
-        """Stop the day when what was realised reaches its loss cap and nothing is held."""
-        if self.caps.is_used and not self.position.signed_steps:
+        """Stop the day, or trading, when what was realised reaches a limit and nothing is held."""
+        if self.position.signed_steps:
+            return
+        if self.caps.is_used:
             equity_quote = self.account.equity_quote(price, self.rate)
             if self.caps.is_loss_reached(equity_quote):
                 self.book.clear()
+        if self.account.settled_quote <= self.forced.floor_quote:
+            self._end_trading()
 
     def _call_margin(self, steps: int) -> None:
         """Sell `steps` of the position; under the close rule ANY, of every entry (measured)."""
@@ -253,11 +334,32 @@ class Execution:
         if not steps:
             return
         side = Side.SELL if self.position.signed_steps > 0 else Side.BUY
-        ticks = self.instrument.ticks_nearest(price)
-        ticks = max(1, ticks + side * self.costs.slippage_ticks * slips)
+        fill_price, slip = self._slipped(price, side, steps, slips)
         kind = OrderKind.RAW if entry is None else OrderKind.EXIT
         order = Order(kind, "", side, steps, Names(cause.name), self.bar_index, entry=entry)
-        self._transact(order, steps, 0, self.instrument.price_of(ticks), *cause)
+        self._transact(order, steps, 0, Deal(fill_price, slip, *cause))
 
     def _refresh_guards(self) -> None:
         self.guard_down, self.guard_up = self.account.guard_prices(self.rate, self.caps.equity_min)
+        if self.forced.is_used:
+            self.forced.refresh(self.rate)
+            self.guard_down = max(self.guard_down, self.forced.guard_down)
+            self.guard_up = min(self.guard_up, self.forced.guard_up)
+
+    def _liquidate(self) -> None:
+        """Let the venue take the position over; whatever waits is cancelled."""
+        self.book.clear()
+        price = self.forced.closing_price(self.price)
+        steps = abs(self.position.signed_steps)
+        self._force_close(steps, price, LIQUIDATION, slips=not self.forced.is_isolated)
+        self._check_flat_loss(price)
+        self._refresh_guards()
+
+    def _end_trading(self) -> None:
+        """Cancel everything, close the position and enter nothing any more."""
+        self.book.clear()
+        self.caps.end()
+        steps = abs(self.position.signed_steps)
+        if steps:
+            self._force_close(steps, self.forced.worse_tick(self.price), DRAWDOWN, slips=True)
+        self._refresh_guards()

@@ -15,6 +15,7 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engines.errors import InstrumentFault
+from engines.margin import MarginTier, checked_tiers
 
 # TradingView takes a level within a ten-thousandth of a tick for that tick, at any magnitude. Float
 # noise of a product such as 1807.82 * 1.004 is far below it, a real level far above.
@@ -35,7 +36,8 @@ class Instrument:
 
     `tick_size` in quote per base, `qty_step` and `qty_min` in contracts, `notional_min` in quote,
     `point_value` in quote per one point of price and contract, `time_zone` of the exchange (its
-    midnight starts the trading day of intraday limits and monthly returns).
+    midnight starts the trading day of intraday limits and monthly returns). `margin_tiers` ascend
+    by notional (`margin`); without them nothing is traded on leverage.
     """
 
     symbol: str
@@ -45,6 +47,7 @@ class Instrument:
     notional_min: float = 0.0
     point_value: float = 1.0
     time_zone: str = "UTC"
+    margin_tiers: tuple[MarginTier, ...] = ()
     _tick: tuple[float, float] = field(init=False, repr=False, compare=False)
     _step: tuple[float, float] = field(init=False, repr=False, compare=False)
 
@@ -63,6 +66,7 @@ class Instrument:
             raise InstrumentFault(
                 f"time_zone of {self.symbol}", "an IANA name such as UTC", repr(self.time_zone)
             ) from None
+        object.__setattr__(self, "margin_tiers", checked_tiers(self.symbol, self.margin_tiers))
         object.__setattr__(self, "_tick", _fraction(self.tick_size))
         object.__setattr__(self, "_step", _fraction(self.qty_step))
 

@@ -29,7 +29,11 @@ LIST_BARS_MAX = 200
 
 @dataclass(slots=True, eq=False)
 class Lot:
-    """An open row of the trade list; `fee_quote` is what is left of its entry commission."""
+    """An open row of the trade list.
+
+    `fee_quote` is what is left of its entry commission, `funding_quote` what it has paid at
+    settlements, both in account currency; `slip` the slippage in its price, in quote.
+    """
 
     entry: Entry
     name: str
@@ -42,10 +46,15 @@ class Lot:
     time_ms: int
     high: float
     low: float
+    slip: float = 0.0
+    funding_quote: float = 0.0
 
 
 class ExitPoint(NamedTuple):
-    """Where, how and why lots are closed: the fill, and the path of its bar up to it."""
+    """Where, how and why lots are closed: the fill, and the path of its bar up to it.
+
+    `slip` is the slippage in `price`, in quote.
+    """
 
     bar_index: int
     time_ms: int
@@ -56,13 +65,15 @@ class ExitPoint(NamedTuple):
     bar_low: float
     is_open: bool = False
     reason: ExitReason = ExitReason.SIGNAL
+    slip: float = 0.0
 
 
 class Position:
     """Lots and entries of one instrument; `signed_steps` > 0 is long.
 
     `net_quote` is the result of what has been closed, `fees_open_quote` the entry commission of
-    what is open, both in account currency. `price_last` is the last fill that opened or added.
+    what is open and `funding_open_quote` the funding it has paid, all in account currency.
+    `price_last` is the last fill that opened or added.
     """
 
     def __init__(
@@ -88,11 +99,17 @@ class Position:
         self.trades: list[Trade] = []
         self.net_quote = 0.0
         self.fees_open_quote = 0.0
+        self.funding_open_quote = 0.0
 
     @property
     def signed_qty(self) -> float:
         """Return the position in contracts, long above zero."""
         return self.instrument.qty_of(self.signed_steps)
+
+    @property
+    def settled_quote(self) -> float:
+        """Return the net result of what was closed less what open lots have paid so far."""
+        return self.net_quote - self.fees_open_quote - self.funding_open_quote
 
     def pnl_open_quote(self, price: float) -> float:
         """Return the gross result of the open lots at `price`, in quote."""
@@ -118,6 +135,13 @@ class Position:
         self.fees_open_quote += lot.fee_quote
         self._average()
 
+    def pay_funding(self, paid_quote: float) -> None:
+        """Share a settlement among the open lots by quantity; below zero is received."""
+        held = abs(self.signed_steps)
+        for lot in self.lots:
+            lot.funding_quote += paid_quote * lot.steps / held
+        self.funding_open_quote += paid_quote
+
     def reduce(
         self, steps: int, fee_quote: float, point: ExitPoint, bound: Sequence[Entry] = ()
     ) -> None:
@@ -140,6 +164,8 @@ class Position:
         self.lots = [lot for lot in self.lots if lot.steps]
         self.signed_steps -= side * steps
         self.fees_open_quote = sum(lot.fee_quote for lot in self.lots)
+        if self.funding_open_quote:
+            self.funding_open_quote = sum(lot.funding_quote for lot in self.lots)
         self._average()
 
     def open_trades(self, point: ExitPoint, fee_quote: Callable[[int], float]) -> list[Trade]:
@@ -148,11 +174,11 @@ class Position:
         Their result takes off the commission that closing them would cost (`fee_quote` of steps),
         as TradingView's list does.
         """
-        kept = self.net_quote, self.fees_open_quote
+        kept = self.net_quote, self.fees_open_quote, self.funding_open_quote
         trades = [
             self._close(replace(lot), lot.steps, fee_quote(lot.steps), point) for lot in self.lots
         ]
-        self.net_quote, self.fees_open_quote = kept
+        self.net_quote, self.fees_open_quote, self.funding_open_quote = kept
         return trades
 
     def _average(self) -> None:
@@ -180,11 +206,12 @@ class Position:
     def _close(self, lot: Lot, steps: int, exit_fee_quote: float, point: ExitPoint) -> Trade:
         """Cut `steps` off `lot` and return them as a trade."""
         entry_fee_quote = lot.fee_quote * steps / lot.steps
+        funding_quote = lot.funding_quote * steps / lot.steps
         qty = self.instrument.qty_of(steps)
         unit = qty * self.instrument.point_value
         sign = int(lot.side)
         gross = sign * (point.price - lot.price) * unit * point.rate
-        pnl_quote = gross - entry_fee_quote - exit_fee_quote
+        pnl_quote = gross - entry_fee_quote - exit_fee_quote - funding_quote
         rise, fall = self._excursion(lot, point)
         gain, loss = (rise, fall) if sign > 0 else (fall, rise)
         mfe_quote = max(0.0, gain * unit - entry_fee_quote)
@@ -194,8 +221,10 @@ class Position:
         cost_quote = lot.price * unit * point.rate + entry_fee_quote
         lot.steps -= steps
         lot.fee_quote -= entry_fee_quote
+        lot.funding_quote -= funding_quote
         self.net_quote += pnl_quote
         self.fees_open_quote -= entry_fee_quote
+        self.funding_open_quote -= funding_quote
         return Trade(
             side=lot.side,
             qty=qty,
@@ -215,8 +244,10 @@ class Position:
             mfe_ratio=mfe_quote / cost_quote,
             mae_quote=mae_quote,
             mae_ratio=mae_quote / cost_quote,
-            cumulative_quote=self.net_quote - self.fees_open_quote,
+            cumulative_quote=self.settled_quote,
             is_open=point.is_open,
+            funding_quote=funding_quote,
+            slippage_quote=(lot.slip * lot.rate + point.slip * point.rate) * unit,
             exit_reason=point.reason,
         )
 
