@@ -142,16 +142,16 @@ class Desk(ExitDesk):
         """Return what an order without a size would execute at if it could now."""
         worse = max if order.side > 0 else min
         if order.is_market:
-            return close + self._slip(order.side)
+            return close + self._slip(order.side, close)
         if math.isnan(order.stop):
             return min(order.limit, close) if order.side > 0 else max(order.limit, close)
         price = worse(order.stop, close)
         if math.isnan(order.limit):
-            return price + self._slip(order.side)
+            return price + self._slip(order.side, price)
         return min(price, order.limit) if order.side > 0 else max(price, order.limit)
 
-    def _slip(self, side: Side) -> float:
-        return side * self._instrument.tick_size * self._execution.costs.slippage_ticks
+    def _slip(self, side: Side, price: float) -> float:
+        return self._execution.slippage.expected(side, price, self.bar_index)
 
     def _place(self, order: Order) -> bool:
         """Put `order` into the book in place of the one with its id; return if it is there."""
@@ -203,7 +203,7 @@ class Desk(ExitDesk):
 
     def _make_rung(self, order: Order) -> None:
         order.with_position, order.is_bound = True, self._stays_open(order.side)
-        self._book.has_rungs = True
+        self._book.has_rungs = self._book.is_stale = True  # With nothing to wait for it goes.
 
     def _stays_open(self, side: Side) -> bool:
         """Return whether a position of `side` is open and nothing queued ends it."""
@@ -223,7 +223,7 @@ class Desk(ExitDesk):
 
     def _lacks_funds(self, order: Order) -> bool:
         account, close = self._execution.account, self._closes[self.bar_index]
-        price = close + self._slip(order.side) if order.is_market else close
+        price = close + self._slip(order.side, close) if order.is_market else close
         rate = account.rate(self.bar_index)
         equity = account.equity_quote(close, rate)
         return account.lacks_funds(order.steps, order.side, price, equity, rate)

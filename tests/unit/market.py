@@ -14,6 +14,7 @@ import numpy as np
 from engines.backtest import Backtest, run_backtest
 from engines.context import Context
 from engines.costs import FREE, Costs
+from engines.funding import Funding
 from engines.instrument import Instrument
 from engines.klines import HOUR_MS, Klines
 from engines.plan import Plan, Sizing, SizingKind
@@ -45,6 +46,7 @@ def klines_of(
     start_ms: int = START_MS,
     symbol: str = TENTHS.symbol,
     others: Mapping[str, Klines] | None = None,
+    volume: Sequence[float] | None = None,
 ) -> Klines:
     """Return klines of these bars, one after the other."""
     columns = np.array(bars, dtype=np.float64).T
@@ -56,7 +58,7 @@ def klines_of(
         high=columns[1].copy(),
         low=columns[2].copy(),
         close=columns[3].copy(),
-        volume=np.ones(len(bars)),
+        volume=np.ones(len(bars)) if volume is None else np.array(volume, dtype=np.float64),
         others={} if others is None else others,
     )
 
@@ -166,11 +168,16 @@ def play(
     instrument: Instrument = TENTHS,
     magnifier: Klines | None = None,
     rates: F64_1D | None = None,
+    funding: Funding | None = None,
+    mark: Klines | None = None,
 ) -> Backtest:
     """Trade a script (or a strategy) on a few bars."""
     strategy = Scripted(script) if isinstance(script, Mapping) else script
     klines = bars if isinstance(bars, Klines) else klines_of(bars)
-    return run_backtest(strategy, klines, instrument, plan, costs, magnifier=magnifier, rates=rates)
+    return run_backtest(
+        strategy, klines, instrument, plan, costs,
+        magnifier=magnifier, rates=rates, funding=funding, mark=mark,
+    )  # fmt: skip # what is always there, then what may be missing
 
 
 def fills(result: Backtest) -> list[Row]:
