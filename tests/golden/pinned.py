@@ -12,6 +12,7 @@ import hashlib
 import json
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from engines.backtest import Backtest, run_backtest
@@ -32,6 +33,7 @@ COSTS = Costs()
 ELEVEN = tuple(id for id in REGISTRY if id != "channel_breakout")
 
 
+@cache
 def run(id: str) -> Backtest:
     """Backtest a built-in strategy with its defaults on the golden bars."""
     strategy = REGISTRY[id].load()()
