@@ -16,7 +16,6 @@ decide at.
 """
 
 import math
-import sys
 
 import numpy as np
 
@@ -34,7 +33,7 @@ from engines.trades import ExitReason, Side
 from engines.types import BOOL_1D, F64_1D
 
 ENTRY_NAMES = {Side.BUY: "long", Side.SELL: "short"}
-NEVER = sys.maxsize
+NEVER = 2**63 - 1  # beyond every bar
 SHARED_OUT = (SizingKind.RISK, SizingKind.KELLY, SizingKind.VOLATILITY)
 
 

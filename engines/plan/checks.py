@@ -5,7 +5,7 @@ Fields are named as a plan file spells them: `exits.stop_loss_ratio`.
 
 import math
 from enum import StrEnum
-from typing import NoReturn, TypeVar
+from typing import NoReturn, TypeGuard, TypeVar
 
 from engines.errors import PlanFault
 
@@ -27,29 +27,40 @@ def require(holds: bool, name: str, expected: str, found: object) -> None:
         raise PlanFault(name, expected, repr(found))
 
 
-def number(name: str, value: float | None, low: float, high: float) -> None:
-    """Raise PlanFault unless `value` is None or a number from `low` to `high`."""
-    if value is None:
+def number(
+    name: str, value: float | None, low: float, high: float, *, optional: bool = False
+) -> None:
+    """Raise PlanFault unless `value` is a number from `low` to `high`, or None if `optional`."""
+    if value is None and optional:
         return
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    holds = is_number and math.isfinite(value) and low <= value <= high
+    holds = _is_number(value) and low <= value <= high
     require(holds, name, f"a number from {low:g} to {high:g}", value)
 
 
-def between(name: str, value: float | None, low: float, high: float) -> None:
-    """Raise PlanFault unless `value` is None or a number above `low` and below `high`."""
-    if value is None:
+def between(
+    name: str, value: float | None, low: float, high: float, *, optional: bool = False
+) -> None:
+    """Raise PlanFault unless `value` lies between `low` and `high`, or is None if `optional`."""
+    if value is None and optional:
         return
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
     limit = f"and below {high:g}" if high < math.inf else "and finite"
-    require(is_number and low < value < high, name, f"a number above {low:g} {limit}", value)
+    require(
+        _is_number(value) and low < value < high, name, f"a number above {low:g} {limit}", value
+    )
 
 
-def whole(name: str, value: int | None, low: int, high: int) -> None:
-    """Raise PlanFault unless `value` is None or a whole number from `low` to `high`."""
-    if value is not None:
-        holds = type(value) is int and low <= value <= high
-        require(holds, name, f"a whole number from {low} to {high}", value)
+def whole(name: str, value: int | None, low: int, high: int, *, optional: bool = False) -> None:
+    """Raise PlanFault unless `value` is a whole number in [low, high], or None if `optional`."""
+    if value is None and optional:
+        return
+    holds = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+    require(holds, name, f"a whole number from {low} to {high}", value)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value)
 
 
 def contradict(first: str, second: str, expected: str, found: str) -> NoReturn:

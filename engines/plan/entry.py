@@ -55,9 +55,9 @@ class Reentry:
     def __post_init__(self) -> None:
         whole("reentry.delay_bars", self.delay_bars, 0, 1_000_000)
         whole("reentry.cooldown_bars", self.cooldown_bars, 0, 1_000_000)
-        whole("reentry.trades_per_day_max", self.trades_per_day_max, 1, 1_000_000)
-        whole("reentry.trades_per_week_max", self.trades_per_week_max, 1, 1_000_000)
-        whole("reentry.losses_in_a_row_max", self.losses_in_a_row_max, 1, 1_000_000)
+        whole("reentry.trades_per_day_max", self.trades_per_day_max, 1, 1_000_000, optional=True)
+        whole("reentry.trades_per_week_max", self.trades_per_week_max, 1, 1_000_000, optional=True)
+        whole("reentry.losses_in_a_row_max", self.losses_in_a_row_max, 1, 1_000_000, optional=True)
 
     @property
     def is_used(self) -> bool:

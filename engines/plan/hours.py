@@ -75,8 +75,8 @@ class Hours:
             raise PlanFault("hours.time_zone", expected, repr(self.time_zone)) from None
         for name, count in (("no_trade_hours", 24), ("no_trade_days", 7)):
             object.__setattr__(self, name, _choice(f"hours.{name}", getattr(self, name), count))
-        whole("hours.weekend_exit_hour", self.weekend_exit_hour, 0, 23)
-        whole("hours.bars_held_max", self.bars_held_max, 1, 10_000_000)
+        whole("hours.weekend_exit_hour", self.weekend_exit_hour, 0, 23, optional=True)
+        whole("hours.bars_held_max", self.bars_held_max, 1, 10_000_000, optional=True)
         if self.is_used:
             self._require_open()
 
