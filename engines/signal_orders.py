@@ -37,6 +37,34 @@ NEVER = 2**63 - 1  # beyond every bar
 SHARED_OUT = (SizingKind.RISK, SizingKind.KELLY, SizingKind.VOLATILITY)
 
 
+class Agenda:
+    """The wishes that rules allow, by side and bar, and the bars that have one."""
+
+    def __init__(self, signals: Signals, rules: RuleColumns, sides: tuple[Side, ...]) -> None:
+        none = np.zeros(len(signals), dtype=np.bool_)
+        long, short = Side.BUY, Side.SELL
+        self.enters = {
+            long: _both(signals.entry_long, rules.may_long) if long in sides else none,
+            short: _both(signals.entry_short, rules.may_short) if short in sides else none,
+        }
+        self.leaves = {
+            long: _either(signals.exit_long, rules.close_long),
+            short: _either(signals.exit_short, rules.close_short),
+        }
+        events = self.enters[long] | self.enters[short] | self.leaves[long] | self.leaves[short]
+        events = _either(_either(events, rules.session_close), rules.weekend_close)
+        self._events: list[int] = np.flatnonzero(events).tolist()
+        self._place = 0
+
+    def next_event(self, bar_index: int) -> int:
+        """Return the first bar from `bar_index` on with a wish; bars are asked for in order."""
+        events, place = self._events, self._place
+        while place < len(events) and events[place] < bar_index:
+            place += 1
+        self._place = place
+        return events[place] if place < len(events) else NEVER
+
+
 class SignalOrders:
     """Turns one strategy's signals into commands at the desk of `broker`.
 
@@ -64,21 +92,7 @@ class SignalOrders:
             if self.plan.reentry.is_used
             else None
         )
-        none = np.zeros(len(signals), dtype=np.bool_)
-        self._enters = {
-            Side.BUY: _both(signals.entry_long, rules.may_long) if Side.BUY in sides else none,
-            Side.SELL: _both(signals.entry_short, rules.may_short) if Side.SELL in sides else none,
-        }
-        self._leaves = {
-            Side.BUY: _either(signals.exit_long, rules.close_long),
-            Side.SELL: _either(signals.exit_short, rules.close_short),
-        }
-        events = self._enters[Side.BUY] | self._enters[Side.SELL]
-        events |= self._leaves[Side.BUY] | self._leaves[Side.SELL]
-        for column in (rules.session_close, rules.weekend_close):
-            events = _either(events, column)
-        self._events: list[int] = np.flatnonzero(events).tolist()
-        self._next = 0
+        self._agenda = Agenda(signals, rules, sides)
         self._wake = NEVER
         self._waits: list[str] = []
         self._timeout = NEVER
@@ -88,12 +102,7 @@ class SignalOrders:
 
     def next_bar(self, bar_index: int) -> int:
         """Return the first bar from `bar_index` on at whose close there is something to decide."""
-        events, place = self._events, self._next
-        while place < len(events) and events[place] < bar_index:
-            place += 1
-        self._next = place
-        event = events[place] if place < len(events) else NEVER
-        return max(bar_index, min(event, self._wake))
+        return max(bar_index, min(self._agenda.next_event(bar_index), self._wake))
 
     def follow(self, bar_index: int) -> None:
         """Note what a bar that was played makes necessary."""
@@ -118,7 +127,7 @@ class SignalOrders:
             self._tend(bar_index)
         elif self._waits and self._reason_of_hours(bar_index) is not None:
             self._withdraw("entries that the session's end cancelled")
-        for side, wishes in self._enters.items():
+        for side, wishes in self._agenda.enters.items():
             if wishes[bar_index]:
                 self._enter(side, bar_index)
         self._wake = self._timeout
@@ -151,7 +160,7 @@ class SignalOrders:
         lots, side = self._position.lots, self._side()
         if held_max is not None and bar_index >= lots[0].bar_index + held_max - 1:
             return ExitReason.TIME_EXIT
-        if self._leaves[side][bar_index] and self._may_close(bar_index):
+        if self._agenda.leaves[side][bar_index] and self._may_close(bar_index):
             return ExitReason.SIGNAL
         return None
 
