@@ -7,9 +7,12 @@ not import Numba, and a backtest of one strategy must not compile the others.
 import difflib
 import importlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from engines.errors import StrategyFault
-from strategies.base import Strategy
+
+if TYPE_CHECKING:
+    from strategies.base import Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +30,10 @@ class Registration:
     tags: tuple[str, ...]
     intervals: tuple[str, ...]
 
-    def load(self) -> type[Strategy]:
+    def load(self) -> "type[Strategy]":
         """Import and return the class."""
+        from strategies.base import Strategy
+
         loaded = getattr(importlib.import_module(self.module), self.class_name)
         assert isinstance(loaded, type)
         assert issubclass(loaded, Strategy)
