@@ -49,8 +49,21 @@ class TradeColumns:
 
     @cached_property
     def before_quote(self) -> F64_1D:
-        """Return the sum of the results of the trades before each one [K]."""
-        return np.cumsum(self.pnl_quote) - self.pnl_quote
+        """Return the sum of the results of the closed trades before each one [K]."""
+        settled = np.where(self.is_open, 0.0, self.pnl_quote)
+        return np.cumsum(settled) - settled
+
+    def held(self, amount: F64_1D, bars: int) -> F64_1D:
+        """Return the sum of `amount` [K] over the trades open at each close [T].
+
+        A trade is open from its entry's bar to the one before its exit's, or to the last one.
+        """
+        last = np.where(self.is_open, bars, self.exit_bar)
+        steps = np.bincount(self.entry_bar, amount, bars + 1)
+        held: F64_1D = np.cumsum(steps - np.bincount(last, amount, bars + 1))[:bars]
+        # What is left of a sum that should be zero is float noise, not a position.
+        noise = 1e-9 * float(np.abs(amount).max()) if len(amount) else 0.0
+        return np.where(np.abs(held) > noise, held, 0.0)
 
 
 def trade_columns(trades: Sequence[Trade]) -> TradeColumns:

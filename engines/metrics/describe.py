@@ -1,18 +1,20 @@
 """The table of metrics as others read it: Markdown for people, JSON Schema for programs."""
 
+from collections.abc import Sequence
+
 from engines.metrics.table import METRICS, Metric, TradeSide, Unit
 
 _SHOWN_IN_PERCENT = " (0-1; shown in percent)"
 
 
-def json_schema() -> dict[str, object]:
+def json_schema(metrics: Sequence[Metric] = METRICS) -> dict[str, object]:
     """Return the JSON Schema of a run's metrics: every name, a number or null if undefined."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Metrics of a run",
         "type": "object",
-        "properties": {item.name: _property(item) for item in METRICS},
-        "required": [item.name for item in METRICS],
+        "properties": {item.name: _property(item) for item in metrics},
+        "required": [item.name for item in metrics],
         "additionalProperties": False,
     }
 
@@ -29,20 +31,21 @@ def _property(item: Metric) -> dict[str, object]:
     }
 
 
-def markdown() -> str:
+def markdown(metrics: Sequence[Metric] = METRICS) -> str:
     """Return the table as Markdown, one row a metric, the sides of one figure in one row."""
     lines = [
         "| name | figure | unit | sides | formula | source |",
         "|---|---|---|---|---|---|",
     ]
-    rows: dict[tuple[str, str, str, str], list[Metric]] = {}
-    for item in METRICS:
-        rows.setdefault((item.label, str(item.unit), item.formula, item.source), []).append(item)
-    for (label, _, formula, source), items in rows.items():
-        unit = items[0].unit
-        unit_text = f"{unit}{_SHOWN_IN_PERCENT}" if unit is Unit.RATIO else str(unit)
+    rows: dict[str, list[Metric]] = {}
+    for item in metrics:
+        rows.setdefault(base_name(item), []).append(item)
+    for name, items in rows.items():
+        first = items[0]
+        unit = f"{first.unit}{_SHOWN_IN_PERCENT if first.unit is Unit.RATIO else ''}"
         sides = ", ".join(item.side for item in items)
-        cells = (f"`{base_name(items[0])}`", label, unit_text, sides, formula, source)
+        sources = "; ".join(dict.fromkeys(item.source for item in items))
+        cells = (f"`{name}`", first.label, unit, sides, first.formula, sources)
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return "\n".join(lines) + "\n"
 

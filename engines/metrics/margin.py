@@ -14,19 +14,6 @@ from engines.plan import Plan
 from engines.types import F64_1D
 
 
-def held_qty(trades: TradeColumns, bars: int, side: int) -> F64_1D:
-    """Return the quantity held on one side (1 long, -1 short) at each close [T]."""
-    mine = trades.side == side
-    last = np.where(trades.is_open, bars, trades.exit_bar)[mine]
-    qty = trades.qty[mine]
-    steps = np.bincount(trades.entry_bar[mine], qty, bars + 1)
-    steps -= np.bincount(last, qty, bars + 1)
-    held = np.cumsum(steps)[:bars]
-    # What is left of a sum that should be zero is float noise, not a position.
-    largest = float(qty.max()) if len(qty) else 0.0
-    return np.where(held > largest * 1e-9, held, 0.0)
-
-
 def margin_used_quote(
     qty_long: F64_1D, qty_short: F64_1D, close: F64_1D, plan: Plan, point_value: float
 ) -> F64_1D:

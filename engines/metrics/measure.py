@@ -19,7 +19,7 @@ from engines.backtest import Backtest
 from engines.klines import DAY_MS
 from engines.metrics.columns import TradeColumns, trade_columns
 from engines.metrics.growth import buy_and_hold, cagr_ratio
-from engines.metrics.margin import exposure_ratio, held_qty, margin_used_quote
+from engines.metrics.margin import exposure_ratio, margin_used_quote
 from engines.metrics.ratios import (
     DAYS_PER_YEAR,
     RISK_FREE_ANNUAL,
@@ -65,6 +65,10 @@ class _Run:
     @property
     def capital(self) -> float:
         return self.result.plan.capital_quote
+
+    @property
+    def point_value(self) -> float:
+        return self.result.instrument.point_value
 
     @property
     def closed(self) -> TradeColumns:
@@ -123,7 +127,7 @@ def _side(run: _Run, side: TradeSide) -> dict[str, float]:
     figures = trade_figures(closed, run.capital)
     growth = cagr_ratio(figures["net_profit_ratio"], run.days)
     monthly = _monthly(run, closed)
-    _, falls = intrabar_swings(trades, run.capital)
+    _, falls = intrabar_swings(trades, run.result.klines, run.capital, run.point_value)
     return figures | {
         "trades_open": int((mask & run.trades.is_open).sum()),
         "fees_quote": math.fsum(np.where(trades.is_open, trades.fee_entry_quote, trades.fee_quote)),
@@ -148,7 +152,7 @@ def _monthly(run: _Run, closed: TradeColumns) -> F64_1D:
 def _swings(run: _Run) -> dict[str, float]:
     """Return the run-ups and drawdowns of the whole account."""
     by_close = closed_swings(run.closed, run.capital, int(run.times[0]))
-    by_bar = intrabar_swings(run.trades, run.capital)
+    by_bar = intrabar_swings(run.trades, run.result.klines, run.capital, run.point_value)
     rises, falls = (one | other for one, other in zip(by_close, by_bar, strict=True))
     found = {f"run_up_{name}": value for name, value in rises.items()}
     return found | {f"drawdown_{name}": value for name, value in falls.items()}
@@ -158,10 +162,10 @@ def _margin(run: _Run, values: dict[str, float]) -> dict[str, float]:
     """Return what positions tied up, and the largest quantities held."""
     result, trades = run.result, run.trades
     bars = len(result.klines)
-    long, short = (held_qty(trades, bars, sign) for sign in SIGNS.values())
-    used = margin_used_quote(
-        long, short, result.klines.close, result.plan, result.instrument.point_value
-    )[run.start :]
+    long, short = (trades.held(trades.qty * (trades.side == sign), bars) for sign in SIGNS.values())
+    used = margin_used_quote(long, short, result.klines.close, result.plan, run.point_value)[
+        run.start :
+    ]
     most = {}
     for side, held in ((TradeSide.LONG, long), (TradeSide.SHORT, short)):
         # A position that opens and closes inside one bar is at no close.

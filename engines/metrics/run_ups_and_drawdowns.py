@@ -11,9 +11,8 @@ of its averages, and without either it is not.
 *Intrabar* excursions run between a realised and an open mark: a drawdown from the highest closed
 equity to closed equity less the trade's MAE, a run-up from the lowest equity right after an entry
 (its commission paid) to closed equity plus the trade's MFE. A paper profit never lifts the peak, a
-paper loss never lowers the trough. Ratios are over the higher end. Lots of one pyramid are taken
-one at a time here, so what several lose together beyond the largest single one is left to the
-drawdown at bar closes.
+paper loss never lowers the trough. Ratios are over the higher end. Several lots open at once are
+besides marked together at the high and the low of every bar in which none of them is filled.
 """
 
 import math
@@ -21,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engines.klines import DAY_MS
+from engines.klines import DAY_MS, Klines
 from engines.metrics.columns import TradeColumns
 from engines.metrics.trade_figures import mean
 from engines.types import F64_1D, I64_1D
@@ -103,30 +102,90 @@ def closed_swings(
     return found[0], found[1]
 
 
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """Open marks of equity with the closed peak and the trough that they are measured from."""
+
+    best: F64_1D
+    worst: F64_1D
+    peak: F64_1D
+    trough: F64_1D
+
+    def swings(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return the largest rise and the largest fall, each as (quote, ratio of its top)."""
+        found = []
+        for swing, top in (
+            (np.maximum(self.best - self.trough, 0.0), np.maximum(self.best, self.trough)),
+            (np.maximum(self.peak - self.worst, 0.0), self.peak),
+        ):
+            is_sound = bool((top > 0).all())
+            ratio = float((swing / top).max(initial=0.0)) if is_sound else math.nan
+            found.append((float(swing.max(initial=0.0)), ratio))
+        return found[0], found[1]
+
+
 def intrabar_swings(
-    trades: TradeColumns, capital_quote: float
+    trades: TradeColumns, klines: Klines, capital_quote: float, point_value: float
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Return the intrabar figures of run-ups and of drawdowns, keyed without their stem."""
-    if not len(trades):
-        none = {"quote_max": 0.0, "ratio_max": 0.0, "capital_ratio_max": 0.0}
-        return none, dict(none)
-    before = capital_quote + trades.before_quote
-    peak = np.maximum(np.maximum.accumulate(before), capital_quote)
-    trough = np.minimum.accumulate(before - trades.fee_entry_quote)
-    rise = np.maximum(before + trades.mfe_quote - trough, 0.0)
-    fall = np.maximum(peak - (before - trades.mae_quote), 0.0)
+    by_lot = _marks_of_lots(trades, capital_quote).swings()
+    by_bar = _marks_of_pyramids(trades, klines, capital_quote, point_value).swings()
     found = []
-    for swing, top in ((rise, trough + rise), (fall, peak)):
-        quote = float(swing.max())
-        is_sound = bool((top > 0).all())
+    for lot, bar in zip(by_lot, by_bar, strict=True):
+        quote = float(np.maximum(lot[0], bar[0]))
         found.append(
             {
                 "quote_max": quote,
-                "ratio_max": float((swing / top).max()) if is_sound else math.nan,
+                "ratio_max": float(np.maximum(lot[1], bar[1])),
                 "capital_ratio_max": quote / capital_quote,
             }
         )
     return found[0], found[1]
+
+
+def _marks_of_lots(trades: TradeColumns, capital_quote: float) -> _Marks:
+    """Return the best and the worst mark of each trade, as if it were alone [K]."""
+    before = capital_quote + trades.before_quote
+    return _Marks(
+        best=before + trades.mfe_quote,
+        worst=before - trades.mae_quote,
+        peak=np.maximum.accumulate(before),
+        trough=np.minimum.accumulate(before - trades.fee_entry_quote),
+    )
+
+
+def _marks_of_pyramids(
+    trades: TradeColumns, klines: Klines, capital_quote: float, point_value: float
+) -> _Marks:
+    """Return the marks of several lots together, in bars in which none of them is filled.
+
+    In such a bar the whole position meets both the high and the low. In the others the order of
+    fills and extremes is not known any more; there each lot's own excursion has to do.
+    """
+    bars = len(klines)
+    is_quiet = trades.held(np.ones(len(trades)), bars) > 1.5
+    if not is_quiet.any():
+        return _Marks(*(np.empty(0) for _ in range(4)))
+    is_quiet[trades.entry_bar] = False
+    closed = trades.where(~trades.is_open)
+    is_quiet[closed.exit_bar] = False
+    realised = np.cumsum(np.bincount(closed.exit_bar, closed.pnl_quote, bars))
+    equity = capital_quote + realised
+    signed_qty = trades.side * trades.qty
+    settled = equity - trades.held(signed_qty * trades.entry_price, bars) * point_value
+    settled -= trades.held(trades.fee_entry_quote, bars)
+    qty = trades.held(signed_qty, bars) * point_value
+    marks = (settled + qty * klines.high, settled + qty * klines.low)
+    entries = np.full(bars, np.inf)
+    np.minimum.at(
+        entries, trades.entry_bar, capital_quote + trades.before_quote - trades.fee_entry_quote
+    )
+    return _Marks(
+        best=np.maximum(*marks)[is_quiet],
+        worst=np.minimum(*marks)[is_quiet],
+        peak=np.maximum(np.maximum.accumulate(equity), capital_quote)[is_quiet],
+        trough=np.minimum.accumulate(entries)[is_quiet],
+    )
 
 
 def drawdown_quote(equity_quote: F64_1D, capital_quote: float) -> F64_1D:

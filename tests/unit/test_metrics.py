@@ -149,6 +149,21 @@ def test_intrabar_swings_run_between_closed_equity_and_an_open_mark() -> None:
     assert found["account_size_quote"] == found["margin_used_quote_max"] + 45
 
 
+def test_lots_of_a_pyramid_fall_and_rise_together() -> None:
+    close = [100.0, 90.0, 90.0, 70.0, 90.0, 130.0, 100.0, 100.0]
+    lots = [
+        trade_of(0.0, entry_bar=0, exit_bar=6, fee_entry=1.0, fee=1.0, mfe=29.0, mae=31.0),
+        trade_of(0.0, entry_bar=1, exit_bar=7, fee_entry=1.0, fee=1.0, mfe=29.0, mae=31.0),
+    ]
+    found = measure(run_of(lots, close))
+    # Both were bought at 100: two times 30 and two commissions below 1000, in the bar of the 70.
+    assert found["drawdown_quote_max"] == 62
+    assert found["drawdown_ratio_max"] == pytest.approx(0.062)
+    # From 999 after the first entry to 1000 + 2 x 30 - 2.
+    assert found["run_up_quote_max"] == 59
+    assert found["calmar_long"] == found["calmar"] == 0.0
+
+
 def test_monthly_returns_count_empty_months_and_the_month_of_the_exit() -> None:
     exits = JANUARY_MS + np.array([5, 70]) * DAY_MS
     returns = monthly_returns(
@@ -158,10 +173,11 @@ def test_monthly_returns_count_empty_months_and_the_month_of_the_exit() -> None:
 
 
 def test_a_month_ends_at_midnight_of_the_exchange() -> None:
-    late = (np.array([10.0]), np.array([JANUARY_MS + 31 * DAY_MS - 3_600_000]))
-    span = (1000.0, JANUARY_MS, JANUARY_MS + 40 * DAY_MS)
-    assert monthly_returns(*late, *span, "UTC")[0] == pytest.approx(0.01)
-    assert monthly_returns(*late, *span, "Asia/Tokyo")[1] == pytest.approx(0.01)
+    late = np.array([JANUARY_MS + 31 * DAY_MS - 3_600_000])
+    last = JANUARY_MS + 40 * DAY_MS
+    for zone, month in (("UTC", 0), ("Asia/Tokyo", 1)):
+        returns = monthly_returns(np.array([10.0]), late, 1000.0, JANUARY_MS, last, zone)
+        assert returns[month] == pytest.approx(0.01)
 
 
 def test_sharpe_and_sortino_are_tradingviews_form() -> None:
