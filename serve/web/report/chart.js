@@ -58,12 +58,13 @@ export function timeChart(element, paint, { logo = false } = {}) {
   };
 }
 
-/** Return the points of a line; what is not finite is a gap. */
-export function points(times, values) {
-  const out = new Array(values.length);
-  for (let at = 0; at < values.length; at++) {
+/** Return the points of a line, every `step`-th and the last; what is not finite is a gap. */
+export function points(times, values, step = 1) {
+  const out = [], last = values.length - 1;
+  for (let from = 0; from <= last; from += step) {
+    const at = Math.min(last, from + step - 1);
     const time = times[at] / SECOND_MS, value = values[at];
-    out[at] = Number.isFinite(value) ? { time, value } : { time };
+    out.push(Number.isFinite(value) ? { time, value } : { time });
   }
   return out;
 }

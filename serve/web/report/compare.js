@@ -1,7 +1,7 @@
 // Several runs side by side: one row each with the best value of a column marked, and their
 // equities from a common start.
 
-import { SECOND_MS, percentFormat, timeChart } from "./chart.js";
+import { percentFormat, points, timeChart } from "./chart.js";
 import { h, section } from "./dom.js";
 import { percent, signed } from "./format.js";
 import { shown } from "./metrics.js";
@@ -72,14 +72,9 @@ function comparisonTable(report, runs, choose) {
   return { element: h("div", { class: "scroll" }, table), rows };
 }
 
-function thinned(run) {
-  const { equity, capital, bars } = run, out = [];
-  const step = Math.max(1, Math.ceil(equity.length / POINTS_MAX));
-  for (let bar = 0; bar < equity.length; bar += step) {
-    const at = Math.min(equity.length - 1, bar + step - 1);
-    out.push({ time: bars.time[at] / SECOND_MS, value: equity[at] / capital - 1 });
-  }
-  return out;
+function thinned({ equity, capital, bars }) {
+  const returns = equity.map(value => value / capital - 1);
+  return points(bars.time, returns, Math.ceil(equity.length / POINTS_MAX));
 }
 
 function comparisonChart(runs, host) {

@@ -7,6 +7,8 @@ import { colour } from "./theme.js";
 
 const { AreaSeries, LineSeries, LineStyle, PriceScaleMode } = window.LightweightCharts;
 
+const SKETCH_POINTS = 3000;
+
 /** Return the fall of equity from its running peak as a ratio of it, zero or below. */
 function fallOf(equity, capital) {
   const fall = new Float64Array(equity.length);
@@ -48,10 +50,26 @@ export function equityChart(run, host) {
   chart.panes()[0].setStretchFactor(3);
   chart.panes()[1].setStretchFactor(1);
   paint();
-  worth.setData(points(bars.time, equity));
-  hold.setData(points(bars.time, held));
-  depth.setData(points(bars.time, fall));
+  function fill(step) {
+    worth.setData(points(bars.time, equity, step));
+    hold.setData(points(bars.time, held, step));
+    depth.setData(points(bars.time, fall, step));
+  }
+  // A sketch is there at once; every bar follows when the page has come to rest.
+  const step = Math.ceil(equity.length / SKETCH_POINTS);
+  let shownStep = step;
+  fill(step);
   chart.timeScale().fitContent();
+  function refine() {
+    if (step === 1) return;
+    const seen = chart.timeScale().getVisibleRange();
+    const { from, to } = chart.timeScale().getVisibleLogicalRange();
+    const isWhole = from < 1 && to > equity.length / step - 2;
+    shownStep = 1;
+    fill(1);
+    if (isWhole) chart.timeScale().fitContent();
+    else chart.timeScale().setVisibleRange(seen);
+  }
 
   const inQuote = value => number(value, 0);
   const inPercent = value => percent(value / capital - 1, 1);
@@ -79,8 +97,8 @@ export function equityChart(run, host) {
   const last = equity.length - 1;
   tell(last);
   chart.subscribeCrosshairMove(({ logical }) => {
-    tell(logical === undefined || logical === null ? last
-      : Math.min(last, Math.max(0, Math.round(logical))));
+    const bar = (Math.round(logical) + 1) * shownStep - 1;
+    tell(logical === undefined || logical === null ? last : Math.min(last, Math.max(0, bar)));
   });
   // A logarithm needs equity above zero all the way.
   const canLog = equity.every(value => value > 0);
@@ -92,7 +110,7 @@ export function equityChart(run, host) {
     }),
     toggle("Buy & hold", true, isOn => hold.applyOptions({ visible: isOn })),
     h("button", { type: "button", onclick: () => chart.timeScale().fitContent() }, "Whole range"));
-  return { remove };
+  return { remove, refine };
 }
 
 function summary(run, deepest) {

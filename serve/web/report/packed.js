@@ -18,14 +18,21 @@ export function unpacked(column) {
   const divides = step < 1 && Math.abs(inverse * step - 1) < 1e-12;
   let at = 0, steps = 0;
   for (let index = 0; index < count; index++) {
-    let number = 0, factor = 1, byte;
-    do {
+    let byte = bytes[at++], number = byte & 127;
+    // Four groups fit the fast integers of the machine, more do not.
+    for (let shift = 7; byte > 127 && shift < 28; shift += 7) {
       byte = bytes[at++];
-      // Not `<<`: numbers may pass 32 bits.
-      number += (byte & 127) * factor;
-      factor *= 128;
-    } while (byte > 127);
-    steps += number % 2 ? -(number + 1) / 2 : number / 2;
+      number |= (byte & 127) << shift;
+    }
+    if (byte < 128) {
+      steps += (number >>> 1) ^ -(number & 1);
+    } else {
+      for (let factor = 2 ** 28; byte > 127; factor *= 128) {
+        byte = bytes[at++];
+        number += (byte & 127) * factor;
+      }
+      steps += number % 2 ? -(number + 1) / 2 : number / 2;
+    }
     values[index] = divides ? steps / inverse : steps * step;
   }
   return values;

@@ -68,7 +68,6 @@ function showRun(place, host) {
     cards(report, run), ...notices(run), equity, prices, monthsSection(run), periodsSection(run),
     distributionSection(run), trades.element, metricsSection(report, run),
     settingsSection(report, run));
-  trades.ready?.();
   current = {
     run, trades,
     get price() { return price; },
@@ -77,15 +76,29 @@ function showRun(place, host) {
       for (const chart of charts) chart.remove();
     },
   };
-  charts.push(equityChart(run, equity));
+  const curve = equityChart(run, equity);
+  charts.push(curve);
   performance.mark("equity-made");
   requestAnimationFrame(() => setTimeout(() => {
     if (isGone) return;
     price = priceChart(run, prices, row => trades.show(row));
     charts.push(price);
     document.documentElement.dataset.drawn = run.label;
-    requestAnimationFrame(() => setTimeout(() => performance.mark("charts-drawn")));
+    requestAnimationFrame(() => setTimeout(() => {
+      performance.mark("charts-drawn");
+      whenIdle(() => {
+        if (isGone) return;
+        curve.refine();
+        document.documentElement.dataset.refined = run.label;
+      });
+    }));
   }));
+}
+
+function whenIdle(work) {
+  // Safari has no such callback.
+  if (window.requestIdleCallback) requestIdleCallback(work, { timeout: 2000 });
+  else setTimeout(work, 200);
 }
 
 function notices(run) {

@@ -209,5 +209,5 @@ export function tradesSection(run, choose) {
         result => table.filter("result", result)),
       h("label", {}, "Exit reason ", select), table.count),
     table.view);
-  return { element, show: row => table.show(row), ready: () => table.draw() };
+  return { element, show: row => table.show(row) };
 }

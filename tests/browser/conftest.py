@@ -1,0 +1,111 @@
+"""One browser for all tests of this folder, and pages that note what goes wrong in them."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from engines.report_page import page as page_text
+from serve.web.bundle import report_assets
+from tests.browser import runs
+
+ARGUMENTS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip  # flags of one kind
+DRAWN = "html[data-drawn]"
+
+
+@dataclass
+class Opened:
+    """A page in the browser, what it complained of and what it asked for."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def text(self, selector: str) -> str:
+        """Return what the first such element shows."""
+        return self.page.locator(selector).first.inner_text()
+
+    def texts(self, selector: str) -> list[str]:
+        """Return what all such elements show."""
+        return self.page.locator(selector).all_inner_texts()
+
+    def colours(self, selector: str) -> int:
+        """Return how many colours the canvases of an element show together."""
+        count: int = self.page.evaluate(
+            """selector => {
+              const seen = new Set();
+              for (const canvas of document.querySelectorAll(selector + " canvas")) {
+                if (!canvas.width || !canvas.height) continue;
+                const { data } = canvas.getContext("2d")
+                  .getImageData(0, 0, canvas.width, canvas.height);
+                for (const pixel of new Uint32Array(data.buffer)) seen.add(pixel);
+              }
+              return seen.size;
+            }""",
+            selector,
+        )
+        return count
+
+
+Open = Callable[..., Opened]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start the machine's Chromium once."""
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.fail(
+            "tests/browser needs a browser: install chromium (apt-get install chromium) or "
+            "google-chrome, found neither on the PATH.",
+            pytrace=False,
+        )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Write each kind of report once and return where they are."""
+    folder = tmp_path_factory.mktemp("reports")
+    paths = {}
+    for name, made in runs.KINDS.items():
+        paths[name] = folder / f"{name}.html"
+        paths[name].write_text(page_text(made(), report_assets()), encoding="utf-8")
+    return paths
+
+
+@pytest.fixture
+def open_report(browser: Browser, reports: dict[str, Path]) -> Iterator[Open]:
+    """Open a report by its kind; at the end no page may have complained or asked for anything."""
+    opened: list[Opened] = []
+
+    def open_it(kind: str, width: int = 1280, height: int = 900, scheme: str = "light") -> Opened:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if scheme == "dark" else "light",
+        )
+        made = Opened(context.new_page())
+        made.page.on("console", lambda message: made.complaints.append(message.text))
+        made.page.on("pageerror", lambda error: made.complaints.append(str(error)))
+        made.page.on("dialog", lambda dialog: made.complaints.append(dialog.message))
+        made.page.on("request", lambda request: made.requests.append(request.url))
+        made.page.goto(reports[kind].as_uri())
+        made.page.wait_for_selector(DRAWN, timeout=20_000)
+        opened.append(made)
+        return made
+
+    yield open_it
+    for made in opened:
+        assert made.complaints == []
+        assert [url for url in made.requests if not url.startswith(("file:", "data:"))] == []
+        assert len(made.requests) == 1
+        made.page.context.close()
