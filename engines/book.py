@@ -271,6 +271,7 @@ class Book:
         for order in self._rungs():
             if held_steps * order.side <= 0 and not self._has_first_entry(order.side):
                 self.drop(order)
+                self.is_stale = True  # Its own bracket goes at the next open.
 
     def _rungs(self) -> list[Order]:
         return [order for order in (*self.resting, *self.market) if order.with_position]

@@ -23,7 +23,8 @@ first target meets it there by itself.
 
 When the base price moves, ratchets start again from the new base and an unarmed trailing part waits
 at its new level. What was reached stays: the stop that a ratchet has set, and a trailing stop with
-its best price and its distance. The same holds when a command is issued anew with other levels but
+its best price and its distance. Each leg keeps what it has met itself: that of a later entry starts
+with the stop as given. The same holds when a command is issued anew with other levels but
 the same trailing terms or the same ratchets.
 
 Limits round to the tick in the direction of profit, and so do triggers and arming levels; stops and

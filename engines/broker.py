@@ -278,7 +278,10 @@ class Broker:
         if self.book.up > price > self.book.down:
             return
         while (order := first_passed(self.book, price)) is not None:
-            self._touch(order, price, rises=order.up <= price, limit_price=price)
+            # A leg with both its levels behind the price fills as a limit.
+            is_selling = order.side is Side.SELL
+            rises = order.up <= price if is_selling else order.down < price
+            self._touch(order, price, rises, limit_price=price)
 
     def _move(self, target: float) -> None:
         """Move the price to `target`, acting on each level that it meets."""
