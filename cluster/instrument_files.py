@@ -1,27 +1,27 @@
-"""Find an instrument's trading rules: given, read from a small TOML or JSON file, or inferred.
+"""Find an instrument's trading rules: given, read from small TOML or JSON files, or inferred.
 
 A flag wins over the file, the file over what the bars show, and whatever was not given is said in
 a note: a tick size that is inferred or a quantity step that is assumed decides prices and sizes.
 """
 
-import difflib
 import json
 import os
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cluster.instrument_tables import fields_of
 from engines.errors import InstrumentFault
 from engines.instrument import Instrument
 from engines.klines import Klines
 
-NUMBER_FIELDS = ("tick_size", "qty_step", "qty_min", "notional_min", "point_value")
-FIELDS = ("symbol", *NUMBER_FIELDS, "time_zone")
 # TradingView rounds quantities of most crypto perpetuals to four decimals.
 QTY_STEP_ASSUMED = 0.0001
+PathLike = str | os.PathLike[str]
 DECIMALS_MAX = 10
 # With fewer prices a common divisor (all of them multiples of 5, say) may be chance.
 PRICES_MIN = 50
@@ -35,8 +35,8 @@ class InstrumentFound:
     notes: tuple[str, ...]
 
 
-def read_instrument(path: str | os.PathLike[str]) -> dict[str, float | str]:
-    """Return the fields of `Instrument` that a TOML or JSON file gives.
+def read_instrument(path: PathLike, symbol: str | None = None) -> dict[str, Any]:
+    """Return the fields of `Instrument` that a TOML or JSON file gives, those of `symbol`.
 
     Raises: InstrumentFault if the file cannot be read or has an unknown or ill-typed key.
     """
@@ -52,31 +52,28 @@ def read_instrument(path: str | os.PathLike[str]) -> dict[str, float | str]:
         table = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
     except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
         raise InstrumentFault(source, "TOML or JSON", str(error)) from None
-    return {name: _checked(name, value, source) for name, value in table.items()}
+    except RecursionError:
+        raise InstrumentFault(source, "TOML or JSON", "too deep a nest") from None
+    return fields_of(table, source, symbol)
 
 
-def _checked(name: str, value: Any, source: str) -> float | str:
-    if name not in FIELDS:
-        near = difflib.get_close_matches(name, FIELDS, n=1)
-        expected = f"{near[0]} (did you mean it?)" if near else f"one of {', '.join(FIELDS)}"
-        raise InstrumentFault(f"key in {source}", expected, repr(name))
-    if name not in NUMBER_FIELDS:
-        if isinstance(value, str) and value.strip():
-            return value.strip()
-        raise InstrumentFault(f"{name} in {source}", "a text", repr(value))
-    try:
-        if not isinstance(value, bool):
-            return float(value)
-    except (TypeError, ValueError):
-        pass
-    raise InstrumentFault(f"{name} in {source}", "a number", repr(value))
+def _fields(paths: Sequence[PathLike], symbol: str) -> dict[str, Any]:
+    """Return what the files give together; a rule is given once."""
+    fields: dict[str, Any] = {}
+    for path in paths:
+        found = read_instrument(path, symbol)
+        twice = (fields.keys() & found.keys()) - {"symbol"}
+        if twice:
+            raise InstrumentFault(f"{min(twice)} of {symbol}", "one file with it", f"{path} too")
+        fields |= found
+    return fields
 
 
 def instrument_from(
     symbol: str,
     *,
     klines: Klines | None = None,
-    path: str | os.PathLike[str] | None = None,
+    paths: Sequence[PathLike] = (),
     tick_size: float | None = None,
     qty_step: float | None = None,
     qty_min: float | None = None,
@@ -84,12 +81,12 @@ def instrument_from(
     point_value: float | None = None,
     time_zone: str | None = None,
 ) -> InstrumentFound:
-    """Return the instrument of `symbol`; a value given here wins over the file at `path`.
+    """Return the instrument of `symbol`; a value given here wins over the files.
 
     Without a tick size it is inferred from the prices of `klines`.
     Raises: InstrumentFault if there is neither, or the values cannot hold.
     """
-    fields = {} if path is None else read_instrument(path)
+    fields = _fields(paths, symbol)
     given = {
         "tick_size": tick_size,
         "qty_step": qty_step,
@@ -113,8 +110,7 @@ def instrument_from(
     if "qty_step" not in fields:
         fields["qty_step"] = QTY_STEP_ASSUMED
         notes.append(f"quantity step {QTY_STEP_ASSUMED:g} assumed: none was given")
-    numbers = {name: float(fields[name]) for name in NUMBER_FIELDS if name in fields}
-    instrument = Instrument(symbol, time_zone=str(fields.get("time_zone", "UTC")), **numbers)
+    instrument = Instrument(symbol, **fields)
     return InstrumentFound(instrument, tuple(notes))
 
 

@@ -21,6 +21,7 @@ from serve.commands.demo import demo
 from serve.commands.doctor import doctor
 from serve.commands.metrics import metrics
 from serve.commands.parity import parity
+from serve.commands.plan import plan
 from serve.commands.strategies import strategies
 from serve.flags import GroupedCommand, spread
 from serve.invocation import ARGUMENTS
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (backtest, parity, strategies, metrics, demo, doctor):
+for command in (backtest, parity, plan, strategies, metrics, demo, doctor):
     app.command(cls=GroupedCommand)(spread(command))
 
 

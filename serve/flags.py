@@ -111,7 +111,27 @@ class OutFlags:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BarFlags:
+class HistoryFlags:
+    """What holding a position costs, as the market's history has it."""
+
+    panel: ClassVar[str] = "Costs"
+    funding: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[SYMBOL=]FILE|RATE", help="History of settlements, or one rate, as 0.01%."
+        ),
+    ] = None
+    funding_hours: Annotated[
+        int | None, typer.Option(help="Hours between settlements of one rate: 1, 4 or 8 (8).")
+    ] = None
+    mark: Annotated[
+        list[str] | None,
+        typer.Option(metavar=SYMBOL_FILE, help="Bars of the mark price: funding, liquidation."),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BarFlags(HistoryFlags):
     """Which bars are traded, and the instrument's rules."""
 
     panel: ClassVar[str] = "Bars and instrument"
@@ -282,5 +302,10 @@ class CostFlags:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlanFlags(CostFlags, OrderFlags, ExitFlags, SizeFlags, StrategyFlags):
+class TermFlags(CostFlags, OrderFlags, ExitFlags, SizeFlags):
     """How wishes become orders, and what a fill costs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanFlags(TermFlags, StrategyFlags):
+    """What a run needs besides its bars."""

@@ -8,6 +8,7 @@ exception is a choice of several: a size or a slippage given by a flag takes the
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, TypeVar
 
 from cluster.ratios import parse_ratio
@@ -26,7 +27,7 @@ from engines.plan import (
     Trailing,
     member,
 )
-from serve.flags import PlanFlags
+from serve.flags import PlanFlags, TermFlags
 
 NUMBER_MIN, NUMBER_MAX = 1e-12, 1e15
 
@@ -39,11 +40,19 @@ def plan_and_costs(flags: PlanFlags) -> tuple[Plan, Costs]:
 
     Raises: PlanFault or ParameterFault for a setting out of range or two that contradict.
     """
+    return terms_of(flags.plan, flags)
+
+
+def terms_of(path: Path | None, flags: TermFlags) -> tuple[Plan, Costs]:
+    """Return the plan and the costs of a plan file, if there is one, and flags.
+
+    Raises: as `plan_and_costs`.
+    """
     plan, costs = Plan(), Costs()
-    if flags.plan is not None:
+    if path is not None:
         from cluster.plan_files import read_plan
 
-        found = read_plan(flags.plan)
+        found = read_plan(path)
         plan, costs = found.plan, found.costs
     return _plan(plan, flags), _costs(costs, flags)
 
@@ -56,7 +65,7 @@ def require_sane(given: Mapping[str, float | None]) -> None:
             raise ParameterFault(flag, expected, f"{value:g}")
 
 
-def _plan(base: Plan, flags: PlanFlags) -> Plan:
+def _plan(base: Plan, flags: TermFlags) -> Plan:
     require_sane(
         {
             "--capital": flags.capital,
@@ -87,7 +96,7 @@ def _plan(base: Plan, flags: PlanFlags) -> Plan:
     )
 
 
-def _exits(base: Exits, flags: PlanFlags) -> Exits:
+def _exits(base: Exits, flags: TermFlags) -> Exits:
     breakeven = flags.breakeven
     return _changed(
         base,
@@ -123,7 +132,7 @@ def _ratios(flag: str, text: str, counts: Sequence[int] = (1, 2)) -> list[float]
     return ratios
 
 
-def _sizing(flags: PlanFlags) -> Sizing | None:
+def _sizing(flags: TermFlags) -> Sizing | None:
     percent = flags.equity_percent
     given = {
         "--qty": (SizingKind.QTY, flags.qty),
@@ -139,13 +148,13 @@ def _sizing(flags: PlanFlags) -> Sizing | None:
     return next((Sizing(kind, value or 0.0) for kind, value in named.values()), None)
 
 
-def _costs(base: Costs, flags: PlanFlags) -> Costs:
+def _costs(base: Costs, flags: TermFlags) -> Costs:
     kind, amount = _commission(base, flags)
     amount = base.commission if amount is None else amount
     return replace(base, commission_kind=kind, commission=amount, **_slippage(flags))
 
 
-def _commission(base: Costs, flags: PlanFlags) -> tuple[CommissionKind, float | None]:
+def _commission(base: Costs, flags: TermFlags) -> tuple[CommissionKind, float | None]:
     kind, text = base.commission_kind, flags.commission
     kind = _member("--commission-kind", CommissionKind, flags.commission_kind) or kind
     if text is None:
@@ -160,7 +169,7 @@ def _commission(base: Costs, flags: PlanFlags) -> tuple[CommissionKind, float | 
         raise PlanFault("--commission", "0.0007 or 0.07% or an amount", repr(text)) from None
 
 
-def _slippage(flags: PlanFlags) -> dict[str, Any]:
+def _slippage(flags: TermFlags) -> dict[str, Any]:
     """Return the whole slippage that a flag asks for, nothing where none does."""
     ticks, ratio = flags.slippage_ticks, flags.slippage
     if ticks is not None and ratio is not None:

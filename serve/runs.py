@@ -88,14 +88,13 @@ def run_one(
     place: Place,
     *,
     causality_check: bool,
-    label: str = "",
 ) -> Run:
-    """Return what came of one strategy on one market, under the strategy's name or `label`.
+    """Return what came of one strategy on one market.
 
     Raises: a Fault in one sentence for whatever the strategy's own code does wrong.
     """
     mine = _own(found, settings)
-    place.label = label or found.name
+    place.label = found.name
     with contextlib.redirect_stdout(sys.stderr):
         strategy = found.build(mine)
         try:
@@ -110,13 +109,15 @@ def run_one(
                 costs,
                 since_ms=market.since_ms,
                 magnifier=market.magnifier,
+                funding=market.funding,
+                mark=market.mark,
             )
         except (Exception, SystemExit) as error:
             if isinstance(error, Fault) or found.is_to_blame(error):
                 raise fault_of(error, found, f"strategy {found.name}", "to run") from error
             raise
     return Run(
-        strategy=label or found.name,
+        strategy=found.name,
         parameters=found.values(mine),
         result=result,
         metrics=measure(result),

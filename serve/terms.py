@@ -5,7 +5,6 @@ each other in time, each further symbol is a market of its own. What belongs to 
 `--instrument`, is given as SYMBOL=FILE, or as FILE where there is one market or the name says it.
 """
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,14 +16,14 @@ import numpy as np
 from cluster.instrument_files import instrument_from
 from cluster.kline_files import KlineFile, read_klines
 from engines.errors import KlineFault, ParameterFault
+from engines.funding import Funding
 from engines.instrument import TICK_NOISE, Instrument
 from engines.klines import PRICE_COLUMNS, Klines, interval_text, parse_interval_ms, time_text
 from engines.resample import aggregate
 from serve.flags import BarFlags
+from serve.histories import funding_of, mark_of
+from serve.market_files import files_of, symbol_of
 from serve.plan_terms import require_sane
-
-# What the symbols of perpetuals look like, so that a file of another one is told from a plain name.
-SYMBOL_LIKE = re.compile(r"[A-Z0-9]{2,}(USDT|USDC|USD|PERP)(\.P)?")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +34,8 @@ class Market:
     uncut: Klines
     instrument: Instrument
     magnifier: Klines | None
+    funding: Funding | None
+    mark: Klines | None
     since_ms: int | None
     notes: tuple[str, ...]
 
@@ -95,19 +96,20 @@ def market_from(
     if paths := files_of("--magnifier", flags.magnifier, klines.symbol, symbols):
         magnifier = _read(paths, klines.symbol, None).klines
     instrument = _instrument(klines, tick_source, flags, symbols, notes)
-    return Market(klines, uncut, instrument, magnifier, since_ms, tuple(notes))
+    start_bar = 0 if since_ms is None else klines.index_at(since_ms)
+    traded = klines.between(start_bar, len(klines))
+    funding = funding_of(traded, flags, symbols, notes)
+    mark = mark_of(traded, flags, symbols, notes)
+    return Market(klines, uncut, instrument, magnifier, funding, mark, since_ms, tuple(notes))
 
 
 def _instrument(
     klines: Klines, tick_source: Klines, flags: BarFlags, symbols: Sequence[str], notes: list[str]
 ) -> Instrument:
-    paths = files_of("--instrument", flags.instrument, klines.symbol, symbols)
-    if len(paths) > 1:
-        raise ParameterFault("--instrument", f"one file of {klines.symbol}", str(len(paths)))
     found = instrument_from(
         klines.symbol,
         klines=_closed_by(tick_source, int(klines.close_time_ms[-1])),
-        path=paths[0] if paths else None,
+        paths=files_of("--instrument", flags.instrument, klines.symbol, symbols),
         tick_size=flags.tick_size,
         qty_step=flags.qty_step,
         point_value=flags.point_value,
@@ -118,48 +120,6 @@ def _instrument(
     if _is_off_tick(klines, tick_size):
         notes.append(f"prices are off the tick size {tick_size:g}: fills are rounded to it")
     return found.instrument
-
-
-def files_of(
-    flag: str, texts: Sequence[str] | None, symbol: str, symbols: Sequence[str]
-) -> list[Path]:
-    """Return the files that SYMBOL=FILE texts give for one of the markets' symbols.
-
-    A file without a symbol is the only market's, or the one's that its name begins with.
-    Raises: ParameterFault for a file that belongs to none.
-    """
-    files = []
-    for text in texts or ():
-        name, equals, path = text.partition("=")
-        if not equals or Path(text).is_file():
-            name, path = _owner(flag, text, symbols), text
-        if name not in symbols or not path:
-            expected = f"SYMBOL=FILE with {' or '.join(symbols)}"
-            raise ParameterFault(flag, expected, repr(text))
-        if name == symbol:
-            files.append(Path(path))
-    return files
-
-
-def _owner(flag: str, text: str, symbols: Sequence[str]) -> str:
-    """Return the symbol of the market that a file without one belongs to."""
-    named = symbol_of(Path(text))
-    if len(symbols) > 1 or named in symbols:
-        return named
-    if SYMBOL_LIKE.fullmatch(named) and flag != "--instrument":
-        expected = f"a file of {symbols[0]} ({symbols[0]}={text} if it is one)"
-        raise ParameterFault(flag, expected, f"one of {named} by its name")
-    return symbols[0]
-
-
-def symbol_of(path: Path) -> str:
-    """Return the symbol that a file's name begins with: BTCUSDT of BTCUSDT_15m_2024.csv.
-
-    TradingView names its files EXCHANGE_SYMBOL, INTERVAL.
-    """
-    if exported := re.match(r"[A-Z0-9]+_([^,_]+), ", path.name):
-        return exported[1]
-    return re.split(r"[_ ,]", path.name.partition(".")[0])[0] or path.stem
 
 
 def parse_time_ms(flag: str, text: str) -> int:

@@ -42,19 +42,10 @@ def backtest(flags: BacktestFlags) -> int:
     found = find_all(flags.strategies)
     settings = parse_settings(flags.settings, found)
     markets = markets_of(flags.bars, flags)
-    several = len(markets) > 1
+    check = flags.causality_check
     with progress() as place:
         runs = [
-            run_one(
-                item,
-                settings,
-                market,
-                plan,
-                costs,
-                place,
-                causality_check=flags.causality_check,
-                label=f"{item.name} {market.klines.symbol}" if several else item.name,
-            )
+            run_one(item, settings, market, plan, costs, place, causality_check=check)
             for market in markets
             for item in found
         ]

@@ -10,7 +10,8 @@ import pytest
 
 from engines.synthetic import synthetic_klines
 from serve.cli import run
-from serve.terms import parse_time_ms, symbol_of
+from serve.market_files import symbol_of
+from serve.terms import parse_time_ms
 
 BARS = 3000
 FILES = {"report.html", "result.json", "trades.csv", "equity.csv"}
@@ -163,7 +164,7 @@ def test_the_doctor_finds_this_machine_ready(capsys: pytest.CaptureFixture[str])
     assert all(check["there"] or check["remedy"] for check in checks.values())
 
 
-@pytest.mark.parametrize("command", ["", "backtest", "parity", "strategies", "demo", "doctor"])
+@pytest.mark.parametrize("command", ["", "backtest", "parity", "plan", "strategies", "demo", "doctor"])
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = printed(capsys, *command.split(), "--help")
     assert code == 0

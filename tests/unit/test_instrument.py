@@ -111,7 +111,7 @@ def test_flags_win_over_the_file_and_the_file_over_the_bars(tmp_path: Path) -> N
     path = tmp_path / "x.toml"
     path.write_text("tick_size = 0.5\nqty_step = 0.1\npoint_value = 50\n", encoding="utf-8")
     klines = synthetic_klines(200, HOUR_MS, seed=1, tick_size=0.01)
-    found = instrument_from("X", klines=klines, path=path, tick_size=0.25)
+    found = instrument_from("X", klines=klines, paths=[path], tick_size=0.25)
     assert found.instrument == Instrument("X", 0.25, 0.1, point_value=50.0)
     assert found.notes == ()
 

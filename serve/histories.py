@@ -1,0 +1,126 @@
+"""Funding and mark price of a market, as flags name them; each must cover all that is traded."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from cluster.funding_files import read_funding, require_coverage
+from cluster.kline_files import read_klines
+from cluster.ratios import parse_ratio
+from engines.errors import KlineFault, ParameterFault
+from engines.funding import INTERVAL_HOURS, Funding, constant_funding
+from engines.klines import DAY_MS, Klines, interval_text, time_text
+from serve.flags import BarFlags
+from serve.market_files import files_of
+
+HOURS_USUAL = 8
+# Mark and last price part by percents at worst; another symbol's is far away.
+MARK_RATIO_MAX = 1.5
+
+
+def funding_of(
+    klines: Klines, flags: BarFlags, symbols: Sequence[str], notes: list[str]
+) -> Funding | None:
+    """Return the settlements of the traded bars, None if no flag asks for funding.
+
+    Raises: PlanFault for a history that is wrong or does not cover the bars, ParameterFault for
+    flags that mean nothing.
+    """
+    symbol = klines.symbol
+    constants, files = _constants(flags.funding, symbol, symbols)
+    paths = files_of("--funding", files, symbol, symbols)
+    if len(constants) + bool(paths) > 1:
+        found = f"{len(constants)} rates and {len(paths)} files"
+        raise ParameterFault(f"--funding of {symbol}", "one rate, or files", found)
+    if flags.funding_hours is not None and not constants:
+        found = f"{flags.funding_hours} hours and no rate"
+        raise ParameterFault("--funding-hours", "a constant --funding, as 0.01%", found)
+    if constants:
+        hours = HOURS_USUAL if flags.funding_hours is None else flags.funding_hours
+        if hours not in INTERVAL_HOURS:
+            raise ParameterFault("--funding-hours", "1, 4 or 8", repr(hours))
+        notes.append(f"funding of {constants[0]:g} every {hours} hours, no real history")
+        return constant_funding(constants[0], hours, klines)
+    if not paths:
+        if flags.funding is not None:
+            expected = f"a file or rate of {symbol} too"
+            raise ParameterFault("--funding", expected, ", ".join(flags.funding))
+        return None
+    history = read_funding(paths, symbol)
+    start_ms, end_ms = int(klines.open_time_ms[0]), int(klines.close_time_ms[-1])
+    require_coverage(symbol, history, start_ms, end_ms, ", ".join(map(str, paths)))
+    notes += history.notes
+    return history.funding
+
+
+def mark_of(
+    klines: Klines, flags: BarFlags, symbols: Sequence[str], notes: list[str]
+) -> Klines | None:
+    """Return bars of the mark price that cover the traded bars, None if no flag names any.
+
+    Raises: KlineFault for bars that are wrong, off the traded bars' grid or of other times;
+    ParameterFault for flags that mean nothing.
+    """
+    paths = files_of("--mark", flags.mark, klines.symbol, symbols)
+    if not paths:
+        if flags.mark is not None:
+            expected = f"a file of {klines.symbol} too"
+            raise ParameterFault("--mark", expected, ", ".join(flags.mark))
+        return None
+    now_ms = time.time_ns() // 1_000_000
+    mark = read_klines(paths, klines.symbol, None, now_ms, drop_unfinished=True).klines
+    subject = f"mark price bars of {klines.symbol} in {', '.join(map(str, paths))}"
+    _require_aligned(klines, mark, subject)
+    _require_near(klines, mark, subject)
+    if mark.interval_ms != klines.interval_ms:
+        words = f"mark price bars of {interval_text(mark.interval_ms)} price funding only"
+        notes.append(f"{words}: liquidation is judged on bars of the traded interval")
+    return mark
+
+
+def _constants(
+    texts: Sequence[str] | None, symbol: str, symbols: Sequence[str]
+) -> tuple[list[float], list[str] | None]:
+    """Return the constant rates of one symbol, and the texts that name files."""
+    constants, files = [], list[str]()
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        name, value = (name, value) if equals else ("", text)
+        try:
+            rate = parse_ratio(value)
+        except ValueError:
+            files.append(text)
+            continue
+        if not abs(rate) < 1:
+            raise ParameterFault("--funding", "a rate between -1 and 1", repr(text))
+        if name and name not in symbols:
+            expected = f"SYMBOL=RATE with {' or '.join(symbols)}"
+            raise ParameterFault("--funding", expected, repr(text))
+        if name in ("", symbol):
+            constants.append(rate)
+    return constants, files
+
+
+def _require_aligned(klines: Klines, mark: Klines, subject: str) -> None:
+    step_ms = min(klines.interval_ms, mark.interval_ms, DAY_MS)
+    if offset := int(mark.open_time_ms[0] - klines.open_time_ms[0]) % step_ms:
+        expected = f"opens a multiple of {interval_text(step_ms)} from those of the traded bars"
+        raise KlineFault(subject, expected, f"{offset / 60_000:g} minutes beside")
+    start_ms, end_ms = int(klines.open_time_ms[0]), int(klines.close_time_ms[-1])
+    first_ms, last_ms = int(mark.open_time_ms[0]), int(mark.close_time_ms[-1])
+    if first_ms > start_ms or last_ms < end_ms - mark.interval_ms:
+        raise KlineFault(
+            subject,
+            f"bars from {time_text(start_ms)} to {time_text(end_ms)} as the traded ones",
+            f"{time_text(first_ms)} to {time_text(last_ms)}",
+        )
+
+
+def _require_near(klines: Klines, mark: Klines, subject: str) -> None:
+    """Raise KlineFault where the mark price is so far off that it is of something else."""
+    place = np.searchsorted(klines.open_time_ms, mark.open_time_ms)
+    inside = place < len(klines)
+    ratio = float(np.median(mark.open[inside] / klines.open[place[inside]]))
+    if not 1 / MARK_RATIO_MAX < ratio < MARK_RATIO_MAX:
+        raise KlineFault(subject, "prices near those of the traded bars", f"{ratio:.3g} of them")
