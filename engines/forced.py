@@ -11,20 +11,16 @@ import math
 
 from engines.account import Account
 from engines.instrument import Instrument
-from engines.liquidation import Liquidation, check_leverage
+from engines.liquidation import Liquidation
 from engines.plan import Plan
 
 INF = math.inf
 
 
 class ForcedLevels:
-    """Forced levels of one run's position, infinite where there is none.
-
-    Raises: PlanFault for leverage that the instrument's margin tiers do not allow.
-    """
+    """Forced levels of one run's position, infinite where there is none."""
 
     def __init__(self, plan: Plan, instrument: Instrument, account: Account) -> None:
-        check_leverage(plan, instrument)
         self.drawdown_ratio = plan.exits.drawdown_ratio_max
         self.is_used = plan.is_leveraged or self.drawdown_ratio is not None
         self.is_marked = False  # Liquidation is judged on the mark price, not along the path.

@@ -56,7 +56,11 @@ def check_leverage(plan: Plan, instrument: Instrument) -> None:
 
 
 def notional_max(plan: Plan, instrument: Instrument) -> float:
-    """Return the largest position value, in quote, that the plan's leverage may open."""
+    """Return the largest position value, in quote, that the plan's leverage may open.
+
+    Raises: PlanFault for leverage that the instrument's margin tiers do not allow.
+    """
+    check_leverage(plan, instrument)
     if not plan.is_leveraged:
         return math.inf
     allowed = [t.notional_max for t in instrument.margin_tiers if t.leverage_max >= plan.leverage]
