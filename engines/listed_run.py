@@ -76,12 +76,7 @@ def _trade(
     fee_entry = costs.fee(qty, cost)
     fee = fee_entry + costs.fee(qty, qty * span.exit_price * point)
     pnl = side * qty * (span.exit_price - listed.entry_price) * point - fee
-    if not listed.is_open and listed.pnl is not None and not listed.pnl.admits(pnl):
-        raise TradeListFault(
-            f"result of trade {listed.number}",
-            f"{listed.pnl.value:g} as listed",
-            f"{pnl:.2f} by its prices and the costs given (--commission, --point-value)",
-        )
+    _require_listed(listed, pnl)
     prices = _extremes(span, klines)
     results = [side * qty * (price - listed.entry_price) * point - fee_entry for price in prices]
     best = _excursion(listed.mfe, [max(0.0, result) for result in results])
@@ -109,6 +104,17 @@ def _trade(
         cumulative_quote=math.nan if listed.cumulative is None else listed.cumulative.value,
         is_open=listed.is_open,
         exit_reason=ExitReason.MARGIN_CALL if is_call else ExitReason.SIGNAL,
+    )
+
+
+def _require_listed(listed: ListedTrade, pnl_quote: float) -> None:
+    """Raise TradeListFault unless a closed trade's result is shown as listed."""
+    if listed.is_open or listed.pnl is None or listed.pnl.admits(pnl_quote):
+        return
+    raise TradeListFault(
+        f"result of trade {listed.number}",
+        f"{listed.pnl.value:g} as listed",
+        f"{pnl_quote:.2f} by its prices and the costs given (--commission, --point-value)",
     )
 
 

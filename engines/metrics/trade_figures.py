@@ -37,7 +37,6 @@ def trade_figures(closed: TradeColumns, capital_quote: float) -> dict[str, float
     gross_profit, gross_loss = math.fsum(pnl[won]), math.fsum(-pnl[lost])
     net = math.fsum(pnl)
     win_mean, loss_mean = over(gross_profit, wins), over(gross_loss, losses)
-    win_max, loss_max = largest(pnl[won]), largest(-pnl[lost])
     return {
         "net_profit_quote": net,
         "net_profit_ratio": net / capital_quote,
@@ -47,9 +46,6 @@ def trade_figures(closed: TradeColumns, capital_quote: float) -> dict[str, float
         "gross_loss_quote": gross_loss,
         "gross_loss_ratio": gross_loss / capital_quote,
         "expectancy_quote": over(net, count),
-        "net_profit_to_loss_ratio": over(net, loss_max),
-        "win_to_gross_profit_ratio": over(win_max, gross_profit),
-        "loss_to_gross_loss_ratio": over(loss_max, gross_loss),
         "trades": count,
         "wins": wins,
         "losses": losses,
@@ -58,20 +54,32 @@ def trade_figures(closed: TradeColumns, capital_quote: float) -> dict[str, float
         "pnl_quote_mean": over(net, count),
         "pnl_ratio_mean": mean(share),
         "win_quote_mean": win_mean,
-        "win_ratio_mean": mean(share[won]),
         "loss_quote_mean": loss_mean,
-        "loss_ratio_mean": mean(-share[lost]),
         "payoff": over(win_mean, loss_mean),
-        "win_quote_max": win_max,
-        "win_ratio_max": largest(share[won]),
-        "loss_quote_max": loss_max,
-        "loss_ratio_max": largest(-share[lost]),
         "bars_held_mean": mean(bars),
         "bars_held_wins_mean": mean(bars[won]),
         "bars_held_losses_mean": mean(bars[lost]),
         "profit_factor": over(gross_profit, gross_loss),
         "margin_calls": int(closed.is_margin_call.sum()),
         "kelly_ratio": kelly_ratio(over(wins, count), over(win_mean, loss_mean)),
+        **_extremes(pnl, share),
+    }
+
+
+def _extremes(pnl_quote: F64_1D, pnl_ratio: F64_1D) -> dict[str, float]:
+    """Return the largest win and loss, what they are of the whole, and the mean ratios."""
+    won, lost = pnl_quote > 0, pnl_quote < 0
+    win_max, loss_max = largest(pnl_quote[won]), largest(-pnl_quote[lost])
+    return {
+        "win_quote_max": win_max,
+        "win_ratio_max": largest(pnl_ratio[won]),
+        "win_ratio_mean": mean(pnl_ratio[won]),
+        "win_to_gross_profit_ratio": over(win_max, math.fsum(pnl_quote[won])),
+        "loss_quote_max": loss_max,
+        "loss_ratio_max": largest(-pnl_ratio[lost]),
+        "loss_ratio_mean": mean(-pnl_ratio[lost]),
+        "loss_to_gross_loss_ratio": over(loss_max, math.fsum(-pnl_quote[lost])),
+        "net_profit_to_loss_ratio": over(math.fsum(pnl_quote), loss_max),
     }
 
 

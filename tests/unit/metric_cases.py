@@ -57,7 +57,7 @@ def hourly(close: Sequence[float]) -> Klines:
         open_time_ms=JANUARY_MS + HOUR_MS * np.arange(len(ends), dtype=np.int64), open=opens,
         high=np.maximum(opens, ends), low=np.minimum(opens, ends), close=ends,
         volume=np.ones(len(ends)),
-    )  # fmt: skip  # columns
+    )  # fmt: skip  # columns in their order
 
 
 def run_of(

@@ -26,7 +26,7 @@ OF_BOTH = ("payoff", "profit_factor", "kelly_ratio")
 OF_SEVERAL = ("sqn", "sharpe", "sortino", "run_up_days_mean", "drawdown_closed_quote_mean")
 OF_MOVES = ("calmar", "recovery_factor", "return_on_drawdown", "margin_efficiency",
             "return_on_account_size_ratio", "stability_r2", "sharpe_annual",
-            "sharpe_deflated_ratio", "omega", "gain_to_pain", "tail_ratio")  # fmt: skip
+            "sharpe_deflated_ratio", "omega", "gain_to_pain", "tail_ratio")  # fmt: skip  # one list
 RISING = tuple(np.linspace(100.0, 130.0, 48).tolist())
 
 
