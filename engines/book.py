@@ -255,10 +255,12 @@ class Book:
     # Rungs.
 
     def bind_rungs(self, side: Side) -> None:
-        """Bind the rungs of `side` to the position that is open now."""
+        """Bind the rungs of `side` to the position that is open now, which wakes them."""
         for order in self._rungs():
-            if order.side is side:
+            if order.side is side and not order.is_bound:
                 order.is_bound = True
+                order.refresh()
+        self.refresh()
 
     def drop_rungs(self, side: Side) -> None:
         """Drop the rungs of a position of `side` that has just gone."""

@@ -130,6 +130,9 @@ class Execution:
             price, order.side, self.admission.asked_steps(order), slips
         )
         closing, opening = self.admission.steps(order, fill_price, self.rate, self.is_at_open)
+        if order.with_position and not order.is_bound:  # at market, without a position to add to
+            closing = opening = 0
+            self.admission.refusals["rungs without a position"] += 1
         if closing + opening > 0:
             if reason is None:
                 is_entry = order.kind is OrderKind.ENTRY

@@ -17,11 +17,11 @@ A stop-limit is one order: its limit sleeps until the stop was met. The leg of a
 one order as well, so filling one side ends the other. A trailing leg that is not armed yet waits at
 its arming level; once armed, its stop follows the best price (`Moves`; the rules: `brackets`).
 
-A *rung* is an entry that only ever adds to a position of its side (`with_position`). It is bound
-once such a position is open, and goes when that position does, closed or reversed. A rung that was
-said beside an entry which is yet to fill waits for that entry, and is dropped when neither the
-position nor such an entry is left: at once where the entry is refused, at the next open where it
-was cancelled.
+A *rung* is an entry that only ever adds to a position of its side (`with_position`). Said beside an
+entry which is yet to fill it sleeps, without levels, until that opens the position: then it is
+bound, and where the price has passed it already it fills at once. It goes with its position, closed
+or reversed, and when neither the position nor such an entry is left: at once where the entry is
+refused, at the next open where it was cancelled.
 """
 
 import math
@@ -213,6 +213,9 @@ class Order:
 
     def refresh(self) -> None:
         """Set `up` and `down` from limit, stop and what moves the stop (the table above)."""
+        if self.with_position and not self.is_bound:
+            self.up, self.down = INF, -INF
+            return
         limit, stop = self.limit_trigger, self.stop
         if limit == limit and stop == stop and self.kind in PRICED_KINDS:  # both are given
             limit, stop = (limit, NAN) if self.is_triggered else (NAN, stop)

@@ -19,7 +19,7 @@ from engines.costs import CommissionKind, Costs
 from engines.instrument import Instrument
 from engines.klines import HOUR_MS, Klines
 from engines.orders import OcaKind
-from engines.plan import CloseRule, Direction, Exits, Plan, Sizing, SizingKind
+from engines.plan import Basis, CloseRule, Direction, Exits, Plan, Sizing, SizingKind
 from engines.resample import aggregate
 from engines.signals import Signals
 from engines.trades import Side
@@ -33,6 +33,11 @@ BARS_MAX = 40
 TICK = 0.1
 GROUPS = ("", "", "", "g", "h")
 ENTRIES, RAWS, EXITS = ("E1", "E2", "E3"), ("O1", "O2"), ("X1", "X2", "X3")
+RATCHETS = (
+    ((0.005, 0.0),),
+    ((0.01, -0.01), (0.02, 0.015)),
+    ((0.002, 0.001), (0.004, 0.002), (0.03, 0.01)),
+)
 
 # A random source whose draws are plain Python values.
 Source = np.random.Generator
@@ -241,6 +246,15 @@ def _exit(source: Source, named: Mapping[str, str], id: str) -> Said:
     levels = _prices(source, "limit", "stop")
     if source.random() < 0.15:
         levels["trail_price"] = _level(source)
+    elif source.random() < 0.3:
+        terms = {n: v for n, v in terms.items() if not n.startswith("trail")}
+        unit, values = one_of(source, (("ratio", (0, 0.004, 0.02)), ("quote", (0, 0.55, 2.0))))
+        terms[f"trail_activation_{unit}"] = one_of(source, values)
+        terms[f"trail_distance_{unit}"] = one_of(source, values)
+    if source.random() < 0.3:
+        terms["ratchets"] = one_of(source, RATCHETS)
+    if source.random() < 0.3:
+        terms["basis"] = one_of(source, list(Basis))
     args = (id, one_of(source, ("", *ENTRIES, *ENTRIES, "O1")))
     return Said("exit", args, {**terms, **_part(source), **named}, levels)
 
@@ -253,6 +267,10 @@ def _said(source: Source, bar: int) -> Said:
         id = one_of(source, ENTRIES if kind == "entry" else RAWS)
         terms = {**_size(source), **_group(source), "comment": id + tag}
         levels = _prices(source, "limit", "stop")
+        if kind == "entry" and source.random() < 0.15:
+            terms["with_position"] = True
+        if kind == "entry" and "qty" not in terms and source.random() < 0.1:
+            terms["equity_ratio"] = one_of(source, (0.05, 0.5, 1.2))
         return Said(kind, (id, one_of(source, list(Side))), terms, levels)
     if kind == "exit":
         id = one_of(source, EXITS)

@@ -97,6 +97,30 @@ class TestBeforeThePosition:
             (4, -1.0, 99.0),  # the rung's own target
         ]
 
+    def test_it_sleeps_until_its_entry_has_filled(self, market: Mirror) -> None:
+        # Scaling in at 101.0 is passed over until the entry at 99.0 has filled; then it lies ahead.
+        script = {
+            0: (market.enters(limit=99.0), market.enters("R", stop=101.0, with_position=True))
+        }
+        bars = [FLAT, (100.0, 101.5, 99.5, 100.0), (100.0, 101.2, 98.9, 101.1)]
+        # Low first (1.1 < 1.2): 99.0, then 101.0.
+        assert market.filled(bars, script) == [(2, 1.0, 99.0), (2, 1.0, 101.0)]
+
+    def test_one_that_the_price_has_passed_fills_when_it_wakes(self, market: Mirror) -> None:
+        script = {
+            0: (market.enters(limit=99.0), market.enters("R", limit=99.5, with_position=True))
+        }
+        bars = [FLAT, (100.0, 100.1, 99.2, 99.3), (99.3, 99.4, 98.9, 99.0)]
+        assert market.filled(bars, script) == [(2, 1.0, 99.0), (2, 1.0, 99.0)]
+
+    def test_at_market_it_needs_the_position_at_the_open(self, market: Mirror) -> None:
+        script: Script = {0: (market.enters(), market.enters("R", with_position=True))}
+        assert market.filled([FLAT, FLAT], script) == [FIRST, FIRST]
+        script = {0: (market.enters(limit=99.0), market.enters("R", with_position=True))}
+        result = market.play([FLAT, FLAT], script)
+        assert market.fills(result) == []
+        assert result.refusals == {"rungs without a position": 1}
+
     def test_a_gap_beyond_both_fills_both(self, market: Mirror) -> None:
         script = {
             0: (market.enters(limit=99.0), market.enters("R", limit=98.0, with_position=True))
