@@ -16,6 +16,7 @@ from engines.backtest import run_backtest
 from engines.causality import check_causal
 from engines.costs import Costs
 from engines.errors import Fault, ParameterFault
+from engines.liquidation import check_leverage
 from engines.metrics.measure import measure
 from engines.plan import Plan
 from engines.report import Run
@@ -97,6 +98,7 @@ def run_one(
     place.label = found.name
     with contextlib.redirect_stdout(sys.stderr):
         strategy = found.build(mine)
+        check_leverage(plan, market.instrument)
         try:
             if causality_check:
                 trade = partial(run_backtest, instrument=market.instrument, plan=plan, costs=costs)
