@@ -16,6 +16,7 @@ decide at.
 """
 
 import math
+from bisect import bisect_left
 
 import numpy as np
 
@@ -38,7 +39,11 @@ SHARED_OUT = (SizingKind.RISK, SizingKind.KELLY, SizingKind.VOLATILITY)
 
 
 class Agenda:
-    """The wishes that rules allow, by side and bar, and the bars that have one."""
+    """The wishes that rules allow, by side and bar, and when one can matter.
+
+    Which wishes can matter depends on what is held: flat, only entries do; in a position its exits
+    and the opposite entries; entries of its own side only while there is room for one more.
+    """
 
     def __init__(self, signals: Signals, rules: RuleColumns, sides: tuple[Side, ...]) -> None:
         none = np.zeros(len(signals), dtype=np.bool_)
@@ -51,17 +56,23 @@ class Agenda:
             long: _either(signals.exit_long, rules.close_long),
             short: _either(signals.exit_short, rules.close_short),
         }
-        events = self.enters[long] | self.enters[short] | self.leaves[long] | self.leaves[short]
-        events = _either(_either(events, rules.session_close), rules.weekend_close)
-        self._events: list[int] = np.flatnonzero(events).tolist()
-        self._place = 0
+        always = _either(_either(none, rules.session_close), rules.weekend_close)
+        enters = self.enters[long] | self.enters[short] | always
+        self._flat = _bars_of(enters)
+        self._roomy = {side: _bars_of(enters | self.leaves[side]) for side in (long, short)}
+        self._full = {
+            side: _bars_of(self.enters[side.opposite] | self.leaves[side] | always)
+            for side in (long, short)
+        }
 
-    def next_event(self, bar_index: int) -> int:
-        """Return the first bar from `bar_index` on with a wish; bars are asked for in order."""
-        events, place = self._events, self._place
-        while place < len(events) and events[place] < bar_index:
-            place += 1
-        self._place = place
+    def next_event(self, bar_index: int, signed_steps: int, is_full: bool) -> int:
+        """Return the first bar from `bar_index` on with a wish that can matter to what is held."""
+        if not signed_steps:
+            events = self._flat
+        else:
+            side = Side.BUY if signed_steps > 0 else Side.SELL
+            events = self._full[side] if is_full else self._roomy[side]
+        place = bisect_left(events, bar_index)
         return events[place] if place < len(events) else NEVER
 
 
@@ -92,6 +103,7 @@ class SignalOrders:
             if self.plan.reentry.is_used
             else None
         )
+        self._room = max(1, self.plan.pyramiding)
         self._agenda = Agenda(signals, rules, sides)
         self._wake = NEVER
         self._waits: list[str] = []
@@ -102,7 +114,10 @@ class SignalOrders:
 
     def next_bar(self, bar_index: int) -> int:
         """Return the first bar from `bar_index` on at whose close there is something to decide."""
-        return max(bar_index, min(self._agenda.next_event(bar_index), self._wake))
+        position = self._position
+        is_full = len(position.entries) >= self._room
+        event = self._agenda.next_event(bar_index, position.signed_steps, is_full)
+        return max(bar_index, min(event, self._wake))
 
     def follow(self, bar_index: int) -> None:
         """Note what a bar that was played makes necessary."""
@@ -301,6 +316,11 @@ class SignalOrders:
             if refusal:
                 self._refusals[refusal] += 1
         self._waits, self._timeout = [], NEVER
+
+
+def _bars_of(wishes: BOOL_1D) -> list[int]:
+    bars: list[int] = np.flatnonzero(wishes).tolist()
+    return bars
 
 
 def _both(wishes: BOOL_1D, allowed: BOOL_1D | None) -> BOOL_1D:
