@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from engines.metrics.table import TRADINGVIEW, Column, Metric, TradeSide, Unit
@@ -108,6 +109,31 @@ def test_the_report_of_a_strategy_is_that_of_its_run(
     assert code == 0
     assert " trades match\n" in out
     assert out.endswith(" cells are equal\n")
+
+
+def test_a_workbook_holds_all_sheets_of_a_report(
+    export: Export, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    book = openpyxl.Workbook()
+    for path in export.sheets:
+        sheet = book.create_sheet(path.stem)
+        for line in path.read_text().splitlines():
+            sheet.append([_number(text) for text in line.split(";")])
+    book.save(tmp_path / "report.xlsx")
+    capsys.readouterr()
+    report = ("--report", tmp_path / "report.xlsx")
+    code, out, _ = printed(capsys, "parity", *report, "--bars", export.bars, *STRATEGY, *SIZE)
+    assert code == 0, out
+    counts = out.splitlines()[-1].split()
+    assert counts[0] == counts[2]
+    assert int(counts[0]) > 130
+
+
+def _number(text: str) -> str | float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return text or None
 
 
 def test_a_cell_that_differs_is_named_with_exit_code_1(
