@@ -78,7 +78,7 @@ class Costs:
         if type(self.slippage_ticks) is not int or self.slippage_ticks < 0:
             expected = "a whole number, zero or more"
             raise PlanFault("slippage_ticks", expected, repr(self.slippage_ticks))
-        number("liquidation_fee_ratio", self.liquidation_fee_ratio, 0, 1)
+        number("liquidation_fee_ratio", self.liquidation_fee_ratio, 0, 1, optional=True)
         whole("slippage_period", self.slippage_period, 1, 1000)
         self._check_slippage()
 
@@ -92,7 +92,7 @@ class Costs:
             )  # fmt: skip # one sentence
         for name, default in SLIPPAGE_TERMS.items():
             value = getattr(self, name)
-            number(name, value, 0, 1 if name == "slippage_ratio" else 1000)
+            number(name, value, 0, 1 if name == "slippage_ratio" else 1000, optional=True)
             if name in TERMS_OF[kind]:
                 object.__setattr__(self, name, default if value is None else value)
             elif value is not None:
