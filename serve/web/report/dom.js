@@ -36,6 +36,11 @@ export function choice(label, options, value, choose) {
   return h("div", { class: "choice", role: "group", "aria-label": label }, ...buttons);
 }
 
+/** Say of buttons made by `choice` that none of their values holds any more. */
+export function unchoose(group) {
+  for (const button of group.children) button.setAttribute("aria-pressed", "false");
+}
+
 /** Return a button that is on or off. */
 export function toggle(text, isOn, change, attributes = {}) {
   return h("button", {

@@ -52,17 +52,30 @@ export function marketOf(packed) {
   return market;
 }
 
-/** Return a run with its columns unpacked; its bars are those of its market from `offset` on. */
-export function runOf(packed, markets, index) {
-  const trades = { count: packed.trades.count };
-  for (const [name, column] of Object.entries(packed.trades)) {
-    if (name === "count") continue;
-    trades[name] = column.names ? uncoded(column) : unpacked(column);
+function tradesOf(packed) {
+  const trades = { count: packed.count };
+  for (const [name, column] of Object.entries(packed)) {
+    if (name !== "count") trades[name] = column.names ? uncoded(column) : unpacked(column);
   }
+  return trades;
+}
+
+/**
+ * Return a run; its bars are those of its market from `offset` on. Its trades are unpacked when it
+ * is first looked at: of twenty runs most are only compared.
+ */
+export function runOf(packed, markets, index) {
   const market = markets[packed.market];
   const bars = {};
   for (const name of ["time", "open", "high", "low", "close"]) {
     bars[name] = market[name].subarray(packed.offset);
   }
-  return { ...packed, index, market, bars, trades, equity: unpacked(packed.equity) };
+  let trades = null;
+  return {
+    ...packed, index, market, bars, equity: unpacked(packed.equity),
+    get trades() {
+      trades ??= tradesOf(packed.trades);
+      return trades;
+    },
+  };
 }

@@ -1,7 +1,7 @@
 // Price with the trades of a run: candles, entries and exits, stop and target of the one looked at.
 
 import { SECOND_MS, priceFormat, timeChart } from "./chart.js";
-import { announce, choice, h, tone } from "./dom.js";
+import { announce, choice, h, tone, unchoose } from "./dom.js";
 import { decimalsOf, number, percent, signed, time, words } from "./format.js";
 import { colour } from "./theme.js";
 import { TradeIndex, TradeLayer } from "./trade_layer.js";
@@ -101,6 +101,7 @@ export function priceChart(run, host, choose) {
     const from = trades.entry_bar[row], to = trades.exit_bar[row];
     const around = Math.max(BARS_AROUND, to - from);
     select(row);
+    unchoose(ranges);
     scale.setVisibleLogicalRange({ from: from - around, to: to + around });
     announce(`Trade ${row + 1}: ${tradeLine(trades, row, decimals).textContent}`);
   }
@@ -128,8 +129,9 @@ export function priceChart(run, host, choose) {
   showDays(null);
   const spans = [["All", null], ["1 y", 365], ["3 m", 91], ["1 m", 30], ["1 w", 7], ["1 d", 1]]
     .filter(([, days]) => days === null || days * DAY_MS < bars.time[last] - bars.time[0]);
-  controls.append(
-    choice("Range", spans, null, showDays),
+  const ranges = choice("Range", spans, null, showDays);
+  canvas.addEventListener("wheel", () => unchoose(ranges), { passive: true });
+  controls.append(ranges,
     h("button", { type: "button", disabled: !trades.count, onclick: () => step(-1) }, "‹ Trade"),
     h("button", { type: "button", disabled: !trades.count, onclick: () => step(1) }, "Trade ›"),
     h("p", { class: "legend dim" },
