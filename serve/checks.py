@@ -11,7 +11,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-NEEDED_PACKAGES = ("numpy", "numba", "pandas", "pyarrow", "scipy", "typer", "rich", "openpyxl")
+NEEDED_PACKAGES = (
+    *("numpy", "numba", "pandas", "pyarrow", "scipy", "typer", "rich", "openpyxl", "pydantic"),
+    "pyyaml",
+)
 REINSTALL = "run `make demo`, or pip install -r requirements.txt and then -e ."
 MEMORY_GB_MIN = 1.0
 DISK_GB_MIN = 0.2

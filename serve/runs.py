@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from cluster.user_strategy import FoundStrategy, fault_of, find_strategy
-from engines.backtest import run_backtest
+from engines.backtest import Backtest, run_backtest
 from engines.causality import check_causal
 from engines.costs import Costs
 from engines.errors import Fault, ParameterFault
@@ -20,6 +20,7 @@ from engines.liquidation import check_leverage
 from engines.metrics.measure import measure
 from engines.plan import Plan
 from engines.report import Run
+from engines.wishes import Tradable
 from serve.cold_start import load_numba
 from serve.invocation import ARGUMENTS
 from serve.progress import Place, watched
@@ -103,17 +104,7 @@ def run_one(
             if causality_check:
                 trade = partial(run_backtest, instrument=market.instrument, plan=plan, costs=costs)
                 check_causal(strategy, market.klines, name=found.cls.__name__, trade=trade)
-            result = run_backtest(
-                watched(strategy, place, len(market.klines)),
-                market.klines,
-                market.instrument,
-                plan,
-                costs,
-                since_ms=market.since_ms,
-                magnifier=market.magnifier,
-                funding=market.funding,
-                mark=market.mark,
-            )
+            result = _traded(watched(strategy, place, len(market.klines)), market, plan, costs)
         except (Exception, SystemExit) as error:
             if isinstance(error, Fault) or found.is_to_blame(error):
                 raise fault_of(error, found, f"strategy {found.name}", "to run") from error
@@ -126,6 +117,20 @@ def run_one(
         notes=market.notes,
         command=command_text(),
         versions=versions(),
+    )
+
+
+def _traded(strategy: Tradable, market: Market, plan: Plan, costs: Costs) -> Backtest:
+    return run_backtest(
+        strategy,
+        market.klines,
+        market.instrument,
+        plan,
+        costs,
+        since_ms=market.since_ms,
+        magnifier=market.magnifier,
+        funding=market.funding,
+        mark=market.mark,
     )
 
 

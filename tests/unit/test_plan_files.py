@@ -50,7 +50,7 @@ costs: {commission: 0.00055}
 PLAN = Plan(
     capital_quote=5000,
     direction="long",  # type: ignore[arg-type]  # the text of a member will do
-    sizing=Sizing("risk", 0.02),  # type: ignore[arg-type]  # likewise
+    sizing=Sizing("risk", 0.02),  # type: ignore[arg-type]  # so will this text
     exits=Exits(
         stop_loss_ratio=0.02,
         targets=(Target(0.005, 0.25), Target(0.01, 0.75)),
