@@ -195,8 +195,8 @@ class SignalOrders:
             return
         levels = self._levels(bar_index)
         ratio = self._equity_ratio(levels, bar_index)
-        if ratio is not None and math.isnan(ratio):
-            self._refusals["entries whose size cannot be known"] += 1
+        if ratio is not None and not ratio > 0:
+            self._refusals["entries whose size is nothing or cannot be known"] += 1
             return
         if self._waits:
             self._withdraw()

@@ -158,7 +158,16 @@ class Exits:
 
     def _check_breakeven(self) -> None:
         target = self.take_profit_ratio
-        if self.breakeven is None or target is None:
+        if self.breakeven is None:
+            return
+        if self.targets and self.breakeven.offset_ratio >= self.targets[0].ratio:
+            contradict(
+                "exits.breakeven.offset_ratio",
+                "exits.targets ratio",
+                "a stop behind the first target, which moves it",
+                f"{self.breakeven.offset_ratio:g} and {self.targets[0].ratio:g}",
+            )
+        if target is None:
             return
         if self.breakeven.activation_ratio >= target:
             contradict(

@@ -116,6 +116,7 @@ def exits(draw: st.DrawFn) -> Exits:
     arms = floats(0.0, farthest * 0.99) if unit is DistanceUnit.RATIO else floats(0.0, 500.0)
     follows = floats(0.0, 0.1) if unit is DistanceUnit.RATIO else floats(0.0, 500.0)
     gained = draw(floats(0.001, (profit or 0.1) * 0.99))
+    locked = min(gained, several[0].ratio) if several else gained
     return Exits(
         stop_loss_ratio=draw(maybe(floats(0.001, 0.3))),
         take_profit_ratio=profit,
@@ -124,7 +125,7 @@ def exits(draw: st.DrawFn) -> Exits:
         atr_period=draw(wholes(2, 30)),
         targets=several,
         trailing=Trailing(draw(arms), draw(follows), unit) if draw(st.booleans()) else None,
-        breakeven=Breakeven(gained, draw(floats(-0.01, gained * 0.9)))
+        breakeven=Breakeven(gained, draw(floats(-0.01, locked * 0.9)))
         if draw(st.booleans())
         else None,
         basis=draw(st.sampled_from(Basis)),

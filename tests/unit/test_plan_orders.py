@@ -97,12 +97,15 @@ class TestSizes:
         sizing, exits = Sizing(SizingKind.RISK, 0.01), Exits(stop_loss_ratio=0.02, stop_atr=1.0)
         result = play([FLAT] * 20, Wishes({17: 1}), plan_with(sizing=sizing, exits=exits))
         assert not result.fills
-        assert result.refusals == {"entries whose size cannot be known": 1}
+        assert result.refusals == {"entries whose size is nothing or cannot be known": 1}
 
     def test_risk_without_a_stop_places_nothing_and_says_so(self) -> None:
         plan = plan_with(sizing=Sizing(SizingKind.RISK, 0.01))
         result = play([FLAT] * 3, Wishes({0: 1}), plan)
-        assert (result.fills, result.refusals) == ((), {"entries whose size cannot be known": 1})
+        assert (result.fills, result.refusals) == (
+            (),
+            {"entries whose size is nothing or cannot be known": 1},
+        )
 
     def test_stop_of_the_signal_sizes_the_risk(self) -> None:
         plan = plan_with(sizing=Sizing(SizingKind.RISK, 0.01))
