@@ -32,7 +32,7 @@ MARGIN_CALL_MULTIPLE = 4
 
 
 class Account:
-    """Capital, results and margin of one instrument's position."""
+    """Capital, results and margin of one instrument's position, beside a peer in hedge mode."""
 
     def __init__(
         self,
@@ -59,14 +59,16 @@ class Account:
     @property
     def settled_quote(self) -> float:
         """Return the capital and all that was earned and paid, open positions left out."""
-        return self.plan.capital_quote + self.position.settled_quote
+        return self.plan.capital_quote + self.position.earned_quote
 
     def equity_quote(self, price: float, rate: float) -> float:
-        """Return the equity with the open position valued at `price`."""
-        settled = self.settled_quote
-        if not self.position.signed_steps:
-            return settled
-        return settled + self.position.pnl_open_quote(price) * rate
+        """Return the equity with what is open valued at `price`."""
+        equity, position, peer = self.settled_quote, self.position, self.position.peer
+        if position.signed_steps:
+            equity += position.pnl_open_quote(price) * rate
+        if peer is not None and peer.signed_steps:
+            equity += peer.pnl_open_quote(price) * rate
+        return equity
 
     def margin_ratio(self, side: Side) -> float:
         """Return the share of a position's notional that equity must cover."""
@@ -115,8 +117,14 @@ class Account:
         return self.instrument.steps_truncated(max(0.0, budget_quote) / unit)
 
     def lacks_funds(self, steps: int, side: Side, price: float, equity: float, rate: float) -> bool:
-        """Return whether equity cannot cover the margin of a position of `steps`."""
+        """Return whether equity cannot cover the margin of a position of `steps`.
+
+        In hedge mode the margin of the other side's position must be covered beside it.
+        """
         needed = self.notional_quote(steps, price, rate) * self.margin_ratio(side)
+        if self.position.peer is not None:
+            other = abs(self.position.peer.signed_steps)
+            needed += self.notional_quote(other, price, rate) * self.margin_ratio(side.opposite)
         return needed - equity > FUNDS_NOISE * abs(equity)
 
     def margin_call_steps(self, price: float, rate: float) -> int:

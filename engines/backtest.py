@@ -21,12 +21,14 @@ from engines.costs import Costs
 from engines.equity import equity_curve
 from engines.errors import Fault, PlanFault, StrategyFault
 from engines.funding import Funding
+from engines.hedge import Hedge, Played
 from engines.instrument import Instrument
 from engines.klines import Klines, time_text
 from engines.plan import Plan
 from engines.rules.columns import rule_columns
 from engines.signal_orders import SignalOrders
-from engines.trades import Fill, FundingPayment, Trade
+from engines.signals import Signals
+from engines.trades import Fill, FundingPayment, Side, Trade
 from engines.types import F64_1D
 from engines.wishes import (
     Tradable,
@@ -80,27 +82,34 @@ def run_backtest(
         _check_rates(rates, len(klines))
     start_bar = 0 if since_ms is None else klines.index_at(since_ms)
     plan = effective_plan(strategy, plan)
-    broker = Broker(klines, instrument, plan, costs, magnifier, rates, start_bar, funding, mark)
+    brokers = [
+        Broker(klines, instrument, plan, costs, magnifier, rates, start_bar, funding, mark)
+        for _ in range(2 if plan.is_hedged else 1)
+    ]
     if makes_signals(strategy):
-        signals, rules = checked_signals(strategy, klines), rule_columns(plan, klines)
-        _run_signals(broker, SignalOrders(signals, rules, broker, klines), start_bar)
-    elif places_orders(strategy):
-        _run_orders(broker, strategy, klines, start_bar)
-    payments = tuple(broker.execution.payments)
-    trades = (*broker.execution.position.trades, *broker.open_trades())
+        played = _play_signals(brokers, checked_signals(strategy, klines), klines, start_bar)
+    else:
+        assert places_orders(strategy)
+        _run_orders(brokers[0], strategy, klines, start_bar)
+        played = Played.of(brokers[0])
     return Backtest(
         klines=klines,
         instrument=instrument,
         plan=plan,
         costs=costs,
         start_bar=start_bar,
-        trades=trades,
-        fills=tuple(broker.execution.fills),
+        trades=played.trades,
+        fills=played.fills,
         equity_quote=equity_curve(
-            trades, klines, plan.capital_quote, instrument.point_value, rates, payments
+            played.trades,
+            klines,
+            plan.capital_quote,
+            instrument.point_value,
+            rates,
+            played.payments,
         ),
-        refusals=dict(broker.execution.admission.refusals),
-        payments=payments,
+        refusals=played.refusals,
+        payments=played.payments,
     )
 
 
@@ -108,6 +117,21 @@ def _check_rates(rates: F64_1D, bars: int) -> None:
     if rates.shape != (bars,) or not (np.isfinite(rates).all() and (rates > 0).all()):
         found = f"{rates.shape} from {rates.min():g} to {rates.max():g}" if rates.size else "none"
         raise PlanFault("rates", f"{bars} finite values above zero, one a bar", found)
+
+
+def _play_signals(
+    brokers: list[Broker], signals: Signals, klines: Klines, start_bar: int
+) -> Played:
+    """Trade wishes with one broker, or with one a side."""
+    rules = rule_columns(brokers[0].execution.plan, klines)
+    if len(brokers) == 1:
+        _run_signals(brokers[0], SignalOrders(signals, rules, brokers[0], klines), start_bar)
+        return Played.of(brokers[0])
+    wishes = [
+        SignalOrders(signals, rules, broker, klines, (side,))
+        for broker, side in zip(brokers, Side, strict=True)
+    ]
+    return Hedge(brokers).run(wishes, start_bar)
 
 
 def _run_signals(broker: Broker, wishes: SignalOrders, start_bar: int) -> None:

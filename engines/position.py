@@ -100,6 +100,7 @@ class Position:
         self.net_quote = 0.0
         self.fees_open_quote = 0.0
         self.funding_open_quote = 0.0
+        self.peer: Position | None = None  # the other side's, in hedge mode
 
     @property
     def signed_qty(self) -> float:
@@ -110,6 +111,13 @@ class Position:
     def settled_quote(self) -> float:
         """Return the net result of what was closed less what open lots have paid so far."""
         return self.net_quote - self.fees_open_quote - self.funding_open_quote
+
+    @property
+    def earned_quote(self) -> float:
+        """Return the same of the account: with what the other side's position has earned."""
+        if self.peer is None:
+            return self.settled_quote
+        return self.settled_quote + self.peer.settled_quote
 
     def pnl_open_quote(self, price: float) -> float:
         """Return the gross result of the open lots at `price`, in quote."""
@@ -161,8 +169,12 @@ class Position:
             self.trades.append(self._close(lot, part, fee_quote * part / steps, point))
             left -= part
         assert not left
-        self.lots = [lot for lot in self.lots if lot.steps]
         self.signed_steps -= side * steps
+        if not self.signed_steps:
+            self.lots = []
+            self.fees_open_quote = self.funding_open_quote = self.price_avg = 0.0
+            return
+        self.lots = [lot for lot in self.lots if lot.steps]
         self.fees_open_quote = sum(lot.fee_quote for lot in self.lots)
         if self.funding_open_quote:
             self.funding_open_quote = sum(lot.funding_quote for lot in self.lots)
@@ -191,12 +203,17 @@ class Position:
     def _consumed_order(self, bound: Sequence[Entry]) -> list[Lot]:
         if self.rule is CloseRule.LIFO:
             return self.lots[::-1]
-        if self.rule is CloseRule.ANY and bound:
+        if len(self.lots) > 1 and self.rule is CloseRule.ANY and bound:
             # The entry's own rows first: they can be fewer after an unbound reduction.
             return sorted(self.lots, key=lambda lot: lot.entry not in bound)
         return list(self.lots)
 
     def _spend(self, steps: int, bound: Sequence[Entry]) -> None:
+        if len(self.entries) == 1:  # the usual case, without the lists
+            self.entries[0].bound_steps -= steps
+            if not self.entries[0].bound_steps:
+                self.entries = []
+            return
         for entry in (*bound, *(entry for entry in self.entries if entry not in bound)):
             part = min(steps, entry.bound_steps)
             entry.bound_steps -= part
@@ -244,7 +261,7 @@ class Position:
             mfe_ratio=mfe_quote / cost_quote,
             mae_quote=mae_quote,
             mae_ratio=mae_quote / cost_quote,
-            cumulative_quote=self.settled_quote,
+            cumulative_quote=self.earned_quote,
             is_open=point.is_open,
             funding_quote=funding_quote,
             slippage_quote=(lot.slip * lot.rate + point.slip * point.rate) * unit,

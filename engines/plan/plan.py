@@ -71,8 +71,9 @@ class Plan:
     `pyramiding` is the number of entries allowed in one direction. `margin_*_ratio` is the share of
     notional to be covered by equity (1 is TradingView's 100 %; 0 switches margin calls off).
     `leverage` above 1 divides it and puts liquidation by the instrument's margin tiers in the place
-    of margin calls. In HEDGE mode there are no margin calls either. The caps are per trading day
-    of the exchange's time zone; `intraday_loss_ratio_max` is of the equity at the day's start.
+    of margin calls. In HEDGE mode there are no margin calls either, and no limits that judge the
+    whole account (caps, the largest drawdown, cross margin on leverage). The caps are per trading
+    day of the exchange's time zone; `intraday_loss_ratio_max` is of the equity at the day's start.
     """
 
     capital_quote: float = 10_000.0
@@ -122,6 +123,7 @@ class Plan:
         between("intraday_loss_ratio_max", self.intraday_loss_ratio_max, 0, 1, optional=True)
         between("intraday_loss_quote_max", self.intraday_loss_quote_max, 0, math.inf, optional=True)
         self._check_spot()
+        self._check_hedge()
         self._check_size()
         self._check_ladder()
 
@@ -144,6 +146,25 @@ class Plan:
             contradict(
                 "market", "direction", "spot with direction long", f"spot and {self.direction}"
             )
+
+    def _check_hedge(self) -> None:
+        """Refuse what is judged on one net position beside a long and a short one."""
+        if not self.is_hedged:
+            return
+        for name, value in (
+            ("intraday_fills_max", self.intraday_fills_max),
+            ("intraday_loss_ratio_max", self.intraday_loss_ratio_max),
+            ("intraday_loss_quote_max", self.intraday_loss_quote_max),
+            ("exits.drawdown_ratio_max", self.exits.drawdown_ratio_max),
+        ):
+            if value is not None:
+                expected = "one net position with a limit of the whole account"
+                contradict("position_mode", name, expected, f"hedge and {value:g}")
+        if self.is_leveraged and self.margin_mode is MarginMode.CROSS:
+            found = f"hedge and cross on {self.leverage:g}x"
+            contradict("position_mode", "margin_mode", "isolated margin in hedge mode", found)
+        if self.market is Market.SPOT:
+            contradict("position_mode", "market", "a perpetual in hedge mode", "hedge and spot")
 
     def _check_size(self) -> None:
         power = self.capital_quote * self.leverage
