@@ -12,7 +12,7 @@ from engines.report import Run
 from tests.browser import runs
 from tests.browser.conftest import Open, Opened
 
-RESULT, PERCENT = 8, 9  # Places of columns in the trade list, from 1.
+RESULT = 3  # Place of the column in the trade list, from 1.
 
 
 @pytest.fixture(scope="module")

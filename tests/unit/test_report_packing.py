@@ -59,4 +59,4 @@ def test_prices_off_the_tick_are_not_rounded() -> None:
 
 def test_a_market_takes_a_fifth_of_its_floats() -> None:
     steps = np.cumsum(np.random.default_rng(3).integers(-60, 61, 10_000))
-    assert len(str(packed(steps * 0.1, 0.1)["bytes"])) < 10_000 * 8 / 5
+    assert len(str(packed((steps * 0.1).astype(np.float64), 0.1)["bytes"])) < 10_000 * 8 / 5

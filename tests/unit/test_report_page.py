@@ -57,19 +57,23 @@ def test_the_title_says_that_bars_are_made_up() -> None:
     assert "SYNTHETIC" in page([run_of()], ASSETS).partition("</title>")[0]
     real = page([run_of(replace(KLINES, symbol="BTCUSDT"))], ASSETS)
     assert "SYNTHETIC" not in real
-    assert payload([run_of()])["markets"][0]["is_synthetic"] is True  # type: ignore[index]  # JSON
+    assert first(payload([run_of()]), "markets")["is_synthetic"] is True
 
 
 def test_the_same_run_makes_the_same_page() -> None:
     assert page([run_of()], ASSETS) == page([run_of()], ASSETS)
 
 
-def first(value: object, name: str) -> dict[str, object]:
-    """Return the first of a payload's markets or runs."""
-    assert isinstance(value, dict)
-    found = value[name][0]
-    assert isinstance(found, dict)
+def parts(value: dict[str, object], name: str) -> list[dict[str, object]]:
+    """Return a payload's markets or runs."""
+    found = value[name]
+    assert isinstance(found, list)
     return found
+
+
+def first(value: dict[str, object], name: str) -> dict[str, object]:
+    """Return the first of a payload's markets or runs."""
+    return parts(value, name)[0]
 
 
 def column(part: dict[str, object], name: str) -> list[float]:
@@ -102,8 +106,8 @@ def test_runs_on_the_same_bars_share_them() -> None:
     run = run_of()
     other = run_of(KLINES.between(0, 900), name="shorter")
     made = payload([run, replace(run, strategy="again"), other])
-    assert len(made["markets"]) == 2  # type: ignore[arg-type]  # JSON
-    assert [shown["market"] for shown in made["runs"]] == [0, 0, 1]  # type: ignore[attr-defined]  # JSON
+    assert len(parts(made, "markets")) == 2
+    assert [shown["market"] for shown in parts(made, "runs")] == [0, 0, 1]
 
 
 def test_cards_and_comparison_show_metrics_that_exist() -> None:
@@ -116,9 +120,11 @@ def test_cards_and_comparison_show_metrics_that_exist() -> None:
 def test_a_run_without_trades_has_a_page(klines: Klines) -> None:
     run = run_of(klines)
     assert not run.result.trades
-    shown = payload_of(page([run], ASSETS))["runs"]
-    assert shown[0]["trades"]["count"] == 0  # type: ignore[index]  # JSON
-    assert shown[0]["metrics"]["profit_factor"] is None  # type: ignore[index]  # JSON
+    shown = first(payload_of(page([run], ASSETS)), "runs")
+    trades, metrics = shown["trades"], shown["metrics"]
+    assert isinstance(trades, dict)
+    assert isinstance(metrics, dict)
+    assert (trades["count"], metrics["profit_factor"]) == (0, None)
 
 
 def test_levels_come_from_the_exit_or_else_from_the_plan() -> None:
@@ -145,4 +151,4 @@ def test_settings_that_differ_from_their_default_say_so() -> None:
     assert tables["Parameters"] == [("fast", "9", False)]
     assert flat({"a": {"b": [1, {"c": True}]}, "d": []}) == [
         ("a.b[1]", "1"), ("a.b[2].c", "yes"), ("d", "–")
-    ]  # fmt: skip  # rows
+    ]  # fmt: skip  # one row a line

@@ -37,7 +37,8 @@ export function figure(metric, value) {
   if (isMissing(value)) return UNDEFINED;
   if (metric.unit === "ratio") return percent(value, metric.decimals);
   if (metric.unit === "contracts" || metric.unit === "bars" || metric.unit === "days") {
-    return Number.isInteger(value) ? fixed(value, 0) : significant(value, metric.decimals);
+    const text = Number.isInteger(value) ? fixed(value, 0) : significant(value, metric.decimals);
+    return metric.unit === "days" ? `${text} d` : text;
   }
   return fixed(value, metric.decimals);
 }

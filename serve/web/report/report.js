@@ -62,7 +62,8 @@ function showRun(place, host) {
   const trades = tradesSection(run, focus);
   const equity = section("equity", "Equity and drawdown", "At bar closes, times in UTC");
   const prices = section("price", "Price and trades",
-    "Wheel or pinch zooms, drag moves; a click picks a trade");
+    "Wheel or pinch zooms, drag moves, a click picks a trade; its stop and target are drawn where "
+    + "the result knows them");
   host.replaceChildren(
     ...(runs.length > 1 ? [h("h2", { class: "run-title" }, run.label)] : []),
     cards(report, run), ...notices(run), equity, prices, monthsSection(run), periodsSection(run),
