@@ -50,6 +50,9 @@ def funding_of(
     history = read_funding(paths, symbol)
     start_ms, end_ms = int(klines.open_time_ms[0]), int(klines.close_time_ms[-1])
     require_coverage(symbol, history, start_ms, end_ms, ", ".join(map(str, paths)))
+    inside = history.funding.between(start_ms, end_ms)
+    every = interval_text(history.interval_ms)
+    notes.append(f"funding: {len(inside):,} settlements, {every} apart, from {paths[0].name}")
     notes += history.notes
     return history.funding
 

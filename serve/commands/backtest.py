@@ -51,6 +51,9 @@ def backtest(flags: BacktestFlags) -> int:
         ]
     if flags.out is not None:
         write_out(flags.out, runs, force=flags.force)
+    if len(markets) > 1:
+        names = ", ".join(market.klines.symbol for market in markets)
+        print_notes([f"markets by file name: {names} (--symbol makes one of them)"])
     print_notes(note for market in markets for note in market.notes)
     print_runs(runs, flags.out, json=flags.json)
     return 0

@@ -29,7 +29,7 @@ class DemoFlags(JsonFlags):
 
 
 def demo(flags: DemoFlags) -> int:
-    """Backtest both built-in strategies and write a report."""
+    """Backtest two built-in strategies and write a report."""
     from serve.output import print_notes, print_runs
     from serve.plan_terms import plan_and_costs
     from serve.progress import progress

@@ -54,6 +54,7 @@ from engines.plan import (
 )
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata")
+NET_ONLY = ("intraday_fills_max", "intraday_loss_ratio_max", "intraday_loss_quote_max")
 INTERVALS = (None, "1h", "4h", "1d")
 
 
@@ -297,7 +298,7 @@ def plans(draw: st.DrawFn, /, **held: st.SearchStrategy[Any]) -> Plan:
         "direction": st.just(Direction.LONG) if is_spot else st.sampled_from(Direction),
         "leverage": st.just(1.0) if is_spot else st.just(1.0) | floats(1, 50),
         "margin_mode": st.sampled_from(MarginMode),
-        "position_mode": st.sampled_from(PositionMode),
+        "position_mode": st.just(PositionMode.NET) if is_spot else st.sampled_from(PositionMode),
         "exits": exits(),
         "entry": entries(),
         "reentry": reentries(),
@@ -318,6 +319,10 @@ def plans(draw: st.DrawFn, /, **held: st.SearchStrategy[Any]) -> Plan:
     chosen = {name: draw(values) for name, values in terms.items()}
     if chosen["exits"].targets and chosen["ladder"] is not None:
         chosen["ladder"] = replace(chosen["ladder"], late_target=None)
+    if chosen["position_mode"] is PositionMode.HEDGE:
+        # Limits and margins of the whole account need one net position.
+        chosen |= dict.fromkeys(NET_ONLY) | {"margin_mode": MarginMode.ISOLATED}
+        chosen["exits"] = replace(chosen["exits"], drawdown_ratio_max=None)
     return Plan(market=market, **chosen)
 
 

@@ -222,3 +222,49 @@ def test_bars_of_two_symbols_are_two_markets_with_their_own_rules(
     code, _, err = printed(capsys, *command[:7], "--symbol", "X")
     assert code == 2
     assert "bars would be there twice" in err
+
+
+ASKS = """
+from dataclasses import dataclass, replace
+from strategies.base import OrderStrategy
+
+@dataclass(frozen=True)
+class Asks(OrderStrategy):
+    def plan(self, plan):
+        return replace(plan, pyramiding=7)
+
+    def on_bar(self, ctx):
+        pass
+"""
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_what_a_strategy_asks_of_the_plan_counts_on_a_terminal_too(
+    is_terminal: bool,
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "asks.py"
+    path.write_text(ASKS)
+    monkeypatch.setattr("serve.progress.sys.stderr.isatty", lambda: is_terminal)
+    bars = folder / "TESTUSDT_15m.csv"
+    code, out, err = printed(capsys, "backtest", path, "--bars", bars, "--json")
+    assert code == 0, err
+    assert json.loads(out)["runs"][0]["plan"]["pyramiding"] == 7
+
+
+def test_a_real_history_is_named_and_paid(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"{1_704_067_200_000 + i * 28_800_000},0.0001" for i in range(50)]
+    history = tmp_path / "TESTUSDT_funding.csv"
+    history.write_text("\n".join(["fundingRateTimestamp,fundingRate", *rows]))
+    code, out, err = printed(
+        capsys, "backtest", folder / "mine.py", "--bars", folder / "TESTUSDT_15m.csv",
+        "--instrument", folder / "TESTUSDT.toml", "--funding", history, "--json", *FLAGS.split(),
+    )  # fmt: skip  # flags with their values
+    assert code == 0, err
+    assert "note: funding: 47 settlements, 8h apart, from TESTUSDT_funding.csv" in err
+    assert json.loads(out)["runs"][0]["trades"] == asked(folder, capsys, *FLAGS.split())["trades"]
