@@ -99,7 +99,7 @@ class Admission:
 
         A stop that gaps and a stop-limit keep the size of the price they were issued at.
         """
-        if math.isnan(order.budget_quote):
+        if order.budget_quote != order.budget_quote:  # NaN: it has a size
             return order.steps
         has_stop, has_limit = not math.isnan(order.stop), not math.isnan(order.limit)
         if has_stop and (has_limit or is_at_open):
@@ -151,5 +151,7 @@ class Admission:
     def _reducible(self, order: Order, opposite: int) -> int:
         if self._plan.close_rule is CloseRule.ALL:
             return opposite
+        if order.kind is OrderKind.EXIT and order.entry is not None:
+            return min(order.steps, order.entry.bound_steps, opposite)
         bound = sum(entry.bound_steps for entry in self.bound(order))
         return min(order.steps, bound, opposite)

@@ -13,12 +13,12 @@ bracket covers entries that fill later under its `from_entry`; once a leg fired,
 does.
 """
 
-from engines.brackets import Bracket, follow, keep_moves, set_levels, wanted_steps
+from engines.brackets import follow, keep_moves, set_levels, wanted_steps
 from engines.instrument import Instrument
 from engines.orders import (
     INF,
     PRICED_KINDS,
-    BracketSpec,
+    Bracket,
     Entry,
     OcaKind,
     Order,
@@ -151,11 +151,14 @@ class Book:
         self.is_stale = False
         if not self.brackets:
             return
+        if is_flat and filling is None and not (self.resting or self.market):
+            self.brackets.clear()
+            return
         waiting = [*self.resting, *self.market, *([filling] if filling else [])]
         ids = {order.id for order in waiting if order.kind not in EXIT_KINDS}
-        bound = {order.bracket.id for order in self.resting if order.bracket}
+        bound = {order.id for order in self.resting if order.bracket}
         for key, bracket in list(self.brackets.items()):
-            from_entry = bracket.spec.from_entry
+            from_entry = bracket.from_entry
             if from_entry:
                 waits = from_entry in ids
             elif is_flat:
@@ -174,12 +177,6 @@ class Book:
                 order.steps -= steps
             if filled.oca_kind is OcaKind.CANCEL or order.steps <= 0:
                 self.drop(order)
-
-    def retire(self, spec: BracketSpec) -> None:
-        """Note that a leg of this exit has fired: later entries need a new command."""
-        bracket = self.brackets.get((spec.id, spec.from_entry))
-        if bracket is not None:
-            bracket.is_live = False
 
     def attach(
         self, entry: Entry, bracket: Bracket, base: float, arming_close: float | None = None
@@ -200,7 +197,7 @@ class Book:
         if entry.legs:
             reserved = sum(other.steps for other in entry.legs if other is not leg)
             steps = min(steps, entry.steps - reserved)
-        if leg is not None and (steps <= 0 or leg.bracket is not spec):
+        if leg is not None and (steps <= 0 or leg.bracket is not bracket):
             entry.legs.remove(leg)
             if leg in self.resting:
                 self.resting.remove(leg)
@@ -208,18 +205,19 @@ class Book:
         elif leg is not None:
             return
         if steps > 0:
-            self._add_leg(entry, spec, steps, base, leg, arming_close)
+            self._add_leg(entry, bracket, steps, base, leg, arming_close)
         bracket.is_bound = True
 
     def _add_leg(
         self,
         entry: Entry,
-        spec: BracketSpec,
+        bracket: Bracket,
         steps: int,
         base: float,
         old: Order | None,
         arming_close: float | None,
     ) -> None:
+        spec = bracket.spec
         leg = Order(
             OrderKind.EXIT,
             spec.id,
@@ -229,7 +227,7 @@ class Book:
             entry.bar_index,
             is_market=False,
             entry=entry,
-            bracket=spec,
+            bracket=bracket,
         )
         if spec.oca_name:
             leg.oca_name, leg.oca_kind = spec.oca_name, OcaKind.REDUCE
@@ -245,11 +243,12 @@ class Book:
     def move_legs(self, bases: dict[Basis, float]) -> None:
         """Set the levels of all legs anew that do not count from their own entry's price."""
         for leg in self.resting:
-            spec = leg.bracket
-            if spec is not None and spec.basis is not Basis.ENTRY:
-                set_levels(leg, spec, bases[spec.basis], self.instrument)
-                self._set_trigger(leg)
-                leg.refresh()
+            if leg.bracket is None or leg.bracket.spec.basis is Basis.ENTRY:
+                continue
+            spec = leg.bracket.spec
+            set_levels(leg, spec, bases[spec.basis], self.instrument)
+            self._set_trigger(leg)
+            leg.refresh()
         self.refresh()
 
     # Rungs.

@@ -33,49 +33,10 @@ distance in ticks, a ratio) is the one that is met first.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from engines.instrument import Instrument
-from engines.orders import NAN, BracketSpec, Entry, Level, Moves, Order, Ratchets, Unit
-from engines.plan import Basis
-from engines.trades import ExitReason, Side
-
-
-class ExitTerms(NamedTuple):
-    """An exit command as it was said: two that are equal ask for the same thing.
-
-    `gains` and `losses` are a price, ticks and a ratio; `arms` price, points, ratio and quote;
-    `distances` offset, ratio and quote; `comments` plain, profit, loss and trailing.
-    """
-
-    id: str
-    from_entry: str
-    qty: float | None
-    qty_ratio: float | None
-    gains: tuple[float | None, ...]
-    losses: tuple[float | None, ...]
-    arms: tuple[float | None, ...]
-    distances: tuple[float | None, ...]
-    ratchets: Ratchets
-    basis: Basis
-    oca_name: str
-    comments: tuple[str, str, str, str]
-    stop_reason: ExitReason
-    profit_reason: ExitReason
-
-
-@dataclass(slots=True, eq=False)
-class Bracket:
-    """An exit command in force.
-
-    `is_bound` once it belongs to a position: it then ends with that position.
-    """
-
-    spec: BracketSpec
-    terms: ExitTerms
-    is_bound: bool = False
-    is_live: bool = True
+from engines.orders import NAN, BracketSpec, Entry, Level, Moves, Order, Unit
+from engines.trades import Side
 
 
 def wanted_steps(spec: BracketSpec, entry: Entry) -> int:
@@ -153,10 +114,11 @@ def keep_moves(leg: Order, old: Order) -> None:
 
     Kept are the trailing part if its terms are the same and the ratchets if they are.
     """
-    moves, before, spec, said = leg.moves, old.moves, leg.bracket, old.bracket
+    moves, before = leg.moves, old.moves
     if moves is None or before is None:
         return
-    assert spec is not None and said is not None
+    assert leg.bracket is not None and old.bracket is not None
+    spec, said = leg.bracket.spec, old.bracket.spec
     is_same_trail = (spec.arms, spec.trail_distance) == (said.arms, said.trail_distance)
     if is_same_trail and before.is_trailing:
         moves.best_price, moves.trail_stop = before.best_price, before.trail_stop

@@ -350,7 +350,7 @@ class Broker:
         elif order.moves is None or not self._has_moved(order, order.moves, price):
             assert order.bracket is not None
             self.execution.fill(
-                order, limit_price, False, order.names.profit, order.bracket.profit_reason
+                order, limit_price, False, order.names.profit, order.bracket.spec.profit_reason
             )
 
     def _stop_out(self, leg: Order, price: float, reason: ExitReason) -> None:

@@ -65,7 +65,7 @@ class Desk(ExitDesk):
                 return False
         if not order.is_market:
             order.flip_steps = opposite
-        return self._place(order)
+        return self._place(order, repeated)
 
     def order(
         self,
@@ -90,7 +90,7 @@ class Desk(ExitDesk):
         order = self._order(OrderKind.RAW, id, side, qty, limit, stop, comment)
         if oca_name:
             _group(order, oca_name, oca_kind)
-        self._place(order)
+        self._place(order, self._book.pending(id))
 
     def cancel(self, id: str) -> None:
         """Cancel the waiting orders and the exit bracket of this id."""
@@ -113,14 +113,15 @@ class Desk(ExitDesk):
     ) -> Order:
         """Return a checked, rounded and sized order."""
         down, up = self._instrument.round_price_down, self._instrument.round_price_up
-        order = Order(kind, id, Side(side), 0, Names(comment or id), self.bar_index)
-        if not math.isnan(limit := finite_level(id, limit)):
-            order.limit = down(limit) if side > 0 else up(limit)
-        if not math.isnan(stop := finite_level(id, stop)):
-            order.stop = up(stop) if side > 0 else down(stop)
-        order.is_market = limit != limit and stop != stop  # both NaN
+        side = side if type(side) is Side else Side(side)
+        order = Order(kind, id, side, 0, Names(comment or id), self.bar_index)
+        if limit is not None and (limit := finite_level(id, limit)) == limit:  # not NaN
+            order.limit, order.is_market = down(limit) if side > 0 else up(limit), False
+        if stop is not None and (stop := finite_level(id, stop)) == stop:
+            order.stop, order.is_market = up(stop) if side > 0 else down(stop), False
         if order.limit <= 0 or order.stop <= 0:
-            raise OrderFault(f"level of {id}", "a price above zero", f"{limit:g} / {stop:g}")
+            found = f"{order.limit:g} / {order.stop:g}"
+            raise OrderFault(f"level of {id}", "a price above zero", found)
         if equity_ratio is not None and not (qty is None and 0 < equity_ratio < math.inf):
             found = f"{equity_ratio!r} with qty {qty!r}"
             raise OrderFault(f"equity_ratio of {id}", "above 0 and without qty", found)
@@ -153,9 +154,8 @@ class Desk(ExitDesk):
     def _slip(self, side: Side, price: float) -> float:
         return self._execution.slippage.expected(side, price, self.bar_index)
 
-    def _place(self, order: Order) -> bool:
-        """Put `order` into the book in place of the one with its id; return if it is there."""
-        old = self._book.pending(order.id)
+    def _place(self, order: Order, old: Order | None) -> bool:
+        """Put `order` into the book in place of the `old` one of its id; return if it is there."""
         if old is not None and _asks_the_same(old, order):
             old.names, old.bar_index = order.names, order.bar_index
             return True

@@ -126,9 +126,8 @@ class Execution:
         what the order says).
         """
         self.book.drop(order)
-        fill_price, slip = self._slipped(
-            price, order.side, self.admission.asked_steps(order), slips
-        )
+        asked = self.admission.asked_steps(order) if slips else 0
+        fill_price, slip = self._slipped(price, order.side, asked, slips)
         closing, opening = self.admission.steps(order, fill_price, self.rate, self.is_at_open)
         if order.with_position and not order.is_bound:  # at market, without a position to add to
             closing = opening = 0
@@ -206,18 +205,11 @@ class Execution:
 
     def exit_point(self, deal: Deal, is_open: bool = False) -> ExitPoint:
         """Return the point at which lots would close now."""
+        bar_index = self.bar_index
         return ExitPoint(
-            bar_index=self.bar_index,
-            time_ms=self.times[self.bar_index],
-            price=deal.price,
-            name=deal.name,
-            rate=self.rate,
-            bar_high=self.path_high,
-            bar_low=self.path_low,
-            is_open=is_open,
-            reason=deal.reason,
-            slip=deal.slip,
-        )
+            bar_index, self.times[bar_index], deal.price, deal.name, self.rate, self.path_high,
+            self.path_low, is_open, deal.reason, deal.slip,
+        )  # fmt: skip # in the order of its fields
 
     def open_trades(self, price: float) -> list[Trade]:
         """Return the open lots as trades valued at `price`, now."""
@@ -275,7 +267,7 @@ class Execution:
         if opening:
             self._open(order, opening, deal, fee_quote * opening / total)
         if order.bracket is not None:
-            self.book.retire(order.bracket)
+            order.bracket.is_live = False  # Later entries need a new command.
 
     def _open(self, order: Order, steps: int, deal: Deal, fee_quote: float) -> None:
         price = deal.price
@@ -297,7 +289,7 @@ class Execution:
         self.position.add(lot)
         self.fresh_lots.append(lot)
         for bracket in self.book.brackets.values():
-            if bracket.is_live and bracket.spec.from_entry in ("", entry.id):
+            if bracket.is_live and bracket.from_entry in ("", entry.id):
                 base = self.position.base_price(bracket.spec.basis, entry)
                 self.book.attach(entry, bracket, base)
         if self.book.has_bases:

@@ -2,21 +2,22 @@
 
 Theory. An exit command is kept in the words it was given in: said again in the same words it
 changes nothing, which is the usual case at every close after the first. Only new words are checked
-and become a `BracketSpec`; what its levels mean is told in `brackets`. A close is a market order
-that reduces, sized at once by what is open.
+and become a `BracketSpec`, which the same words for another entry use again; what its levels mean
+is told in `brackets`. A close is a market order that reduces, sized at once by what is open.
 """
 
 import math
 from collections.abc import Sequence
 
-from engines.brackets import Bracket, ExitTerms
 from engines.broker import Broker
 from engines.errors import OrderFault
 from engines.klines import time_text
 from engines.orders import (
     NAN,
     PRICED_KINDS,
+    Bracket,
     BracketSpec,
+    ExitTerms,
     Level,
     Names,
     Order,
@@ -29,6 +30,7 @@ from engines.trades import ExitReason, Side
 
 DISTANCES = (Unit.TICKS, Unit.RATIO, Unit.QUOTE)
 NOT_GIVEN = (None, None)
+SPECS_MAX = 64  # checked commands kept, by id
 
 
 class ExitDesk:
@@ -40,6 +42,7 @@ class ExitDesk:
         self._book = broker.book
         self._instrument = broker.execution.instrument
         self._closes = broker.closes
+        self._specs: dict[str, tuple[ExitTerms, BracketSpec]] = {}
 
     def exit(
         self, id: str, from_entry: str = "", *,
@@ -73,8 +76,9 @@ class ExitDesk:
         arms = (trail_price, trail_points, trail_activation_ratio, trail_activation_quote)
         distances = (trail_offset, trail_distance_ratio, trail_distance_quote)
         self._keep_bracket(
+            from_entry,
             ExitTerms(
-                id, from_entry, qty, qty_ratio, (limit, profit_ticks, profit_ratio),
+                id, qty, qty_ratio, (limit, profit_ticks, profit_ratio),
                 (stop, loss_ticks, loss_ratio), arms, distances, ratchets, basis, oca_name,
                 (comment, comment_profit, comment_loss, comment_trailing),
                 stop_reason, profit_reason,
@@ -137,22 +141,21 @@ class ExitDesk:
         order.reason = _reason(reason)
         (self._book.immediate if immediately else self._book.market).append(order)
 
-    def _keep_bracket(self, terms: ExitTerms) -> None:
+    def _keep_bracket(self, from_entry: str, terms: ExitTerms) -> None:
         """Put an exit command in force, or renew it, for the entries that it covers."""
-        book, from_entry = self._book, terms.from_entry
-        key = (terms.id, from_entry)
+        book, key = self._book, (terms.id, from_entry)
         bracket = book.brackets.get(key)
         is_same = bracket is not None and bracket.terms == terms
         if bracket is not None and is_same and bracket.is_live:
             return
         # A command that is wrong is refused even where it would do nothing.
-        spec = bracket.spec if bracket is not None and is_same else self._spec(terms)
+        spec = self._spec(terms)
         position = self._execution.position
         entries = [entry for entry in position.entries if from_entry in ("", entry.id)]
         if not entries and not self._is_pending(from_entry):
             return
         if bracket is None or not is_same:
-            bracket = Bracket(spec, terms, is_bound=position.signed_steps != 0)
+            bracket = Bracket(spec, terms, from_entry, is_bound=position.signed_steps != 0)
             book.brackets[key] = bracket
             book.has_bases = book.has_bases or spec.basis is not Basis.ENTRY
         bracket.is_live = True
@@ -161,13 +164,23 @@ class ExitDesk:
             book.attach(entry, bracket, base, self._closes[self.bar_index])
 
     def _spec(self, terms: ExitTerms) -> BracketSpec:
+        """Return the checked form of an exit command, the last one of its id if it is the same."""
+        last = self._specs.get(terms.id)
+        if last is not None and last[0] == terms:
+            return last[1]
+        spec = self._checked(terms)
+        if len(self._specs) >= SPECS_MAX:
+            self._specs.clear()
+        self._specs[terms.id] = terms, spec
+        return spec
+
+    def _checked(self, terms: ExitTerms) -> BracketSpec:
         """Return the checked form of an exit command."""
         id, (plain, profit, loss, trailing) = terms.id, terms.comments
         self._require_id(id)
         plain = plain or id
         return BracketSpec(
             id,
-            terms.from_entry,
             Names(plain, profit or plain, loss or plain, trailing or plain),
             terms.oca_name,
             None if terms.qty is None else self._steps(f"exit {id}", terms.qty),

@@ -79,7 +79,7 @@ Ratchets: TypeAlias = tuple[tuple[float, float], ...]
 
 
 class BracketSpec(NamedTuple):
-    """What one exit command asks for, checked.
+    """What one exit command asks of each entry that it covers, checked.
 
     `gains`, `losses` and `arms` are the ways in which target, stop and arming level are given,
     `trail_distance` is how far the trailing stop follows. `qty_steps` or `qty_ratio` of the
@@ -87,7 +87,6 @@ class BracketSpec(NamedTuple):
     """
 
     id: str
-    from_entry: str
     names: Names
     oca_name: str = ""
     qty_steps: int | None = None
@@ -100,6 +99,42 @@ class BracketSpec(NamedTuple):
     basis: Basis = Basis.ENTRY
     stop_reason: ExitReason = ExitReason.STOP_LOSS
     profit_reason: ExitReason = ExitReason.TAKE_PROFIT
+
+
+class ExitTerms(NamedTuple):
+    """An exit command as it was said: two that are equal ask for the same thing.
+
+    `gains` and `losses` are a price, ticks and a ratio; `arms` price, points, ratio and quote;
+    `distances` offset, ratio and quote; `comments` plain, profit, loss and trailing.
+    """
+
+    id: str
+    qty: float | None
+    qty_ratio: float | None
+    gains: tuple[float | None, ...]
+    losses: tuple[float | None, ...]
+    arms: tuple[float | None, ...]
+    distances: tuple[float | None, ...]
+    ratchets: Ratchets
+    basis: Basis
+    oca_name: str
+    comments: tuple[str, str, str, str]
+    stop_reason: ExitReason
+    profit_reason: ExitReason
+
+
+@dataclass(slots=True, eq=False)
+class Bracket:
+    """An exit command in force for the entries named `from_entry` ("": for all).
+
+    `is_bound` once it belongs to a position: it then ends with that position.
+    """
+
+    spec: BracketSpec
+    terms: ExitTerms
+    from_entry: str
+    is_bound: bool = False
+    is_live: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -188,7 +223,7 @@ class Order:
     is_bound: bool = False
     reason: ExitReason = ExitReason.SIGNAL
     entry: Entry | None = None
-    bracket: BracketSpec | None = None
+    bracket: Bracket | None = None
     moves: Moves | None = None
     is_done: bool = False
     limit_trigger: float = NAN
@@ -206,7 +241,7 @@ class Order:
         assert self.bracket is not None
         moves, sign = self.moves, -int(self.side)
         if moves is None or self.stop == moves.stops_at(self.stop, sign):
-            return self.bracket.stop_reason
+            return self.bracket.spec.stop_reason
         if moves.ratchet_stop == moves.stops_at(moves.ratchet_stop, sign):
             return ExitReason.BREAKEVEN_SL
         return ExitReason.TRAILING_STOP

@@ -25,7 +25,7 @@ BRACKET_REASONS = (
     ExitReason.TRAILING_STOP,
     ExitReason.BREAKEVEN_SL,
 )
-EXAMPLES, EXAMPLES_LONG = 150, 4_000
+EXAMPLES, EXAMPLES_LONG = 60, 4_000
 
 
 def _stop_of(leg: Order) -> float:
@@ -119,10 +119,10 @@ def check_targets(case: Case) -> None:
     """A target that is a distance from its own entry closes at no worse than the entry's price."""
 
     def gains(execution: Execution, order: Order, price: float, slips: bool, *rest: Any) -> None:
-        spec, entry = order.bracket, order.entry
-        if spec is None or entry is None or spec.basis is not Basis.ENTRY:
+        bracket, entry = order.bracket, order.entry
+        if bracket is None or entry is None or bracket.spec.basis is not Basis.ENTRY:
             return
-        is_distance = all(unit is not Unit.PRICE for unit, _ in spec.gains)
+        is_distance = all(unit is not Unit.PRICE for unit, _ in bracket.spec.gains)
         if is_distance and rest[1] is ExitReason.TAKE_PROFIT:
             assert (price - entry.price) * entry.side >= 0
 
