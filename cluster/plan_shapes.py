@@ -16,12 +16,13 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
 from cluster.ratios import parse_ratio
 from engines.plan import Sizing
 
 RATIO_WORDS = frozenset({"ratio", "portion"})
+RATIO_SCHEMA = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": "%\\s*$"}]}
 # A size is nothing without both: a value alone would be read in a unit that nobody wrote.
 NEEDED: Mapping[type, frozenset[str]] = {Sizing: frozenset({"kind", "value"})}
 
@@ -102,7 +103,7 @@ def _type_of(hint: Any, name: str) -> Any:
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return shape_of(hint)
     if hint is float and RATIO_WORDS & set(name.split("_")):
-        return Annotated[float, BeforeValidator(_unpercented)]
+        return Annotated[float, BeforeValidator(_unpercented), WithJsonSchema(RATIO_SCHEMA)]
     return hint
 
 

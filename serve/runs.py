@@ -33,14 +33,20 @@ RESULT_FILES = frozenset({"report.html", "result.json", "trades.csv", "equity.cs
 
 
 def find_all(names: Sequence[str]) -> list[FoundStrategy]:
-    """Return the strategies by name, in order, what their files print going to stderr.
-
-    `all`, with or without a preset, is every built-in one that makes signals: a plan's settings
-    mean nothing to one that places its own orders.
-    """
+    """Return the strategies by name, in order, what their files print going to stderr."""
     load_numba()
     with contextlib.redirect_stdout(sys.stderr):
-        return [find_strategy(each) for name in names for each in _expanded(name)]
+        return [find_strategy(name) for name in names]
+
+
+def expanded(names: Sequence[str]) -> list[str]:
+    """Return the names with `all`, alone or with a preset, spelt out.
+
+    It means every built-in strategy that makes signals: the settings of a plan mean nothing to one
+    that places its own orders.
+    """
+    load_numba()
+    return [each for name in names for each in _expanded(name)]
 
 
 def _expanded(name: str) -> list[str]:

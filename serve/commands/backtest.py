@@ -34,12 +34,12 @@ def backtest(flags: BacktestFlags) -> int:
     from serve.output import print_notes, print_runs
     from serve.plan_terms import plan_and_costs
     from serve.progress import progress
-    from serve.runs import check_out, find_all, parse_settings, run_one, write_out
+    from serve.runs import check_out, expanded, find_all, parse_settings, run_one, write_out
     from serve.terms import markets_of
 
     check_out(flags.out, force=flags.force)
     plan, costs = plan_and_costs(flags)
-    found = find_all(flags.strategies)
+    found = find_all(expanded(flags.strategies))
     settings = parse_settings(flags.settings, found)
     markets = markets_of(flags.bars, flags)
     check = flags.causality_check

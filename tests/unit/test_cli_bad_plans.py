@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from engines.klines import HOUR_MS
+from serve.cli import run
 from tests.unit.test_cli import write_bars
 from tests.unit.test_cli_bad_input import refused
 
@@ -182,3 +183,8 @@ def test_mark_bars_that_do_not_belong_to_the_bars_are_refused(
     mark = shifted(good, tmp_path / "mark.csv", shift_ms, factor)
     command = ("backtest", "ema_crossover", "--bars", good, "--mark", mark)
     assert says in refused(capsys, tmp_path, *command)
+
+
+def test_all_is_no_one_strategy(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["strategies", "all"]) == 2
+    assert "found 'all'" in capsys.readouterr().err

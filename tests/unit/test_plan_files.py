@@ -200,6 +200,8 @@ def test_the_schema_knows_every_kind_and_refuses_other_names() -> None:
     assert schema["$defs"]["Plan"]["additionalProperties"] is False
     kinds = schema["$defs"]["Plan"]["properties"]["filters"]["items"]["discriminator"]
     assert kinds["propertyName"] == "kind"
+    ratio = schema["$defs"]["Target"]["properties"]["ratio"]
+    assert [item["type"] for item in ratio["anyOf"]] == ["number", "string"]
 
 
 def test_values_may_come_from_anywhere() -> None:
