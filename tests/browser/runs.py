@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from engines.backtest import run_backtest
 from engines.costs import Costs
 from engines.instrument import Instrument
@@ -55,6 +57,20 @@ def untraded() -> list[Run]:
     return [run_of("ema_crossover", EmaCrossover(), KLINES.between(0, 8))]
 
 
+def ruined() -> list[Run]:
+    """Return one run of one trade that lost more than there was, so that nothing compounds."""
+    run = run_of("ema_crossover", EmaCrossover())
+    trade = replace(run.result.trades[0], pnl_quote=-12_000.0, pnl_ratio=-1.2, mae_quote=12_000.0)
+    equity = np.where(np.arange(len(KLINES)) < trade.exit_bar, 10_000.0, -2_000.0)
+    result = replace(run.result, trades=(trade,), equity_quote=equity)
+    return [replace(run, result=result, metrics=measure(result))]
+
+
+def one_bar() -> list[Run]:
+    """Return one run on a single bar."""
+    return [run_of("ema_crossover", EmaCrossover(), KLINES.between(0, 1))]
+
+
 def hostile() -> list[Run]:
     """Return one run in which everything that has a name tries to be markup."""
     run = run_of(EVIL, EmaCrossover(), replace(KLINES, symbol=EVIL))
@@ -76,4 +92,6 @@ KINDS: dict[str, Callable[[], list[Run]]] = {
     "several": several,
     "untraded": untraded,
     "hostile": hostile,
+    "ruined": ruined,
+    "one_bar": one_bar,
 }

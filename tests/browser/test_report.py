@@ -182,6 +182,18 @@ def test_a_run_without_trades_is_whole(open_report: Open) -> None:
     assert opened.page.locator(".cards li").count() == 12
 
 
+@pytest.mark.parametrize("kind", ["ruined", "one_bar"])
+def test_what_has_no_value_is_shown_as_such(open_report: Open, kind: str) -> None:
+    opened = open_report(kind)
+    assert "–" in opened.texts("#metrics td span")
+    for text in opened.texts("td, dd, strong, .card-more"):
+        assert not re.search(r"\b(NaN|null|undefined|Infinity|999)\b", text)
+    assert opened.colours("#equity .plot") > 3
+    is_ruined = kind == "ruined"
+    assert opened.page.get_by_role("button", name="Log scale").is_disabled() == is_ruined
+    assert opened.texts("#months td.total") == ["−120.0" if is_ruined else "0.0"]
+
+
 def test_names_stay_text(open_report: Open) -> None:
     opened = open_report("hostile")
     assert opened.text("h1") == runs.EVIL
