@@ -6,6 +6,8 @@ names the heading under which `--help` lists it.
 
 Flags of a plan have no defaults of their own: one that was not given is None, and the plan file or
 `engines.plan` decides, so that a default never overrides a file.
+
+A family that is never built alone has no methods made for it: they cost `--help` milliseconds.
 """
 
 import inspect
@@ -110,7 +112,7 @@ class OutFlags:
     force: Annotated[bool, typer.Option("--force", help="Write into a folder in use.")] = False
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, eq=False, repr=False)
 class HistoryFlags:
     """What holding a position costs, as the market's history has it."""
 
@@ -168,7 +170,7 @@ class BarFlags(HistoryFlags):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, eq=False, repr=False)
 class StrategyFlags:
     """What the strategy is told, and how it is judged."""
 
@@ -186,7 +188,7 @@ class StrategyFlags:
     ] = True
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, eq=False, repr=False)
 class SizeFlags:
     """The account, how large an entry is and which may be made."""
 
@@ -230,7 +232,7 @@ class SizeFlags:
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, eq=False, repr=False)
 class ExitFlags:
     """The commonest stops and targets; the plan file has the rest."""
 
@@ -260,7 +262,7 @@ class ExitFlags:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, eq=False, repr=False)
 class OrderFlags:
     """How orders fill and which entries an exit closes."""
 
@@ -280,7 +282,7 @@ class OrderFlags:
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, eq=False, repr=False)
 class CostFlags:
     """What a fill costs."""
 
@@ -301,7 +303,7 @@ class CostFlags:
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, eq=False, repr=False)
 class TermFlags(CostFlags, OrderFlags, ExitFlags, SizeFlags):
     """How wishes become orders, and what a fill costs."""
 
