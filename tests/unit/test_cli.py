@@ -164,7 +164,9 @@ def test_the_doctor_finds_this_machine_ready(capsys: pytest.CaptureFixture[str])
     assert all(check["there"] or check["remedy"] for check in checks.values())
 
 
-@pytest.mark.parametrize("command", ["", "backtest", "parity", "plan", "strategies", "demo", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["", "backtest", "parity", "plan", "strategies", "demo", "doctor"]
+)
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = printed(capsys, *command.split(), "--help")
     assert code == 0
