@@ -49,51 +49,61 @@ function navigation(choose) {
   return h("nav", { "aria-label": "Parts of the report" }, select, h("div", {}, ...links));
 }
 
-/** Show a run: cheap parts at once, each chart in a frame of its own, so that nothing stutters. */
+/** Show a run: what one sees first comes first, each chart in a frame of its own. */
 function showRun(place, host) {
   current?.remove();
   const run = runs[place], charts = [];
-  let price = null, isGone = false;
+  let price = null, trades = null, isGone = false;
   const focus = row => {
-    price?.focus(row);
+    price.focus(row);
     const smooth = !matchMedia("(prefers-reduced-motion: reduce)").matches;
     document.getElementById("price").scrollIntoView({ behavior: smooth ? "smooth" : "auto" });
   };
-  const trades = tradesSection(run, focus);
   const equity = section("equity", "Equity and drawdown", "At bar closes, times in UTC");
   const prices = section("price", "Price and trades",
     "Wheel or pinch zooms, drag moves, a click picks a trade; its stop and target are drawn where "
     + "the result knows them");
   host.replaceChildren(
     ...(runs.length > 1 ? [h("h2", { class: "run-title" }, run.label)] : []),
-    cards(report, run), ...notices(run), equity, prices, monthsSection(run), periodsSection(run),
-    distributionSection(run), trades.element, metricsSection(report, run),
-    settingsSection(report, run));
+    cards(report, run), ...notices(run), equity, prices);
+  const steps = [
+    () => charts.push(equityChart(run, equity)),
+    () => {
+      price = priceChart(run, prices, row => trades?.show(row));
+      charts.push(price);
+    },
+    () => {
+      performance.mark("charts-drawn");
+      trades = tradesSection(run, focus);
+      host.append(monthsSection(run), periodsSection(run), distributionSection(run),
+        trades.element, metricsSection(report, run), settingsSection(report, run));
+      document.documentElement.dataset.drawn = run.label;
+    },
+    () => whenIdle(() => {
+      if (isGone) return;
+      charts[0].refine();
+      document.documentElement.dataset.refined = run.label;
+    }),
+  ];
+  const go = () => {
+    if (isGone) return;
+    steps.shift()();
+    if (steps.length) nextFrame(go);
+  };
   current = {
-    run, trades,
+    run,
     get price() { return price; },
     remove: () => {
       isGone = true;
       for (const chart of charts) chart.remove();
     },
   };
-  const curve = equityChart(run, equity);
-  charts.push(curve);
-  performance.mark("equity-made");
-  requestAnimationFrame(() => setTimeout(() => {
-    if (isGone) return;
-    price = priceChart(run, prices, row => trades.show(row));
-    charts.push(price);
-    document.documentElement.dataset.drawn = run.label;
-    requestAnimationFrame(() => setTimeout(() => {
-      performance.mark("charts-drawn");
-      whenIdle(() => {
-        if (isGone) return;
-        curve.refine();
-        document.documentElement.dataset.refined = run.label;
-      });
-    }));
-  }));
+  go();
+}
+
+/** Call `work` when what was done has been painted. */
+function nextFrame(work) {
+  requestAnimationFrame(() => setTimeout(work));
 }
 
 function whenIdle(work) {
