@@ -15,7 +15,7 @@ the long wishes and those of a run of the short wishes.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from engines.broker import Broker
 from engines.signal_orders import SignalOrders
@@ -95,7 +95,7 @@ class Hedge:
         for broker in self.brokers:
             trades, before = broker.open_trades(), broker.execution.position.earned_quote
             opened += [
-                replace(t, cumulative_quote=t.cumulative_quote + earlier_quote) for t in trades
+                t._replace(cumulative_quote=t.cumulative_quote + earlier_quote) for t in trades
             ]
             if trades:
                 earlier_quote += trades[-1].cumulative_quote - before

@@ -17,6 +17,7 @@ decide at.
 
 import math
 from bisect import bisect_left
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -97,6 +98,8 @@ class SignalOrders:
         self._execution, self._position = execution, execution.position
         self._refusals = execution.admission.refusals
         self._close_times = klines.close_time_ms
+        self._stops = _listed(signals.stop_price)
+        self._targets = _listed(signals.target_price)
         self._brackets = SignalBrackets(self.plan.exits, execution.instrument)
         self._gate = (
             ReentryGate(self.plan.reentry, execution.instrument.time_zone, self._position.trades)
@@ -105,6 +108,7 @@ class SignalOrders:
         )
         self._room = max(1, self.plan.pyramiding)
         self._agenda = Agenda(signals, rules, sides)
+        self._wishes = [(side, wishes.tolist()) for side, wishes in self._agenda.enters.items()]
         self._wake = NEVER
         self._waits: list[str] = []
         self._timeout = NEVER
@@ -142,7 +146,7 @@ class SignalOrders:
             self._tend(bar_index)
         elif self._waits and self._reason_of_hours(bar_index) is not None:
             self._withdraw("entries that the session's end cancelled")
-        for side, wishes in self._agenda.enters.items():
+        for side, wishes in self._wishes:
             if wishes[bar_index]:
                 self._enter(side, bar_index)
         self._wake = self._timeout
@@ -220,8 +224,8 @@ class SignalOrders:
         atr = self._rules.atr
         return Levels(
             close=self._broker.closes[bar_index],
-            stop=_at(self._signals.stop_price, bar_index),
-            target=_at(self._signals.target_price, bar_index),
+            stop=_at(self._stops, bar_index),
+            target=_at(self._targets, bar_index),
             atr=math.nan if atr is None else float(atr[bar_index]),
         )
 
@@ -331,8 +335,14 @@ def _either(wishes: BOOL_1D, more: BOOL_1D | None) -> BOOL_1D:
     return wishes if more is None else wishes | more
 
 
-def _at(column: F64_1D | None, bar_index: int) -> float | None:
+def _listed(column: F64_1D | None) -> list[float] | None:
+    """Return a column as a list: reading one cell of it is several times cheaper."""
+    return None if column is None else column.tolist()
+
+
+def _at(column: Sequence[float] | F64_1D | None, bar_index: int) -> float | None:
     """Return the value of an optional column, None where it has none."""
-    if column is None or math.isnan(column[bar_index]):
+    if column is None:
         return None
-    return float(column[bar_index])
+    value = float(column[bar_index])
+    return None if value != value else value  # NaN

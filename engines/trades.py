@@ -8,6 +8,7 @@ trade with `is_open`, valued at the last close.
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 OPEN_AT_END = "Open"  # TradingView's signal name of a position still open at the last bar.
 
@@ -62,8 +63,7 @@ class FundingPayment:
     paid_quote: float
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
+class Fill(NamedTuple):
     """One execution: `price` after slippage, `fee_quote` the commission in account currency.
 
     `slippage_quote` is what slippage cost: the distance from the price at which the order was due,
@@ -81,8 +81,7 @@ class Fill:
     slippage_quote: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Trade:
+class Trade(NamedTuple):
     """One round trip.
 
     `side` is the entry's. Money is in account currency: `pnl_quote` after `fee_quote` (the entry's

@@ -60,7 +60,7 @@ def untraded() -> list[Run]:
 def ruined() -> list[Run]:
     """Return one run of one trade that lost more than there was, so that nothing compounds."""
     run = run_of("ema_crossover", EmaCrossover())
-    trade = replace(run.result.trades[0], pnl_quote=-12_000.0, pnl_ratio=-1.2, mae_quote=12_000.0)
+    trade = run.result.trades[0]._replace(pnl_quote=-12_000.0, pnl_ratio=-1.2, mae_quote=12_000.0)
     equity = np.where(np.arange(len(KLINES)) < trade.exit_bar, 10_000.0, -2_000.0)
     result = replace(run.result, trades=(trade,), equity_quote=equity)
     return [replace(run, result=result, metrics=measure(result))]
@@ -74,7 +74,7 @@ def one_bar() -> list[Run]:
 def hostile() -> list[Run]:
     """Return one run in which everything that has a name tries to be markup."""
     run = run_of(EVIL, EmaCrossover(), replace(KLINES, symbol=EVIL))
-    trades = tuple(replace(trade, entry_name=EVIL, exit_name=EVIL) for trade in run.result.trades)
+    trades = tuple(trade._replace(entry_name=EVIL, exit_name=EVIL) for trade in run.result.trades)
     return [
         replace(
             run,

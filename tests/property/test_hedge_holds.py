@@ -65,7 +65,7 @@ def run(case: Case, side: str = "") -> Backtest:
 
 def bare(trade: Trade) -> Trade:
     """Return a trade without the account's result, which counts the other side too."""
-    return replace(trade, cumulative_quote=0.0)
+    return trade._replace(cumulative_quote=0.0)
 
 
 CASES = st.builds(hedge_case, st.integers(0, 2**32 - 1), st.integers(2, BARS_MAX))

@@ -20,12 +20,14 @@ from engines.backtest import Backtest, run_backtest
 from engines.costs import Costs
 from engines.errors import PlanFault
 from engines.funding import Funding, constant_funding
-from engines.instrument import Instrument, MarginTier
+from engines.instrument import Instrument
 from engines.klines import HOUR_MS, Klines
+from engines.margin import MarginTier
 from engines.plan import Basis, Direction, EntryKind, Exits, Market, Plan
 from engines.rules.columns import rule_columns
 from engines.signals import Signals
 from engines.trades import ExitReason, Side
+from engines.types import F64_1D
 from strategies.base import SignalStrategy
 from tests.property import plans_random as random_plans
 
@@ -57,7 +59,7 @@ class Wishes(SignalStrategy):
         enters, is_long = rows[:, 0] < 0.3, rows[:, 1] < 0.5
         side = np.where(is_long, 1, -1)
 
-        def some(column: int, values: np.ndarray) -> np.ndarray:
+        def some(column: int, values: F64_1D) -> F64_1D:
             return np.where(rows[:, column] < 0.1, values, np.nan)
 
         return Signals(
@@ -100,10 +102,19 @@ def klines_of_seed(seed: int, bars: int) -> Klines:
     wick = np.abs(source.normal(0, 0.006, (2, BARS_MAX)))
     high = np.maximum(open_, close) * (1 + wick[0])
     low = np.minimum(open_, close) * (1 - wick[1])
-    columns = [np.rint(column / TICK) * TICK for column in (open_, high, low, close)]
+    on_tick = [np.rint(column / TICK) * TICK for column in (open_, high, low, close)]
     volume = source.integers(0, 500, BARS_MAX).astype(np.float64)
     times = START_MS + HOUR_MS * np.arange(BARS_MAX, dtype=np.int64)
-    return Klines("R/USDT:USDT", HOUR_MS, times, *columns, volume).between(0, bars)
+    return Klines(
+        "R/USDT:USDT",
+        HOUR_MS,
+        times,
+        open=on_tick[0],
+        high=on_tick[1],
+        low=on_tick[2],
+        close=on_tick[3],
+        volume=volume,
+    ).between(0, bars)
 
 
 def _ever_opens(plan: Plan, klines: Klines) -> bool:

@@ -128,10 +128,10 @@ def test_a_run_without_trades_has_a_page(klines: Klines) -> None:
 
 
 def test_levels_come_from_the_exit_or_else_from_the_plan() -> None:
-    trade = replace(run_of().result.trades[0], entry_price=100.0, exit_price=97.5, is_open=False)
+    trade = run_of().result.trades[0]._replace(entry_price=100.0, exit_price=97.5, is_open=False)
     side = int(trade.side)
     plan = Plan(exits=Exits(stop_loss_ratio=0.02, take_profit_ratio=0.05))
-    stopped = replace(trade, exit_reason=ExitReason.STOP_LOSS)
+    stopped = trade._replace(exit_reason=ExitReason.STOP_LOSS)
     stops, targets = trade_levels([stopped, trade], plan)
     assert stops.tolist() == pytest.approx([97.5, 100 - side * 2])
     assert targets.tolist() == pytest.approx([100 + side * 5] * 2)
