@@ -63,7 +63,8 @@ class Account:
 
     def equity_quote(self, price: float, rate: float) -> float:
         """Return the equity with what is open valued at `price`."""
-        equity, position, peer = self.settled_quote, self.position, self.position.peer
+        position = self.position
+        equity, peer = self.plan.capital_quote + position.earned_quote, position.peer
         if position.signed_steps:
             equity += position.pnl_open_quote(price) * rate
         if peer is not None and peer.signed_steps:

@@ -86,30 +86,20 @@ def run_backtest(
         Broker(klines, instrument, plan, costs, magnifier, rates, start_bar, funding, mark)
         for _ in range(2 if plan.is_hedged else 1)
     ]
-    if makes_signals(strategy):
-        played = _play_signals(brokers, checked_signals(strategy, klines), klines, start_bar)
-    else:
-        assert places_orders(strategy)
-        _run_orders(brokers[0], strategy, klines, start_bar)
-        played = Played.of(brokers[0])
+    played = _play(strategy, brokers, klines, start_bar)
+    trades, payments = played.trades, played.payments
+    unit, capital_quote = instrument.point_value, plan.capital_quote
     return Backtest(
         klines=klines,
         instrument=instrument,
         plan=plan,
         costs=costs,
         start_bar=start_bar,
-        trades=played.trades,
+        trades=trades,
         fills=played.fills,
-        equity_quote=equity_curve(
-            played.trades,
-            klines,
-            plan.capital_quote,
-            instrument.point_value,
-            rates,
-            played.payments,
-        ),
+        equity_quote=equity_curve(trades, klines, capital_quote, unit, rates, payments),
         refusals=played.refusals,
-        payments=played.payments,
+        payments=payments,
     )
 
 
@@ -117,6 +107,15 @@ def _check_rates(rates: F64_1D, bars: int) -> None:
     if rates.shape != (bars,) or not (np.isfinite(rates).all() and (rates > 0).all()):
         found = f"{rates.shape} from {rates.min():g} to {rates.max():g}" if rates.size else "none"
         raise PlanFault("rates", f"{bars} finite values above zero, one a bar", found)
+
+
+def _play(strategy: Tradable, brokers: list[Broker], klines: Klines, start_bar: int) -> Played:
+    """Trade `strategy` with its brokers and return what came of it."""
+    if makes_signals(strategy):
+        return _play_signals(brokers, checked_signals(strategy, klines), klines, start_bar)
+    assert places_orders(strategy)
+    _run_orders(brokers[0], strategy, klines, start_bar)
+    return Played.of(brokers[0])
 
 
 def _play_signals(

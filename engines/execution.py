@@ -126,7 +126,7 @@ class Execution:
         what the order says).
         """
         self.book.drop(order)
-        asked = self.admission.asked_steps(order) if slips else 0
+        asked = self.admission.asked_steps(order) if self.slippage.is_sized else 0
         fill_price, slip = self._slipped(price, order.side, asked, slips)
         closing, opening = self.admission.steps(order, fill_price, self.rate, self.is_at_open)
         if order.with_position and not order.is_bound:  # at market, without a position to add to
@@ -226,7 +226,7 @@ class Execution:
         instrument = self.instrument
         due = max(1, instrument.ticks_nearest(price))
         due_price = instrument.price_of(due)
-        if not slips:
+        if not slips or self.slippage.is_free:
             return due_price, 0.0
         qty = instrument.qty_of(steps)
         ticks = self.slippage.slipped_ticks(due, side, qty, self.bar_index)
@@ -305,7 +305,7 @@ class Execution:
             equity_quote = self.account.equity_quote(price, self.rate)
             if self.caps.is_loss_reached(equity_quote):
                 self.book.clear()
-        if self.account.settled_quote <= self.forced.floor_quote:
+        if self.forced.is_used and self.account.settled_quote <= self.forced.floor_quote:
             self._end_trading()
 
     def _call_margin(self, steps: int) -> None:

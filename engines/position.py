@@ -115,9 +115,8 @@ class Position:
     @property
     def earned_quote(self) -> float:
         """Return the same of the account: with what the other side's position has earned."""
-        if self.peer is None:
-            return self.settled_quote
-        return self.settled_quote + self.peer.settled_quote
+        own = self.net_quote - self.fees_open_quote - self.funding_open_quote
+        return own if self.peer is None else own + self.peer.settled_quote
 
     def pnl_open_quote(self, price: float) -> float:
         """Return the gross result of the open lots at `price`, in quote."""
@@ -220,10 +219,20 @@ class Position:
             steps -= part
         self.entries = [entry for entry in self.entries if entry.bound_steps]
 
+    def _cut(self, lot: Lot, steps: int) -> tuple[float, float]:
+        """Take `steps` off `lot`; return their share of its entry commission and its funding."""
+        fee_quote = lot.fee_quote * steps / lot.steps
+        funding_quote = lot.funding_quote * steps / lot.steps
+        lot.steps -= steps
+        lot.fee_quote -= fee_quote
+        lot.funding_quote -= funding_quote
+        self.fees_open_quote -= fee_quote
+        self.funding_open_quote -= funding_quote
+        return fee_quote, funding_quote
+
     def _close(self, lot: Lot, steps: int, exit_fee_quote: float, point: ExitPoint) -> Trade:
         """Cut `steps` off `lot` and return them as a trade."""
-        entry_fee_quote = lot.fee_quote * steps / lot.steps
-        funding_quote = lot.funding_quote * steps / lot.steps
+        entry_fee_quote, funding_quote = self._cut(lot, steps)
         qty = self.instrument.qty_of(steps)
         unit = qty * self.instrument.point_value
         sign = int(lot.side)
@@ -236,12 +245,7 @@ class Position:
         # TradingView's percentages are of what the entry cost: its notional and its commission; the
         # notional is converted at the exit's rate like the result, so that the rate cancels.
         cost_quote = lot.price * unit * point.rate + entry_fee_quote
-        lot.steps -= steps
-        lot.fee_quote -= entry_fee_quote
-        lot.funding_quote -= funding_quote
         self.net_quote += pnl_quote
-        self.fees_open_quote -= entry_fee_quote
-        self.funding_open_quote -= funding_quote
         return Trade(
             side=lot.side,
             qty=qty,

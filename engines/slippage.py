@@ -29,9 +29,11 @@ from engines.types import F64_1D
 
 
 class Slippage:
-    """Slippage of one run; ticks in, ticks out."""
+    """Slippage of one run; ticks in, ticks out. `is_free` where nothing ever slips."""
 
     def __init__(self, costs: Costs, klines: Klines, instrument: Instrument) -> None:
+        self.is_sized = costs.volume_impact is not None  # depends on the quantity
+        self.is_free = costs.slippage_kind is SlippageKind.TICKS and not costs.slippage_ticks
         self._ticks = costs.slippage_ticks
         self._instrument = instrument
         self._impact = costs.volume_impact or 0.0
