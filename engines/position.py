@@ -50,6 +50,15 @@ class Lot:
     funding_quote: float = 0.0
 
 
+class Result(NamedTuple):
+    """What a part of a lot made, in account currency."""
+
+    pnl_quote: float
+    fee_entry_quote: float
+    fee_exit_quote: float
+    funding_quote: float
+
+
 class ExitPoint(NamedTuple):
     """Where, how and why lots are closed: the fill, and the path of its bar up to it.
 
@@ -238,14 +247,22 @@ class Position:
         sign = int(lot.side)
         gross = sign * (point.price - lot.price) * unit * point.rate
         pnl_quote = gross - entry_fee_quote - exit_fee_quote - funding_quote
+        self.net_quote += pnl_quote
+        return self._trade(
+            lot, qty, Result(pnl_quote, entry_fee_quote, exit_fee_quote, funding_quote), point
+        )
+
+    def _trade(self, lot: Lot, qty: float, result: Result, point: ExitPoint) -> Trade:
+        """Return a part of `lot` that has just been closed as a row of the trade list."""
+        unit = qty * self.instrument.point_value
         rise, fall = self._excursion(lot, point)
-        gain, loss = (rise, fall) if sign > 0 else (fall, rise)
-        mfe_quote = max(0.0, gain * unit - entry_fee_quote)
-        mae_quote = max(0.0, loss * unit + entry_fee_quote)
+        gain, loss = (rise, fall) if lot.side > 0 else (fall, rise)
+        mfe_quote = max(0.0, gain * unit - result.fee_entry_quote)
+        mae_quote = max(0.0, loss * unit + result.fee_entry_quote)
         # TradingView's percentages are of what the entry cost: its notional and its commission; the
         # notional is converted at the exit's rate like the result, so that the rate cancels.
-        cost_quote = lot.price * unit * point.rate + entry_fee_quote
-        self.net_quote += pnl_quote
+        cost_quote = lot.price * unit * point.rate + result.fee_entry_quote
+        stop_price, target_price = _levels_of(lot.entry)
         return Trade(
             side=lot.side,
             qty=qty,
@@ -257,19 +274,21 @@ class Position:
             exit_time_ms=point.time_ms,
             exit_price=point.price,
             exit_name=point.name,
-            pnl_quote=pnl_quote,
-            pnl_ratio=pnl_quote / cost_quote,
-            fee_quote=entry_fee_quote + exit_fee_quote,
-            fee_entry_quote=entry_fee_quote,
+            pnl_quote=result.pnl_quote,
+            pnl_ratio=result.pnl_quote / cost_quote,
+            fee_quote=result.fee_entry_quote + result.fee_exit_quote,
+            fee_entry_quote=result.fee_entry_quote,
             mfe_quote=mfe_quote,
             mfe_ratio=mfe_quote / cost_quote,
             mae_quote=mae_quote,
             mae_ratio=mae_quote / cost_quote,
             cumulative_quote=self.earned_quote,
             is_open=point.is_open,
-            funding_quote=funding_quote,
+            funding_quote=result.funding_quote,
             slippage_quote=(lot.slip * lot.rate + point.slip * point.rate) * unit,
             exit_reason=point.reason,
+            stop_price=stop_price,
+            target_price=target_price,
         )
 
     def _excursion(self, lot: Lot, point: ExitPoint) -> tuple[float, float]:
@@ -297,3 +316,12 @@ class Position:
                 fall = max(fall, price - min(self.lows[between]))
         result = (point.price - price) * point.rate
         return max(0.0, rise, result), max(0.0, fall, -result)
+
+
+def _levels_of(entry: Entry) -> tuple[float | None, float | None]:
+    """Return stop and target of an entry's first leg, None where it has none."""
+    if not entry.legs:
+        return None, None
+    leg = entry.legs[0]
+    stop, limit = leg.stop, leg.limit
+    return (stop if stop == stop else None), (limit if limit == limit else None)

@@ -148,7 +148,7 @@ def _trade_columns(run: Run, start: int) -> dict[str, object]:
     result, trades = run.result, run.result.trades
     money = _decimal_step(result.plan.capital_quote * MONEY_STEP_PER_CAPITAL)
     tick = result.instrument.tick_size
-    stops, targets = trade_levels(trades, result.plan)
+    stops, targets = trade_levels(trades)
 
     def column(value: Callable[[Trade], float]) -> F64_1D:
         return np.array([value(trade) for trade in trades], dtype=np.float64)

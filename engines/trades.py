@@ -87,12 +87,12 @@ class Trade(NamedTuple):
     `side` is the entry's. Money is in account currency: `pnl_quote` after `fee_quote` (the entry's
     and the exit's share of commission, the first alone in `fee_entry_quote`) and after
     `funding_quote` (what it paid at settlements, below zero if it received). `slippage_quote` is
-    already in the prices. `pnl_ratio` is over
-    what the entry cost: its notional and its commission. `mfe_quote` and
-    `mae_quote` (both >= 0) are the best and the worst open result between the two fills, the entry
-    commission taken off; the ratios are over the entry's cost too. `cumulative_quote` is the
-    net profit of the account right after this trade, the entry commission of what was still open
-    taken off. Bars count from 0.
+    already in the prices. `stop_price` and `target_price` are the levels that its entry's first
+    exit had in the end, None without. `pnl_ratio` is over what the entry cost: its notional and its
+    commission. `mfe_quote` and `mae_quote` (both >= 0) are the best and the worst open result
+    between the two fills, the entry commission taken off; the ratios are over the entry's cost too.
+    `cumulative_quote` is the net profit of the account right after this trade, the entry commission
+    of what was still open taken off. Bars count from 0.
     """
 
     side: Side
@@ -118,6 +118,8 @@ class Trade(NamedTuple):
     funding_quote: float = 0.0
     slippage_quote: float = 0.0
     exit_reason: ExitReason = ExitReason.SIGNAL
+    stop_price: float | None = None
+    target_price: float | None = None
 
     @property
     def bars_held(self) -> int:

@@ -127,16 +127,18 @@ def test_a_run_without_trades_has_a_page(klines: Klines) -> None:
     assert (trades["count"], metrics["profit_factor"]) == (0, None)
 
 
-def test_levels_come_from_the_exit_or_else_from_the_plan() -> None:
-    trade = run_of().result.trades[0]._replace(entry_price=100.0, exit_price=97.5, is_open=False)
-    side = int(trade.side)
-    plan = Plan(exits=Exits(stop_loss_ratio=0.02, take_profit_ratio=0.05))
+def test_levels_come_from_the_exit_or_else_from_the_trade() -> None:
+    trade = (
+        run_of()
+        .result.trades[0]
+        ._replace(exit_price=97.5, is_open=False, stop_price=98.0, target_price=105.0)
+    )
     stopped = trade._replace(exit_reason=ExitReason.STOP_LOSS)
-    stops, targets = trade_levels([stopped, trade], plan)
-    assert stops.tolist() == pytest.approx([97.5, 100 - side * 2])
-    assert targets.tolist() == pytest.approx([100 + side * 5] * 2)
-    stops, targets = trade_levels([trade], Plan())
-    assert np.isnan([*stops, *targets]).all()
+    bare = trade._replace(stop_price=None, target_price=None)
+    stops, targets = trade_levels([stopped, trade, bare])
+    assert stops[:2].tolist() == [97.5, 98.0]
+    assert targets[:2].tolist() == [105.0, 105.0]
+    assert np.isnan([stops[2], targets[2]]).all()
 
 
 def test_settings_that_differ_from_their_default_say_so() -> None:
