@@ -5,7 +5,7 @@ its own with its own exits. Prices count from that close and the sizes from the 
 gives to one entry there, so everything about it is known when it begins. The broker drops the
 rungs when the position goes flat; until then the campaign is tended at closes of bars with fills:
 
-- `late_target`: once so many entries are open, every exit of the campaign gets the late target.
+- `late_target`: once so many of its entries are open, every exit of it gets the late target.
 - `refill`: a rung that has filled and closed while the position lasts waits again at its price.
 """
 
@@ -22,7 +22,10 @@ from engines.trades import Side
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One rung as an order: `price` in quote (the entry's is the close), `qty` in contracts."""
+    """One rung as an order: `price` in quote (the entry's is the close), `qty` in contracts.
+
+    A quantity of 0 is below one step.
+    """
 
     id: str
     price: float
@@ -49,16 +52,20 @@ class Campaign:
         """Return whether fills can ask for a change."""
         return self._ladder.refill or self._ladder.late_target is not None
 
-    def begin(self, desk: Desk, brackets: SignalBrackets) -> None:
-        """Put the rungs and their exits; the entry itself is already there."""
-        for rung in self._rungs:
+    def begin(self, desk: Desk, brackets: SignalBrackets) -> int:
+        """Put the rungs and their exits beside the entry; return how many were too small."""
+        large = [rung for rung in self._rungs if rung.qty]
+        for rung in large:
             self._put(desk, rung, brackets)
+        return len(self._rungs) - len(large)
 
     def tend(
         self, desk: Desk, entries: Sequence[Entry], book: Book, brackets: SignalBrackets
     ) -> None:
         """Change exits and refill rungs after fills, while the position is open."""
-        held = {entry.id for entry in entries}
+        held = {entry.id for entry in entries if entry.id in self.ids}
+        if not held:
+            return
         self._filled |= held
         late = self._ladder.late_target
         if late is not None and self._late_ratio is None and len(held) >= late.entries:

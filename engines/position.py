@@ -12,6 +12,7 @@ bars between their full range. The lot records the first part, the broker passes
 the bars between are read from the columns when the trade closes.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -48,6 +49,18 @@ class Lot:
     low: float
     slip: float = 0.0
     funding_quote: float = 0.0
+
+
+class Round(NamedTuple):
+    """One position from flat to flat, all its trades together, in account currency.
+
+    `pnl_ratio` is over what its entries cost.
+    """
+
+    exit_bar: int
+    exit_time_ms: int
+    pnl_quote: float
+    pnl_ratio: float
 
 
 class Result(NamedTuple):
@@ -106,6 +119,8 @@ class Position:
         self.lots: list[Lot] = []
         self.entries: list[Entry] = []
         self.trades: list[Trade] = []
+        self.rounds: list[Round] = []
+        self._round_start = 0
         self.net_quote = 0.0
         self.fees_open_quote = 0.0
         self.funding_open_quote = 0.0
@@ -181,12 +196,25 @@ class Position:
         if not self.signed_steps:
             self.lots = []
             self.fees_open_quote = self.funding_open_quote = self.price_avg = 0.0
+            self._end_round()
             return
         self.lots = [lot for lot in self.lots if lot.steps]
         self.fees_open_quote = sum(lot.fee_quote for lot in self.lots)
         if self.funding_open_quote:
             self.funding_open_quote = sum(lot.funding_quote for lot in self.lots)
         self._average()
+
+    def _end_round(self) -> None:
+        """Note the position that has just ended."""
+        trades = self.trades[self._round_start :]
+        self._round_start = len(self.trades)
+        last, pnl_quote, pnl_ratio = trades[-1], trades[0].pnl_quote, trades[0].pnl_ratio
+        if len(trades) > 1:
+            weights = [trade.entry_price * trade.qty for trade in trades]
+            pnl_quote = math.fsum(trade.pnl_quote for trade in trades)
+            parts = (t.pnl_ratio * w for t, w in zip(trades, weights, strict=True))
+            pnl_ratio = math.fsum(parts) / math.fsum(weights)
+        self.rounds.append(Round(last.exit_bar, last.exit_time_ms, pnl_quote, pnl_ratio))
 
     def open_trades(self, point: ExitPoint, fee_quote: Callable[[int], float]) -> list[Trade]:
         """Return the open lots as trades valued at `point`.

@@ -12,7 +12,7 @@ from typing import Any
 
 from engines.desk import Desk
 from engines.instrument import Instrument
-from engines.plan import Basis, DistanceUnit, Exits, Trailing
+from engines.plan import Basis, Breakeven, DistanceUnit, Exits, Trailing
 from engines.trades import ExitReason
 
 BRACKET_ID = "bracket"
@@ -50,6 +50,14 @@ class SignalBrackets:
         known = [ratio for ratio in given if ratio is not None and not math.isnan(ratio)]
         return min(known, default=math.nan)
 
+    def lacks_atr(self, levels: Levels) -> bool:
+        """Return whether a level that the plan must set by the ATR cannot be known yet."""
+        if not math.isnan(levels.atr):
+            return False
+        exits = self._exits
+        needs_stop = exits.stop_atr is not None and levels.stop is None
+        return needs_stop or (exits.target_atr is not None and levels.target is None)
+
     def put(
         self, desk: Desk, entry_id: str, levels: Levels, late_ratio: float | None = None
     ) -> None:
@@ -60,11 +68,13 @@ class SignalBrackets:
         exits = self._exits
         if levels.target is not None:
             terms["limit"] = levels.target
+            if exits.breakeven is not None:
+                terms["ratchets"] = _plain_ratchet(exits.breakeven)
         elif late_ratio is not None:
             terms["profit_ratio"] = late_ratio
         elif exits.take_profit_ratio is not None:
             terms["profit_ratio"] = exits.take_profit_ratio
-        elif exits.target_atr is not None and not math.isnan(levels.atr):
+        elif exits.target_atr is not None:
             terms["profit_ticks"] = exits.target_atr * levels.atr / self._tick
             terms["comment_profit"] = ExitReason.ATR_TP.value
             terms["profit_reason"] = ExitReason.ATR_TP
@@ -121,10 +131,14 @@ def _common_terms(exits: Exits) -> dict[str, Any]:
         terms.update(_trailing_terms(exits.trailing))
         terms["comment_trailing"] = ExitReason.TRAILING_STOP.value
     if exits.breakeven is not None and not exits.targets:
-        terms["ratchets"] = ((exits.breakeven.activation_ratio, exits.breakeven.offset_ratio),)
+        terms["ratchets"] = _plain_ratchet(exits.breakeven)
     if exits.basis is not Basis.ENTRY:
         terms["basis"] = exits.basis
     return terms
+
+
+def _plain_ratchet(breakeven: Breakeven) -> tuple[tuple[float, float]]:
+    return ((breakeven.activation_ratio, breakeven.offset_ratio),)
 
 
 def _trailing_terms(trailing: Trailing) -> dict[str, float]:

@@ -25,7 +25,8 @@ from engines.broker import Broker
 from engines.campaign import Campaign, Waiting
 from engines.desk import Desk
 from engines.klines import Klines
-from engines.plan import EntryKind, Plan, SizingKind
+from engines.plan import EntryKind, Plan
+from engines.plan.sizing import CLAMPED
 from engines.reentry import ReentryGate
 from engines.rules.columns import RuleColumns
 from engines.signal_brackets import Levels, SignalBrackets
@@ -36,7 +37,6 @@ from engines.types import BOOL_1D, F64_1D
 
 ENTRY_NAMES = {Side.BUY: "long", Side.SELL: "short"}
 NEVER = 2**63 - 1  # beyond every bar
-SHARED_OUT = (SizingKind.RISK, SizingKind.KELLY, SizingKind.VOLATILITY)
 
 
 class Agenda:
@@ -102,7 +102,7 @@ class SignalOrders:
         self._targets = _listed(signals.target_price)
         self._brackets = SignalBrackets(self.plan.exits, execution.instrument)
         self._gate = (
-            ReentryGate(self.plan.reentry, execution.instrument.time_zone, self._position.trades)
+            ReentryGate(self.plan.reentry, execution.instrument.time_zone, self._position.rounds)
             if self.plan.reentry.is_used
             else None
         )
@@ -112,36 +112,42 @@ class SignalOrders:
         self._wake = NEVER
         self._waits: list[str] = []
         self._timeout = NEVER
-        self._campaign: Campaign | None = None
+        self._campaigns: list[Campaign] = []  # a second one while a reversal waits
         self._fills_seen = 0
+        self._is_due = False
         self._is_closing = False
 
     def next_bar(self, bar_index: int) -> int:
         """Return the first bar from `bar_index` on at whose close there is something to decide."""
-        position = self._position
-        is_full = len(position.entries) >= self._room
-        event = self._agenda.next_event(bar_index, position.signed_steps, is_full)
+        if self._is_due:
+            return bar_index
+        event = self._agenda.next_event(bar_index, self._position.signed_steps, self._is_full)
         return max(bar_index, min(event, self._wake))
+
+    @property
+    def _is_full(self) -> bool:
+        """Return whether the position takes no further entry of its side; a ladder takes none."""
+        return self.plan.ladder is not None or len(self._position.entries) >= self._room
 
     def follow(self, bar_index: int) -> None:
         """Note what a bar that was played makes necessary."""
-        held_max, campaign = self.plan.hours.bars_held_max, self._campaign
-        if held_max is None and campaign is None:
+        held_max = self.plan.hours.bars_held_max
+        if held_max is None and not self._campaigns:
             return
         self._wake = self._timeout
         if held_max is not None and self._position.lots:
             self._wake = min(self._wake, self._position.lots[0].bar_index + held_max - 1)
         fills = len(self._execution.fills)
-        if campaign is not None and campaign.is_tended and fills != self._fills_seen:
+        if fills != self._fills_seen and any(one.is_tended for one in self._campaigns):
             self._fills_seen = fills
-            self._wake = bar_index
+            self._is_due = True
 
     def decide(self, bar_index: int) -> None:
         """Issue what is wished for at the close of `bar_index`."""
         self.desk.bar_index = bar_index
         if bar_index >= self._timeout:
             self._withdraw("entries that timed out")
-        self._is_closing = False
+        self._is_closing = self._is_due = False
         if self._position.signed_steps:
             self._tend(bar_index)
         elif self._waits and self._reason_of_hours(bar_index) is not None:
@@ -158,10 +164,10 @@ class SignalOrders:
             self._withdraw()
             self._is_closing = True
             self.desk.close_all(comment=reason.value, reason=reason)
-        elif self._campaign is not None and self._campaign.is_tended:
-            self._campaign.tend(
-                self.desk, self._position.entries, self._broker.book, self._brackets
-            )
+            return
+        for campaign in self._campaigns:
+            if campaign.is_tended:
+                campaign.tend(self.desk, self._position.entries, self._broker.book, self._brackets)
 
     def _reason_of_hours(self, bar_index: int) -> ExitReason | None:
         """Return the rule of hours under which nothing may be held at this close."""
@@ -193,14 +199,14 @@ class SignalOrders:
         return self._execution.result_if_closed(bar_index) > 0
 
     def _enter(self, side: Side, bar_index: int) -> None:
-        refusal = self._refusal(side, bar_index)
-        if refusal is not None:
-            self._refusals[refusal] += 1
-            return
+        held = 0 if self._is_closing else self._position.signed_steps * side
+        if held > 0 and self._is_full:
+            return  # A wish that cannot matter is not counted: the agenda does not even stop at it.
         levels = self._levels(bar_index)
         ratio = self._equity_ratio(levels, bar_index)
-        if ratio is not None and not ratio > 0:
-            self._refusals["entries whose size is nothing or cannot be known"] += 1
+        refusal = self._refusal(held, levels, ratio, bar_index)
+        if refusal is not None:
+            self._refusals[refusal] += 1
             return
         if self._waits:
             self._withdraw()
@@ -209,13 +215,19 @@ class SignalOrders:
         if self._place(id, side, levels, ratio, bar_index) and self._gate is not None:
             self._gate.count(int(self._close_times[bar_index]))
 
-    def _refusal(self, side: Side, bar_index: int) -> str | None:
-        """Return why an entry wish is passed over, None if it is not."""
-        held = 0 if self._is_closing else self._position.signed_steps * side
-        if held > 0 and self.plan.ladder is not None:
-            return "entries while a ladder is open"
-        if held < 0 and not self._may_close(bar_index):
-            return "reversals at a loss"
+    def _refusal(
+        self, held: int, levels: Levels, ratio: float | None, bar_index: int
+    ) -> str | None:
+        """Return why an entry wish is passed over, None if it is not; `held` > 0 on its side."""
+        if held < 0 and self.plan.exits.only_in_profit:
+            if self.plan.entry.kind is not EntryKind.MARKET:
+                return "reversals that would wait, with exits only in profit"
+            if not self._may_close(bar_index):
+                return "reversals at a loss"
+        if self._brackets.lacks_atr(levels):
+            return "entries before the ATR of their exits is known"
+        if ratio is not None and not ratio > 0:
+            return "entries whose size is nothing or cannot be known"
         if self._gate is not None:
             return self._gate.refusal(bar_index, int(self._close_times[bar_index]))
         return None
@@ -233,11 +245,13 @@ class SignalOrders:
         """Return the share of equity to spend; None: the plan's own size holds."""
         wished = _at(self._signals.equity_ratio, bar_index)
         ladder, sizing = self.plan.ladder, self.plan.sizing
+        if _at(self._signals.size, bar_index) is not None:
+            return None
         if wished is not None:
             return wished
         if ladder is not None and ladder.budget_ratio is not None:
             return ladder.budget_ratio
-        if sizing.kind not in SHARED_OUT:
+        if sizing.kind not in CLAMPED:
             return None
         volatility = _at(self._rules.atr_ratio, bar_index)
         return equity_share(
@@ -245,56 +259,67 @@ class SignalOrders:
             self.plan.leverage,
             self._brackets.stop_ratio(levels),
             math.nan if volatility is None else volatility,
-            self._position.trades,
+            self._position.rounds,
         )
 
     def _place(
         self, id: str, side: Side, levels: Levels, ratio: float | None, bar_index: int
     ) -> bool:
         """Put the entry, its bracket and its ladder; return if the entry was placed."""
-        qty = _at(self._signals.size, bar_index)
-        rungs = self._rungs(id, side, levels, qty, ratio) if self.plan.ladder is not None else []
+        qty, ladder = _at(self._signals.size, bar_index), self.plan.ladder
+        rungs: list[Waiting] = []
+        if ladder is not None:
+            first, *rungs = self._rungs(id, side, levels, qty, ratio)
+            if not first.qty:
+                self._refusals["ladders whose entry is smaller than one quantity step"] += 1
+                return False
+            qty = first.qty
         limit, stop = self._entry_prices(side, levels.close)
-        name = ENTRY_NAMES[side]
-        if rungs:
-            qty, ratio = rungs.pop(0).qty, None
-        share = ratio if qty is None else None
+        share, name = ratio if qty is None else None, ENTRY_NAMES[side]
         if not self.desk.entry(
             id, side, qty=qty, equity_ratio=share, limit=limit, stop=stop, comment=name
         ):
             return False
         self._brackets.put(self.desk, id, levels)
-        self._campaign = None
-        if self.plan.ladder is not None:
-            self._campaign = Campaign(self.plan.ladder, side, rungs, id, levels)
-            self._campaign.begin(self.desk, self._brackets)
+        if ladder is not None:
+            self._begin_campaign(Campaign(ladder, side, rungs, id, levels))
         if limit is not None or stop is not None:
-            self._waits = [id] if self._campaign is None else self._campaign.ids
+            self._waits = [id, *(rung.id for rung in rungs)]
             self._timeout = bar_index + self.plan.entry.timeout_bars
         return True
+
+    def _begin_campaign(self, campaign: Campaign) -> None:
+        held = {entry.id for entry in self._position.entries}
+        self._campaigns = [one for one in self._campaigns if held.intersection(one.ids)]
+        self._campaigns.append(campaign)
+        small = campaign.begin(self.desk, self._brackets)
+        if small:
+            self._refusals["rungs smaller than one quantity step"] += small
 
     def _entry_prices(self, side: Side, close: float) -> tuple[float | None, float | None]:
         """Return limit and stop of an entry's order."""
         terms = self.plan.entry
         if terms.kind is EntryKind.MARKET:
             return None, None
+        tick_size = self._execution.instrument.tick_size
         if terms.kind is EntryKind.LIMIT:
-            return close * (1 - side * terms.offset_ratio), None
-        return None, close * (1 + side * terms.offset_ratio)
+            return max(tick_size, close * (1 - side * terms.offset_ratio)), None
+        return None, max(tick_size, close * (1 + side * terms.offset_ratio))
 
     def _rungs(
         self, id: str, side: Side, levels: Levels, qty: float | None, ratio: float | None
     ) -> list[Waiting]:
-        """Return the orders of a ladder; one smaller than a step is left out."""
+        """Return the orders of a ladder, the entry first; one smaller than a step has none."""
         assert self.plan.ladder is not None
         name, at = id.split("@")
         account, close = self._execution.account, levels.close
-        rate = account.rate(self.desk.bar_index)
-        budget = account.budget_quote(account.equity_quote(close, rate), ratio)
-        orders = []
+        rate, budget = account.rate(self.desk.bar_index), math.nan
+        if qty is None:
+            budget = account.budget_quote(account.equity_quote(close, rate), ratio)
+        orders, tick_size = [], self._execution.instrument.tick_size
         for place, rung in enumerate(self.plan.ladder.rungs):
-            price = close * (1 - side * rung.offset_ratio)
-            if qty is not None or math.isnan(budget):
+            price = max(tick_size, close * (1 - side * rung.offset_ratio))
+            if math.isnan(budget):
                 steps = self._execution.instrument.steps_down(
                     rung.weight * (self.plan.sizing.value if qty is None else qty)
                 )
@@ -305,7 +330,7 @@ class SignalOrders:
             size = self._execution.instrument.qty_of(steps)
             own_id = id if not place else f"{name}{place + 1}@{at}"
             orders.append(Waiting(own_id, price, size, is_stop=rung.offset_ratio < 0))
-        return [order for order in orders if order.qty > 0]
+        return orders
 
     def _withdraw(self, refusal: str = "") -> None:
         """Cancel the entry that waits, and its rungs, if it has not filled."""

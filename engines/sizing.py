@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 
 from engines.plan import Sizing, SizingKind
-from engines.trades import Trade
+from engines.position import Round
 
 
 def equity_share(
@@ -17,15 +17,15 @@ def equity_share(
     leverage: float,
     stop_ratio: float,
     volatility_ratio: float,
-    trades: Sequence[Trade],
+    rounds: Sequence[Round],
 ) -> float:
     """Return the share of equity an entry spends, NaN if it cannot be known.
 
     `stop_ratio` is the distance of its stop and `volatility_ratio` the ATR, both over the close;
-    `trades` are those closed so far, oldest first.
+    `rounds` are the positions ended so far, oldest first.
     """
     if sizing.kind is SizingKind.KELLY:
-        share = _kelly(sizing, trades)
+        share = _kelly(sizing, rounds)
     elif sizing.kind is SizingKind.RISK:
         share = _over(sizing.value, stop_ratio * leverage)
     else:
@@ -36,16 +36,16 @@ def equity_share(
     return min(max(share, sizing.ratio_min), sizing.ratio_max)
 
 
-def _kelly(sizing: Sizing, trades: Sequence[Trade]) -> float:
+def _kelly(sizing: Sizing, rounds: Sequence[Round]) -> float:
     """Return the fraction of Kelly's bet; `ratio_min` while there is too little to know it by."""
-    last = [trade.pnl_ratio for trade in trades[-sizing.trades :]]
+    last = [one.pnl_ratio for one in rounds[-sizing.trades :]]
     gains = [ratio for ratio in last if ratio > 0]
     losses = [-ratio for ratio in last if ratio < 0]
     if len(last) < sizing.trades_min or not gains:
         return sizing.ratio_min
-    if not losses:
-        return sizing.ratio_max
     win_ratio = len(gains) / len(last)
+    if not losses:
+        return sizing.value * win_ratio  # The limit of an endless payoff.
     payoff = (math.fsum(gains) / len(gains)) / (math.fsum(losses) / len(losses))
     return sizing.value * (win_ratio - (1 - win_ratio) / payoff)
 

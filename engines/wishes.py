@@ -14,6 +14,7 @@ from engines.context import PlacesOrders
 from engines.errors import PlanFault, StrategyFault
 from engines.klines import Klines
 from engines.plan import Plan
+from engines.plan.sizing import CLAMPED
 from engines.signals import Signals
 from engines.types import F64_1D
 
@@ -64,6 +65,12 @@ def effective_plan(strategy: Tradable, plan: Plan) -> Plan:
 
 def _require_no_signal_settings(strategy: Tradable, plan: Plan) -> None:
     plain = Plan()
+    if plan.sizing.kind in CLAMPED:
+        raise PlanFault(
+            f"sizing.kind and strategy {type(strategy).__name__}",
+            "a size that its own orders can have: qty, cash or equity_ratio",
+            plan.sizing.kind,
+        )
     kept = replace(plan.exits, drawdown_ratio_max=None)
     for name, value in (("exits", kept), *((n, getattr(plan, n)) for n in SIGNAL_SETTINGS)):
         if value != getattr(plain, name):

@@ -4,8 +4,9 @@ Theory. A wish at a close makes one order: at market, or a limit `offset_ratio` 
 close, or a stop as far beyond it. A priced entry that has not filled after `timeout_bars` bars is
 cancelled at the close of the last of them; any new wish takes its place before.
 
-Re-entry rules are judged at the deciding close from the trades closed so far. Days and weeks are
-the exchange's; a trade belongs to the day of its exit, an entry counts on the day of its decision.
+Re-entry rules are judged at the deciding close from the positions ended so far. Days and weeks are
+the exchange's; a position belongs to the day of its end, an entry counts on the day of its
+decision.
 """
 
 from dataclasses import dataclass
@@ -40,10 +41,12 @@ class EntryTerms:
 class Reentry:
     """When a new position may be entered; None means no such rule.
 
-    A wish must come at least `delay_bars` bars after the bar of the last exit, `cooldown_bars` if
-    that exit lost (0: it may come at that bar's own close). The maxima of trades a day and a week
-    count entries. After `losses_in_a_row_max` losing trades nothing is entered until the next day
-    of the exchange, which counts from zero.
+    A wish must come at least `delay_bars` bars after the bar in which the last position ended,
+    `cooldown_bars` if that position lost (0: it may come at that bar's own close). The maxima of
+    trades a day and a week count entries. After `losses_in_a_row_max` losing positions nothing is
+    entered until the next day of the exchange, which counts from zero. A position is one from flat
+    to flat, in however many pieces it was left. A wish that is passed over does not close an
+    opposite position either.
     """
 
     delay_bars: int = 0

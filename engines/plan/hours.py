@@ -1,7 +1,8 @@
 """When the plan trades: hours, days, a session, the weekend, and how long a trade may last.
 
 Theory. Everything is judged at a bar's close, in `time_zone`, by the time at which an order of that
-close goes to work: the close itself. An entry wish outside the allowed time is passed over. The
+close goes to work: the close itself. An entry wish outside the allowed time is passed over: it
+neither enters nor closes; an order that waits already may still fill there. The
 session closes the position at the first close at or after its end, the weekend exit at the first
 close at or after Friday's `weekend_exit_hour`, even where that close is already inside the next
 session or week because none came before. Entries wait until the session opens, or Monday. A session
@@ -57,7 +58,7 @@ class Hours:
     """Time rules; empty and None mean no such rule.
 
     `no_trade_hours` 0-23 and `no_trade_days` 0-6 (Monday is 0) forbid entries. `bars_held_max`
-    counts the entry's bar: a trade so long is closed at the next open.
+    counts from the bar of the oldest lot still open: the position is closed at the next open.
     """
 
     time_zone: str = "UTC"

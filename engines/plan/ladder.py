@@ -29,7 +29,7 @@ from typing import Literal, TypeAlias
 
 from engines.plan.checks import between, contradict, member, number, require, whole
 
-RUNGS_MAX = 100
+RUNGS_MAX = 99  # as many entries as pyramiding allows
 PORTION_NOISE = 1e-9
 
 
@@ -55,7 +55,7 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class LateTarget:
-    """A target in place of the plan's once `entries` have filled, at the next close."""
+    """A target in place of the plan's once `entries` are open, from the close on."""
 
     entries: int = 3
     ratio: float = 0.01

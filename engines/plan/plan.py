@@ -114,7 +114,7 @@ class Plan:
         object.__setattr__(self, "closes", tuple(self.closes))
         between("capital_quote", self.capital_quote, 0, math.inf)
         number("leverage", self.leverage, 1, LEVERAGE_MAX)
-        whole("pyramiding", self.pyramiding, 0, 999)
+        whole("pyramiding", self.pyramiding, 0, 99)
         whole("limit_verify_ticks", self.limit_verify_ticks, 0, 1_000_000)
         number("margin_long_ratio", self.margin_long_ratio, 0, 1)
         number("margin_short_ratio", self.margin_short_ratio, 0, 1)
@@ -125,6 +125,7 @@ class Plan:
         self._check_spot()
         self._check_hedge()
         self._check_size()
+        self._check_exits()
         self._check_ladder()
 
     @property
@@ -142,6 +143,10 @@ class Plan:
             return
         if self.leverage > 1:
             contradict("market", "leverage", "spot without leverage", f"spot and {self.leverage:g}")
+        for name in ("margin_long_ratio", "margin_short_ratio"):
+            if getattr(self, name) != 1:
+                found = f"spot and {getattr(self, name):g}"
+                contradict("market", name, "spot paid in full, a ratio of 1", found)
         if self.direction is not Direction.LONG:
             contradict(
                 "market", "direction", "spot with direction long", f"spot and {self.direction}"
@@ -178,10 +183,24 @@ class Plan:
             "sizing.value", "a ratio of equity", self.sizing.value,
         )  # fmt: skip # one sentence
 
+    def _check_exits(self) -> None:
+        if self.close_rule is CloseRule.ALL and self.exits.targets:
+            contradict(
+                "close_rule", "exits.targets", "a rule that lets a target take its portion", "all"
+            )
+
     def _check_ladder(self) -> None:
         ladder = self.ladder
         if ladder is None:
             return
+        is_ratio = self.sizing.kind is SizingKind.EQUITY_RATIO
+        if is_ratio and ladder.budget_ratio is None and self.sizing.value > 1:
+            contradict(
+                "ladder",
+                "sizing.value",
+                "a ladder that spends at most all of the equity",
+                f"{self.sizing.value:.0%} of it",
+            )
         ratio = ladder.budget_ratio
         if ratio is not None and ratio > 1:
             contradict(

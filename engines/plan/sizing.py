@@ -7,8 +7,9 @@ that is TradingView's percent of equity.
     EQUITY_RATIO   share = value
     RISK           share = value / (stop distance as a ratio of price x leverage): the stop then
                    loses `value` of equity, before costs
-    KELLY          share = value x (win rate - (1 - win rate) / payoff) of the last `trades` trades;
-                   `ratio_min` until `trades_min` of them are closed, or while there is no payoff
+    KELLY          share = value x (win rate - (1 - win rate) / payoff) of the last `trades`
+                   positions (flat to flat); `ratio_min` until `trades_min` of them have ended or
+                   while none has won, value x win rate while none has lost
     VOLATILITY     share = value / (ATR / close)
 
 The last three are clamped to [ratio_min, ratio_max].
@@ -76,8 +77,3 @@ class Sizing:
                 "sizing.trades_min", "sizing.trades", "the first not above the second", found
             )
         whole("sizing.atr_period", self.atr_period, 2, 1000)
-
-    @property
-    def is_share(self) -> bool:
-        """Return whether the size is a share of equity."""
-        return self.kind not in (SizingKind.QTY, SizingKind.CASH)

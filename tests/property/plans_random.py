@@ -306,8 +306,8 @@ def plans(draw: st.DrawFn, /, **held: st.SearchStrategy[Any]) -> Plan:
         "filters": st.lists(filters(), max_size=2).map(tuple),
         "closes": st.lists(closes(), max_size=2).map(tuple),
         "ladder": maybe(ladders()),
-        "margin_long_ratio": floats(0, 1),
-        "margin_short_ratio": floats(0, 1),
+        "margin_long_ratio": st.just(1.0) if is_spot else floats(0, 1),
+        "margin_short_ratio": st.just(1.0) if is_spot else floats(0, 1),
         "process_on_close": st.booleans(),
         "limit_verify_ticks": wholes(0, 3),
         "position_qty_max": maybe(floats(0.01, 1000)),
@@ -323,6 +323,11 @@ def plans(draw: st.DrawFn, /, **held: st.SearchStrategy[Any]) -> Plan:
         # Limits and margins of the whole account need one net position.
         chosen |= dict.fromkeys(NET_ONLY) | {"margin_mode": MarginMode.ISOLATED}
         chosen["exits"] = replace(chosen["exits"], drawdown_ratio_max=None)
+    if chosen["exits"].targets and chosen["close_rule"] is CloseRule.ALL:
+        chosen["close_rule"] = CloseRule.FIFO
+    size = chosen["sizing"]
+    if chosen["ladder"] is not None and size.kind is SizingKind.EQUITY_RATIO:
+        chosen["sizing"] = replace(size, value=min(size.value, 1.0))
     return Plan(market=market, **chosen)
 
 
