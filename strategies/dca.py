@@ -9,7 +9,7 @@ from engines.errors import PlanFault
 from engines.features.extremes import highest
 from engines.features.oscillators import rsi
 from engines.klines import Klines
-from engines.plan import Basis, Direction, Plan
+from engines.plan import Basis, Direction, Plan, Sizing, SizingKind
 from engines.signals import Signals
 from strategies.base import Presets, SignalStrategy, parameter
 
@@ -67,11 +67,14 @@ class Dca(SignalStrategy):
     def plan(self, plan: Plan) -> Plan:
         """Return `plan` long only, with room for every purchase and one target for all of them.
 
-        A stop or trailing stop that the user set stays.
-        Raises: PlanFault if the user wants shorts only.
+        A stop or trailing stop that the user set stays; the size is the strategy's own.
+        Raises: PlanFault if the user wants shorts only, or a ladder.
         """
         if plan.direction is Direction.SHORT:
             raise PlanFault("direction", "long or both, as dca only buys", plan.direction.value)
+        if plan.ladder is not None:
+            raise PlanFault("ladder", "none, as dca makes its own purchases", plan.ladder.kind)
+        sizing = Sizing(SizingKind.EQUITY_RATIO, self.base_pct / 100)
         exits = replace(
             plan.exits,
             basis=Basis.AVERAGE,
@@ -79,7 +82,13 @@ class Dca(SignalStrategy):
             target_atr=None,
             targets=(),
         )
-        return replace(plan, direction=Direction.LONG, pyramiding=self.max_positions, exits=exits)
+        return replace(
+            plan,
+            direction=Direction.LONG,
+            sizing=sizing,
+            pyramiding=self.max_positions,
+            exits=exits,
+        )
 
     def signals(self, klines: Klines) -> Signals:
         """Return the wishes at each close [T], sized by `equity_ratio`."""

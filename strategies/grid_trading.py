@@ -14,12 +14,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from engines.errors import ParameterFault
+from engines.errors import ParameterFault, PlanFault
 from engines.features._columns import column, mirrored
 from engines.features._compiled import compiled
 from engines.features.volatility import atr
 from engines.klines import Klines
-from engines.plan import CloseRule, Plan
+from engines.plan import CloseRule, Plan, Sizing, SizingKind
 from engines.signals import Signals
 from engines.types import F64_1D
 from strategies.base import Presets, SignalStrategy, parameter
@@ -88,8 +88,14 @@ class GridTrading(SignalStrategy):
         return 2 if self.upper else self.atr_period + 1
 
     def plan(self, plan: Plan) -> Plan:
-        """Return `plan` with room for `max_open` orders, each closed by its own target."""
-        return replace(plan, pyramiding=self.max_open, close_rule=CloseRule.ANY)
+        """Return `plan` with room for `max_open` orders of its own size, each with its own target.
+
+        Raises: PlanFault if the user wants a ladder.
+        """
+        if plan.ladder is not None:
+            raise PlanFault("ladder", "none, as grid_trading places its own", plan.ladder.kind)
+        sizing = Sizing(SizingKind.EQUITY_RATIO, self.size_pct / 100)
+        return replace(plan, sizing=sizing, pyramiding=self.max_open, close_rule=CloseRule.ANY)
 
     def signals(self, klines: Klines) -> Signals:
         """Return the wishes at each close [T], sized by `equity_ratio`."""

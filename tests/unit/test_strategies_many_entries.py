@@ -7,7 +7,17 @@ import pytest
 
 from engines.errors import ParameterFault, PlanFault
 from engines.klines import Klines
-from engines.plan import Basis, CloseRule, Direction, Exits, Plan, Target
+from engines.plan import (
+    Basis,
+    CloseRule,
+    DcaLadder,
+    Direction,
+    Exits,
+    Plan,
+    Sizing,
+    SizingKind,
+    Target,
+)
 from strategies.dca import Dca
 from strategies.grid_trading import GridTrading
 
@@ -116,7 +126,8 @@ def test_edges_that_make_no_grid_are_refused(edges: tuple[float, float]) -> None
 
 def test_the_grids_plan_has_room_for_its_orders_and_closes_each_by_its_own_target() -> None:
     plan = GridTrading(max_open=7).plan(Plan(capital_quote=5_000.0))
-    assert plan == Plan(capital_quote=5_000.0, pyramiding=7, close_rule=CloseRule.ANY)
+    size = Sizing(SizingKind.EQUITY_RATIO, 0.01)
+    assert plan == Plan(capital_quote=5_000.0, sizing=size, pyramiding=7, close_rule=CloseRule.ANY)
 
 
 def test_dca_buys_at_its_times_once_the_high_is_known() -> None:
@@ -143,7 +154,8 @@ def test_dca_waits_while_rsi_is_above_its_limit() -> None:
 def test_the_plan_of_dca_is_long_with_one_target_above_the_average() -> None:
     plan = Dca(max_positions=12, take_profit_pct=15.0).plan(Plan())
     exits = Exits(basis=Basis.AVERAGE, take_profit_ratio=0.15)
-    assert plan == Plan(direction=Direction.LONG, pyramiding=12, exits=exits)
+    size = Sizing(SizingKind.EQUITY_RATIO, 0.01)
+    assert plan == Plan(direction=Direction.LONG, sizing=size, pyramiding=12, exits=exits)
 
 
 def test_the_plan_of_dca_takes_the_place_of_other_targets_and_keeps_a_users_stop() -> None:
@@ -155,3 +167,11 @@ def test_the_plan_of_dca_takes_the_place_of_other_targets_and_keeps_a_users_stop
 def test_a_plan_of_shorts_only_contradicts_dca() -> None:
     with pytest.raises(PlanFault, match="long or both, as dca only buys"):
         Dca().plan(Plan(direction=Direction.SHORT))
+
+
+@pytest.mark.parametrize("strategy", [Dca(), GridTrading()])
+def test_strategies_of_many_entries_refuse_a_ladder_beside_their_own(
+    strategy: Dca | GridTrading,
+) -> None:
+    with pytest.raises(PlanFault, match="ladder: expected none"):
+        strategy.plan(Plan(ladder=DcaLadder()))
