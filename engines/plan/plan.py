@@ -19,6 +19,7 @@ from engines.plan.ladder import Ladder
 from engines.plan.sizing import Sizing, SizingKind
 
 LEVERAGE_MAX = 125
+CAPITAL_MIN, CAPITAL_MAX = 100, 100_000_000
 
 
 class CloseRule(StrEnum):
@@ -112,7 +113,7 @@ class Plan:
             object.__setattr__(self, name, member(name, kind, getattr(self, name)))
         object.__setattr__(self, "filters", tuple(self.filters))
         object.__setattr__(self, "closes", tuple(self.closes))
-        between("capital_quote", self.capital_quote, 0, math.inf)
+        number("capital_quote", self.capital_quote, CAPITAL_MIN, CAPITAL_MAX)
         number("leverage", self.leverage, 1, LEVERAGE_MAX)
         whole("pyramiding", self.pyramiding, 0, 99)
         whole("limit_verify_ticks", self.limit_verify_ticks, 0, 1_000_000)

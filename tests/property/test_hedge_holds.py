@@ -74,7 +74,7 @@ CASES = st.builds(hedge_case, st.integers(0, 2**32 - 1), st.integers(2, BARS_MAX
 @settings(max_examples=EXAMPLES)
 @given(case=CASES)
 def test_hedged_run_has_the_trades_of_a_long_run_and_of_a_short_run(case: Case) -> None:
-    ample = replace(case.plan, capital_quote=1e12, sizing=Sizing(SizingKind.QTY, 2.0))
+    ample = replace(case.plan, capital_quote=1e8, sizing=Sizing(SizingKind.QTY, 2.0))
     case = replace(case, plan=ample)
     both = run(case)
     for side, sign in zip(SIDES, (1, -1), strict=True):

@@ -143,11 +143,11 @@ class TestRecord:
 
     def test_margin_call_slips_too(self) -> None:
         bars = [FLAT, FLAT, still(60.0), still(60.0)]
-        plan = plan_with(capital_quote=55.0, margin_long_ratio=0.5)
-        result = play(bars, {0: buys()}, plan, costs("ratio", slippage_ratio=0.01))
-        # Bought at 101; at 60 there are 14 against a margin of 30, and all of it is sold.
-        assert fills(result) == [(1, 1.0, 101.0), (2, -1.0, 59.4)]
-        assert result.fills[1].slippage_quote == pytest.approx(0.6)
+        plan = plan_with(capital_quote=110.0, margin_long_ratio=0.5)
+        result = play(bars, {0: buys(qty=2.0)}, plan, costs("ratio", slippage_ratio=0.01))
+        # Bought at 101; at 60 there are 28 against a margin of 60, and all of it is sold.
+        assert fills(result) == [(1, 2.0, 101.0), (2, -2.0, 59.4)]
+        assert result.fills[1].slippage_quote == pytest.approx(1.2)
 
     def test_all_in_entry_reckons_with_it(self) -> None:
         # At the close 1 % is known: 10 000 / 101 buys 99.009, and 101 is what it costs.
