@@ -40,4 +40,5 @@ COMPARED: tuple[tuple[str, str, Best], ...] = (
     ("trades", "Trades", Best.NONE),
     ("exposure_ratio", "Exposure", Best.NONE),
     ("fees_quote", "Commission", Best.LOW),
+    ("funding_quote", "Funding", Best.LOW),
 )
