@@ -12,8 +12,8 @@ whole steps. A share of equity is the margin of the entry together with its comm
 notional n with n / leverage + commission(n) = share x equity. With one unit of leverage that is
 TradingView's percent of equity.
 
-Leverage divides the margin that each position needs. Above 1 positions are liquidated
-(`liquidation`) and there are no margin calls.
+Leverage divides the margin that each position needs. Above 1, and in hedge mode, positions are
+liquidated (`liquidation`) and there are no margin calls.
 """
 
 import math
@@ -127,6 +127,26 @@ class Account:
             other = abs(self.position.peer.signed_steps)
             needed += self.notional_quote(other, price, rate) * self.margin_ratio(side.opposite)
         return needed - equity > FUNDS_NOISE * abs(equity)
+
+    def lacks_isolated_margin(self, opening: int, side: Side, price: float, rate: float) -> bool:
+        """Return whether `opening` steps at `price` need more margin than has been earned for good.
+
+        An isolated position can lose its entry value / leverage. What all positions of the account
+        can lose then must not be more than the capital and what was realised: a paper profit is
+        nobody's margin. A reversed position counts as closed at `price`.
+        """
+        position, peer = self.position, self.position.peer
+        value, settled = self.notional_quote(opening, price, rate), self.settled_quote
+        if position.signed_steps * side > 0:
+            value += self._entry_value_quote(position, rate)
+        elif position.signed_steps:
+            settled += position.pnl_open_quote(price) * rate
+        if peer is not None:
+            value += self._entry_value_quote(peer, rate)
+        return value / self.plan.leverage - settled > FUNDS_NOISE * abs(settled)
+
+    def _entry_value_quote(self, position: Position, rate: float) -> float:
+        return self.notional_quote(abs(position.signed_steps), position.price_avg, rate)
 
     def margin_call_steps(self, price: float, rate: float) -> int:
         """Return how many steps a margin call sells at `price`, 0 when none is due."""

@@ -18,15 +18,16 @@ only at a close, so a bar is played in this order:
    price on; a level that is already behind the price when it comes to life fills at once.
    A liquidation price or the level of the largest drawdown is one of these, behind orders.
 5. At the open and at each further point of the path the margin and the intraday loss are checked.
-6. At the close, entries that the account could no longer carry are cancelled. Then the strategy
+6. At the close, entries of an order strategy that the account could no longer carry are cancelled;
+   what a plan makes of signals is judged where it fills instead (`admission`). Then the strategy
    decides; immediate closes fill, and with `process_on_close` so does what was issued just now.
 
 Fills (`execution`): market and stop orders slip against themselves, limits never do; every price
 lies on a tick. An entry reverses: it first closes an opposite position and then opens. A priced
 entry has fixed when it was issued how much it needs for the first part; a market entry looks when
-it fills. Exits and closes only ever reduce: a reducing order never flips. (TradingView has a corner
-where an exit that gaps together with a reversing stop entry opens a position under the exit's own
-id; here it does not.)
+it fills, and so does every entry of a plan. Exits and closes only ever reduce: a reducing order
+never flips. (TradingView has a corner where an exit that gaps together with a reversing stop entry
+opens a position under the exit's own id; here it does not.)
 """
 
 import math
@@ -38,7 +39,7 @@ from engines.execution import Execution
 from engines.funding import Funding, settlements_of
 from engines.instrument import Instrument
 from engines.klines import Klines
-from engines.liquidation import MarkPath
+from engines.liquidation import MarkPath, is_liquidable
 from engines.magnifier import sub_bars
 from engines.meeting import first_passed, next_met
 from engines.orders import Moves, Order, OrderKind
@@ -79,7 +80,7 @@ class Broker:
 
         self._settlements = settlements_of(plan, klines, funding, mark)
         self._marks = None
-        if plan.is_leveraged and magnifier is None and mark is not None:
+        if is_liquidable(plan) and magnifier is None and mark is not None:
             self._marks = MarkPath.of(klines, mark)
         self._reach_highs, self._reach_lows = self.highs, self.lows
         if self._marks is not None:
@@ -285,22 +286,32 @@ class Broker:
 
     def _move(self, target: float) -> None:
         """Move the price to `target`, acting on each level that it meets."""
-        forced = self.execution.forced
-        while not forced.down < target < forced.up:
+        execution, forced = self.execution, self.execution.forced
+        while True:
             # Orders up to a forced level fill first, and what they fill may move it.
-            price = self.execution.price
+            if forced.down < target < forced.up:
+                if self._travel(target):
+                    return
+                continue
+            price = execution.price
             down, up = min(price, forced.down), max(price, forced.up)
-            self._travel(down if target <= forced.down else up)
-            self.execution.force(self.execution.price)
-        self._travel(target)
+            if self._travel(down if target <= forced.down else up):
+                execution.force(execution.price)
 
-    def _travel(self, target: float) -> None:
-        """Move the price to `target`, filling the orders on the way."""
+    def _travel(self, target: float) -> bool:
+        """Move the price to `target`, filling the orders on the way; return whether it came there.
+
+        It does not where a fill has brought a forced level to this side of it.
+        """
+        forced = self.execution.forced
         while (met := next_met(self.book, self.execution.price, target)) is not None:
             order, level, rises = met
             self._advance(level)
             self._touch(order, level, rises)
+            if not forced.down <= target <= forced.up:
+                return False
         self._advance(target)
+        return True
 
     def _advance(self, price: float) -> None:
         """Record that the price has come to `price`; trailing stops follow."""

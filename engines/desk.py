@@ -63,7 +63,7 @@ class Desk(ExitDesk):
             if not (order.is_market and opposite):
                 self._withdraw(id)
                 return False
-        if not order.is_market:
+        if not (order.is_market or self._execution.admission.is_strict):
             order.flip_steps = opposite
         return self._place(order, repeated)
 
@@ -203,6 +203,7 @@ class Desk(ExitDesk):
 
     def _make_rung(self, order: Order) -> None:
         order.with_position, order.is_bound = True, self._stays_open(order.side)
+        order.flips = False  # It only ever adds.
         self._book.has_rungs = self._book.is_stale = True  # With nothing to wait for it goes.
 
     def _stays_open(self, side: Side) -> bool:
@@ -223,7 +224,11 @@ class Desk(ExitDesk):
 
     def _lacks_funds(self, order: Order) -> bool:
         account, close = self._execution.account, self._closes[self.bar_index]
-        price = close + self._slip(order.side, close) if order.is_market else close
+        price = close
+        if order.is_market:
+            price += self._slip(order.side, close)
+        elif self._execution.admission.is_strict:  # Judged again where it fills.
+            price = self._sizing_price(order, close)
         rate = account.rate(self.bar_index)
         equity = account.equity_quote(close, rate)
         return account.lacks_funds(order.steps, order.side, price, equity, rate)

@@ -142,9 +142,8 @@ class Execution:
                 self.book.apply_oca(order, closing + opening)
             if self.caps.count_fill():
                 self._stop_day(fill_price, FILLS_CAP_NAME, slips=False)
-        elif order.kind is OrderKind.ENTRY and self.position.signed_steps * order.side < 0:
-            # A reversal refused at its open takes the old position's exits with it (TradingView,
-            # measured): they come back when the strategy issues them again.
+        elif self.admission.suspends_exits(order):
+            # TradingView, measured: they come back when the strategy issues them again.
             self.book.suspend_exits()
         self._check_flat_loss(fill_price)
         if not opening and order.kind not in EXIT_KINDS:

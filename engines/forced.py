@@ -11,7 +11,7 @@ import math
 
 from engines.account import Account
 from engines.instrument import Instrument
-from engines.liquidation import Liquidation
+from engines.liquidation import Liquidation, is_liquidable
 from engines.plan import Plan
 
 INF = math.inf
@@ -22,12 +22,12 @@ class ForcedLevels:
 
     def __init__(self, plan: Plan, instrument: Instrument, account: Account) -> None:
         self.drawdown_ratio = plan.exits.drawdown_ratio_max
-        self.is_used = plan.is_leveraged or self.drawdown_ratio is not None
+        self.is_used = is_liquidable(plan) or self.drawdown_ratio is not None
         self.is_marked = False  # Liquidation is judged on the mark price, not along the path.
         self.down = self.guard_down = -INF
         self.up = self.guard_up = INF
         self._liquidation_price = math.nan
-        self._liquidation = Liquidation(plan, instrument, account) if plan.is_leveraged else None
+        self._liquidation = Liquidation(plan, instrument, account) if is_liquidable(plan) else None
         self._account = account
         self._position = account.position
         self._instrument = instrument

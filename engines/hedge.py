@@ -4,7 +4,8 @@ Theory. Each side is a broker of its own, with its own orders, brackets, entries
 and isolated margin, so that an entry of one side never touches the other. They share the account:
 equity counts both positions, a share of equity is of that, and an entry fills only where the
 margins of both positions fit. Re-entry rules, Kelly's share and the maximum position look at the
-trades and the position of the entry's own side. There are no margin calls.
+trades and the position of the entry's own side. There are no margin calls: each side is liquidated
+alone, without leverage at a loss of its whole entry value (`liquidation`).
 
 A bar is played for the long side first and then for the short one, along the same path; then both
 decide, the long side first. What one side sees of the other inside a bar is therefore the other's

@@ -13,11 +13,18 @@ Theory. A position is liquidated where what covers it has fallen to its maintena
               tier and one root in all, as the margin is continuous. It is closed at the price
               reached there, slipping like any market order.
 
+In hedge mode the same holds without leverage: each side is isolated with a margin of its whole
+entry value, so that a long is bankrupt at zero and a short at twice its entry. An instrument
+without tiers asks for no maintenance there.
+
 The fee is charged on the value at the closing price. Rounded to the tick the bankruptcy price lies
-towards the entry, so an isolated position never loses more than its margin (and the fees), however
-far an open has jumped: the venue's insurance fund bears the rest. At an open beyond the liquidation
-price the liquidation therefore comes before stops and market orders; on the way along the path
-whatever lies before the liquidation price fills first, and a stop that slips may lose more.
+towards the entry, so a *liquidated* isolated position loses its margin at most (and fees and
+funding), however far an open has jumped: the venue's insurance fund bears the rest. At an open
+beyond the liquidation price the liquidation therefore comes before stops and market orders; on the
+way along the path whatever lies before the liquidation price fills first. What is closed by an
+order loses what that order's price says, which is more than the margin in two cases: a stop or a
+market order that slips beyond the bankruptcy price, and, with mark bars, any order filled while the
+last price is beyond it and the mark price has not come to the liquidation price.
 
 The level is met by the last price along its path, exactly where it lies. With mark bars of the
 traded interval (and no magnifier) it is judged on the mark price instead, at the four points of the
@@ -40,6 +47,17 @@ from engines.plan import MarginMode, Plan
 from engines.plan.checks import contradict
 
 LIQUIDATION_NAME = "Liquidation"
+NO_MAINTENANCE = (MarginTier(math.inf, 0.0, deduction_quote=0.0),)
+
+
+def is_liquidable(plan: Plan) -> bool:
+    """Return whether positions of this plan can be liquidated."""
+    return plan.is_leveraged or plan.is_hedged
+
+
+def is_isolated(plan: Plan) -> bool:
+    """Return whether a liquidated position loses its own margin; in hedge mode each side does."""
+    return plan.is_hedged or (plan.is_leveraged and plan.margin_mode is MarginMode.ISOLATED)
 
 
 def check_leverage(plan: Plan, instrument: Instrument) -> None:
@@ -104,9 +122,9 @@ class Liquidation:
     """Liquidation prices of one run's position."""
 
     def __init__(self, plan: Plan, instrument: Instrument, account: Account) -> None:
-        self.is_isolated = plan.margin_mode is MarginMode.ISOLATED
+        self.is_isolated = is_isolated(plan)
         self._leverage = plan.leverage
-        self._tiers = instrument.margin_tiers
+        self._tiers = instrument.margin_tiers or NO_MAINTENANCE
         self._instrument = instrument
         self._account = account
         self._position = account.position

@@ -97,6 +97,7 @@ class SignalOrders:
         self._signals, self._rules, self._broker = signals, rules, broker
         self._execution, self._position = execution, execution.position
         self._refusals = execution.admission.refusals
+        execution.admission.is_strict = True
         self._close_times = klines.close_time_ms
         self._stops = _listed(signals.stop_price)
         self._targets = _listed(signals.target_price)

@@ -11,8 +11,10 @@ of its averages, and without either it is not.
 *Intrabar* excursions run between a realised and an open mark: a drawdown from the highest closed
 equity to closed equity less the trade's MAE, a run-up from the lowest equity right after an entry
 (its commission paid) to closed equity plus the trade's MFE. A paper profit never lifts the peak, a
-paper loss never lowers the trough. Ratios are over the higher end. Several lots open at once are
-besides marked together at the high and the low of every bar in which none of them is filled.
+paper loss never lowers the trough. A trade's result counts too, so that its worst mark is never
+above what it came to, nor its best one below: MAE and MFE know prices and the entry's commission,
+the result also funding and the exit's. Ratios are over the higher end. Several lots open at once
+are besides marked together at the high and the low of every bar in which none of them is filled.
 """
 
 import math
@@ -147,8 +149,8 @@ def _marks_of_lots(trades: TradeColumns, capital_quote: float) -> _Marks:
     """Return the best and the worst mark of each trade, as if it were alone [K]."""
     before = capital_quote + trades.before_quote
     return _Marks(
-        best=before + trades.mfe_quote,
-        worst=before - trades.mae_quote,
+        best=before + np.maximum(trades.mfe_quote, trades.pnl_quote),
+        worst=before - np.maximum(trades.mae_quote, -trades.pnl_quote),
         peak=np.maximum.accumulate(before),
         trough=np.minimum.accumulate(before - trades.fee_entry_quote),
     )

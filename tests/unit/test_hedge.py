@@ -128,9 +128,36 @@ class TestAccount:
         assert fills(result)[1] == (3, -3.6, 120.0)
 
     def test_no_margin_is_called(self) -> None:
-        bars = [FLAT, FLAT, still(300.0), still(300.0)]
+        # At 150 the short is worth three times the equity of 50 that is left.
+        bars = [FLAT, FLAT, still(150.0), still(150.0)]
         result = run(bars, {0: "S"}, hedged(capital_quote=100.0))
         assert [fill.name for fill in result.fills] == ["short"]
+
+    @pytest.mark.parametrize("margin_mode", list(MarginMode))
+    def test_short_without_leverage_ends_at_twice_its_entry(self, margin_mode: MarginMode) -> None:
+        bars = [FLAT, FLAT, (100.0, 300.0, 100.0, 300.0), still(300.0), FLAT, FLAT]
+        plan = hedged(capital_quote=100.0, margin_mode=margin_mode)
+        result = run(bars, {0: "S", 3: "L", 4: "S"}, plan)
+        trade = result.trades[0]
+        assert (trade.exit_bar, trade.exit_price) == (2, 200.0)
+        assert (trade.exit_reason, trade.pnl_quote) == (ExitReason.LIQUIDATION, -100.0)
+        # The account is gone: nothing opens any more, and nothing comes back.
+        assert len(result.trades) == 1
+        assert result.equity_quote.tolist() == [100.0, 100.0, 0.0, 0.0, 0.0, 0.0]
+
+    def test_maintenance_of_a_tier_ends_a_short_before_it_is_bankrupt(self) -> None:
+        # 100 + (100 - 0.5) = 199.5 is where it is taken over, at 200; 199.4 is not enough.
+        for high, fills_expected in ((199.4, 1), (199.5, 2)):
+            bars = [FLAT, FLAT, (100.0, high, 100.0, 100.0), FLAT]
+            result = run(bars, {0: "S"}, hedged(capital_quote=100.0), instrument=LEVERED)
+            assert len(result.fills) == fills_expected
+            assert result.fills[-1].price == (100.0 if fills_expected == 1 else 200.0)
+
+    def test_long_without_leverage_cannot_lose_more_than_it_cost(self) -> None:
+        bars = [FLAT, FLAT, (100.0, 100.0, 0.1, 0.1), still(0.1)]
+        result = run(bars, {0: "L"}, hedged(capital_quote=100.0))
+        assert len(result.fills) == 1
+        assert result.equity_quote[-1] == pytest.approx(0.1)
 
     def test_one_side_is_liquidated_and_the_other_stays(self) -> None:
         bars = [FLAT, FLAT, FLAT, (100.0, 100.0, 90.5, 91.0), still(91.0)]

@@ -105,7 +105,7 @@ class TestLeverage:
 
     def test_position_beyond_what_the_leverage_allows_is_refused(self) -> None:
         # 50x ends with the second tier, 4 000 000: 200 contracts at 20 000 and none more.
-        plan = levered(50.0, 1e9, pyramiding=2)
+        plan = levered(50.0, 1e8, pyramiding=2)
         script: Script = {0: buys("A", qty=200.0), 1: buys("B", qty=0.001)}
         result = play([START] * 4, script, plan, instrument=LEVERED)
         assert fills(result) == [(1, 200.0, 20_000.0)]
