@@ -71,10 +71,11 @@ class Plan:
     `sizing` is a tenth of equity by default: at 100 % margin an all-in short is called at once.
     `pyramiding` is the number of entries allowed in one direction. `margin_*_ratio` is the share of
     notional to be covered by equity (1 is TradingView's 100 %; 0 switches margin calls off).
-    `leverage` above 1 divides it and puts liquidation by the instrument's margin tiers in the place
-    of margin calls. In HEDGE mode there are no margin calls either, and no limits that judge the
-    whole account (caps, the largest drawdown, cross margin on leverage). The caps are per trading
-    day of the exchange's time zone; `intraday_loss_ratio_max` is of the equity at the day's start.
+    `leverage` above 1 says the same for both sides, with liquidation by the instrument's margin
+    tiers in the place of margin calls. In HEDGE mode there are no margin calls either (without
+    leverage a short ends at twice its entry), and no limits that judge the whole account: caps, the
+    largest drawdown, cross margin. The caps are per trading day of the exchange's time zone;
+    `intraday_loss_ratio_max` is of the equity at the day's start.
     """
 
     capital_quote: float = 10_000.0
@@ -124,6 +125,7 @@ class Plan:
         between("intraday_loss_ratio_max", self.intraday_loss_ratio_max, 0, 1, optional=True)
         between("intraday_loss_quote_max", self.intraday_loss_quote_max, 0, math.inf, optional=True)
         self._check_spot()
+        self._check_leverage()
         self._check_hedge()
         self._check_size()
         self._check_exits()
@@ -171,6 +173,12 @@ class Plan:
             contradict("position_mode", "margin_mode", "isolated margin in hedge mode", found)
         if self.market is Market.SPOT:
             contradict("position_mode", "market", "a perpetual in hedge mode", "hedge and spot")
+
+    def _check_leverage(self) -> None:
+        for name in ("margin_long_ratio", "margin_short_ratio") if self.is_leveraged else ():
+            if getattr(self, name) != 1:
+                found = f"{self.leverage:g} and {getattr(self, name):g}"
+                contradict("leverage", name, "one of them to say what is borrowed", found)
 
     def _check_size(self) -> None:
         power = self.capital_quote * self.leverage

@@ -285,6 +285,24 @@ def ladders() -> st.SearchStrategy[Any]:
     )
 
 
+def _agreeing(chosen: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with what would contradict another one changed."""
+    if chosen["exits"].targets and chosen["ladder"] is not None:
+        chosen["ladder"] = replace(chosen["ladder"], late_target=None)
+    if chosen["position_mode"] is PositionMode.HEDGE:
+        # Limits and margins of the whole account need one net position.
+        chosen |= dict.fromkeys(NET_ONLY) | {"margin_mode": MarginMode.ISOLATED}
+        chosen["exits"] = replace(chosen["exits"], drawdown_ratio_max=None)
+    if chosen["exits"].targets and chosen["close_rule"] is CloseRule.ALL:
+        chosen["close_rule"] = CloseRule.FIFO
+    size = chosen["sizing"]
+    if chosen["ladder"] is not None and size.kind is SizingKind.EQUITY_RATIO:
+        chosen["sizing"] = replace(size, value=min(size.value, 1.0))
+    if chosen["leverage"] > 1:
+        chosen["margin_long_ratio"] = chosen["margin_short_ratio"] = 1.0
+    return chosen
+
+
 @st.composite
 def plans(draw: st.DrawFn, /, **held: st.SearchStrategy[Any]) -> Plan:
     """Return a whole plan; `held` takes the place of the strategies of the fields it names."""
@@ -317,18 +335,7 @@ def plans(draw: st.DrawFn, /, **held: st.SearchStrategy[Any]) -> Plan:
         **held,
     }
     chosen = {name: draw(values) for name, values in terms.items()}
-    if chosen["exits"].targets and chosen["ladder"] is not None:
-        chosen["ladder"] = replace(chosen["ladder"], late_target=None)
-    if chosen["position_mode"] is PositionMode.HEDGE:
-        # Limits and margins of the whole account need one net position.
-        chosen |= dict.fromkeys(NET_ONLY) | {"margin_mode": MarginMode.ISOLATED}
-        chosen["exits"] = replace(chosen["exits"], drawdown_ratio_max=None)
-    if chosen["exits"].targets and chosen["close_rule"] is CloseRule.ALL:
-        chosen["close_rule"] = CloseRule.FIFO
-    size = chosen["sizing"]
-    if chosen["ladder"] is not None and size.kind is SizingKind.EQUITY_RATIO:
-        chosen["sizing"] = replace(size, value=min(size.value, 1.0))
-    return Plan(market=market, **chosen)
+    return Plan(market=market, **_agreeing(chosen))
 
 
 @st.composite

@@ -76,8 +76,11 @@ def money_case(seed: int, bars: int) -> MoneyCase:
     """Return the case of a seed."""
     case, source = case_of(seed, bars), np.random.default_rng([seed, 5])
     leverage = one_of(source, (1.0, 1.0, 5.0, 20.0, 50.0))
+    plan = case.plan
+    if leverage > 1:  # Then it is the leverage that says what is borrowed.
+        plan = replace(plan, margin_long_ratio=1.0, margin_short_ratio=1.0)
     plan = replace(
-        case.plan,
+        plan,
         leverage=leverage,
         margin_mode=one_of(source, list(MarginMode)),
         exits=_exits(source, case),

@@ -193,3 +193,8 @@ def test_plan_refuses_what_it_could_not_keep(settings: dict[str, object], fields
 def test_order_strategy_is_not_sized_by_the_risk_of_a_signal() -> None:
     with pytest.raises(PlanFault, match=r"sizing\.kind and strategy Scripted"):
         play([FLAT] * 3, {0: buys()}, plan_with(sizing=Sizing(SizingKind.RISK, 0.01)))
+
+
+def test_margin_is_said_by_leverage_or_by_ratios_but_not_by_both() -> None:
+    with pytest.raises(PlanFault, match="leverage and margin_short_ratio"):
+        Plan(leverage=5.0, margin_short_ratio=0.1)
