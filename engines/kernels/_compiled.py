@@ -1,0 +1,60 @@
+"""How the kernel's functions meet Numba, and how its compiled code is kept.
+
+Theory. A *rule* is a plain function that compiles into whoever calls it, on the CPU or the GPU
+(`register_jitable`). A *driver* is compiled for the CPU and cached beside its source. Numba keys
+that cache by the file of the driver and by what its closure holds, but not by the rules it calls,
+which lie in files of their own: an edit there would go unseen. So a driver closes over `stamp`, a
+digest of the bytecode of every rule and of every constant, and uses it.
+
+Fast-math stays off, since reordered sums would differ from the reference, and the NumPy error model
+is on, since a rule decides itself what a division by zero means.
+"""
+
+from collections.abc import Callable
+from hashlib import sha256
+from types import CodeType, FunctionType, ModuleType
+from typing import TypeVar, cast
+
+from numba import njit
+from numba.extending import register_jitable
+
+Rule = TypeVar("Rule", bound=Callable[..., object])
+
+
+def rule(function: Rule) -> Rule:
+    """Return the function as one that compiled code may call, typed as before."""
+    register_jitable(error_model="numpy")(function)  # which returns the function itself
+    return function
+
+
+def driver(function: Rule, parallel: bool = False) -> Rule:
+    """Return the function compiled for the CPU, cached, typed as before."""
+    compiled = njit(cache=True, error_model="numpy", parallel=parallel, nogil=True)(function)
+    return cast(Rule, compiled)
+
+
+def shared(function: Rule) -> Rule:
+    """Return the function compiled once for several drivers, kept in the caches of theirs."""
+    return cast(Rule, njit(error_model="numpy", nogil=True)(function))
+
+
+def stamp_of(*modules: ModuleType) -> int:
+    """Return a digest of all functions and constants of `modules`, never 0."""
+    digest = sha256()
+    for module in modules:
+        for name, value in sorted(vars(module).items()):
+            if isinstance(value, FunctionType) and value.__module__ == module.__name__:
+                _add_code(digest.update, value.__code__)
+            elif isinstance(value, int | float | tuple) and not name.startswith("__"):
+                digest.update(f"{name}={value!r};".encode())
+    return int.from_bytes(digest.digest()[:4], "big") + 1
+
+
+def _add_code(update: Callable[[bytes], None], code: CodeType) -> None:
+    update(code.co_code)
+    update(repr((code.co_names, code.co_varnames)).encode())
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            _add_code(update, constant)
+        else:
+            update(repr(constant).encode())

@@ -1,0 +1,93 @@
+"""One run by the kernel: the same result as `backtest.run_backtest`, or a refusal.
+
+The steps are those of `backtest`; the fourth to the sixth are one compiled pass. It is for plans
+that `plan_terms.refusal` accepts and for wishes that `plan_terms.refusal_of_signals` does; a run in
+which the kernel meets something that it cannot decide exactly is refused as well, so that a result
+of the kernel always equals the reference's.
+"""
+
+from engines.backtest import Backtest
+from engines.costs import Costs
+from engines.errors import PlanFault
+from engines.funding import Funding, settlements_of
+from engines.instrument import Instrument
+from engines.kernels import slots
+from engines.kernels.columns import F64_2D, Bars, Charges, Wants
+from engines.kernels.cpu import bars_of, run_one
+from engines.kernels.plan_terms import fraction_of, refusal, refusal_of_signals, terms_row
+from engines.kernels.results import equity_of, fills_of, payments_of, trades_of
+from engines.kernels.wants import charges_of, wants_of
+from engines.klines import Klines
+from engines.plan import Plan
+from engines.rules.columns import rule_columns
+from engines.types import F64_1D
+from engines.wishes import MakesSignals, checked_signals, effective_plan
+
+SPARE_ROWS = 64
+
+
+def run_by_kernel(
+    strategy: MakesSignals,
+    klines: Klines,
+    instrument: Instrument,
+    plan: Plan,
+    costs: Costs,
+    *,
+    since_ms: int | None = None,
+    funding: Funding | None = None,
+    mark: Klines | None = None,
+) -> Backtest:
+    """Trade `strategy` on `klines` and return exactly what `run_backtest` would.
+
+    The arguments are its own; there is no magnifier and no currency rate.
+    Raises: PlanFault naming what only the reference can run.
+    """
+    plan = effective_plan(strategy, plan)
+    _require(refusal(plan, costs, instrument, klines))
+    start_bar = 0 if since_ms is None else klines.index_at(since_ms)
+    settlements = settlements_of(plan, klines, funding, mark)
+    signals = checked_signals(strategy, klines)
+    _require(refusal_of_signals(signals, instrument))
+    wants = wants_of(signals, rule_columns(plan, klines))
+    charges = charges_of(costs, klines, instrument, settlements)
+    bars = bars_of(klines)
+    run, notes = _noted(bars, wants, charges, terms_row(plan, costs, instrument, start_bar))
+    if run[slots.NEEDS_REFERENCE]:
+        _require("a number too large or too small to round exactly")
+    trades, fills, payments = (notes[notes[:, slots.KIND] == kind] for kind in slots.NOTE_KINDS)
+    over, under = fraction_of(instrument.qty_step)
+    signed_qty = trades[:, slots.T_SIDE] * (trades[:, slots.T_STEPS] * over / under)
+    capital_quote, unit = plan.capital_quote, instrument.point_value
+    return Backtest(
+        klines=klines,
+        instrument=instrument,
+        plan=plan,
+        costs=costs,
+        start_bar=start_bar,
+        trades=trades_of(trades, bars, klines, instrument),
+        fills=fills_of(fills, klines, instrument),
+        equity_quote=equity_of(trades, signed_qty, payments, klines.close, capital_quote, unit),
+        refusals=_refusals(run),
+        payments=payments_of(payments, instrument, charges),
+    )
+
+
+def _require(reason: str | None) -> None:
+    if reason is not None:
+        raise PlanFault("plan of a kernel run", "settings that the kernel can run", reason)
+
+
+def _noted(bars: Bars, wants: Wants, charges: Charges, terms: F64_1D) -> tuple[F64_1D, F64_2D]:
+    """Return the run and all of its notes, coming again if they did not fit."""
+    rows = 4 * len(wants.flat) + len(charges.settle_bar) + SPARE_ROWS
+    while True:
+        run = run_one(bars, wants, charges, terms, rows)
+        noted = int(run[slots.NOTED])
+        if noted <= rows:
+            return run, run[slots.RUN :].reshape(-1, slots.NOTE)[:noted]
+        rows = noted
+
+
+def _refusals(run: F64_1D) -> dict[str, int]:
+    counts = run[slots.REFUSED : slots.REFUSED + len(slots.REFUSALS)].tolist()
+    return {name: int(n) for name, n in zip(slots.REFUSALS, counts, strict=True) if n}

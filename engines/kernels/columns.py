@@ -1,0 +1,86 @@
+"""The columns that a kernel run reads; whatever several parameter sets share is made once."""
+
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from engines.types import F64_1D, I64_1D
+
+F64_2D: TypeAlias = npt.NDArray[np.float64]
+U8_1D: TypeAlias = npt.NDArray[np.uint8]
+
+
+class Run(Protocol):
+    """The row of one run [RUN or more] as the rules see it: numbers by their places (`slots`)."""
+
+    def __getitem__(self, place: int, /) -> float:
+        """Return the number at a place."""
+        ...
+
+    def __setitem__(self, place: int, number: float, /) -> None:
+        """Set the number at a place."""
+        ...
+
+    def __len__(self) -> int:
+        """Return how many places there are."""
+        ...
+
+
+NONE = np.empty(0)
+
+
+def frozen(column: npt.NDArray[Any] | None, dtype: type = np.float64) -> Any:
+    """Return a column, none as an empty one, in the one form that kernels are compiled for."""
+    view: npt.NDArray[Any] = np.ascontiguousarray(
+        NONE if column is None else column, dtype=dtype
+    ).view()
+    view.flags.writeable = False
+    return view
+
+
+class Bars(NamedTuple):
+    """Bars as a search and a walk read them.
+
+    `prices` [T, 4] are open, high, low and close. `reach` [N, 2] are high and low: of each bar,
+    then of each aligned block of 64 bars, then of each of 4096.
+    """
+
+    prices: F64_2D
+    reach: F64_2D
+
+
+class Wants(NamedTuple):
+    """What is wished at each close: bits [T], and the bars with a wish that can matter.
+
+    `flat`, `long` and `short` are those bars [N] by what is held. The columns [T] refine an entry;
+    one that is not given is empty.
+    """
+
+    wishes: U8_1D
+    flat: I64_1D
+    long: I64_1D
+    short: I64_1D
+    stop_price: F64_1D
+    target_price: F64_1D
+    size: F64_1D
+    equity_ratio: F64_1D
+    atr: F64_1D
+    atr_ratio: F64_1D
+
+
+class Charges(NamedTuple):
+    """What costs depend on from bar to bar: slippage and volume [T], settlements [N].
+
+    `is_before` tells whether a settlement comes ahead of the fills of its bar's open; they ascend
+    by bar. Columns that nothing needs are empty; `settles` is 0 in a run without funding.
+    """
+
+    slip_ratio: F64_1D
+    volume: F64_1D
+    settle_bar: I64_1D
+    settle_time_ms: I64_1D
+    settle_price: F64_1D
+    settle_rate: F64_1D
+    is_before: U8_1D
+    settles: int

@@ -1,0 +1,95 @@
+"""The kernel on the CPU: one run whose trades are noted, or many sets on all cores.
+
+Theory. Both drivers call one compiled pass over the bars. `run_one` notes every trade, fill and
+payment behind the run; what does not fit is counted, so that the caller can come again with room
+for it. `run_many` notes nothing and leaves the sums of each set; the sets are dealt out in blocks,
+one run a block.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+from numba import prange
+
+from engines.kernels import (
+    decisions,
+    fills,
+    legs,
+    money,
+    notes,
+    path,
+    rounding,
+    runs,
+    search,
+    slots,
+)
+from engines.kernels._compiled import driver, shared, stamp_of
+from engines.kernels.columns import F64_2D, Bars, Charges, Wants, frozen
+from engines.kernels.runs import begin, end, trade
+from engines.kernels.search import LARGE, SMALL
+from engines.kernels.slots import (
+    CLOSE,
+    HIGH,
+    LOW,
+    NOTE,
+    RUN,
+    TERMS,
+)
+from engines.klines import Klines
+from engines.types import F64_1D
+
+BLOCK = 16  # sets that one thread runs at a time
+
+RunOne: TypeAlias = Callable[[Bars, Wants, Charges, F64_1D, int], F64_1D]
+RunMany: TypeAlias = Callable[[Bars, Wants, Charges, F64_2D, F64_2D], None]
+
+
+def _drivers(stamp: int) -> tuple[RunOne, RunMany]:
+    """Return the drivers; what they close over is a part of the key of their cache."""
+
+    def play_all(run: F64_1D, bars: Bars, wants: Wants, charges: Charges, terms: F64_1D) -> None:
+        begin(run, terms)
+        trade(run, bars, wants, charges)
+        last = len(bars.prices) - 1
+        high, low, close = bars.prices[last, HIGH], bars.prices[last, LOW], bars.prices[last, CLOSE]
+        end(run, high, low, close, last)
+
+    play = shared(play_all)
+
+    def one(bars: Bars, wants: Wants, charges: Charges, terms: F64_1D, rows: int) -> F64_1D:
+        run = np.empty(RUN + rows * NOTE if stamp != 0 else 0)
+        play(run, bars, wants, charges, terms)
+        return run
+
+    def many(bars: Bars, wants: Wants, charges: Charges, terms: F64_2D, sums: F64_2D) -> None:
+        count = len(terms) if stamp != 0 else 0
+        for block in prange((count + BLOCK - 1) // BLOCK):
+            run = np.empty(RUN)
+            for place in range(block * BLOCK, min(count, (block + 1) * BLOCK)):
+                play(run, bars, wants, charges, terms[place])
+                sums[place] = run[TERMS:]
+
+    return driver(one), driver(many, parallel=True)
+
+
+run_one, run_many = _drivers(
+    stamp_of(decisions, fills, legs, money, notes, path, rounding, runs, search, slots)
+)
+
+
+def bars_of(klines: Klines) -> Bars:
+    """Return bars with the extremes of their blocks."""
+    prices = np.empty((len(klines), 4))
+    for place, column in enumerate((klines.open, klines.high, klines.low, klines.close)):
+        prices[:, place] = column
+    blocks = [
+        np.column_stack(
+            [
+                np.maximum.reduceat(klines.high, starts),
+                np.minimum.reduceat(klines.low, starts),
+            ]
+        )
+        for starts in (np.arange(0, len(klines), size) for size in (SMALL, LARGE))
+    ]
+    return Bars(frozen(prices), frozen(np.concatenate([prices[:, 1:3], *blocks])))

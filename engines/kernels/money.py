@@ -1,0 +1,211 @@
+"""Equity, sizes, funds and the margin guards: `account`, `costs` and `slippage` as scalar rules.
+
+Theory. The order of the float operations is the reference's; without currency rates a factor of one
+is left out, which changes no bit. See `engines/account.py` for what each rule means.
+"""
+
+import math
+
+from engines.account import FUNDS_NOISE, MARGIN_CALL_MULTIPLE
+from engines.kernels._compiled import rule
+from engines.kernels.columns import Run
+from engines.kernels.rounding import (
+    price_of,
+    qty_of,
+    steps_down,
+    steps_truncated,
+    ten_digits,
+    ticks_down,
+    ticks_nearest,
+    ticks_up,
+)
+from engines.kernels.slots import (
+    BY_CASH,
+    BY_QTY,
+    BY_RISK,
+    CAPITAL,
+    COMMISSION,
+    COMMISSION_KIND,
+    ENTRY_PRICE,
+    FUNDING_OPEN,
+    GUARD_DOWN,
+    GUARD_UP,
+    LOT_FEE,
+    MARGIN_LONG,
+    MARGIN_SHORT,
+    NET,
+    PER_CONTRACT,
+    PER_NOTIONAL,
+    PER_ORDER,
+    POINT_VALUE,
+    SHARE_MAX,
+    SHARE_MIN,
+    SIZING_KIND,
+    SIZING_VALUE,
+    SLIP_IMPACT,
+    SLIP_NOW,
+    SLIP_TICKS,
+    SLIPS_BY_RATIO,
+    STEPS,
+    TICK_SIZE,
+    VOLUME_NOW,
+)
+
+
+@rule
+def notional(run: Run, steps: float, price: float) -> float:
+    """Return the value of `steps` at `price` in quote."""
+    return qty_of(run, steps) * price * run[POINT_VALUE]
+
+
+@rule
+def fee(run: Run, steps: float, price: float) -> float:
+    """Return the commission of a fill."""
+    if run[COMMISSION_KIND] == PER_NOTIONAL:
+        return notional(run, steps, price) * run[COMMISSION]
+    if run[COMMISSION_KIND] == PER_CONTRACT:
+        return qty_of(run, steps) * run[COMMISSION]
+    return run[COMMISSION]
+
+
+@rule
+def pnl_open(run: Run, price: float) -> float:
+    """Return the gross result of the open lot at `price`."""
+    return (price - run[ENTRY_PRICE]) * qty_of(run, run[STEPS]) * run[POINT_VALUE]
+
+
+@rule
+def settled(run: Run) -> float:
+    """Return the capital and all that was earned and paid, the open lot's result left out."""
+    return run[CAPITAL] + (run[NET] - run[LOT_FEE] - run[FUNDING_OPEN])
+
+
+@rule
+def equity_at(run: Run, price: float) -> float:
+    """Return the equity with what is open valued at `price`."""
+    equity = settled(run)
+    if run[STEPS] != 0:
+        equity += pnl_open(run, price)
+    return equity
+
+
+@rule
+def margin_ratio(run: Run, side: float) -> float:
+    """Return the share of a position's notional that equity must cover."""
+    return run[MARGIN_LONG] if side > 0 else run[MARGIN_SHORT]
+
+
+@rule
+def lacks_funds(run: Run, steps: float, side: float, price: float, equity: float) -> bool:
+    """Return whether equity cannot cover the margin of a position of `steps`."""
+    needed = notional(run, steps, price) * margin_ratio(run, side)
+    return needed - equity > FUNDS_NOISE * abs(equity)
+
+
+@rule
+def margin_call_steps(run: Run, price: float) -> float:
+    """Return how many steps a margin call sells at `price`, 0 when none is due."""
+    held, side = abs(run[STEPS]), run[STEPS]
+    ratio = margin_ratio(run, side)
+    if held == 0 or ratio == 0:
+        return 0.0
+    equity = equity_at(run, price)
+    if not lacks_funds(run, held, side, price, equity):
+        return 0.0
+    missing = notional(run, held, price) * ratio - equity
+    cover = steps_truncated(run, missing / (price * run[POINT_VALUE] * ratio))
+    if cover == 0:
+        return min(held, max(1.0, steps_down(run, 1.0)))
+    return min(held, MARGIN_CALL_MULTIPLE * cover)
+
+
+@rule
+def refresh_guards(run: Run) -> None:
+    """Set the prices at or beyond which a margin call may be due."""
+    held = run[STEPS]
+    run[GUARD_DOWN], run[GUARD_UP] = -math.inf, math.inf
+    ratio = margin_ratio(run, held)
+    if held == 0 or ratio == 0:
+        return
+    owned = settled(run)
+    unit = qty_of(run, abs(held)) * run[POINT_VALUE]
+    cost = unit * run[ENTRY_PRICE]
+    if held < 0:
+        run[GUARD_UP] = (owned + cost) / (unit * (1 + ratio))
+    elif ratio != 1:
+        run[GUARD_DOWN] = (cost - owned) / (unit * (1 - ratio))
+    elif cost > owned:
+        run[GUARD_DOWN] = math.inf
+
+
+# Sizes.
+
+
+@rule
+def share_of_equity(run: Run, stop_ratio: float, volatility_ratio: float) -> float:
+    """Return the share that the sizing by risk or volatility spends, NaN if it is not known."""
+    over = stop_ratio if run[SIZING_KIND] == BY_RISK else volatility_ratio
+    if not over > 0:
+        return math.nan
+    return min(max(run[SIZING_VALUE] / over, run[SHARE_MIN]), run[SHARE_MAX])
+
+
+@rule
+def steps_for(run: Run, equity: float, share: float, price: float) -> float:
+    """Return the steps of an entry at `price` by a share of equity, NaN: by the plan's sizing."""
+    if share != share:  # NaN
+        if run[SIZING_KIND] == BY_QTY:
+            return steps_down(run, run[SIZING_VALUE])
+        if run[SIZING_KIND] == BY_CASH:
+            unit = price * run[POINT_VALUE]
+            return steps_truncated(run, run[SIZING_VALUE] / unit)
+        share = run[SIZING_VALUE]
+    money = share * equity
+    if run[COMMISSION_KIND] == PER_ORDER:
+        money = max(0.0, money - run[COMMISSION])
+    unit = price * run[POINT_VALUE]
+    if run[SIZING_KIND] != BY_CASH:
+        if run[COMMISSION_KIND] == PER_NOTIONAL:
+            unit *= 1 + run[COMMISSION]
+        elif run[COMMISSION_KIND] == PER_CONTRACT:
+            unit += run[COMMISSION]
+    return steps_truncated(run, ten_digits(run, money) / unit)
+
+
+# Slippage.
+
+
+@rule
+def expected_slip(run: Run, side: float, price: float, ratio: float) -> float:
+    """Return the slippage, against `side` signed, that sizing at a close reckons with."""
+    if run[SLIPS_BY_RATIO] == 0:
+        return side * run[TICK_SIZE] * run[SLIP_TICKS]
+    return side * price * ratio
+
+
+@rule
+def slipped_ticks(run: Run, ticks: float, side: float, steps: float) -> float:
+    """Return where a fill on `side` ends that was due at `ticks`."""
+    if run[SLIPS_BY_RATIO] == 0:
+        return max(1.0, ticks + side * run[SLIP_TICKS])
+    ratio = run[SLIP_NOW]
+    if run[SLIP_IMPACT] != 0:
+        qty, volume = qty_of(run, steps), run[VOLUME_NOW]
+        ratio += run[SLIP_IMPACT] * (1.0 if qty >= volume else qty / volume)
+    price = price_of(run, ticks) * (1 + side * ratio)
+    if side > 0:
+        return max(1.0, max(ticks, ticks_up(run, price)))
+    return max(1.0, min(ticks, ticks_down(run, price)))
+
+
+@rule
+def due_price(run: Run, price: float) -> float:
+    """Return the tick at which a fill at `price` is due."""
+    return price_of(run, max(1.0, ticks_nearest(run, price)))
+
+
+@rule
+def slipped_price(run: Run, price: float, side: float, steps: float) -> float:
+    """Return the price of a fill of `steps` that slips and is due at `price`."""
+    due = max(1.0, ticks_nearest(run, price))
+    return price_of(run, slipped_ticks(run, due, side, steps))

@@ -1,0 +1,80 @@
+"""Where a run notes what happens: rows behind its own row, as many as there is room for."""
+
+import math
+
+from engines.kernels._compiled import rule
+from engines.kernels.columns import Run
+from engines.kernels.slots import (
+    BAR,
+    ENTRY_BAR,
+    ENTRY_PRICE,
+    FIRST_LEG,
+    FUNDING_OPEN,
+    KIND,
+    LEG,
+    LEG_LIMIT,
+    LEG_LIVES,
+    LEG_STOP,
+    LEGS,
+    LOT_FEE,
+    LOT_HIGH,
+    LOT_LOW,
+    NET,
+    NOTE,
+    NOTED,
+    P_BAR,
+    P_PAID,
+    P_SETTLEMENT,
+    P_STEPS,
+    PATH_HIGH,
+    PATH_LOW,
+    PAYMENT_NOTE,
+    RUN,
+    STEPS,
+    T_CUMULATIVE,
+    T_ENTRY_BAR,
+    T_ENTRY_PRICE,
+    T_EXIT_BAR,
+    T_LOT_HIGH,
+    T_LOT_LOW,
+    T_PATH_HIGH,
+    T_PATH_LOW,
+    T_PROFIT,
+    T_STOP,
+)
+
+
+@rule
+def note(run: Run, kind: int) -> int:
+    """Count one more note and return where its row begins, 0 if there is no room for it."""
+    row = RUN + int(run[NOTED]) * NOTE
+    run[NOTED] += 1
+    if row + NOTE > len(run):
+        return 0
+    run[row + KIND] = kind
+    return row
+
+
+@rule
+def note_lot(run: Run, row: int) -> None:
+    """Note of a trade what the lot and the path say; its stop and target are its first leg's."""
+    run[row + T_ENTRY_BAR], run[row + T_ENTRY_PRICE] = run[ENTRY_BAR], run[ENTRY_PRICE]
+    run[row + T_EXIT_BAR] = run[BAR]
+    run[row + T_CUMULATIVE] = run[NET] - run[LOT_FEE] - run[FUNDING_OPEN]
+    run[row + T_LOT_HIGH], run[row + T_LOT_LOW] = run[LOT_HIGH], run[LOT_LOW]
+    run[row + T_PATH_HIGH], run[row + T_PATH_LOW] = run[PATH_HIGH], run[PATH_LOW]
+    run[row + T_STOP] = run[row + T_PROFIT] = math.nan
+    for place in range(int(run[LEGS])):
+        leg = FIRST_LEG + place * LEG
+        if run[LEG_LIVES + leg] >= 0:
+            run[row + T_STOP], run[row + T_PROFIT] = run[LEG_STOP + leg], run[LEG_LIMIT + leg]
+            break
+
+
+@rule
+def note_payment(run: Run, settlement: int, paid: float) -> None:
+    """Note a payment of funding."""
+    row = note(run, PAYMENT_NOTE)
+    if row > 0:
+        run[row + P_SETTLEMENT], run[row + P_BAR] = settlement, run[BAR]
+        run[row + P_STEPS], run[row + P_PAID] = run[STEPS], paid

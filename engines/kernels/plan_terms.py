@@ -1,0 +1,193 @@
+"""Which plans the kernel can run, and a plan's settings as the row of terms that it reads.
+
+Theory. The kernel holds one lot that a market entry has opened. Whatever needs more (several
+entries, resting entries, forced closes other than margin calls, currency rates) is refused with the
+setting's name, and so is a number so large that whole ticks or steps would not stay exact: a run
+that is accepted equals the reference in every bit.
+"""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+
+from engines.costs import CommissionKind, Costs, SlippageKind
+from engines.instrument import Instrument
+from engines.kernels import slots
+from engines.klines import Klines
+from engines.plan import (
+    CloseRule,
+    Direction,
+    DistanceUnit,
+    EntryKind,
+    Plan,
+    SizingKind,
+)
+from engines.signals import Signals
+from engines.types import F64_1D
+
+WHOLE_MAX = 2.0**50  # ticks or steps; exact in float64 with room for a rounding
+STEP_QUOTE_MIN = 1e-9  # far more than what is too little to be rounded to ten digits
+PRICE_TICKS_MAX = 2.0**30
+RATIO_MAX = 2.0**19  # a level is at most so many times its base price
+SIZINGS = {
+    SizingKind.QTY: slots.BY_QTY,
+    SizingKind.CASH: slots.BY_CASH,
+    SizingKind.EQUITY_RATIO: slots.BY_EQUITY,
+    SizingKind.RISK: slots.BY_RISK,
+    SizingKind.VOLATILITY: slots.BY_VOLATILITY,
+}
+COMMISSIONS = {
+    CommissionKind.RATIO: slots.PER_NOTIONAL,
+    CommissionKind.PER_CONTRACT: slots.PER_CONTRACT,
+    CommissionKind.PER_ORDER: slots.PER_ORDER,
+}
+TRAILS = {
+    DistanceUnit.RATIO: slots.TRAIL_RATIO,
+    DistanceUnit.TICKS: slots.TRAIL_BY_TICKS,
+    DistanceUnit.QUOTE: slots.TRAIL_QUOTE,
+}
+DIRECTIONS = {Direction.BOTH: 0, Direction.LONG: 1, Direction.SHORT: -1}
+
+
+def refusal(plan: Plan, costs: Costs, instrument: Instrument, klines: Klines) -> str | None:
+    """Return why the kernel cannot run this, None if it can; `plan` is the effective one."""
+    exits, reentry = plan.exits, plan.reentry
+    counted = (reentry.trades_per_day_max, reentry.trades_per_week_max, reentry.losses_in_a_row_max)
+    caps = (plan.intraday_fills_max, plan.intraday_loss_ratio_max, plan.intraday_loss_quote_max)
+    reasons = {
+        "a ladder": plan.ladder is not None,
+        "several entries at a time (pyramiding)": plan.pyramiding > 1,
+        "hedge mode": plan.is_hedged,
+        "leverage": plan.is_leveraged,
+        "limit or stop entries": plan.entry.kind is not EntryKind.MARKET,
+        "fills at the close (process_on_close)": plan.process_on_close,
+        "Kelly's sizing": plan.sizing.kind is SizingKind.KELLY,
+        "counts of re-entry": any(count is not None for count in counted),
+        "caps of a day": any(cap is not None for cap in caps),
+        "a largest drawdown": exits.drawdown_ratio_max is not None,
+        "numbers beyond exact ticks": not _is_exact(plan, costs, instrument, klines),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _is_exact(plan: Plan, costs: Costs, instrument: Instrument, klines: Klines) -> bool:
+    """Return whether every price, level and quantity stays a whole number of ticks or steps."""
+    exits, trailing = plan.exits, plan.exits.trailing
+    high = float(klines.high.max())
+    ratios = [exits.take_profit_ratio or 0.0, *(target.ratio for target in exits.targets)]
+    slips = costs.slippage_ratio or 0.0, costs.volume_impact or 0.0, costs.volatility_factor or 0.0
+    quotes = [0.0]
+    if trailing is not None and trailing.unit is DistanceUnit.QUOTE:
+        quotes = [trailing.activation, trailing.distance]
+    if trailing is not None and trailing.unit is DistanceUnit.TICKS:
+        quotes = [n * instrument.tick_size for n in (trailing.activation, trailing.distance)]
+    sizes = [plan.position_qty_max or 0.0]
+    if plan.sizing.kind is SizingKind.QTY:
+        sizes.append(plan.sizing.value)
+    step_quote = float(klines.low.min()) * instrument.point_value * instrument.qty_step
+    return (
+        step_quote > STEP_QUOTE_MIN
+        and high / instrument.tick_size < PRICE_TICKS_MAX
+        and max(*ratios, *slips) < RATIO_MAX
+        and max(quotes) / instrument.tick_size < WHOLE_MAX
+        and max(costs.slippage_ticks, plan.limit_verify_ticks) < WHOLE_MAX
+        and max(sizes) / instrument.qty_step < WHOLE_MAX
+    )
+
+
+def refusal_of_signals(signals: Signals, instrument: Instrument) -> str | None:
+    """Return what in the wishes only the reference can judge, None if there is nothing.
+
+    A level that is infinite or a size that is no number above zero stops a reference run where it
+    is used, so it is left to the reference.
+    """
+    enters = signals.entry_long | signals.entry_short
+    limits = {
+        "stop_price": (-math.inf, PRICE_TICKS_MAX * instrument.tick_size),
+        "target_price": (-math.inf, PRICE_TICKS_MAX * instrument.tick_size),
+        "size": (0.0, WHOLE_MAX * instrument.qty_step),
+        "equity_ratio": (-math.inf, RATIO_MAX),
+    }
+    for name, (low, high) in limits.items():
+        column = getattr(signals, name)
+        if column is None:
+            continue
+        given = column[enters]
+        given = given[~np.isnan(given)]
+        if not ((given > low) & (given < high)).all():
+            return f"values of {name} that only the reference judges"
+    return None
+
+
+def fraction_of(value: float) -> tuple[float, float]:
+    """Return the exact decimal that `value` prints as, as numerator and denominator."""
+    exact = Fraction(repr(float(value)))
+    return float(exact.numerator), float(exact.denominator)
+
+
+def terms_row(plan: Plan, costs: Costs, instrument: Instrument, start_bar: int = 0) -> F64_1D:
+    """Return the terms [TERMS] of one set."""
+    row = np.full(slots.TERMS, math.nan)
+    _set_instrument(row, instrument)
+    _set_money(row, plan, costs)
+    _set_exits(row, plan)
+    row[slots.START_BAR] = start_bar
+    row[slots.ROOM_STEPS] = math.inf
+    if plan.position_qty_max is not None:
+        row[slots.ROOM_STEPS] = instrument.steps_down(plan.position_qty_max)
+    return row
+
+
+def _set_instrument(row: F64_1D, instrument: Instrument) -> None:
+    row[slots.TICK_SIZE] = instrument.tick_size
+    row[slots.TICK_OVER], row[slots.TICK_UNDER] = fraction_of(instrument.tick_size)
+    row[slots.STEP_OVER], row[slots.STEP_UNDER] = fraction_of(instrument.qty_step)
+    row[slots.QTY_MIN], row[slots.NOTIONAL_MIN] = instrument.qty_min, instrument.notional_min
+    row[slots.POINT_VALUE] = instrument.point_value
+
+
+def _set_money(row: F64_1D, plan: Plan, costs: Costs) -> None:
+    sizing, reentry = plan.sizing, plan.reentry
+    row[slots.COMMISSION] = costs.commission
+    row[slots.COMMISSION_KIND] = COMMISSIONS[costs.commission_kind]
+    row[slots.SLIP_TICKS] = costs.slippage_ticks
+    row[slots.SLIPS_BY_RATIO] = costs.slippage_kind is not SlippageKind.TICKS
+    row[slots.SLIP_IMPACT] = costs.volume_impact or 0.0
+    row[slots.CAPITAL] = plan.capital_quote
+    row[slots.SIZING_KIND], row[slots.SIZING_VALUE] = SIZINGS[sizing.kind], sizing.value
+    row[slots.SHARE_MIN], row[slots.SHARE_MAX] = sizing.ratio_min, sizing.ratio_max
+    row[slots.MARGIN_LONG] = plan.margin_long_ratio
+    row[slots.MARGIN_SHORT] = plan.margin_short_ratio
+    row[slots.DIRECTION] = DIRECTIONS[plan.direction]
+    row[slots.DELAY_BARS], row[slots.COOLDOWN_BARS] = reentry.delay_bars, reentry.cooldown_bars
+
+
+def _set_exits(row: F64_1D, plan: Plan) -> None:
+    exits, held_max = plan.exits, plan.hours.bars_held_max
+    row[slots.CLOSES_ALL] = plan.close_rule is CloseRule.ALL
+    row[slots.VERIFY_TICKS] = plan.limit_verify_ticks
+    row[slots.BARS_HELD_MAX] = math.inf if held_max is None else held_max
+    row[slots.ONLY_IN_PROFIT] = exits.only_in_profit
+    for slot, value in (
+        (slots.STOP_RATIO, exits.stop_loss_ratio),
+        (slots.PROFIT_RATIO, exits.take_profit_ratio),
+        (slots.STOP_ATR, exits.stop_atr),
+        (slots.PROFIT_ATR, exits.target_atr),
+    ):
+        row[slot] = math.nan if value is None else value
+    row[slots.TRAIL_UNIT] = slots.NO_TRAIL
+    if exits.trailing is not None:
+        row[slots.TRAIL_UNIT] = TRAILS[exits.trailing.unit]
+        row[slots.TRAIL_ACTIVATION] = exits.trailing.activation
+        row[slots.TRAIL_DISTANCE] = exits.trailing.distance
+    if exits.breakeven is not None:
+        row[slots.BREAKEVEN_GAIN] = exits.breakeven.activation_ratio
+        row[slots.BREAKEVEN_OFFSET] = exits.breakeven.offset_ratio
+    row[slots.TARGETS] = len(exits.targets)
+    for place, target in enumerate(exits.targets):
+        row[slots.TARGET_RATIOS + place] = target.ratio
+        row[slots.PORTIONS + place] = target.portion
+    levels = (exits.stop_loss_ratio, exits.take_profit_ratio, exits.stop_atr, exits.target_atr)
+    is_moving = exits.trailing is not None or exits.breakeven is not None
+    row[slots.HAS_EXITS] = is_moving or bool(exits.targets) or any(x is not None for x in levels)

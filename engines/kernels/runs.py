@@ -1,0 +1,184 @@
+"""One run of one parameter set: from bar to bar at which something can happen."""
+
+import math
+
+from engines.kernels._compiled import rule
+from engines.kernels.columns import F64_2D, Bars, Charges, Run, Wants
+from engines.kernels.decisions import decide, is_event
+from engines.kernels.fills import part_of_lot
+from engines.kernels.money import fee
+from engines.kernels.path import arrive, check_margin, open_bar, pass_bar, pay_funding
+from engines.kernels.search import first_touch, place_from
+from engines.kernels.slots import (
+    BAR,
+    BARS_HELD_MAX,
+    CLOSE,
+    CLOSE_REASON,
+    DOWN,
+    END_OF_DATA,
+    ENTERS,
+    ENTRY_BAR,
+    GUARD_DOWN,
+    GUARD_UP,
+    HIGH,
+    IS_TRAILING,
+    LAST_END_BAR,
+    LOT_FEE,
+    LOW,
+    NET,
+    NO_REASON,
+    OPEN,
+    ORDER_SIDE,
+    PATH_HIGH,
+    PATH_LOW,
+    PNL_MAX,
+    PNL_MIN,
+    PNL_OPEN,
+    RUN,
+    SLIP_IMPACT,
+    SLIP_NOW,
+    SLIPS_BY_RATIO,
+    START_BAR,
+    STEPS,
+    TERMS,
+    UP,
+    VOLUME_NOW,
+    WISH_ATR,
+    WISH_ATR_RATIO,
+    WISH_PROFIT,
+    WISH_SHARE,
+    WISH_SIZE,
+    WISH_SLIP,
+    WISH_STOP,
+)
+from engines.types import F64_1D
+
+
+@rule
+def begin(run: Run, terms: F64_1D) -> None:
+    """Put the terms of a set into its run, and the state in which every run begins."""
+    for place in range(TERMS):
+        run[place] = terms[place]
+    for place in range(TERMS, RUN):
+        run[place] = 0.0
+    run[BAR] = -1
+    run[UP] = run[GUARD_UP] = math.inf
+    run[DOWN] = run[GUARD_DOWN] = -math.inf
+    run[LAST_END_BAR] = -math.inf
+    run[PNL_MAX], run[PNL_MIN] = -math.inf, math.inf
+
+
+@rule
+def trade(run: Run, bars: Bars, wants: Wants, charges: Charges) -> None:
+    """Trade the wishes of one set from its first bar to the last."""
+    prices, count, bar = bars.prices, len(bars.prices), int(run[START_BAR])
+    flat = long = short = settlement = 0
+    while bar < count:
+        if run[STEPS] == 0:
+            flat = place_from(wants.flat, flat, bar)
+            event = wants.flat[flat] if flat < len(wants.flat) else count
+        elif run[STEPS] > 0:
+            long = place_from(wants.long, long, bar)
+            event = wants.long[long] if long < len(wants.long) else count
+        else:
+            short = place_from(wants.short, short, bar)
+            event = wants.short[short] if short < len(wants.short) else count
+        event = min(event, max(bar, _wake(run, count)), count - 1)
+        busy = bar
+        if not _has_orders(run):
+            busy = event + 1
+            if run[STEPS] != 0:
+                if charges.settles != 0:
+                    settlement = place_from(charges.settle_bar, settlement, bar)
+                    if settlement < len(charges.settle_bar):
+                        busy = min(busy, charges.settle_bar[settlement])
+                down, up = max(run[DOWN], run[GUARD_DOWN]), min(run[UP], run[GUARD_UP])
+                busy = first_touch(bars.reach, count, bar, busy, down, up)
+        bar = min(busy, event)
+        if busy <= event:
+            settlement = _play(run, prices, charges, bar, settlement)
+        wishes = wants.wishes[bar]
+        if is_event(run, wishes) or bar >= _wake(run, count):
+            if wishes & ENTERS:
+                _read(run, wants, charges, bar)
+            decide(run, wishes, bar, prices[bar, CLOSE])
+        bar += 1
+
+
+@rule
+def _has_orders(run: Run) -> bool:
+    """Return whether the next bar has to be played whatever its prices are."""
+    return run[ORDER_SIDE] != 0 or run[CLOSE_REASON] != NO_REASON or run[IS_TRAILING] != 0
+
+
+@rule
+def _play(run: Run, prices: F64_2D, charges: Charges, bar: int, settlement: int) -> int:
+    """Let the market move through one bar; return the place of the next settlement."""
+    before = max(0, bar - 1)
+    arrive(run, bar, prices[bar, OPEN])
+    if run[SLIPS_BY_RATIO] != 0:
+        run[SLIP_NOW] = charges.slip_ratio[before]
+        if run[SLIP_IMPACT] != 0:
+            run[VOLUME_NOW] = charges.volume[before]
+    if charges.settles != 0:
+        settlement = _settle(run, charges, bar, settlement, 1)
+    open_bar(run, prices[before, CLOSE])
+    if charges.settles != 0:
+        settlement = _settle(run, charges, bar, settlement, 0)
+        check_margin(run)
+    pass_bar(run, prices[bar, OPEN], prices[bar, HIGH], prices[bar, LOW], prices[bar, CLOSE])
+    return settlement
+
+
+@rule
+def _settle(run: Run, charges: Charges, bar: int, place: int, is_before: int) -> int:
+    """Settle what falls before or after the fills of this bar's open; return the next place."""
+    place = place_from(charges.settle_bar, place, bar)
+    while (
+        place < len(charges.settle_bar)
+        and charges.settle_bar[place] == bar
+        and charges.is_before[place] == is_before
+    ):
+        pay_funding(run, place, charges.settle_price[place], charges.settle_rate[place])
+        place += 1
+    return place
+
+
+@rule
+def _read(run: Run, wants: Wants, charges: Charges, bar: int) -> None:
+    """Put what this close says of an entry into the run."""
+    run[WISH_STOP] = at(wants.stop_price, bar, math.nan)
+    run[WISH_PROFIT] = at(wants.target_price, bar, math.nan)
+    run[WISH_SIZE] = at(wants.size, bar, math.nan)
+    run[WISH_SHARE] = at(wants.equity_ratio, bar, math.nan)
+    run[WISH_ATR] = at(wants.atr, bar, math.nan)
+    run[WISH_ATR_RATIO] = at(wants.atr_ratio, bar, math.nan)
+    run[WISH_SLIP] = at(charges.slip_ratio, bar, 0.0)
+
+
+@rule
+def at(column: F64_1D, bar: int, missing: float) -> float:
+    """Return the value of a column, `missing` where the column is not given."""
+    return float(column[bar]) if len(column) > 0 else missing
+
+
+@rule
+def _wake(run: Run, count: int) -> int:
+    """Return the bar at whose close the position has been held its bars."""
+    if run[STEPS] == 0 or run[BARS_HELD_MAX] >= count:
+        return count
+    return int(run[ENTRY_BAR] + run[BARS_HELD_MAX]) - 1
+
+
+@rule
+def end(run: Run, high: float, low: float, close: float, last: int) -> None:
+    """Note what is still open as a trade valued at the close of the last bar."""
+    if run[STEPS] == 0:
+        return
+    if run[BAR] != last:
+        run[BAR], run[PATH_HIGH], run[PATH_LOW] = last, high, low
+    steps = abs(run[STEPS])
+    net, lot_fee = run[NET], run[LOT_FEE]
+    exit_fee = fee(run, steps, close)
+    run[PNL_OPEN], _, _ = part_of_lot(run, steps, exit_fee, close, 0.0, END_OF_DATA, END_OF_DATA)
+    run[NET], run[LOT_FEE] = net, lot_fee

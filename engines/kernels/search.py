@@ -1,0 +1,67 @@
+"""Which bar is the next at which anything can happen, and the extremes of a range of bars.
+
+Theory. A bar matters to what is held if its high reaches the level above or its low the level
+below. Whole blocks of 64 and of 4096 bars are judged by their extremes first, so a search costs the
+bars it has to look at and a handful of blocks, however far it goes.
+"""
+
+import math
+
+from engines.kernels._compiled import rule
+from engines.kernels.columns import F64_2D
+from engines.types import I64_1D
+
+SMALL, LARGE = 64, 4096
+SMALL_MASK, LARGE_MASK = SMALL - 1, LARGE - 1
+SMALL_BITS, LARGE_BITS = 6, 12
+
+
+@rule
+def first_touch(reach: F64_2D, bars: int, start: int, stop: int, down: float, up: float) -> int:
+    """Return the first bar of [start, stop) that reaches `down` or `up`, else `stop`.
+
+    `reach` is that of `Bars` and `bars` how many bars there are.
+    """
+    if down == -math.inf and up == math.inf:
+        return stop
+    large = bars + ((bars + SMALL_MASK) >> SMALL_BITS)
+    bar = start
+    while bar < stop:
+        row, size = bar, 1
+        if bar & SMALL_MASK == 0:
+            row, size = bars + (bar >> SMALL_BITS), SMALL
+            if bar & LARGE_MASK == 0:
+                above = large + (bar >> LARGE_BITS)
+                if reach[above, 0] < up and reach[above, 1] > down:
+                    row, size = above, LARGE
+            if reach[row, 0] >= up or reach[row, 1] <= down:
+                row, size = bar, 1
+        if reach[row, 0] >= up or reach[row, 1] <= down:
+            return bar
+        bar += size
+    return stop
+
+
+@rule
+def extremes(reach: F64_2D, bars: int, start: int, stop: int) -> tuple[float, float]:
+    """Return the highest high and the lowest low of [start, stop), infinite if it is empty."""
+    large = bars + ((bars + SMALL_MASK) >> SMALL_BITS)
+    high, low = -math.inf, math.inf
+    bar = start
+    while bar < stop:
+        row, size = bar, 1
+        if bar & LARGE_MASK == 0 and bar + LARGE <= stop:
+            row, size = large + (bar >> LARGE_BITS), LARGE
+        elif bar & SMALL_MASK == 0 and bar + SMALL <= stop:
+            row, size = bars + (bar >> SMALL_BITS), SMALL
+        high, low = max(high, reach[row, 0]), min(low, reach[row, 1])
+        bar += size
+    return high, low
+
+
+@rule
+def place_from(events: I64_1D, place: int, bar: int) -> int:
+    """Return the first place from `place` on whose event is not before `bar`."""
+    while place < len(events) and events[place] < bar:
+        place += 1
+    return place

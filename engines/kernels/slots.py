@@ -1,0 +1,121 @@
+"""Where each number of a kernel run lies: the kernel keeps plain arrays and names their places.
+
+Theory. What compiles for the CPU and for the GPU from one source has no objects, so a run is one
+row of float64: its terms (what a parameter set fixes), its state (what is true at this point of the
+path), and the legs of its bracket, one after the other. What happens is noted in rows that the
+kernel never reads again. Quantities are counted in whole steps and prices in whole ticks, as in the
+reference; both are exact in float64 up to 2**53, and a run that could leave that range is refused.
+
+A price, ratio or column that is not given is NaN, a limit that is not set is infinite, an order
+that does not wait has side 0.
+"""
+
+# Terms: the instrument.
+(
+    TICK_SIZE, TICK_OVER, TICK_UNDER, STEP_OVER, STEP_UNDER, QTY_MIN, NOTIONAL_MIN, POINT_VALUE,
+) = range(8)  # fmt: skip # one list
+# Terms: costs.
+COMMISSION, COMMISSION_KIND, SLIP_TICKS, SLIPS_BY_RATIO, SLIP_IMPACT = range(8, 13)
+# Terms: money.
+(
+    CAPITAL, SIZING_KIND, SIZING_VALUE, SHARE_MIN, SHARE_MAX, MARGIN_LONG, MARGIN_SHORT, DIRECTION,
+    ROOM_STEPS, DELAY_BARS, COOLDOWN_BARS, START_BAR,
+) = range(13, 25)  # fmt: skip # one list
+# Terms: exits. Targets and their portions are LEGS_MAX places each.
+LEGS_MAX = 4
+(
+    CLOSES_ALL, VERIFY_TICKS, BARS_HELD_MAX, ONLY_IN_PROFIT, HAS_EXITS, STOP_RATIO, PROFIT_RATIO,
+    STOP_ATR, PROFIT_ATR, TRAIL_UNIT, TRAIL_ACTIVATION, TRAIL_DISTANCE, BREAKEVEN_GAIN,
+    BREAKEVEN_OFFSET, TARGETS, TARGET_RATIOS,
+) = range(25, 41)  # fmt: skip # one list
+PORTIONS = TARGET_RATIOS + LEGS_MAX
+TERMS = PORTIONS + LEGS_MAX
+
+# State: the lot that is open (STEPS above zero is long, 0 flat).
+(
+    STEPS, ENTRY_PRICE, ENTRY_BAR, LOT_FEE, LOT_FUNDING, LOT_HIGH, LOT_LOW, LOT_SLIP, IS_FRESH,
+) = range(TERMS, TERMS + 9)  # fmt: skip # one list
+# State: money, the point of the path, what a bar slips by, and the nearest levels that wait.
+(
+    NET, FUNDING_OPEN, BAR, PRICE, PATH_HIGH, PATH_LOW, SLIP_NOW, VOLUME_NOW, START_STEPS,
+    START_EQUITY, GUARD_DOWN, GUARD_UP, LEGS, UP, DOWN, IS_TRAILING,
+) = range(IS_FRESH + 1, IS_FRESH + 17)  # fmt: skip # one list
+# State: the market orders that wait for the next open, and what the entry will carry.
+(
+    CLOSE_REASON, ORDER_SIDE, ORDER_STEPS, CLOSES_ONLY, ORDER_STOP, ORDER_PROFIT, ORDER_ATR,
+    ORDER_CLOSE,
+) = range(IS_TRAILING + 1, IS_TRAILING + 9)  # fmt: skip # one list
+# State: what the wishes of this close say of an entry.
+(
+    WISH_STOP, WISH_PROFIT, WISH_SIZE, WISH_SHARE, WISH_ATR, WISH_ATR_RATIO, WISH_SLIP,
+) = range(ORDER_CLOSE + 1, ORDER_CLOSE + 8)  # fmt: skip # one list
+# State: how much was noted, and sums over the closed trades.
+(
+    NOTED, NEEDS_REFERENCE, ROUND_PNL, ROUND_MOVES, LAST_END_BAR, LAST_ROUND, TRADES, WINS, LOSSES,
+    GAINS_QUOTE, LOSSES_QUOTE, FEES_QUOTE, FUNDING_QUOTE, BARS_HELD, PNL_SQUARED, PNL_MAX, PNL_MIN,
+    LOSSES_IN_A_ROW, LOSSES_IN_A_ROW_MAX, CLOSED_PEAK, CLOSED_FALL_MAX, PNL_OPEN, REFUSED,
+) = range(WISH_SLIP + 1, WISH_SLIP + 24)  # fmt: skip # one list
+# From REFUSED on: one count for each of these, in the reference's words.
+REFUSALS = (
+    "entries that the account cannot pay",
+    "orders smaller than one quantity step",
+    "orders below the instrument's minimum",
+    "entries against the allowed direction",
+    "orders cut to the maximum position",
+    "orders that the account could not pay",
+    "entries whose size is nothing or cannot be known",
+    "reversals at a loss",
+    "entries before the ATR of their exits is known",
+    "entries within the delay after an exit",
+    "entries within the cooldown after a loss",
+)
+(
+    CANNOT_PAY, TOO_SMALL, BELOW_MINIMUM, WRONG_SIDE, CUT, COULD_NOT_PAY, NO_SIZE, AT_A_LOSS,
+    LACKS_ATR, WITHIN_DELAY, WITHIN_COOLDOWN,
+) = range(REFUSED, REFUSED + 11)  # fmt: skip # one list
+
+# The legs: LEG places each from FIRST_LEG on. A leg lives (1), is done (0) or was withdrawn (-1).
+FIRST_LEG = REFUSED + 11
+(
+    LEG_STEPS, LEG_LIMIT, LEG_TRIGGER, LEG_STOP, LEG_UP, LEG_DOWN, LEG_LIVES, LEG_PLACE, HAS_MOVES,
+    ARM_PRICE, TRAIL_TICKS, BEST_PRICE, TRAIL_STOP, RATCHETED_STOP, NEXT_RATCHET, RATCHETS,
+    STOP_REASON, PROFIT_REASON, TRIGGERS,
+) = range(19)  # fmt: skip # one list
+RATCHET_STOPS = TRIGGERS + LEGS_MAX - 1
+LEG = RATCHET_STOPS + LEGS_MAX - 1
+RUN = FIRST_LEG + LEGS_MAX * LEG
+
+# What is noted: a row of NOTE places, by its kind.
+NOTE_KINDS = TRADE_NOTE, FILL_NOTE, PAYMENT_NOTE = 0, 1, 2
+KIND = 0
+(
+    T_SIDE, T_STEPS, T_ENTRY_BAR, T_ENTRY_PRICE, T_EXIT_BAR, T_EXIT_PRICE, T_PNL, T_FEE_ENTRY,
+    T_FEE_EXIT, T_FUNDING, T_SLIP, T_CUMULATIVE, T_REASON, T_NAME, T_STOP, T_PROFIT,
+    T_LOT_HIGH, T_LOT_LOW, T_PATH_HIGH, T_PATH_LOW,
+) = range(1, 21)  # fmt: skip # one list
+F_BAR, F_ORDER, F_REASON, F_NAME, F_SIDE, F_STEPS, F_PRICE, F_FEE, F_SLIP = range(1, 10)
+P_SETTLEMENT, P_BAR, P_STEPS, P_PAID = range(1, 5)
+NOTE = 21
+
+# Which order a fill was: the leg of one of several targets is its place, 0 to LEGS_MAX - 1.
+BRACKET_ORDER, ENTRY_ORDER, CLOSE_ORDER, FORCED_ORDER = 9.0, 10.0, 11.0, 12.0
+
+# The name of a fill is a reason, or from PLAIN_NAME on the id of the leg's order.
+PLAIN_NAME = 20.0
+
+# Kinds. Reasons are the reference's; a fill that opens has none.
+BY_QTY, BY_CASH, BY_EQUITY, BY_RISK, BY_VOLATILITY = range(5)
+PER_NOTIONAL, PER_CONTRACT, PER_ORDER = range(3)
+NO_TRAIL, TRAIL_RATIO, TRAIL_BY_TICKS, TRAIL_QUOTE = range(4)
+(
+    NO_REASON, SIGNAL, REVERSAL, STOP_LOSS, TAKE_PROFIT, ATR_SL, ATR_TP, TRAILING_STOP,
+    BREAKEVEN_SL, TIME_EXIT, SESSION_CLOSE, WEEKEND_CLOSE, MARGIN_CALL, END_OF_DATA,
+) = map(float, range(14))  # fmt: skip # one list
+
+# Wishes of one close, as bits.
+ENTERS_LONG, ENTERS_SHORT, LEAVES_LONG, LEAVES_SHORT, SESSION_ENDS, WEEKEND_BEGINS = (
+    1, 2, 4, 8, 16, 32,
+)  # fmt: skip # six bits
+ENTERS = ENTERS_LONG | ENTERS_SHORT
+
+OPEN, HIGH, LOW, CLOSE = range(4)  # columns of prices

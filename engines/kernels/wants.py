@@ -1,0 +1,96 @@
+"""Wishes, rules and settlements as the columns that a kernel run reads.
+
+Theory. The bits of a close hold what the agenda of `signal_orders` would look up: entries that the
+rules allow, exits of wishes and close rules, the ends of session and week. Which bars can matter
+depends only on what is held, so they are listed once for each case.
+"""
+
+import numpy as np
+
+from engines.costs import Costs, SlippageKind
+from engines.funding import Settlements
+from engines.instrument import Instrument
+from engines.kernels.columns import NONE, U8_1D, Charges, Wants, frozen
+from engines.kernels.slots import (
+    ENTERS_LONG,
+    ENTERS_SHORT,
+    LEAVES_LONG,
+    LEAVES_SHORT,
+    SESSION_ENDS,
+    WEEKEND_BEGINS,
+)
+from engines.klines import Klines
+from engines.rules.columns import RuleColumns
+from engines.signals import Signals
+from engines.slippage import Slippage
+from engines.trades import Side
+from engines.types import BOOL_1D, F64_1D
+
+
+def wants_of(signals: Signals, rules: RuleColumns) -> Wants:
+    """Return the wishes that the rules allow."""
+    ends = SESSION_ENDS | WEEKEND_BEGINS
+    bits = np.zeros(len(signals), dtype=np.uint8)
+    for bit, wished, allowed, forced in (
+        (ENTERS_LONG, signals.entry_long, rules.may_long, None),
+        (ENTERS_SHORT, signals.entry_short, rules.may_short, None),
+        (LEAVES_LONG, signals.exit_long, None, rules.close_long),
+        (LEAVES_SHORT, signals.exit_short, None, rules.close_short),
+        (SESSION_ENDS, rules.session_close, None, None),
+        (WEEKEND_BEGINS, rules.weekend_close, None, None),
+    ):
+        for column in (wished, forced):
+            if column is not None:
+                bits |= _bit(column if allowed is None else column & allowed, bit)
+    events = (
+        np.flatnonzero(bits & mask)
+        for mask in (
+            ENTERS_LONG | ENTERS_SHORT | ends,
+            ENTERS_SHORT | LEAVES_LONG | ends,
+            ENTERS_LONG | LEAVES_SHORT | ends,
+        )
+    )
+    columns = (
+        signals.stop_price, signals.target_price, signals.size, signals.equity_ratio, rules.atr,
+        rules.atr_ratio,
+    )  # fmt: skip # the order of the fields
+    return Wants(
+        frozen(bits, np.uint8),
+        *(frozen(bars, np.int64) for bars in events),
+        *(frozen(column) for column in columns),
+    )
+
+
+def _bit(column: BOOL_1D, bit: int) -> U8_1D:
+    return np.multiply(column.view(np.uint8), bit, dtype=np.uint8)
+
+
+def charges_of(
+    costs: Costs, klines: Klines, instrument: Instrument, settlements: Settlements | None
+) -> Charges:
+    """Return what costs depend on from bar to bar, and the settlements of a run (None: none)."""
+    ratios: F64_1D = NONE
+    if costs.slippage_kind is not SlippageKind.TICKS:
+        slippage = Slippage(costs, klines, instrument)
+        bars = range(len(klines))
+        # What sizing expects of a price of one is the ratio itself.
+        ratios = np.array([slippage.expected(Side.BUY, 1.0, bar) for bar in bars])
+    rows = []
+    if settlements is not None:
+        rows = [
+            (bar, item.time_ms, item.mark_price, item.rate, item.is_before_open)
+            for bar in settlements.bars
+            for is_before in (True, False)
+            for item in settlements.of(bar, is_before)
+        ]
+    table = np.array(rows, dtype=np.float64).reshape(-1, 5).T
+    return Charges(
+        frozen(ratios),
+        frozen(klines.volume if costs.volume_impact else None),
+        frozen(table[0], np.int64),
+        frozen(table[1], np.int64),
+        frozen(table[2]),
+        frozen(table[3]),
+        frozen(table[4], np.uint8),
+        int(settlements is not None),
+    )

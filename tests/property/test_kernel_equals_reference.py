@@ -1,0 +1,200 @@
+"""The kernel's run equals the reference's: every trade, fill, payment and refusal, and equity.
+
+Plans are drawn from `plans_random` within what the kernel accepts, bars and wishes from a seed. A
+kernel that cannot be equal has to refuse, so a difference of one bit anywhere is a failure.
+"""
+
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engines.backtest import Backtest, run_backtest
+from engines.costs import Costs
+from engines.errors import PlanFault
+from engines.funding import constant_funding
+from engines.instrument import Instrument
+from engines.kernels.backtest import run_by_kernel
+from engines.klines import MINUTE_MS, Klines
+from engines.plan import (
+    Breakeven,
+    EntryTerms,
+    Exits,
+    Market,
+    Plan,
+    PositionMode,
+    Reentry,
+    Sizing,
+    SizingKind,
+    Target,
+    Trailing,
+)
+from engines.synthetic import synthetic_klines
+from engines.wishes import Tradable, effective_plan, makes_signals
+from strategies.registry import REGISTRY
+from tests.property import plans_random as random_plans
+from tests.property.test_plans_hold import BARS_MAX, TICK, Wishes, klines_of_seed
+
+EXAMPLES, EXAMPLES_LONG, SEEDS = 300, 20_000, 8  # plans, and runs of each
+ONLY_REFERENCE = {"dca", "grid_trading", "channel_breakout"}  # several entries, or own orders
+INSTRUMENTS = (
+    Instrument("R/USDT:USDT", TICK, 0.001),
+    Instrument("R/USDT:USDT", TICK, 0.001, qty_min=0.5, notional_min=100.0),
+    Instrument("R/USDT:USDT", 0.05, 0.03, point_value=0.7),
+    Instrument("R/USDT:USDT", TICK, 1.0, point_value=2.0),
+)
+
+
+def assert_equal(ours: Backtest, theirs: Backtest) -> None:
+    """Fail at the first thing in which a kernel's run differs from the reference's."""
+    for own, other in zip(ours.trades, theirs.trades, strict=False):
+        assert own == other
+    assert len(ours.trades) == len(theirs.trades)
+    assert ours.fills == theirs.fills
+    assert ours.payments == theirs.payments
+    assert ours.refusals == theirs.refusals
+    np.testing.assert_array_equal(ours.equity_quote, theirs.equity_quote)
+    assert ours.plan == theirs.plan
+    assert ours.start_bar == theirs.start_bar
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    """Return a plan that the kernel accepts, with some of its parts left plain."""
+    plain = Plan()
+    loud = draw(
+        st.sets(
+            st.sampled_from(
+                ["exits", "hours", "closes", "reentry", "margin", "verify", "room", "filters"]
+            ),
+            max_size=4,
+        )
+    )
+    kinds = [kind for kind in SizingKind if kind is not SizingKind.KELLY]
+    held = {
+        "market": st.just(Market.LINEAR),
+        "position_mode": st.just(PositionMode.NET),
+        "leverage": st.just(1.0),
+        "pyramiding": st.sampled_from((0, 1)),
+        "ladder": st.none(),
+        "entry": st.just(EntryTerms()),
+        "process_on_close": st.just(False),
+        "intraday_fills_max": st.none(),
+        "intraday_loss_ratio_max": st.none(),
+        "intraday_loss_quote_max": st.none(),
+        "sizing": random_plans.sizings().filter(lambda sizing: sizing.kind in kinds),
+        "reentry": st.builds(Reentry, random_plans.wholes(0, 10), random_plans.wholes(0, 20)),
+        "exits": random_plans.exits().map(lambda exits: replace(exits, drawdown_ratio_max=None)),
+    }
+    for name, fields in {
+        "exits": ("exits",),
+        "hours": ("hours",),
+        "closes": ("closes",),
+        "reentry": ("reentry",),
+        "filters": ("filters",),
+        "margin": ("margin_long_ratio", "margin_short_ratio"),
+        "verify": ("limit_verify_ticks",),
+        "room": ("position_qty_max",),
+    }.items():
+        if name not in loud:
+            held |= {field: st.just(getattr(plain, field)) for field in fields}
+    return draw(random_plans.plans(**held))
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What several random runs share."""
+
+    bars: int
+    instrument: Instrument
+    plan: Plan
+    costs: Costs
+    funding_rate: float | None
+    funding_hours: int
+
+
+@st.composite
+def terms(draw: st.DrawFn) -> Terms:
+    """Return the terms of runs that the kernel accepts."""
+    return Terms(
+        bars=draw(st.integers(2, BARS_MAX)),
+        instrument=draw(st.sampled_from(INSTRUMENTS)),
+        plan=draw(plans()),
+        costs=draw(random_plans.costs()),
+        funding_rate=draw(st.sampled_from((None, None, 0.0001, -0.0003, 0.004))),
+        funding_hours=draw(st.sampled_from((1, 4, 8))),
+    )
+
+
+def check(terms: Terms, seed: int) -> None:
+    """Run the terms both ways on the bars and wishes of a seed."""
+    klines = klines_of_seed(seed, terms.bars)
+    funding = None
+    if terms.funding_rate is not None:
+        funding = constant_funding(terms.funding_rate, terms.funding_hours, klines)
+    arguments = Wishes(seed), klines, terms.instrument, terms.plan, terms.costs
+    try:
+        theirs = run_backtest(*arguments, funding=funding)
+    except PlanFault:  # Bars of an hour can close outside hours that half an hour would meet.
+        with pytest.raises(PlanFault):
+            run_by_kernel(*arguments, funding=funding)
+        return
+    assert_equal(run_by_kernel(*arguments, funding=funding), theirs)
+
+
+@settings(max_examples=EXAMPLES)
+@given(terms=terms(), seed=st.integers(0, 2**32 - 1 - SEEDS))
+def test_kernel_equals_reference_on_random_plans(terms: Terms, seed: int) -> None:
+    for own in range(seed, seed + SEEDS):
+        check(terms, own)
+
+
+@pytest.mark.long
+@settings(max_examples=EXAMPLES_LONG)
+@given(terms=terms(), seed=st.integers(0, 2**32 - 1 - SEEDS))
+def test_kernel_equals_reference_on_many_random_plans(terms: Terms, seed: int) -> None:
+    for own in range(seed, seed + SEEDS):
+        check(terms, own)
+
+
+STRATEGY_PLANS = {
+    "plain": Plan(),
+    "all in": Plan(sizing=Sizing(SizingKind.EQUITY_RATIO, 1.0)),
+    "stop and target": Plan(exits=Exits(stop_loss_ratio=0.01, take_profit_ratio=0.02)),
+    "targets, trailed": Plan(
+        exits=Exits(
+            stop_atr=2.0,
+            targets=(Target(0.004, 0.5), Target(0.01, 0.3), Target(0.03, 0.2)),
+            trailing=Trailing(0.006, 0.004),
+            breakeven=Breakeven(0.003, 0.001),
+        ),
+        sizing=Sizing(SizingKind.RISK, 0.01),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def klines() -> Klines:
+    """Return two months of synthetic bars."""
+    return synthetic_klines(6_000, 15 * MINUTE_MS, seed=11)
+
+
+@pytest.mark.parametrize("plan", STRATEGY_PLANS.values(), ids=STRATEGY_PLANS)
+@pytest.mark.parametrize("name", REGISTRY)
+def test_kernel_equals_reference_on_built_in_strategies(
+    name: str, plan: Plan, klines: Klines
+) -> None:
+    strategy = cast(Tradable, REGISTRY[name].load()())
+    costs = Costs(slippage_ticks=2)
+    instrument = Instrument("SYNTHETIC", 0.1, 0.001)
+    funding = constant_funding(0.0001, 8, klines)
+    if not makes_signals(strategy) or effective_plan(strategy, plan).pyramiding > 1:
+        assert name in ONLY_REFERENCE
+        return
+    ours = run_by_kernel(strategy, klines, instrument, plan, costs, funding=funding)
+    theirs = run_backtest(strategy, klines, instrument, plan, costs, funding=funding)
+    assert len(theirs.trades) > 10
+    assert_equal(ours, theirs)

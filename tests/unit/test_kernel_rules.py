@@ -1,0 +1,184 @@
+"""The kernel's parts by themselves: ten digits, the search, the sums of many sets, refusals."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engines.backtest import run_backtest
+from engines.costs import Costs
+from engines.errors import PlanFault
+from engines.instrument import Instrument
+from engines.kernels import rounding, search, slots
+from engines.kernels._compiled import stamp_of
+from engines.kernels.backtest import run_by_kernel
+from engines.kernels.cpu import bars_of, run_many, run_one
+from engines.kernels.plan_terms import refusal, refusal_of_signals, terms_row
+from engines.kernels.wants import charges_of, wants_of
+from engines.klines import MINUTE_MS, Klines
+from engines.plan import (
+    CustomLadder,
+    EntryKind,
+    EntryTerms,
+    Exits,
+    Plan,
+    PositionMode,
+    Reentry,
+    Rung,
+    Sizing,
+    SizingKind,
+)
+from engines.rules.columns import rule_columns
+from engines.signals import Signals
+from engines.synthetic import synthetic_klines
+from strategies.rsi_mean_reversion import RsiMeanReversion
+
+INSTRUMENT = Instrument("SYNTHETIC", 0.1, 0.001)
+LADDER = CustomLadder(rungs=(Rung(0.0, 0.5), Rung(0.01, 0.5)))
+
+
+@pytest.fixture(scope="module")
+def klines() -> Klines:
+    """Return bars that fill three blocks of 4096, the last in part."""
+    return synthetic_klines(9_000, 15 * MINUTE_MS, seed=3)
+
+
+def ten_digits(value: float) -> float:
+    """Return what the kernel makes of a value, in plain Python."""
+    run = np.zeros(slots.RUN)
+    rounded = rounding.ten_digits(run, value)
+    assert not run[slots.NEEDS_REFERENCE]
+    return rounded
+
+
+@settings(max_examples=1_500)
+@given(st.floats(1e-12, 9e20))
+def test_ten_digits_are_those_of_the_decimal_text(value: float) -> None:
+    assert ten_digits(value) == float(f"{value:.10g}")
+
+
+@settings(max_examples=1_500)
+@given(st.integers(10**9, 10**10 - 1), st.integers(-20, 10), st.sampled_from((-1, 0, 1)))
+def test_ten_digits_are_right_beside_and_at_a_tie(digits: int, power: int, step: int) -> None:
+    tie = (digits + 0.5) * 10.0**power
+    value = tie if step == 0 else math.nextafter(tie, step * math.inf)
+    assert ten_digits(value) == float(f"{value:.10g}")
+
+
+def test_money_that_cannot_be_scaled_exactly_needs_the_reference() -> None:
+    run = np.zeros(slots.RUN)
+    rounding.ten_digits(run, 1e23)
+    assert run[slots.NEEDS_REFERENCE]
+    assert ten_digits(-5.0) == ten_digits(0.0) == ten_digits(1e-30) == 0.0
+
+
+def test_search_finds_the_bar_that_a_look_at_each_bar_finds(klines: Klines) -> None:
+    source, bars = np.random.default_rng(5), bars_of(klines)
+    for _ in range(400):
+        start, stop = np.sort(source.integers(0, len(klines), 2)).tolist()
+        price = klines.close[start]
+        down, up = price * (1 - source.exponential(0.05)), price * (1 + source.exponential(0.05))
+        hits = (klines.high[start:stop] >= up) | (klines.low[start:stop] <= down)
+        expected = start + int(np.argmax(hits)) if hits.any() else stop
+        assert search.first_touch(bars.reach, len(klines), start, stop, down, up) == expected
+        high, low = search.extremes(bars.reach, len(klines), start, stop)
+        assert high == max(klines.high[start:stop], default=-math.inf)
+        assert low == min(klines.low[start:stop], default=math.inf)
+
+
+def test_sums_of_many_sets_are_those_of_the_reference(klines: Klines) -> None:
+    strategy, costs = RsiMeanReversion(), Costs()
+    plans = [
+        Plan(exits=Exits(stop_loss_ratio=stop, take_profit_ratio=profit))
+        for stop in (0.003, 0.01, None)
+        for profit in (0.004, 0.02, None)
+    ]
+    wants = wants_of(strategy.signals(klines), rule_columns(plans[0], klines))
+    terms = np.array([terms_row(plan, costs, INSTRUMENT) for plan in plans])
+    sums = np.empty((len(plans), slots.RUN - slots.TERMS))
+    charges = charges_of(costs, klines, INSTRUMENT, None)
+    run_many(bars_of(klines), wants, charges, terms, sums)
+    for plan, row in zip(plans, sums, strict=True):
+        result = run_backtest(strategy, klines, INSTRUMENT, plan, costs)
+        closed = [trade for trade in result.trades if not trade.is_open]
+        pnl = [trade.pnl_quote for trade in closed]
+        assert len(closed) > 3
+        found = {slot: row[slot - slots.TERMS] for slot in range(slots.TERMS, slots.RUN)}
+        assert found[slots.TRADES] == len(closed)
+        assert found[slots.WINS] == sum(value > 0 for value in pnl)
+        assert found[slots.NET] == pytest.approx(math.fsum(pnl), rel=1e-12)
+        assert found[slots.GAINS_QUOTE] == pytest.approx(sum(v for v in pnl if v > 0), rel=1e-12)
+        assert found[slots.FEES_QUOTE] == pytest.approx(sum(t.fee_quote for t in closed), rel=1e-12)
+        assert found[slots.BARS_HELD] == sum(trade.bars_held for trade in closed)
+        assert (found[slots.PNL_MAX], found[slots.PNL_MIN]) == (max(pnl), min(pnl))
+        assert found[slots.PNL_OPEN] == sum(t.pnl_quote for t in result.trades if t.is_open)
+
+
+def test_notes_beyond_the_room_are_counted_and_not_written(klines: Klines) -> None:
+    strategy, plan, costs = RsiMeanReversion(), Plan(), Costs()
+    wants = wants_of(strategy.signals(klines), rule_columns(plan, klines))
+    charges = charges_of(costs, klines, INSTRUMENT, None)
+    terms = terms_row(plan, costs, INSTRUMENT)
+    full, short = (run_one(bars_of(klines), wants, charges, terms, rows) for rows in (500, 3))
+    assert 3 < full[slots.NOTED] == short[slots.NOTED] < 500
+    assert len(short) == slots.RUN + 3 * slots.NOTE
+    rows = [run[slots.RUN :].reshape(-1, slots.NOTE)[:3] for run in (full, short)]
+    noted = [slots.KIND, slots.F_BAR, slots.F_ORDER]  # a fill's row has places without a meaning
+    np.testing.assert_array_equal(rows[0][:, noted], rows[1][:, noted])
+
+
+@pytest.mark.parametrize(
+    ("plan", "reason"),
+    [
+        (Plan(pyramiding=2), "pyramiding"),
+        (Plan(ladder=LADDER), "ladder"),
+        (Plan(position_mode=PositionMode.HEDGE), "hedge"),
+        (Plan(leverage=2.0), "leverage"),
+        (Plan(entry=EntryTerms(EntryKind.LIMIT)), "limit or stop entries"),
+        (Plan(process_on_close=True), "process_on_close"),
+        (Plan(sizing=Sizing(SizingKind.KELLY, 0.5)), "Kelly"),
+        (Plan(reentry=Reentry(trades_per_day_max=3)), "re-entry"),
+        (Plan(intraday_fills_max=3), "caps"),
+        (Plan(exits=Exits(drawdown_ratio_max=0.2)), "drawdown"),
+        (Plan(exits=Exits(take_profit_ratio=1e9)), "exact ticks"),
+        (Plan(sizing=Sizing(SizingKind.QTY, 1e15)), "exact ticks"),
+    ],
+)
+def test_what_the_kernel_cannot_run_is_refused_by_name(
+    plan: Plan, reason: str, klines: Klines
+) -> None:
+    assert reason in str(refusal(plan, Costs(), INSTRUMENT, klines))
+    with pytest.raises(PlanFault, match=reason):
+        run_by_kernel(RsiMeanReversion(), klines, INSTRUMENT, plan, Costs())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("stop_price", math.inf), ("target_price", 1e300), ("size", -1.0), ("equity_ratio", math.inf)],
+)
+def test_wishes_that_stop_the_reference_are_left_to_it(name: str, value: float) -> None:
+    enters, never = np.array([False, True]), np.zeros(2, dtype=np.bool_)
+    column = np.array([value, math.nan])
+    plain = Signals(enters, never, never, never)
+    assert refusal_of_signals(replace(plain, **{name: column}), INSTRUMENT) is None
+    found = refusal_of_signals(replace(plain, **{name: column[::-1].copy()}), INSTRUMENT)
+    assert found is not None
+    assert name in found
+
+
+def test_a_run_from_a_later_bar_equals_the_reference(klines: Klines) -> None:
+    since_ms = int(klines.open_time_ms[4_500])
+    arguments = RsiMeanReversion(), klines, INSTRUMENT, Plan(), Costs()
+    ours = run_by_kernel(*arguments, since_ms=since_ms)
+    theirs = run_backtest(*arguments, since_ms=since_ms)
+    assert ours.trades == theirs.trades
+    assert ours.start_bar == theirs.start_bar == 4_500
+    assert theirs.trades[0].entry_bar > 4_500
+
+
+def test_the_stamp_of_the_rules_tells_one_source_from_another() -> None:
+    assert stamp_of(rounding) == stamp_of(rounding) != 0
+    assert stamp_of(rounding) != stamp_of(search) != stamp_of(search, rounding)
