@@ -42,8 +42,10 @@ def wants_of(signals: Signals, rules: RuleColumns) -> Wants:
         for column in (wished, forced):
             if column is not None:
                 bits |= _bit(column if allowed is None else column & allowed, bit)
+    any_bars = np.flatnonzero(bits != 0)
+    found = bits[any_bars]
     events = (
-        np.flatnonzero(bits & mask)
+        any_bars[(found & mask) != 0]
         for mask in (
             ENTERS_LONG | ENTERS_SHORT | ends,
             ENTERS_SHORT | LEAVES_LONG | ends,
