@@ -4,18 +4,22 @@ import math
 
 from engines.kernels._compiled import rule
 from engines.kernels.columns import Run
+from engines.kernels.legs import refresh_book
 from engines.kernels.money import (
     equity_at,
     expected_slip,
     fee,
     lacks_funds,
+    money_for,
     pnl_open,
     share_of_equity,
     steps_for,
 )
-from engines.kernels.rounding import qty_of, steps_down
+from engines.kernels.rounding import price_of, qty_of, round_by, steps_down, ticks_nearest
 from engines.kernels.slots import (
     AT_A_LOSS,
+    AT_MARKET,
+    AT_STOP,
     BARS_HELD_MAX,
     BELOW_MINIMUM,
     BY_RISK,
@@ -28,6 +32,8 @@ from engines.kernels.slots import (
     ENTERS_LONG,
     ENTERS_SHORT,
     ENTRY_BAR,
+    ENTRY_KIND,
+    ENTRY_OFFSET,
     FUNDING_OPEN,
     LACKS_ATR,
     LAST_END_BAR,
@@ -41,14 +47,19 @@ from engines.kernels.slots import (
     NOTIONAL_MIN,
     ONLY_IN_PROFIT,
     ORDER_ATR,
+    ORDER_BAR,
     ORDER_CLOSE,
+    ORDER_LEVEL,
+    ORDER_MONEY,
     ORDER_PROFIT,
     ORDER_SIDE,
     ORDER_STEPS,
     ORDER_STOP,
+    ORDER_TRIGGER,
     POINT_VALUE,
     PROFIT_ATR,
     QTY_MIN,
+    SESSION_CANCELLED,
     SESSION_CLOSE,
     SESSION_ENDS,
     SIGNAL,
@@ -56,8 +67,13 @@ from engines.kernels.slots import (
     STEPS,
     STOP_ATR,
     STOP_RATIO,
+    TICK_SIZE,
     TIME_EXIT,
+    TIMED_OUT,
+    TIMEOUT,
+    TIMEOUT_BARS,
     TOO_SMALL,
+    VERIFY_TICKS,
     WEEKEND_BEGINS,
     WEEKEND_CLOSE,
     WISH_ATR,
@@ -69,6 +85,7 @@ from engines.kernels.slots import (
     WISH_STOP,
     WITHIN_COOLDOWN,
     WITHIN_DELAY,
+    WOULD_WAIT,
 )
 
 STEPS_MAX = 2.0**50  # whole numbers are exact in float64 well beyond
@@ -87,12 +104,29 @@ def is_event(run: Run, wishes: int) -> bool:
 @rule
 def decide(run: Run, wishes: int, bar: int, close: float) -> None:
     """Issue what is wished for at the close of `bar`; what an entry says is in the run already."""
+    if bar >= run[TIMEOUT]:
+        _withdraw(run, TIMED_OUT)
     if run[STEPS] != 0:
         run[CLOSE_REASON] = _reason_to_close(run, wishes, bar, close)
+        if run[CLOSE_REASON] != NO_REASON:
+            _withdraw(run, 0)
+    elif wishes & (SESSION_ENDS | WEEKEND_BEGINS):
+        _withdraw(run, SESSION_CANCELLED)
     if wishes & ENTERS_LONG:
         _enter(run, bar, close, 1.0)
     elif wishes & ENTERS_SHORT:
         _enter(run, bar, close, -1.0)
+
+
+@rule
+def _withdraw(run: Run, refusal: int) -> None:
+    """Cancel the entry that waits, and count it under `refusal` unless that is 0."""
+    run[TIMEOUT] = math.inf
+    if run[ORDER_SIDE] != 0:
+        run[ORDER_SIDE] = 0.0
+        refresh_book(run)
+        if refusal != 0:
+            run[refusal] += 1
 
 
 @rule
@@ -128,24 +162,68 @@ def _enter(run: Run, bar: int, close: float, side: float) -> None:
     share, size = math.nan, run[WISH_SIZE]
     if size != size:  # NaN
         share = _share(run, close)
-    if expected != 0 and not _may_close(run, close):
+    if expected != 0 and run[ONLY_IN_PROFIT] != 0 and run[ENTRY_KIND] != AT_MARKET:
+        run[WOULD_WAIT] += 1
+    elif expected != 0 and not _may_close(run, close):
         run[AT_A_LOSS] += 1
     elif _lacks_atr(run):
         run[LACKS_ATR] += 1
     elif share <= 0:
         run[NO_SIZE] += 1
     elif _passes_gates(run, bar):
-        price = close + expected_slip(run, side, close, run[WISH_SLIP])
+        _withdraw(run, 0)
         equity = equity_at(run, close)
-        steps = steps_down(run, size) if size == size else steps_for(run, equity, share, price)
-        _place(run, side, steps, expected, price, close, equity)
+        run[ORDER_BAR], run[ORDER_CLOSE] = bar, close
+        run[ORDER_STOP], run[ORDER_PROFIT] = run[WISH_STOP], run[WISH_PROFIT]
+        run[ORDER_ATR], run[ORDER_MONEY] = run[WISH_ATR], math.nan
+        price = _price_of_order(run, side, close)
+        if size != size:
+            run[ORDER_MONEY] = money_for(run, equity, share)
+            steps = steps_for(run, run[ORDER_MONEY], price)
+        else:
+            steps = steps_down(run, size)
+        if run[ENTRY_KIND] == AT_MARKET:
+            _queue(run, side, steps, expected, price, equity)
+        else:
+            _rest(run, side, steps, price, equity)
 
 
 @rule
-def _place(
-    run: Run, side: float, steps: float, expected: float, price: float, close: float,
-    equity: float,
-) -> None:  # fmt: skip # one list
+def _price_of_order(run: Run, side: float, close: float) -> float:
+    """Set the level of a priced entry; return what the entry would execute at if it could now."""
+    if run[ENTRY_KIND] == AT_MARKET:
+        return close + expected_slip(run, side, close, run[WISH_SLIP])
+    toward = side if run[ENTRY_KIND] == AT_STOP else -side
+    level = max(run[TICK_SIZE], close * (1 + toward * run[ENTRY_OFFSET]))
+    level = round_by(run, level, toward)
+    run[ORDER_LEVEL] = run[ORDER_TRIGGER] = level
+    if run[ENTRY_KIND] == AT_STOP:
+        price = max(level, close) if side > 0 else min(level, close)
+        return price + expected_slip(run, side, price, run[WISH_SLIP])
+    if run[VERIFY_TICKS] != 0:
+        ticks = ticks_nearest(run, level) - side * run[VERIFY_TICKS]
+        run[ORDER_TRIGGER] = price_of(run, ticks)
+    return min(level, close) if side > 0 else max(level, close)
+
+
+@rule
+def _rest(run: Run, side: float, steps: float, price: float, equity: float) -> None:
+    """Let a priced entry of `steps` wait for its level, if it can be paid and is large enough."""
+    if steps > STEPS_MAX:
+        run[NEEDS_REFERENCE] = 1.0
+    run[CLOSES_ONLY] = 0.0
+    if lacks_funds(run, steps, side, price, equity):
+        run[CANNOT_PAY] += 1
+    elif _is_large_enough(run, steps, run[ORDER_CLOSE]):
+        run[ORDER_SIDE], run[ORDER_STEPS] = side, steps
+        run[TIMEOUT] = run[ORDER_BAR] + run[TIMEOUT_BARS]
+        refresh_book(run)
+
+
+@rule
+def _queue(
+    run: Run, side: float, steps: float, expected: float, price: float, equity: float
+) -> None:
     """Let a market entry of `steps` wait for the next open, if it can be paid and is large enough.
 
     What cannot be paid or is too small still closes an opposite position.
@@ -158,13 +236,11 @@ def _place(
         run[CLOSES_ONLY] = 1.0
         if expected == 0:
             return
-    if not _is_large_enough(run, steps, close):
+    if not _is_large_enough(run, steps, run[ORDER_CLOSE]):
         if run[STEPS] == 0:
             return
         steps = 0.0
-    run[ORDER_SIDE], run[ORDER_STEPS], run[ORDER_CLOSE] = side, steps, close
-    run[ORDER_STOP], run[ORDER_PROFIT] = run[WISH_STOP], run[WISH_PROFIT]
-    run[ORDER_ATR] = run[WISH_ATR]
+    run[ORDER_SIDE], run[ORDER_STEPS] = side, steps
 
 
 @rule

@@ -10,7 +10,7 @@ import math
 
 from engines.kernels._compiled import rule
 from engines.kernels.columns import Run
-from engines.kernels.legs import put_legs, refresh_book, withdraw_legs
+from engines.kernels.legs import put_legs, refresh_book
 from engines.kernels.money import (
     due_price,
     equity_at,
@@ -19,10 +19,13 @@ from engines.kernels.money import (
     margin_call_steps,
     refresh_guards,
     slipped_price,
+    steps_for,
 )
 from engines.kernels.notes import note, note_lot
 from engines.kernels.rounding import qty_of
 from engines.kernels.slots import (
+    AT_MARKET,
+    AT_STOP,
     BAR,
     BARS_HELD,
     CLOSE_ORDER,
@@ -35,9 +38,11 @@ from engines.kernels.slots import (
     CUT,
     DIRECTION,
     ENTRY_BAR,
+    ENTRY_KIND,
     ENTRY_ORDER,
     ENTRY_PRICE,
     F_BAR,
+    F_DECIDED,
     F_FEE,
     F_NAME,
     F_ORDER,
@@ -53,6 +58,7 @@ from engines.kernels.slots import (
     FUNDING_QUOTE,
     GAINS_QUOTE,
     IS_FRESH,
+    IS_SPOT,
     LAST_END_BAR,
     LAST_ROUND,
     LEG_LIVES,
@@ -71,6 +77,8 @@ from engines.kernels.slots import (
     MARGIN_CALL,
     NET,
     NO_REASON,
+    ORDER_BAR,
+    ORDER_MONEY,
     ORDER_SIDE,
     ORDER_STEPS,
     PNL_MAX,
@@ -201,6 +209,7 @@ def transact(
         run[row + F_REASON], run[row + F_NAME], run[row + F_SIDE] = reason, name, side
         run[row + F_STEPS], run[row + F_PRICE] = total, price
         run[row + F_FEE], run[row + F_SLIP] = fee_quote, slip
+        run[row + F_DECIDED] = run[ORDER_BAR]
     if closing > 0:
         _reduce(run, closing, fee_quote * closing / total, price, slip, reason, name)
     if opening > 0:
@@ -219,8 +228,9 @@ def _slips(
     opening: float, price: float, reason: float, name: float,
 ) -> None:  # fmt: skip # one list
     """Book a fill that slips and is due at `price`."""
-    fill_price = slipped_price(run, price, side, asked)
-    slip = (fill_price - due_price(run, price)) * side
+    due = due_price(run, price)
+    fill_price = slipped_price(run, due, side, asked)
+    slip = (fill_price - due) * side
     transact(run, order, side, closing, opening, fill_price, slip, reason, name)
 
 
@@ -254,25 +264,26 @@ def fill_close(run: Run) -> None:
 
 
 @rule
-def fill_entry(run: Run) -> None:
-    """Fill the market entry that waits for this open, or drop it where a rule forbids it."""
+def fill_entry(run: Run, price: float, slips: bool, is_at_open: bool) -> None:
+    """Fill the entry that waits at `price`, or drop it where a rule forbids it."""
     side, held = run[ORDER_SIDE], run[STEPS]
     run[ORDER_SIDE] = 0.0
-    if side == 0:
-        return
+    refresh_book(run)
     opposite = abs(held) if held * side < 0 else 0.0
-    asked = run[ORDER_STEPS] + opposite
-    price = slipped_price(run, run[PRICE], side, asked)
+    due = due_price(run, price)
+    fill_price = slipped_price(run, due, side, run[ORDER_STEPS] + opposite) if slips else due
+    own = run[ORDER_STEPS]
+    is_sized = run[ENTRY_KIND] == AT_MARKET or (run[ENTRY_KIND] == AT_STOP and is_at_open)
+    if not is_sized and run[ORDER_MONEY] == run[ORDER_MONEY]:
+        own = steps_for(run, run[ORDER_MONEY], fill_price)
     closing = opposite
-    opening = 0.0 if run[CLOSES_ONLY] != 0 else _allowed(run, side, run[ORDER_STEPS])
-    if opening > 0 and _lacks_at_open(run, side, opening, price):
+    opening = 0.0 if run[CLOSES_ONLY] != 0 else _allowed(run, side, own)
+    if opening > 0 and _lacks_where_it_fills(run, side, opening, fill_price, is_at_open):
         run[COULD_NOT_PAY] += 1
         closing = opening = 0.0
     if closing + opening > 0:
-        slip = (price - due_price(run, run[PRICE])) * side
-        transact(run, ENTRY_ORDER, side, closing, opening, price, slip, REVERSAL, NO_REASON)
-    elif held * side < 0:
-        withdraw_legs(run)
+        slip = (fill_price - due) * side
+        transact(run, ENTRY_ORDER, side, closing, opening, fill_price, slip, REVERSAL, NO_REASON)
     refresh_guards(run)
 
 
@@ -290,14 +301,20 @@ def _allowed(run: Run, side: float, steps: float) -> float:
 
 
 @rule
-def _lacks_at_open(run: Run, side: float, opening: float, price: float) -> bool:
+def _lacks_where_it_fills(
+    run: Run, side: float, opening: float, price: float, is_at_open: bool
+) -> bool:
     """Return whether the account cannot carry what an entry opens; nothing of its side is held."""
     held, start = run[STEPS], run[START_STEPS]
+    equity = equity_at(run, price)
+    if equity <= 0:
+        return True
+    if run[IS_SPOT] != 0:
+        return lacks_funds(run, opening, side, price, equity)
     if held * side >= 0 and start * side < 0:
         return False
-    equity = run[START_EQUITY]
-    if held != start:
-        equity = equity_at(run, price)
+    if held == start and is_at_open:
+        equity = run[START_EQUITY]
     if held * side < 0 and start * held <= 0:
         return lacks_funds(run, abs(held) + opening, side, price, equity)
     if not lacks_funds(run, opening, side, price, equity):

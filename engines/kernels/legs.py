@@ -12,6 +12,8 @@ from engines.kernels.columns import Run
 from engines.kernels.rounding import price_of, round_by, ticks_nearest, ticks_up
 from engines.kernels.slots import (
     ARM_PRICE,
+    AT_LIMIT,
+    AT_STOP,
     ATR_SL,
     ATR_TP,
     BEST_PRICE,
@@ -20,6 +22,7 @@ from engines.kernels.slots import (
     BREAKEVEN_OFFSET,
     BREAKEVEN_SL,
     DOWN,
+    ENTRY_KIND,
     ENTRY_PRICE,
     FIRST_LEG,
     HAS_EXITS,
@@ -40,7 +43,9 @@ from engines.kernels.slots import (
     ORDER_ATR,
     ORDER_CLOSE,
     ORDER_PROFIT,
+    ORDER_SIDE,
     ORDER_STOP,
+    ORDER_TRIGGER,
     PORTIONS,
     PROFIT_ATR,
     PROFIT_RATIO,
@@ -227,26 +232,34 @@ def refresh_leg(run: Run, leg: int, sign: float) -> None:
 
 
 @rule
+def order_up(run: Run) -> float:
+    """Return the level above at which the entry that waits fills, infinite without one."""
+    side = run[ORDER_SIDE]
+    if (run[ENTRY_KIND] == AT_LIMIT and side < 0) or (run[ENTRY_KIND] == AT_STOP and side > 0):
+        return run[ORDER_TRIGGER]
+    return math.inf
+
+
+@rule
+def order_down(run: Run) -> float:
+    """Return the level below at which the entry that waits fills, infinite without one."""
+    side = run[ORDER_SIDE]
+    if (run[ENTRY_KIND] == AT_LIMIT and side > 0) or (run[ENTRY_KIND] == AT_STOP and side < 0):
+        return run[ORDER_TRIGGER]
+    return -math.inf
+
+
+@rule
 def refresh_book(run: Run) -> None:
-    """Set the nearest levels over all legs that live."""
-    up, down, trails = math.inf, -math.inf, 0.0
+    """Set the nearest levels over all legs that live and the entry that waits."""
+    up, down, trails = order_up(run), order_down(run), 0.0
     for place in range(int(run[LEGS])):
         leg = FIRST_LEG + place * LEG
-        if run[LEG_LIVES + leg] == 1:
+        if run[LEG_LIVES + leg] != 0:
             up, down = min(up, run[LEG_UP + leg]), max(down, run[LEG_DOWN + leg])
             if is_trailing(run, leg):
                 trails = 1.0
     run[UP], run[DOWN], run[IS_TRAILING] = up, down, trails
-
-
-@rule
-def withdraw_legs(run: Run) -> None:
-    """Withdraw the exits of a position whose reversal was refused."""
-    for place in range(int(run[LEGS])):
-        leg = FIRST_LEG + place * LEG
-        if run[LEG_LIVES + leg] == 1:
-            run[LEG_LIVES + leg] = -1.0
-    refresh_book(run)
 
 
 @rule

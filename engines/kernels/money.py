@@ -151,25 +151,32 @@ def share_of_equity(run: Run, stop_ratio: float, volatility_ratio: float) -> flo
 
 
 @rule
-def steps_for(run: Run, equity: float, share: float, price: float) -> float:
-    """Return the steps of an entry at `price` by a share of equity, NaN: by the plan's sizing."""
+def money_for(run: Run, equity: float, share: float) -> float:
+    """Return what an entry may spend: a share of equity, NaN: by the plan; NaN: it has a size."""
     if share != share:  # NaN
         if run[SIZING_KIND] == BY_QTY:
-            return steps_down(run, run[SIZING_VALUE])
-        if run[SIZING_KIND] == BY_CASH:
-            unit = price * run[POINT_VALUE]
-            return steps_truncated(run, run[SIZING_VALUE] / unit)
+            return math.nan
         share = run[SIZING_VALUE]
+        if run[SIZING_KIND] == BY_CASH:
+            return share
     money = share * equity
     if run[COMMISSION_KIND] == PER_ORDER:
         money = max(0.0, money - run[COMMISSION])
+    return ten_digits(run, money)
+
+
+@rule
+def steps_for(run: Run, money: float, price: float) -> float:
+    """Return the steps that `money` buys at `price`, NaN: the plan's quantity."""
+    if money != money:  # NaN
+        return steps_down(run, run[SIZING_VALUE])
     unit = price * run[POINT_VALUE]
     if run[SIZING_KIND] != BY_CASH:
         if run[COMMISSION_KIND] == PER_NOTIONAL:
             unit *= 1 + run[COMMISSION]
         elif run[COMMISSION_KIND] == PER_CONTRACT:
             unit += run[COMMISSION]
-    return steps_truncated(run, ten_digits(run, money) / unit)
+    return steps_truncated(run, money / unit)
 
 
 # Slippage.
@@ -205,7 +212,8 @@ def due_price(run: Run, price: float) -> float:
 
 
 @rule
-def slipped_price(run: Run, price: float, side: float, steps: float) -> float:
-    """Return the price of a fill of `steps` that slips and is due at `price`."""
-    due = max(1.0, ticks_nearest(run, price))
-    return price_of(run, slipped_ticks(run, due, side, steps))
+def slipped_price(run: Run, due: float, side: float, steps: float) -> float:
+    """Return the price of a fill of `steps` that slips and is due at the tick `due`."""
+    if run[SLIPS_BY_RATIO] == 0 and run[SLIP_TICKS] == 0:
+        return due
+    return price_of(run, slipped_ticks(run, ticks_nearest(run, due), side, steps))

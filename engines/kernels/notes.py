@@ -11,9 +11,7 @@ from engines.kernels.slots import (
     FIRST_LEG,
     FUNDING_OPEN,
     KIND,
-    LEG,
     LEG_LIMIT,
-    LEG_LIVES,
     LEG_STOP,
     LEGS,
     LOT_FEE,
@@ -64,11 +62,9 @@ def note_lot(run: Run, row: int) -> None:
     run[row + T_LOT_HIGH], run[row + T_LOT_LOW] = run[LOT_HIGH], run[LOT_LOW]
     run[row + T_PATH_HIGH], run[row + T_PATH_LOW] = run[PATH_HIGH], run[PATH_LOW]
     run[row + T_STOP] = run[row + T_PROFIT] = math.nan
-    for place in range(int(run[LEGS])):
-        leg = FIRST_LEG + place * LEG
-        if run[LEG_LIVES + leg] >= 0:
-            run[row + T_STOP], run[row + T_PROFIT] = run[LEG_STOP + leg], run[LEG_LIMIT + leg]
-            break
+    if run[LEGS] > 0:
+        run[row + T_STOP] = run[FIRST_LEG + LEG_STOP]
+        run[row + T_PROFIT] = run[FIRST_LEG + LEG_LIMIT]
 
 
 @rule

@@ -9,6 +9,8 @@ from engines.kernels.legs import (
     arm_on,
     arms_first,
     is_trailing,
+    order_down,
+    order_up,
     ratchet_on,
     refresh_book,
     stop_reason,
@@ -17,8 +19,11 @@ from engines.kernels.money import equity_at, refresh_guards
 from engines.kernels.notes import note_payment
 from engines.kernels.rounding import qty_of
 from engines.kernels.slots import (
+    AT_MARKET,
+    AT_STOP,
     BAR,
     DOWN,
+    ENTRY_KIND,
     FIRST_LEG,
     FUNDING_OPEN,
     GUARD_DOWN,
@@ -38,6 +43,9 @@ from engines.kernels.slots import (
     LOT_FUNDING,
     LOT_HIGH,
     LOT_LOW,
+    ORDER_LEVEL,
+    ORDER_SIDE,
+    ORDER_TRIGGER,
     PATH_HIGH,
     PATH_LOW,
     PLAIN_NAME,
@@ -82,7 +90,8 @@ def open_bar(run: Run, close_before: float) -> None:
     """Fill at the open: market orders in their order, then what the open has passed."""
     run[START_STEPS], run[START_EQUITY] = run[STEPS], equity_at(run, close_before)
     fill_close(run)
-    fill_entry(run)
+    if run[ORDER_SIDE] != 0 and run[ENTRY_KIND] == AT_MARKET:
+        fill_entry(run, run[PRICE], True, True)
     if run[IS_TRAILING] != 0:
         _advance(run, run[PRICE])
     _fill_passed(run)
@@ -129,7 +138,7 @@ def _walk(run: Run, open_price: float, high: float, low: float, close: float) ->
             pass
         _advance(run, target)
         check_margin(run)
-        if run[STEPS] == 0:
+        if run[STEPS] == 0 and run[ORDER_SIDE] == 0:
             return
 
 
@@ -155,6 +164,14 @@ def _meet(run: Run, target: float) -> bool:
         if distance < nearest:
             nearest, found, rises = distance, leg, is_up
             level = max(up, price) if is_up else min(down, price)
+    above, below = order_up(run), order_down(run)
+    distance = max(0.0, above - price) if above <= high else math.inf
+    if below >= low:
+        distance = max(0.0, price - below)
+    if distance < nearest:  # The entry came into the book after the legs.
+        _advance(run, max(above, price) if above <= high else min(below, price))
+        _touch_entry(run, math.nan, False)
+        return True
     if found == NO_LEG:
         return False
     _advance(run, level)
@@ -164,14 +181,17 @@ def _meet(run: Run, target: float) -> bool:
 
 @rule
 def _fill_passed(run: Run) -> None:
-    """Fill at the open every leg whose level it has passed, the one issued last first."""
+    """Fill at the open what it has passed: the entry, then the legs, the last one first."""
     price = run[PRICE]
     while not run[UP] > price > run[DOWN]:
+        if order_up(run) <= price or order_down(run) >= price:
+            _touch_entry(run, price, True)
+            continue
         found = NO_LEG
         for place in range(int(run[LEGS])):
             leg = FIRST_LEG + place * LEG
             is_passed = run[LEG_UP + leg] <= price or run[LEG_DOWN + leg] >= price
-            if run[LEG_LIVES + leg] == 1 and is_passed:
+            if run[LEG_LIVES + leg] != 0 and is_passed:
                 found = leg
         if found == NO_LEG:
             return
@@ -197,7 +217,7 @@ def _advance(run: Run, price: float) -> None:
         sign = 1.0 if run[STEPS] > 0 else -1.0
         for place in range(int(run[LEGS])):
             leg = FIRST_LEG + place * LEG
-            if run[LEG_LIVES + leg] == 1 and is_trailing(run, leg):
+            if run[LEG_LIVES + leg] != 0 and is_trailing(run, leg):
                 arm_on(run, leg, price, sign)
         refresh_book(run)
 
@@ -210,19 +230,29 @@ def _touch(run: Run, leg: int, price: float, rises: bool, limit_price: float) ->
         _stop_out(run, leg, price, stop_reason(run, leg, sign))
     elif run[HAS_MOVES + leg] == 0 or not _has_moved(run, leg, price, sign):
         if limit_price != limit_price:  # NaN
-            limit_price = _limit_price(run, leg, price, sign)
+            limit, trigger = run[LEG_LIMIT + leg], run[LEG_TRIGGER + leg]
+            limit_price = _limit_price(run, limit, trigger, -sign)
         reason = run[PROFIT_REASON + leg]
         fill_leg(run, leg, limit_price, False, reason, reason)
 
 
 @rule
-def _limit_price(run: Run, leg: int, price: float, sign: float) -> float:
+def _touch_entry(run: Run, limit_price: float, is_at_open: bool) -> None:
+    """Fill the priced entry here; `limit_price` as in `_touch`."""
+    if run[ENTRY_KIND] == AT_STOP:
+        fill_entry(run, run[PRICE], True, is_at_open)
+        return
+    if limit_price != limit_price:  # NaN
+        limit_price = _limit_price(run, run[ORDER_LEVEL], run[ORDER_TRIGGER], run[ORDER_SIDE])
+    fill_entry(run, limit_price, False, is_at_open)
+
+
+@rule
+def _limit_price(run: Run, limit: float, trigger: float, side: float) -> float:
     """Return what a limit fills at: its own price, or the better one the market offered."""
-    if (run[LEG_TRIGGER + leg] - price) * -sign > 0:
-        return price
-    if sign < 0:
-        return min(run[LEG_LIMIT + leg], run[PATH_HIGH])
-    return max(run[LEG_LIMIT + leg], run[PATH_LOW])
+    if (trigger - run[PRICE]) * side > 0:
+        return run[PRICE]
+    return min(limit, run[PATH_HIGH]) if side > 0 else max(limit, run[PATH_LOW])
 
 
 @rule

@@ -1,9 +1,9 @@
 """Which plans the kernel can run, and a plan's settings as the row of terms that it reads.
 
-Theory. The kernel holds one lot that a market entry has opened. Whatever needs more (several
-entries, resting entries, forced closes other than margin calls, currency rates) is refused with the
-setting's name, and so is a number so large that whole ticks or steps would not stay exact: a run
-that is accepted equals the reference in every bit.
+Theory. The kernel holds one lot and lets one entry wait. Whatever needs more (several entries,
+forced closes other than margin calls, currency rates) is refused with the setting's name, and so is
+a number so large that whole ticks or steps would not stay exact: a run that is accepted equals the
+reference in every bit.
 """
 
 import math
@@ -20,6 +20,7 @@ from engines.plan import (
     Direction,
     DistanceUnit,
     EntryKind,
+    Market,
     Plan,
     SizingKind,
 )
@@ -47,6 +48,11 @@ TRAILS = {
     DistanceUnit.TICKS: slots.TRAIL_BY_TICKS,
     DistanceUnit.QUOTE: slots.TRAIL_QUOTE,
 }
+ENTRIES = {
+    EntryKind.MARKET: slots.AT_MARKET,
+    EntryKind.LIMIT: slots.AT_LIMIT,
+    EntryKind.STOP: slots.AT_STOP,
+}
 DIRECTIONS = {Direction.BOTH: 0, Direction.LONG: 1, Direction.SHORT: -1}
 
 
@@ -60,7 +66,6 @@ def refusal(plan: Plan, costs: Costs, instrument: Instrument, klines: Klines) ->
         "several entries at a time (pyramiding)": plan.pyramiding > 1,
         "hedge mode": plan.is_hedged,
         "leverage": plan.is_leveraged,
-        "limit or stop entries": plan.entry.kind is not EntryKind.MARKET,
         "fills at the close (process_on_close)": plan.process_on_close,
         "Kelly's sizing": plan.sizing.kind is SizingKind.KELLY,
         "counts of re-entry": any(count is not None for count in counted),
@@ -160,6 +165,12 @@ def _set_money(row: F64_1D, plan: Plan, costs: Costs) -> None:
     row[slots.MARGIN_LONG] = plan.margin_long_ratio
     row[slots.MARGIN_SHORT] = plan.margin_short_ratio
     row[slots.DIRECTION] = DIRECTIONS[plan.direction]
+    row[slots.ENTRY_KIND], row[slots.ENTRY_OFFSET] = (
+        ENTRIES[plan.entry.kind],
+        plan.entry.offset_ratio,
+    )
+    row[slots.IS_SPOT] = plan.market is Market.SPOT
+    row[slots.TIMEOUT_BARS] = plan.entry.timeout_bars
     row[slots.DELAY_BARS], row[slots.COOLDOWN_BARS] = reentry.delay_bars, reentry.cooldown_bars
 
 

@@ -121,10 +121,10 @@ def fills_of(rows: F64_2D, klines: Klines, instrument: Instrument) -> tuple[Fill
     sides = [SIDES[side] for side in rows[:, slots.F_SIDE].tolist()]
     ids, names = [], []
     orders, codes = rows[:, slots.F_ORDER].tolist(), rows[:, slots.F_NAME].tolist()
-    for side, bar, order, code in zip(sides, bars.tolist(), orders, codes, strict=True):
+    decided = rows[:, slots.F_DECIDED].tolist()
+    for side, bar, order, code in zip(sides, decided, orders, codes, strict=True):
         is_entry = order == slots.ENTRY_ORDER
-        # A market entry fills at the open after the bar that has decided.
-        ids.append(f"{ENTRY_NAMES[side]}@{bar - 1}" if is_entry else LEG_IDS.get(int(order), ""))
+        ids.append(f"{ENTRY_NAMES[side]}@{int(bar)}" if is_entry else LEG_IDS.get(int(order), ""))
         names.append(ENTRY_NAMES[side] if is_entry else NAMES[int(code)])
     columns = (bars, times, ids, names, sides, qty, rows[:, slots.F_PRICE], rows[:, slots.F_FEE])
     listed = [item if isinstance(item, list) else item.tolist() for item in (*columns, slip)]

@@ -10,6 +10,7 @@ from engines.kernels.money import fee
 from engines.kernels.path import arrive, check_margin, open_bar, pass_bar, pay_funding
 from engines.kernels.search import first_touch, place_from
 from engines.kernels.slots import (
+    AT_MARKET,
     BAR,
     BARS_HELD_MAX,
     CLOSE,
@@ -18,6 +19,7 @@ from engines.kernels.slots import (
     END_OF_DATA,
     ENTERS,
     ENTRY_BAR,
+    ENTRY_KIND,
     GUARD_DOWN,
     GUARD_UP,
     HIGH,
@@ -41,6 +43,7 @@ from engines.kernels.slots import (
     START_BAR,
     STEPS,
     TERMS,
+    TIMEOUT,
     UP,
     VOLUME_NOW,
     WISH_ATR,
@@ -62,7 +65,7 @@ def begin(run: Run, terms: F64_1D) -> None:
     for place in range(TERMS, RUN):
         run[place] = 0.0
     run[BAR] = -1
-    run[UP] = run[GUARD_UP] = math.inf
+    run[UP] = run[GUARD_UP] = run[TIMEOUT] = math.inf
     run[DOWN] = run[GUARD_DOWN] = -math.inf
     run[LAST_END_BAR] = -math.inf
     run[PNL_MAX], run[PNL_MIN] = -math.inf, math.inf
@@ -87,13 +90,12 @@ def trade(run: Run, bars: Bars, wants: Wants, charges: Charges) -> None:
         busy = bar
         if not _has_orders(run):
             busy = event + 1
-            if run[STEPS] != 0:
-                if charges.settles != 0:
-                    settlement = place_from(charges.settle_bar, settlement, bar)
-                    if settlement < len(charges.settle_bar):
-                        busy = min(busy, charges.settle_bar[settlement])
-                down, up = max(run[DOWN], run[GUARD_DOWN]), min(run[UP], run[GUARD_UP])
-                busy = first_touch(bars.reach, count, bar, busy, down, up)
+            if run[STEPS] != 0 and charges.settles != 0:
+                settlement = place_from(charges.settle_bar, settlement, bar)
+                if settlement < len(charges.settle_bar):
+                    busy = min(busy, charges.settle_bar[settlement])
+            down, up = max(run[DOWN], run[GUARD_DOWN]), min(run[UP], run[GUARD_UP])
+            busy = first_touch(bars.reach, count, bar, busy, down, up)
         bar = min(busy, event)
         if busy <= event:
             settlement = _play(run, prices, charges, bar, settlement)
@@ -108,7 +110,8 @@ def trade(run: Run, bars: Bars, wants: Wants, charges: Charges) -> None:
 @rule
 def _has_orders(run: Run) -> bool:
     """Return whether the next bar has to be played whatever its prices are."""
-    return run[ORDER_SIDE] != 0 or run[CLOSE_REASON] != NO_REASON or run[IS_TRAILING] != 0
+    is_queued = run[ORDER_SIDE] != 0 and run[ENTRY_KIND] == AT_MARKET
+    return is_queued or run[CLOSE_REASON] != NO_REASON or run[IS_TRAILING] != 0
 
 
 @rule
@@ -164,10 +167,11 @@ def at(column: F64_1D, bar: int, missing: float) -> float:
 
 @rule
 def _wake(run: Run, count: int) -> int:
-    """Return the bar at whose close the position has been held its bars."""
-    if run[STEPS] == 0 or run[BARS_HELD_MAX] >= count:
-        return count
-    return int(run[ENTRY_BAR] + run[BARS_HELD_MAX]) - 1
+    """Return the bar at whose close an entry times out or the position has been held its bars."""
+    wake = float(count)
+    if run[STEPS] != 0:
+        wake = min(wake, run[ENTRY_BAR] + run[BARS_HELD_MAX] - 1)
+    return int(min(wake, run[TIMEOUT]))
 
 
 @rule

@@ -19,15 +19,16 @@ COMMISSION, COMMISSION_KIND, SLIP_TICKS, SLIPS_BY_RATIO, SLIP_IMPACT = range(8, 
 # Terms: money.
 (
     CAPITAL, SIZING_KIND, SIZING_VALUE, SHARE_MIN, SHARE_MAX, MARGIN_LONG, MARGIN_SHORT, DIRECTION,
-    ROOM_STEPS, DELAY_BARS, COOLDOWN_BARS, START_BAR,
-) = range(13, 25)  # fmt: skip # one list
+    ROOM_STEPS, DELAY_BARS, COOLDOWN_BARS, START_BAR, ENTRY_KIND, ENTRY_OFFSET, TIMEOUT_BARS,
+    IS_SPOT,
+) = range(13, 29)  # fmt: skip # one list
 # Terms: exits. Targets and their portions are LEGS_MAX places each.
 LEGS_MAX = 4
 (
     CLOSES_ALL, VERIFY_TICKS, BARS_HELD_MAX, ONLY_IN_PROFIT, HAS_EXITS, STOP_RATIO, PROFIT_RATIO,
     STOP_ATR, PROFIT_ATR, TRAIL_UNIT, TRAIL_ACTIVATION, TRAIL_DISTANCE, BREAKEVEN_GAIN,
     BREAKEVEN_OFFSET, TARGETS, TARGET_RATIOS,
-) = range(25, 41)  # fmt: skip # one list
+) = range(29, 45)  # fmt: skip # one list
 PORTIONS = TARGET_RATIOS + LEGS_MAX
 TERMS = PORTIONS + LEGS_MAX
 
@@ -40,11 +41,12 @@ TERMS = PORTIONS + LEGS_MAX
     NET, FUNDING_OPEN, BAR, PRICE, PATH_HIGH, PATH_LOW, SLIP_NOW, VOLUME_NOW, START_STEPS,
     START_EQUITY, GUARD_DOWN, GUARD_UP, LEGS, UP, DOWN, IS_TRAILING,
 ) = range(IS_FRESH + 1, IS_FRESH + 17)  # fmt: skip # one list
-# State: the market orders that wait for the next open, and what the entry will carry.
+# State: the close and the entry that wait, and what the entry will carry. A priced one has a level
+# and where it fills, one sized by money is sized there.
 (
     CLOSE_REASON, ORDER_SIDE, ORDER_STEPS, CLOSES_ONLY, ORDER_STOP, ORDER_PROFIT, ORDER_ATR,
-    ORDER_CLOSE,
-) = range(IS_TRAILING + 1, IS_TRAILING + 9)  # fmt: skip # one list
+    ORDER_BAR, ORDER_LEVEL, ORDER_TRIGGER, ORDER_MONEY, TIMEOUT, ORDER_CLOSE,
+) = range(IS_TRAILING + 1, IS_TRAILING + 14)  # fmt: skip # one list
 # State: what the wishes of this close say of an entry.
 (
     WISH_STOP, WISH_PROFIT, WISH_SIZE, WISH_SHARE, WISH_ATR, WISH_ATR_RATIO, WISH_SLIP,
@@ -68,14 +70,17 @@ REFUSALS = (
     "entries before the ATR of their exits is known",
     "entries within the delay after an exit",
     "entries within the cooldown after a loss",
+    "reversals that would wait, with exits only in profit",
+    "entries that timed out",
+    "entries that the session's end cancelled",
 )
 (
     CANNOT_PAY, TOO_SMALL, BELOW_MINIMUM, WRONG_SIDE, CUT, COULD_NOT_PAY, NO_SIZE, AT_A_LOSS,
-    LACKS_ATR, WITHIN_DELAY, WITHIN_COOLDOWN,
-) = range(REFUSED, REFUSED + 11)  # fmt: skip # one list
+    LACKS_ATR, WITHIN_DELAY, WITHIN_COOLDOWN, WOULD_WAIT, TIMED_OUT, SESSION_CANCELLED,
+) = range(REFUSED, REFUSED + 14)  # fmt: skip # one list
 
-# The legs: LEG places each from FIRST_LEG on. A leg lives (1), is done (0) or was withdrawn (-1).
-FIRST_LEG = REFUSED + 11
+# The legs: LEG places each from FIRST_LEG on. A leg lives (1) or is done (0).
+FIRST_LEG = REFUSED + 14
 (
     LEG_STEPS, LEG_LIMIT, LEG_TRIGGER, LEG_STOP, LEG_UP, LEG_DOWN, LEG_LIVES, LEG_PLACE, HAS_MOVES,
     ARM_PRICE, TRAIL_TICKS, BEST_PRICE, TRAIL_STOP, RATCHETED_STOP, NEXT_RATCHET, RATCHETS,
@@ -93,7 +98,7 @@ KIND = 0
     T_FEE_EXIT, T_FUNDING, T_SLIP, T_CUMULATIVE, T_REASON, T_NAME, T_STOP, T_PROFIT,
     T_LOT_HIGH, T_LOT_LOW, T_PATH_HIGH, T_PATH_LOW,
 ) = range(1, 21)  # fmt: skip # one list
-F_BAR, F_ORDER, F_REASON, F_NAME, F_SIDE, F_STEPS, F_PRICE, F_FEE, F_SLIP = range(1, 10)
+F_BAR, F_ORDER, F_REASON, F_NAME, F_SIDE, F_STEPS, F_PRICE, F_FEE, F_SLIP, F_DECIDED = range(1, 11)
 P_SETTLEMENT, P_BAR, P_STEPS, P_PAID = range(1, 5)
 NOTE = 21
 
@@ -106,6 +111,7 @@ PLAIN_NAME = 20.0
 # Kinds. Reasons are the reference's; a fill that opens has none.
 BY_QTY, BY_CASH, BY_EQUITY, BY_RISK, BY_VOLATILITY = range(5)
 PER_NOTIONAL, PER_CONTRACT, PER_ORDER = range(3)
+AT_MARKET, AT_LIMIT, AT_STOP = range(3)
 NO_TRAIL, TRAIL_RATIO, TRAIL_BY_TICKS, TRAIL_QUOTE = range(4)
 (
     NO_REASON, SIGNAL, REVERSAL, STOP_LOSS, TAKE_PROFIT, ATR_SL, ATR_TP, TRAILING_STOP,

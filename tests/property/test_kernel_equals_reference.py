@@ -21,7 +21,6 @@ from engines.kernels.backtest import run_by_kernel
 from engines.klines import MINUTE_MS, Klines
 from engines.plan import (
     Breakeven,
-    EntryTerms,
     Exits,
     Market,
     Plan,
@@ -40,6 +39,17 @@ from tests.property.test_plans_hold import BARS_MAX, TICK, Wishes, klines_of_see
 
 EXAMPLES, EXAMPLES_LONG, SEEDS = 300, 20_000, 8  # plans, and runs of each
 ONLY_REFERENCE = {"dca", "grid_trading", "channel_breakout"}  # several entries, or own orders
+PARTS = {
+    "exits": ("exits",),
+    "hours": ("hours",),
+    "closes": ("closes",),
+    "reentry": ("reentry",),
+    "filters": ("filters",),
+    "entry": ("entry",),
+    "margin": ("margin_long_ratio", "margin_short_ratio"),
+    "verify": ("limit_verify_ticks",),
+    "room": ("position_qty_max",),
+}
 INSTRUMENTS = (
     Instrument("R/USDT:USDT", TICK, 0.001),
     Instrument("R/USDT:USDT", TICK, 0.001, qty_min=0.5, notional_min=100.0),
@@ -65,22 +75,13 @@ def assert_equal(ours: Backtest, theirs: Backtest) -> None:
 def plans(draw: st.DrawFn) -> Plan:
     """Return a plan that the kernel accepts, with some of its parts left plain."""
     plain = Plan()
-    loud = draw(
-        st.sets(
-            st.sampled_from(
-                ["exits", "hours", "closes", "reentry", "margin", "verify", "room", "filters"]
-            ),
-            max_size=4,
-        )
-    )
+    loud = draw(st.sets(st.sampled_from(sorted(PARTS)), max_size=4))
     kinds = [kind for kind in SizingKind if kind is not SizingKind.KELLY]
     held = {
-        "market": st.just(Market.LINEAR),
         "position_mode": st.just(PositionMode.NET),
         "leverage": st.just(1.0),
         "pyramiding": st.sampled_from((0, 1)),
         "ladder": st.none(),
-        "entry": st.just(EntryTerms()),
         "process_on_close": st.just(False),
         "intraday_fills_max": st.none(),
         "intraday_loss_ratio_max": st.none(),
@@ -89,16 +90,7 @@ def plans(draw: st.DrawFn) -> Plan:
         "reentry": st.builds(Reentry, random_plans.wholes(0, 10), random_plans.wholes(0, 20)),
         "exits": random_plans.exits().map(lambda exits: replace(exits, drawdown_ratio_max=None)),
     }
-    for name, fields in {
-        "exits": ("exits",),
-        "hours": ("hours",),
-        "closes": ("closes",),
-        "reentry": ("reentry",),
-        "filters": ("filters",),
-        "margin": ("margin_long_ratio", "margin_short_ratio"),
-        "verify": ("limit_verify_ticks",),
-        "room": ("position_qty_max",),
-    }.items():
+    for name, fields in PARTS.items():
         if name not in loud:
             held |= {field: st.just(getattr(plain, field)) for field in fields}
     return draw(random_plans.plans(**held))
@@ -133,7 +125,7 @@ def check(terms: Terms, seed: int) -> None:
     """Run the terms both ways on the bars and wishes of a seed."""
     klines = klines_of_seed(seed, terms.bars)
     funding = None
-    if terms.funding_rate is not None:
+    if terms.funding_rate is not None and terms.plan.market is Market.LINEAR:
         funding = constant_funding(terms.funding_rate, terms.funding_hours, klines)
     arguments = Wishes(seed), klines, terms.instrument, terms.plan, terms.costs
     try:

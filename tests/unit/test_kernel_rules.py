@@ -21,8 +21,6 @@ from engines.kernels.wants import charges_of, wants_of
 from engines.klines import MINUTE_MS, Klines
 from engines.plan import (
     CustomLadder,
-    EntryKind,
-    EntryTerms,
     Exits,
     Plan,
     PositionMode,
@@ -137,7 +135,6 @@ def test_notes_beyond_the_room_are_counted_and_not_written(klines: Klines) -> No
         (Plan(ladder=LADDER), "ladder"),
         (Plan(position_mode=PositionMode.HEDGE), "hedge"),
         (Plan(leverage=2.0), "leverage"),
-        (Plan(entry=EntryTerms(EntryKind.LIMIT)), "limit or stop entries"),
         (Plan(process_on_close=True), "process_on_close"),
         (Plan(sizing=Sizing(SizingKind.KELLY, 0.5)), "Kelly"),
         (Plan(reentry=Reentry(trades_per_day_max=3)), "re-entry"),
