@@ -75,7 +75,7 @@ def assert_equal(ours: Backtest, theirs: Backtest) -> None:
 def plans(draw: st.DrawFn) -> Plan:
     """Return a plan that the kernel accepts, with some of its parts left plain."""
     plain = Plan()
-    loud = draw(st.sets(st.sampled_from(sorted(PARTS)), max_size=4))
+    loud = draw(st.sets(st.sampled_from(sorted(PARTS)), min_size=3, max_size=6))
     kinds = [kind for kind in SizingKind if kind is not SizingKind.KELLY]
     held = {
         "position_mode": st.just(PositionMode.NET),
