@@ -21,7 +21,7 @@ from engines.instrument import Instrument
 from engines.klines import MINUTE_MS, Klines
 from engines.plan import Exits, Plan
 from engines.synthetic import synthetic_klines
-from engines.wishes import Tradable
+from engines.wishes import Tradable, makes_signals
 from strategies.channel_breakout import ChannelBreakout
 from strategies.ema_crossover import EmaCrossover
 from tests.bench.strategies import EmaCrossOnBar, RsiReversion
@@ -90,7 +90,8 @@ def bare_loop(klines: Klines) -> float:
     ],
 )
 def test_reference_engine_speed(name: str, strategy: Tradable, klines: Klines) -> None:
-    plan = Plan(exits=Exits(stop_loss_ratio=0.02))
+    # The plan's stop is for signals; an order strategy says its own.
+    plan = Plan(exits=Exits(stop_loss_ratio=0.02)) if makes_signals(strategy) else Plan()
     result = run_backtest(strategy, klines, INSTRUMENT, plan, Costs())
     seconds = best_seconds(lambda: run_backtest(strategy, klines, INSTRUMENT, plan, Costs()))
     show(name, seconds, f"{len(result.trades)} trades")
