@@ -33,10 +33,10 @@ from engines.types import F64_1D
 from engines.wishes import (
     Tradable,
     checked_features,
-    checked_signals,
     effective_plan,
     makes_signals,
     places_orders,
+    planned_signals,
 )
 
 
@@ -112,7 +112,8 @@ def _check_rates(rates: F64_1D, bars: int) -> None:
 def _play(strategy: Tradable, brokers: list[Broker], klines: Klines, start_bar: int) -> Played:
     """Trade `strategy` with its brokers and return what came of it."""
     if makes_signals(strategy):
-        return _play_signals(brokers, checked_signals(strategy, klines), klines, start_bar)
+        wishes = planned_signals(strategy, klines, brokers[0].execution.plan)
+        return _play_signals(brokers, wishes, klines, start_bar)
     assert places_orders(strategy)
     _run_orders(brokers[0], strategy, klines, start_bar)
     return Played.of(brokers[0])

@@ -13,7 +13,7 @@ import numpy as np
 from engines.context import PlacesOrders
 from engines.errors import PlanFault, StrategyFault
 from engines.klines import Klines
-from engines.plan import Plan
+from engines.plan import LevelSource, Plan
 from engines.plan.sizing import CLAMPED
 from engines.signals import Signals
 from engines.types import F64_1D
@@ -93,6 +93,17 @@ def checked_signals(strategy: MakesSignals, klines: Klines) -> Signals:
     if len(wishes) != len(klines):
         raise StrategyFault(subject, f"{len(klines)} values, one a bar", f"{len(wishes)}")
     return wishes
+
+
+def planned_signals(strategy: MakesSignals, klines: Klines, plan: Plan) -> Signals:
+    """Return the strategy's wishes as the plan takes them: without levels where it says so.
+
+    Raises: as `checked_signals`.
+    """
+    wishes = checked_signals(strategy, klines)
+    if plan.exits.levels is LevelSource.STRATEGY:
+        return wishes
+    return replace(wishes, stop_price=None, target_price=None)
 
 
 def checked_features(strategy: PlacesOrders, klines: Klines) -> dict[str, F64_1D]:

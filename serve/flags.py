@@ -237,6 +237,10 @@ class ExitFlags:
     """The commonest stops and targets; the plan file has the rest."""
 
     panel: ClassVar[str] = "Exits (where signals name none)"
+    levels: Annotated[
+        str | None,
+        typer.Option(help="strategy (default), or plan: leave out stops that signals name."),
+    ] = None
     stop_loss: Annotated[
         float | None, _ratio_option("--stop-loss", "Distance from the entry price.")
     ] = None

@@ -20,6 +20,7 @@ from engines.plan import (
     Direction,
     Exits,
     Hours,
+    LevelSource,
     Plan,
     Sizing,
     SizingKind,
@@ -100,6 +101,7 @@ def _exits(base: Exits, flags: TermFlags) -> Exits:
     breakeven = flags.breakeven
     return _changed(
         base,
+        levels=_member("--levels", LevelSource, flags.levels),
         stop_loss_ratio=flags.stop_loss,
         take_profit_ratio=flags.take_profit,
         stop_atr=flags.stop_atr,

@@ -21,7 +21,7 @@ from engines.klines import Klines
 from engines.plan import Plan
 from engines.rules.columns import rule_columns
 from engines.types import F64_1D
-from engines.wishes import MakesSignals, checked_signals, effective_plan
+from engines.wishes import MakesSignals, effective_plan, planned_signals
 
 SPARE_ROWS = 64
 
@@ -46,7 +46,7 @@ def run_by_kernel(
     _require(refusal(plan, costs, instrument, klines))
     start_bar = 0 if since_ms is None else klines.index_at(since_ms)
     settlements = settlements_of(plan, klines, funding, mark)
-    signals = checked_signals(strategy, klines)
+    signals = planned_signals(strategy, klines, plan)
     _require(refusal_of_signals(signals, instrument))
     wants = wants_of(signals, rule_columns(plan, klines))
     charges = charges_of(costs, klines, instrument, settlements)

@@ -11,7 +11,15 @@ from engines.plan.closes import (
     StochasticClose,
 )
 from engines.plan.entry import EntryKind, EntryTerms, Reentry
-from engines.plan.exits import Basis, Breakeven, DistanceUnit, Exits, Target, Trailing
+from engines.plan.exits import (
+    Basis,
+    Breakeven,
+    DistanceUnit,
+    Exits,
+    LevelSource,
+    Target,
+    Trailing,
+)
 from engines.plan.filters import (
     AverageKind,
     Filter,
@@ -58,6 +66,7 @@ __all__ = [
     "Hours",
     "Ladder",
     "LateTarget",
+    "LevelSource",
     "MarginMode",
     "Market",
     "Plan",

@@ -2,9 +2,9 @@
 
 Theory. A level is a distance from a base price: the entry's own fill, the average of the open
 position, or the last fill (`basis`; with the latter two every fill moves the levels of all
-entries). A stop or target price that the strategy gives with its signal goes before the plan's. A
-fixed and an ATR stop together mean the nearer one. With several targets each takes its portion of
-the entry and the stop holds for what is left.
+entries). A stop or target price that the strategy gives with its signal goes before the plan's,
+unless `levels` leaves the strategy's own out. A fixed and an ATR stop together mean the nearer one.
+With several targets each takes its portion of the entry and the stop holds for what is left.
 
 Trailing: armed when price has gained `activation`, the stop then follows the best price at
 `distance`; both are fixed at the fill, a ratio counting of the base price.
@@ -30,6 +30,13 @@ class Basis(StrEnum):
     ENTRY = "entry"
     AVERAGE = "average"
     LAST = "last"
+
+
+class LevelSource(StrEnum):
+    """Whose stops and targets hold: the strategy's where it gives some, or only the plan's."""
+
+    STRATEGY = "strategy"
+    PLAN = "plan"
 
 
 class DistanceUnit(StrEnum):
@@ -105,11 +112,13 @@ class Exits:
     trailing: Trailing | None = None
     breakeven: Breakeven | None = None
     basis: Basis = Basis.ENTRY
+    levels: LevelSource = LevelSource.STRATEGY
     only_in_profit: bool = False
     drawdown_ratio_max: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "basis", member("exits.basis", Basis, self.basis))
+        object.__setattr__(self, "levels", member("exits.levels", LevelSource, self.levels))
         object.__setattr__(self, "targets", tuple(self.targets))
         between("exits.stop_loss_ratio", self.stop_loss_ratio, 0, 1, optional=True)
         between("exits.take_profit_ratio", self.take_profit_ratio, 0, float("inf"), optional=True)

@@ -28,6 +28,7 @@ from engines.plan import (
     Growth,
     Hours,
     LateTarget,
+    LevelSource,
     MarginMode,
     Market,
     Plan,
@@ -130,6 +131,7 @@ def exits(draw: st.DrawFn) -> Exits:
         if draw(st.booleans())
         else None,
         basis=draw(st.sampled_from(Basis)),
+        levels=draw(st.sampled_from(LevelSource)),
         only_in_profit=draw(st.booleans()),
         drawdown_ratio_max=draw(maybe(floats(0.01, 0.9))),
     )

@@ -17,6 +17,7 @@ from engines.plan import (
     EntryTerms,
     Exits,
     Hours,
+    LevelSource,
     Market,
     Plan,
     Reentry,
@@ -288,3 +289,24 @@ class TestMarket:
         ):
             with pytest.raises(PlanFault, match=f"{next(iter(change))} and strategy Scripted"):
                 play([FLAT] * 3, {0: buys()}, plan_with(**change))
+
+
+class TestLevels:
+    """Whose stop holds: a long of 100.0 falls to 95.5; the strategy says 96.0, the plan 98.0."""
+
+    FALL: Bar = (100.0, 100.1, 95.5, 96.5)
+    WISH = Wishes({0: 1}, stop={0: 96.0})
+
+    @pytest.mark.parametrize(
+        ("levels", "price"), [(LevelSource.STRATEGY, 96.0), (LevelSource.PLAN, 98.0)]
+    )
+    def test_plan_leaves_the_levels_of_the_strategy_out_only_where_told(
+        self, levels: LevelSource, price: float
+    ) -> None:
+        plan = plan_with(exits=Exits(stop_loss_ratio=0.02, levels=levels))
+        result = play([FLAT, FLAT, self.FALL], self.WISH, plan)
+        assert [trade.exit_price for trade in closed(result)] == [price]
+
+    def test_plan_without_levels_of_its_own_has_none_then(self) -> None:
+        plan = plan_with(exits=Exits(levels=LevelSource.PLAN))
+        assert not closed(play([FLAT, FLAT, self.FALL], self.WISH, plan))

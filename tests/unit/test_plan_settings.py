@@ -192,6 +192,7 @@ OUT_OF_RANGE: list[tuple[str, Callable[[], object]]] = [
     ("sizing.trades_min", of(Sizing, trades_min=0)),
     ("sizing.atr_period", of(Sizing, atr_period=1)),
     ("exits.basis", of(Exits, basis="close")),
+    ("exits.levels", of(Exits, levels="both")),
     ("exits.stop_loss_ratio", of(Exits, stop_loss_ratio=1)),
     ("exits.stop_loss_ratio", of(Exits, stop_loss_ratio=0)),
     ("exits.take_profit_ratio", of(Exits, take_profit_ratio=NAN)),
