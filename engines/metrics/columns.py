@@ -39,6 +39,7 @@ class TradeColumns:
     mae_quote: F64_1D
     is_open: BOOL_1D
     is_margin_call: BOOL_1D
+    is_liquidation: BOOL_1D
 
     def __len__(self) -> int:
         return len(self.side)
@@ -74,9 +75,14 @@ def trade_columns(trades: Sequence[Trade]) -> TradeColumns:
         name: np.array(row, dtype=np.float64 if name in _FLOATS else np.int64)
         for name, row in zip(names, rows, strict=True)
     }  # Any: integers and floats alike, by name
-    reasons = [trade.exit_reason is ExitReason.MARGIN_CALL for trade in trades]
+    reasons = [trade.exit_reason for trade in trades]
     return TradeColumns(
         **columns,
         is_open=np.array([trade.is_open for trade in trades], dtype=np.bool_),
-        is_margin_call=np.array(reasons, dtype=np.bool_),
+        is_margin_call=_are(reasons, ExitReason.MARGIN_CALL),
+        is_liquidation=_are(reasons, ExitReason.LIQUIDATION),
     )
+
+
+def _are(reasons: Sequence[ExitReason], wanted: ExitReason) -> BOOL_1D:
+    return np.array([reason is wanted for reason in reasons], dtype=np.bool_)

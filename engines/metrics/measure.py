@@ -227,6 +227,7 @@ def _account(run: _Run, trials: int) -> dict[str, float]:
         "omega": omega(daily),
         "tail_ratio": tail_ratio,
         "gain_to_pain": gain_to_pain(_monthly(run, run.closed)),
+        "liquidations": int(run.closed.is_liquidation.sum()),
         "funding_quote": math.fsum(trades.funding_quote),
         "slippage_quote": math.fsum(trades.slippage_quote),
         "drawdown_days_max": drawdown_days_max(fall, run.times),

@@ -330,6 +330,8 @@ BEYOND = (
     *_rows("gain_to_pain", "Gain to pain ratio", "research", Unit.NUMBER,
            "sum / minus the sum of the negative ones of monthly returns of closed equity",
            sides=_ALL, source="Schwager (2012)"),
+    *_rows("liquidations", "Liquidations", "research", Unit.COUNT,
+           "closed trades that a liquidation ended", sides=_ALL, source="definition"),
     *_rows("funding_quote", "Funding paid", "research", Unit.QUOTE,
            "sum of funding of all trades, below zero if received", sides=_ALL,
            source="definition"),

@@ -76,14 +76,16 @@ def test_open_positions_count_as_open_and_pay_only_their_entry() -> None:
     assert found["fees_quote"] == 4
 
 
-def test_payments_and_margin_calls_are_summed() -> None:
+def test_payments_margin_calls_and_liquidations_are_summed() -> None:
     trades = [
         trade_of(1.0, funding=0.25, slippage=0.5),
         trade_of(-1.0, funding=-0.75, slippage=0.5, exit_reason=ExitReason.MARGIN_CALL),
+        trade_of(-1.0, exit_reason=ExitReason.LIQUIDATION),
     ]
     found = measure(run_of(trades))
     assert (found["funding_quote"], found["slippage_quote"]) == (-0.5, 1.0)
     assert (found["margin_calls"], found["margin_calls_short"]) == (1, 0)
+    assert found["liquidations"] == 1
 
 
 def test_margin_is_the_value_at_closes_but_the_exits_over_all_bars() -> None:

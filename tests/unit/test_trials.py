@@ -1,0 +1,93 @@
+"""Many sets at once: their places, who ran them, and those that could not be run."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from engines.backtest import run_backtest
+from engines.costs import Costs
+from engines.errors import StrategyFault
+from engines.funding import constant_funding
+from engines.instrument import Instrument
+from engines.kernels.summary import SUMMARY
+from engines.kernels.trials import Engine, Market, Trials
+from engines.klines import MINUTE_MS, Klines
+from engines.metrics.measure import measure
+from engines.plan import Exits, Plan, PositionMode
+from engines.signals import Signals
+from engines.synthetic import synthetic_klines
+from engines.wishes import Tradable
+from strategies.base import SignalStrategy
+from strategies.channel_breakout import ChannelBreakout
+from strategies.ema_crossover import EmaCrossover
+
+PLANS = (
+    Plan(),
+    Plan(exits=Exits(stop_loss_ratio=0.01, take_profit_ratio=0.03)),
+    Plan(position_mode=PositionMode.HEDGE),
+)
+
+
+@dataclass(frozen=True)
+class Broken(SignalStrategy):
+    """Fails whatever it is asked."""
+
+    def signals(self, klines: Klines) -> Signals:
+        raise StrategyFault("signals of Broken", "an answer", "none")
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    """Return a month of bars with funding, the first ten days to warm up on."""
+    klines = synthetic_klines(3_000, 15 * MINUTE_MS, seed=5)
+    return Market(
+        klines,
+        Instrument("SYNTHETIC", 0.1, 0.001),
+        Costs(),
+        funding=constant_funding(0.0001, 8, klines),
+        since_ms=int(klines.open_time_ms[1_000]),
+    )
+
+
+def reference_row(market: Market, strategy: Tradable, plan: Plan) -> list[float]:
+    """Return the summary of the reference's run."""
+    result = run_backtest(
+        strategy, market.klines, market.instrument, plan, market.costs,
+        since_ms=market.since_ms, funding=market.funding, mark=market.mark,
+    )  # fmt: skip # who and where, then the rest
+    figures = measure(result)
+    return [figures[name] for name in SUMMARY]
+
+
+def test_every_set_has_the_reference_s_summary_at_its_place(market: Market) -> None:
+    strategies = (EmaCrossover(), EmaCrossover(fast=5))
+    found = Trials(market, PLANS, threads=1).run(strategies)
+    assert found.errors == {}
+    assert found.values.shape == (2, 3, len(SUMMARY))
+    for row, strategy in enumerate(strategies):
+        for column, plan in enumerate(PLANS):
+            wanted = reference_row(market, strategy, plan)
+            np.testing.assert_allclose(found.values[row, column], wanted, rtol=1e-9, atol=1e-9)
+    assert (found.values[:, :, SUMMARY.index("trades")] > 5).all()
+
+
+def test_the_engine_of_each_set_is_told(market: Market) -> None:
+    found = Trials(market, PLANS[1:], threads=1).run((EmaCrossover(),))
+    assert found.engine.tolist() == [[Engine.MACHINE, Engine.REFERENCE]]
+
+
+def test_strategies_with_orders_of_their_own_go_through_the_reference(market: Market) -> None:
+    strategy = ChannelBreakout()
+    found = Trials(market, PLANS[:1], threads=1).run((strategy,))
+    assert found.engine.tolist() == [[Engine.REFERENCE]]
+    np.testing.assert_array_equal(found.values[0, 0], reference_row(market, strategy, PLANS[0]))
+
+
+def test_a_set_that_cannot_run_is_told_of_and_the_others_go_on(market: Market) -> None:
+    found = Trials(market, PLANS[:2], threads=1).run((Broken(), EmaCrossover()))
+    assert set(found.errors) == {(0, 0), (0, 1)}
+    assert found.errors[0, 1] == "signals of Broken: expected an answer, found none"
+    assert found.engine[0].tolist() == [Engine.NONE, Engine.NONE]
+    assert np.isnan(found.values[0]).all()
+    assert found.engine[1].tolist() == [Engine.MACHINE, Engine.MACHINE]
