@@ -14,12 +14,14 @@ from numba import prange
 
 from engines.kernels import (
     decisions,
+    exact,
     fills,
     legs,
     money,
     notes,
     path,
     rounding,
+    rounds,
     runs,
     search,
     slots,
@@ -74,7 +76,9 @@ def _drivers(stamp: int) -> tuple[RunOne, RunMany]:
 
 
 run_one, run_many = _drivers(
-    stamp_of(decisions, fills, legs, money, notes, path, rounding, runs, search, slots)
+    stamp_of(
+        decisions, exact, fills, legs, money, notes, path, rounding, rounds, runs, search, slots
+    )
 )
 
 

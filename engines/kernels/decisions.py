@@ -16,12 +16,14 @@ from engines.kernels.money import (
     steps_for,
 )
 from engines.kernels.rounding import price_of, qty_of, round_by, steps_down, ticks_nearest
+from engines.kernels.rounds import kelly_share
 from engines.kernels.slots import (
     AT_A_LOSS,
     AT_MARKET,
     AT_STOP,
     BARS_HELD_MAX,
     BELOW_MINIMUM,
+    BY_KELLY,
     BY_RISK,
     BY_VOLATILITY,
     CANNOT_PAY,
@@ -247,8 +249,10 @@ def _queue(
 def _share(run: Run, close: float) -> float:
     """Return the share of equity to spend, NaN: the plan's own size; 0 where it is not known."""
     share = run[WISH_SHARE]
-    if share == share or run[SIZING_KIND] not in (BY_RISK, BY_VOLATILITY):
+    if share == share or run[SIZING_KIND] not in (BY_RISK, BY_VOLATILITY, BY_KELLY):
         return share
+    if run[SIZING_KIND] == BY_KELLY:
+        return kelly_share(run)
     share = share_of_equity(run, _stop_ratio(run, close), run[WISH_ATR_RATIO])
     return share if share == share else 0.0
 
@@ -270,12 +274,9 @@ def _passes_gates(run: Run, bar: int) -> bool:
     if bars < run[DELAY_BARS]:
         run[WITHIN_DELAY] += 1
         return False
-    if bars < run[COOLDOWN_BARS]:
-        if run[LAST_ROUND] != run[LAST_ROUND]:
-            run[NEEDS_REFERENCE] = 1.0
-        if run[LAST_ROUND] < 0:
-            run[WITHIN_COOLDOWN] += 1
-            return False
+    if bars < run[COOLDOWN_BARS] and run[LAST_ROUND] < 0:
+        run[WITHIN_COOLDOWN] += 1
+        return False
     return True
 
 

@@ -6,8 +6,6 @@ shares its commission by quantity in the order of the reference's divisions, eve
 is one.
 """
 
-import math
-
 from engines.kernels._compiled import rule
 from engines.kernels.columns import Run
 from engines.kernels.legs import put_legs, refresh_book
@@ -23,6 +21,7 @@ from engines.kernels.money import (
 )
 from engines.kernels.notes import note, note_lot
 from engines.kernels.rounding import qty_of
+from engines.kernels.rounds import add_to_round, end_round
 from engines.kernels.slots import (
     AT_MARKET,
     AT_STOP,
@@ -59,8 +58,6 @@ from engines.kernels.slots import (
     GAINS_QUOTE,
     IS_FRESH,
     IS_SPOT,
-    LAST_END_BAR,
-    LAST_ROUND,
     LEG_LIVES,
     LEG_PLACE,
     LEG_STEPS,
@@ -88,8 +85,6 @@ from engines.kernels.slots import (
     PRICE,
     REVERSAL,
     ROOM_STEPS,
-    ROUND_MOVES,
-    ROUND_PNL,
     START_EQUITY,
     START_STEPS,
     STEPS,
@@ -108,8 +103,6 @@ from engines.kernels.slots import (
     WINS,
     WRONG_SIDE,
 )
-
-NOISE = 1e-9  # of the results of a position's parts, far above what adding them up can lose
 
 
 @rule
@@ -143,8 +136,6 @@ def part_of_lot(
 @rule
 def _sum_up(run: Run, pnl: float, fees: float, funding: float) -> None:
     """Add a closed trade to the sums of its run."""
-    run[ROUND_PNL] += pnl
-    run[ROUND_MOVES] += abs(pnl)
     run[TRADES] += 1
     run[FEES_QUOTE] += fees
     run[FUNDING_QUOTE] += funding
@@ -175,24 +166,17 @@ def _reduce(
     share = exit_fee * steps / steps
     pnl, entry_fee, funding = part_of_lot(run, steps, share, price, slip, reason, name)
     _sum_up(run, pnl, entry_fee + share, funding)
+    qty, entry_price = qty_of(run, steps), run[ENTRY_PRICE]
+    cost = entry_price * (qty * run[POINT_VALUE]) + entry_fee
+    add_to_round(run, pnl, cost, entry_price * qty)
     run[STEPS] -= sign * steps
     if run[STEPS] == 0:
         run[LOT_FEE] = run[LOT_FUNDING] = run[FUNDING_OPEN] = 0.0
         run[LEGS] = 0
         refresh_book(run)
-        _end_round(run)
+        end_round(run)
     elif run[FUNDING_OPEN] != 0:
         run[FUNDING_OPEN] = run[LOT_FUNDING]
-
-
-@rule
-def _end_round(run: Run) -> None:
-    """Note the result of the position that has just ended, NaN if float noise decides its sign."""
-    pnl = run[ROUND_PNL]
-    is_whole = abs(pnl) == run[ROUND_MOVES]  # one trade, or all of one sign
-    run[LAST_ROUND] = pnl if is_whole or abs(pnl) > NOISE * run[ROUND_MOVES] else math.nan
-    run[LAST_END_BAR] = run[BAR]
-    run[ROUND_PNL] = run[ROUND_MOVES] = 0.0
 
 
 @rule

@@ -37,6 +37,7 @@ SIZINGS = {
     SizingKind.EQUITY_RATIO: slots.BY_EQUITY,
     SizingKind.RISK: slots.BY_RISK,
     SizingKind.VOLATILITY: slots.BY_VOLATILITY,
+    SizingKind.KELLY: slots.BY_KELLY,
 }
 COMMISSIONS = {
     CommissionKind.RATIO: slots.PER_NOTIONAL,
@@ -67,7 +68,9 @@ def refusal(plan: Plan, costs: Costs, instrument: Instrument, klines: Klines) ->
         "hedge mode": plan.is_hedged,
         "leverage": plan.is_leveraged,
         "fills at the close (process_on_close)": plan.process_on_close,
-        "Kelly's sizing": plan.sizing.kind is SizingKind.KELLY,
+        f"Kelly's sizing over more than {slots.KELLY_MAX} positions": (
+            plan.sizing.kind is SizingKind.KELLY and plan.sizing.trades > slots.KELLY_MAX
+        ),
         "counts of re-entry": any(count is not None for count in counted),
         "caps of a day": any(cap is not None for cap in caps),
         "a largest drawdown": exits.drawdown_ratio_max is not None,
@@ -162,6 +165,7 @@ def _set_money(row: F64_1D, plan: Plan, costs: Costs) -> None:
     row[slots.CAPITAL] = plan.capital_quote
     row[slots.SIZING_KIND], row[slots.SIZING_VALUE] = SIZINGS[sizing.kind], sizing.value
     row[slots.SHARE_MIN], row[slots.SHARE_MAX] = sizing.ratio_min, sizing.ratio_max
+    row[slots.KELLY_TRADES], row[slots.KELLY_TRADES_MIN] = sizing.trades, sizing.trades_min
     row[slots.MARGIN_LONG] = plan.margin_long_ratio
     row[slots.MARGIN_SHORT] = plan.margin_short_ratio
     row[slots.DIRECTION] = DIRECTIONS[plan.direction]

@@ -30,7 +30,9 @@ LEGS_MAX = 4
     BREAKEVEN_OFFSET, TARGETS, TARGET_RATIOS,
 ) = range(29, 45)  # fmt: skip # one list
 PORTIONS = TARGET_RATIOS + LEGS_MAX
-TERMS = PORTIONS + LEGS_MAX
+# Terms: limits and rules that count.
+KELLY_TRADES, KELLY_TRADES_MIN = range(PORTIONS + LEGS_MAX, PORTIONS + LEGS_MAX + 2)
+TERMS = KELLY_TRADES_MIN + 1
 
 # State: the lot that is open (STEPS above zero is long, 0 flat).
 (
@@ -53,7 +55,7 @@ TERMS = PORTIONS + LEGS_MAX
 ) = range(ORDER_CLOSE + 1, ORDER_CLOSE + 8)  # fmt: skip # one list
 # State: how much was noted, and sums over the closed trades.
 (
-    NOTED, NEEDS_REFERENCE, ROUND_PNL, ROUND_MOVES, LAST_END_BAR, LAST_ROUND, TRADES, WINS, LOSSES,
+    NOTED, NEEDS_REFERENCE, ROUNDS, ROUND_TRADES, LAST_END_BAR, LAST_ROUND, TRADES, WINS, LOSSES,
     GAINS_QUOTE, LOSSES_QUOTE, FEES_QUOTE, FUNDING_QUOTE, BARS_HELD, PNL_SQUARED, PNL_MAX, PNL_MIN,
     LOSSES_IN_A_ROW, LOSSES_IN_A_ROW_MAX, CLOSED_PEAK, CLOSED_FALL_MAX, PNL_OPEN, REFUSED,
 ) = range(WISH_SLIP + 1, WISH_SLIP + 24)  # fmt: skip # one list
@@ -88,7 +90,16 @@ FIRST_LEG = REFUSED + 14
 ) = range(19)  # fmt: skip # one list
 RATCHET_STOPS = TRIGGERS + LEGS_MAX - 1
 LEG = RATCHET_STOPS + LEGS_MAX - 1
-RUN = FIRST_LEG + LEGS_MAX * LEG
+# Sums that are kept exactly: their number of parts, then the parts (`exact`).
+PARTS_MAX = 8
+ROUND_PNL, ROUND_WEIGHED, ROUND_WEIGHTS, TOTAL = range(
+    FIRST_LEG + LEGS_MAX * LEG, FIRST_LEG + LEGS_MAX * LEG + 4 * (PARTS_MAX + 1), PARTS_MAX + 1
+)
+# The ratio of the last trade, and of the last rounds that Kelly's sizing looks at.
+KELLY_MAX = 128
+ROUND_RATIO = TOTAL + PARTS_MAX + 1
+KELLY_RATIOS = ROUND_RATIO + 1
+RUN = KELLY_RATIOS + KELLY_MAX
 
 # What is noted: a row of NOTE places, by its kind.
 NOTE_KINDS = TRADE_NOTE, FILL_NOTE, PAYMENT_NOTE = 0, 1, 2
@@ -109,7 +120,7 @@ BRACKET_ORDER, ENTRY_ORDER, CLOSE_ORDER, FORCED_ORDER = 9.0, 10.0, 11.0, 12.0
 PLAIN_NAME = 20.0
 
 # Kinds. Reasons are the reference's; a fill that opens has none.
-BY_QTY, BY_CASH, BY_EQUITY, BY_RISK, BY_VOLATILITY = range(5)
+BY_QTY, BY_CASH, BY_EQUITY, BY_RISK, BY_VOLATILITY, BY_KELLY = range(6)
 PER_NOTIONAL, PER_CONTRACT, PER_ORDER = range(3)
 AT_MARKET, AT_LIMIT, AT_STOP = range(3)
 NO_TRAIL, TRAIL_RATIO, TRAIL_BY_TICKS, TRAIL_QUOTE = range(4)

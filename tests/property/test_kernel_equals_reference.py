@@ -76,7 +76,6 @@ def plans(draw: st.DrawFn) -> Plan:
     """Return a plan that the kernel accepts, with some of its parts left plain."""
     plain = Plan()
     loud = draw(st.sets(st.sampled_from(sorted(PARTS)), min_size=3, max_size=6))
-    kinds = [kind for kind in SizingKind if kind is not SizingKind.KELLY]
     held = {
         "position_mode": st.just(PositionMode.NET),
         "leverage": st.just(1.0),
@@ -86,7 +85,6 @@ def plans(draw: st.DrawFn) -> Plan:
         "intraday_fills_max": st.none(),
         "intraday_loss_ratio_max": st.none(),
         "intraday_loss_quote_max": st.none(),
-        "sizing": random_plans.sizings().filter(lambda sizing: sizing.kind in kinds),
         "reentry": st.builds(Reentry, random_plans.wholes(0, 10), random_plans.wholes(0, 20)),
         "exits": random_plans.exits().map(lambda exits: replace(exits, drawdown_ratio_max=None)),
     }

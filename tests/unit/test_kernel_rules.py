@@ -12,7 +12,7 @@ from engines.backtest import run_backtest
 from engines.costs import Costs
 from engines.errors import PlanFault
 from engines.instrument import Instrument
-from engines.kernels import rounding, search, slots
+from engines.kernels import exact, rounding, search, slots
 from engines.kernels._compiled import stamp_of
 from engines.kernels.backtest import run_by_kernel
 from engines.kernels.cpu import bars_of, run_many, run_one
@@ -71,6 +71,25 @@ def test_money_that_cannot_be_scaled_exactly_needs_the_reference() -> None:
     rounding.ten_digits(run, 1e23)
     assert run[slots.NEEDS_REFERENCE]
     assert ten_digits(-5.0) == ten_digits(0.0) == ten_digits(1e-30) == 0.0
+
+
+@settings(max_examples=1_500)
+@given(st.lists(st.floats(-1e9, 1e9) | st.sampled_from((1e16, -1e16, 0.5, 2.0**-60)), max_size=40))
+def test_exact_sums_are_those_of_fsum(values: list[float]) -> None:
+    run = np.zeros(slots.RUN)
+    for value in values:
+        exact.add_exactly(run, slots.TOTAL, value)
+    if not run[slots.NEEDS_REFERENCE]:
+        assert exact.total_of(run, slots.TOTAL) == math.fsum(values)
+
+
+def test_a_sum_of_too_many_parts_needs_the_reference() -> None:
+    run = np.zeros(slots.RUN)
+    for power in range(slots.PARTS_MAX):
+        exact.add_exactly(run, slots.TOTAL, 1e-300 * 1e30**power)
+    assert not run[slots.NEEDS_REFERENCE]
+    exact.add_exactly(run, slots.TOTAL, 1e300)
+    assert run[slots.NEEDS_REFERENCE]
 
 
 def test_search_finds_the_bar_that_a_look_at_each_bar_finds(klines: Klines) -> None:
@@ -136,7 +155,7 @@ def test_notes_beyond_the_room_are_counted_and_not_written(klines: Klines) -> No
         (Plan(position_mode=PositionMode.HEDGE), "hedge"),
         (Plan(leverage=2.0), "leverage"),
         (Plan(process_on_close=True), "process_on_close"),
-        (Plan(sizing=Sizing(SizingKind.KELLY, 0.5)), "Kelly"),
+        (Plan(sizing=Sizing(SizingKind.KELLY, 0.5, trades=1_000)), "Kelly"),
         (Plan(reentry=Reentry(trades_per_day_max=3)), "re-entry"),
         (Plan(intraday_fills_max=3), "caps"),
         (Plan(exits=Exits(drawdown_ratio_max=0.2)), "drawdown"),
