@@ -41,6 +41,11 @@ class FoundStrategy:
     cls: type
     parameters: tuple[Parameter, ...]
 
+    @property
+    def bare_name(self) -> str:
+        """Return the name without a preset's, whose values are parameters like any others."""
+        return self.name.partition(":")[0]
+
     def is_to_blame(self, error: BaseException) -> bool:
         """Return whether `error` was raised in, or through, the strategy's own file."""
         return bool(self.source and _line_in(error, self.source))

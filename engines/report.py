@@ -28,7 +28,11 @@ FINGERPRINT_COLUMNS = ("open_time_ms", "open", "high", "low", "close", "volume")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """One backtest with what is needed to repeat it and to judge it; `metrics` by their names."""
+    """One backtest with what is needed to repeat it and to judge it; `metrics` by their names.
+
+    `trials` is how many evaluations of the strategy on these bars have been counted, this one
+    included; the deflated Sharpe ratio is measured by it.
+    """
 
     strategy: str
     parameters: Mapping[str, object]
@@ -37,6 +41,7 @@ class Run:
     notes: tuple[str, ...]
     command: str
     versions: Mapping[str, str]
+    trials: int = 1
 
 
 def is_synthetic(klines: Klines) -> bool:
@@ -136,6 +141,7 @@ def _run_document(run: Run, label: str) -> dict[str, object]:
         "instrument": instrument,
         "plan": asdict(result.plan),
         "costs": asdict(result.costs),
+        "trials_counted": run.trials,
         "metrics": dict(run.metrics),
         "refusals": dict(result.refusals),
         "notes": list(run.notes),

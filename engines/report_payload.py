@@ -123,6 +123,7 @@ def _run(run: Run, label: str, index: int, market: Market) -> dict[str, object]:
         ],
         "capital": capital,
         "notes": [*run.notes, *refusals],
+        "trials_counted": run.trials,
         "terms": terms(run),
         "metrics": dict(run.metrics),
         "equity": packed(equity, _decimal_step(capital * EQUITY_STEP_PER_CAPITAL)),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 NEEDED_PACKAGES = (
     *("numpy", "numba", "pandas", "pyarrow", "scipy", "typer", "rich", "openpyxl", "pydantic"),
-    "pyyaml",
+    *("pyyaml", "sqlalchemy", "alembic"),
 )
 REINSTALL = "run `make demo`, or pip install -r requirements.txt and then -e ."
 MEMORY_GB_MIN = 1.0

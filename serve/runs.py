@@ -4,10 +4,12 @@ import contextlib
 import platform
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,6 +29,9 @@ from serve.progress import Place, watched
 from serve.terms import Market
 from strategies.base import SignalStrategy
 from strategies.registry import REGISTRY
+
+if TYPE_CHECKING:
+    from cluster.ledger import TrialLedger
 
 ALL = "all"
 RESULT_FILES = frozenset({"report.html", "result.json", "trades.csv", "equity.csv"})
@@ -96,9 +101,11 @@ def run_one(
     place: Place,
     *,
     causality_check: bool,
+    ledger: "TrialLedger | None",
 ) -> Run:
-    """Return what came of one strategy on one market.
+    """Return what came of one strategy on one market, counted as a trial in `ledger`.
 
+    Without one nothing is counted: a run that is compared with a list is not chosen among others.
     Raises: a Fault in one sentence for whatever the strategy's own code does wrong.
     """
     mine = _own(found, settings)
@@ -115,15 +122,34 @@ def run_one(
             if isinstance(error, Fault) or found.is_to_blame(error):
                 raise fault_of(error, found, f"strategy {found.name}", "to run") from error
             raise
+    trials = 1 if ledger is None else _counted(ledger, found, mine, market, plan, costs)
     return Run(
         strategy=found.name,
         parameters=found.values(mine),
         result=result,
-        metrics=measure(result),
+        metrics=measure(result, trials),
         notes=market.notes,
         command=command_text(),
         versions=versions(),
+        trials=trials,
     )
+
+
+def _counted(
+    ledger: "TrialLedger",
+    found: FoundStrategy,
+    settings: Mapping[str, str],
+    market: Market,
+    plan: Plan,
+    costs: Costs,
+) -> int:
+    """Count one evaluation and return how many there have been."""
+    from cluster.ledger import dataset_of
+    from cluster.trial_keys import code_fingerprint, trial_keys
+
+    code = code_fingerprint(found.cls)
+    keys = trial_keys(code, [found.values(settings)], [plan], costs, market.since_ms)
+    return ledger.record(found.bare_name, dataset_of(market.klines), keys.ravel())
 
 
 def _traded(strategy: Tradable, market: Market, plan: Plan, costs: Costs) -> Backtest:
@@ -138,6 +164,19 @@ def _traded(strategy: Tradable, market: Market, plan: Plan, costs: Costs) -> Bac
         funding=market.funding,
         mark=market.mark,
     )
+
+
+@contextmanager
+def trial_ledger() -> Iterator["TrialLedger"]:
+    """Yield the ledger in which trials are counted.
+
+    Raises: DatabaseFault before any work if its database cannot be used.
+    """
+    from cluster.database import database
+    from cluster.ledger import TrialLedger
+
+    with database() as engine:
+        yield TrialLedger(engine)
 
 
 def versions() -> dict[str, str]:

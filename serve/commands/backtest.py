@@ -1,6 +1,7 @@
 """`phalanx backtest`: trade strategies on bars from files."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +35,15 @@ def backtest(flags: BacktestFlags) -> int:
     from serve.output import print_notes, print_runs
     from serve.plan_terms import plan_and_costs
     from serve.progress import progress
-    from serve.runs import check_out, expanded, find_all, parse_settings, run_one, write_out
+    from serve.runs import (
+        check_out,
+        expanded,
+        find_all,
+        parse_settings,
+        run_one,
+        trial_ledger,
+        write_out,
+    )
     from serve.terms import markets_of
 
     check_out(flags.out, force=flags.force)
@@ -42,13 +51,9 @@ def backtest(flags: BacktestFlags) -> int:
     found = find_all(expanded(flags.strategies))
     settings = parse_settings(flags.settings, found)
     markets = markets_of(flags.bars, flags)
-    check = flags.causality_check
-    with progress() as place:
-        runs = [
-            run_one(item, settings, market, plan, costs, place, causality_check=check)
-            for market in markets
-            for item in found
-        ]
+    with trial_ledger() as ledger, progress() as place:
+        trade = partial(run_one, place=place, causality_check=flags.causality_check, ledger=ledger)
+        runs = [trade(item, settings, market, plan, costs) for market in markets for item in found]
     if flags.out is not None:
         write_out(flags.out, runs, force=flags.force)
     if len(markets) > 1:

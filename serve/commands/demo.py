@@ -1,6 +1,7 @@
 """`phalanx demo`: both kinds of strategy on made-up bars or on a file, with a report to open."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,15 +34,16 @@ def demo(flags: DemoFlags) -> int:
     from serve.output import print_notes, print_runs
     from serve.plan_terms import plan_and_costs
     from serve.progress import progress
-    from serve.runs import check_out, find_all, run_one, write_out
+    from serve.runs import check_out, find_all, run_one, trial_ledger, write_out
 
     check_out(flags.out, force=flags.force)
     market = _market(flags.bars)
     plan, costs = plan_and_costs(PlanFlags())
     settings = {"period": str(CHANNEL_BARS)}
-    with progress() as place:
+    with trial_ledger() as ledger, progress() as place:
+        trade = partial(run_one, place=place, causality_check=True, ledger=ledger)
         runs = [
-            run_one(found, settings, market, plan, costs, place, causality_check=True)
+            trade(found, settings, market, plan, costs)
             for found in find_all(["ema_crossover", "channel_breakout"])
         ]
     write_out(flags.out, runs, force=flags.force)

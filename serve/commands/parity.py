@@ -130,8 +130,9 @@ def _run(flags: ParityFlags) -> "tuple[Run, TradeList | None, Market]":
         assert listed is not None  # _require_something_to_compare
         return run_of_list(flags.trades, listed, market, plan, costs), listed, market
     with progress() as place:
+        check = flags.causality_check
         run = run_one(
-            found[0], settings, market, plan, costs, place, causality_check=flags.causality_check
+            found[0], settings, market, plan, costs, place, causality_check=check, ledger=None
         )
     return run, listed, market
 

@@ -37,6 +37,7 @@ export function settingsSection(report, run) {
   const bars = [
     ["symbol", market.symbol], ["interval", market.interval], ["bars", number(market.bars, 0)],
     ["traded", `${run.range[0]} to ${run.range[1]}`], ["SHA-256 of the columns", market.sha256],
+    ["evaluations of the strategy on these bars", number(run.trials_counted, 0)],
   ];
   const tables = [...run.terms, ["Bars", bars],
     ["Versions", Object.entries(report.versions)]];

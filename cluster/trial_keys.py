@@ -1,0 +1,109 @@
+"""The keys by which the trial ledger knows one evaluation from another.
+
+Theory. An evaluation is a flat set of settings: the code of the strategy, each of its parameters,
+each setting of the plan and of the costs that is not at its default (so that a plan which learns a
+new setting keeps the keys of those that do not use it), and where trading begins. A set has the
+same key whichever space it was reached through. Each (path, value) has a 64-bit hash and the key
+is their sum modulo 2^64 (the additive set hash of Bellare and Micciancio, 1997, at a width that is
+enough against chance, which is all that errs here). A sum makes the keys of a grid the outer sum
+of its strategies' and its plans' parts: a million keys take a thousand hashes.
+
+What does not tell evaluations apart: how a number is written (14 and 14.0), a preset's name (it is
+its values), and comments or layout of the strategy's file. What does: any change of that file's
+code. Other files that it imports are not looked at.
+"""
+
+import hashlib
+import inspect
+import io
+import tokenize
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
+from functools import cache
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from engines.costs import Costs
+from engines.plan import Plan
+
+U64_1D: TypeAlias = npt.NDArray[np.uint64]
+U64_2D: TypeAlias = npt.NDArray[np.uint64]
+
+MODULUS = 1 << 64
+LAYOUT = frozenset({tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENCODING})
+Leaves = dict[tuple[str, type, object], int]
+
+
+def code_fingerprint(cls: type) -> str:
+    """Return the SHA-256 of what the module of a strategy says, comments and layout aside."""
+    module = inspect.getmodule(cls)
+    source = inspect.getsource(module) if module is not None else inspect.getsource(cls)
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    said = (token.string for token in tokens if token.type not in LAYOUT)
+    return hashlib.sha256("\0".join(said).encode()).hexdigest()
+
+
+def trial_keys(
+    code: str,
+    parameters: Sequence[Mapping[str, object]],
+    plans: Sequence[Plan],
+    costs: Costs,
+    since_ms: int | None = None,
+) -> U64_2D:
+    """Return the keys [S, Q] of parameter sets on plans; `parameters` name every parameter."""
+    known: Leaves = {}
+    shared = _sum("code", code, known) + _sum("costs", costs, known)
+    shared += _sum("since_ms", since_ms, known)
+    rows = [(shared + _sum("parameters", one, known)) % MODULUS for one in parameters]
+    columns = [_sum("plan", plan, known) % MODULUS for plan in plans]
+    return np.add.outer(np.array(rows, dtype=np.uint64), np.array(columns, dtype=np.uint64))
+
+
+def _sum(path: str, value: object, known: Leaves) -> int:
+    """Return the sum of the hashes of all settings in `value`."""
+    if is_dataclass(value) and not isinstance(value, type):
+        key = (path, object, id(value))  # Plans made from one another share what they hold.
+        if key not in known:
+            own = _leaf(f"{path}!", type(value).__name__, known)
+            known[key] = own + sum(
+                _sum(f"{path}.{name}", part, known)
+                for name, default in _defaults(type(value))
+                if (part := getattr(value, name)) != default
+            )
+        return known[key]
+    if isinstance(value, Mapping):
+        return sum(_sum(f"{path}.{name}", item, known) for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return sum(_sum(f"{path}[{place}]", item, known) for place, item in enumerate(value))
+    return _leaf(path, value, known)
+
+
+@cache
+def _defaults(cls: type) -> tuple[tuple[str, object], ...]:
+    """Return the fields of a dataclass with their defaults, MISSING where there is none."""
+    return tuple(
+        (item.name, item.default if item.default_factory is MISSING else item.default_factory())
+        for item in fields(cls)
+    )
+
+
+def _leaf(path: str, value: object, known: Leaves) -> int:
+    key = (path, type(value), value)
+    if key not in known:
+        digest = hashlib.blake2b(f"{path}={_text(value)}".encode(), digest_size=8).digest()
+        known[key] = int.from_bytes(digest, "little")
+    return known[key]
+
+
+def _text(value: object) -> str:
+    """Return a value's one spelling: a whole number has no point, whatever its type."""
+    if isinstance(value, Enum):
+        return repr(value.value)
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and value.is_integer():
+        return repr(int(value))
+    return repr(value)

@@ -1,0 +1,91 @@
+"""The keys of evaluations: the same for the same settings, another for any other."""
+
+import itertools
+from dataclasses import make_dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cluster.trial_keys import code_fingerprint, trial_keys
+from cluster.user_strategy import find_strategy
+from engines.costs import Costs
+from engines.plan import Exits, Plan, Sizing, SizingKind
+from strategies.ema_crossover import EmaCrossover
+from strategies.rsi_mean_reversion import RsiMeanReversion
+
+PARAMETERS = [{"fast": fast, "slow": slow} for fast in (5, 9) for slow in (20, 30, 40)]
+PINNED = 1247705132526807573
+PLANS = [Plan(exits=Exits(stop_loss_ratio=stop)) for stop in (0.01, 0.02, 0.03, 0.04)]
+
+
+def one_key(
+    parameters: dict[str, object], plan: Plan, costs: Costs | None = None, code: str = "c"
+) -> int:
+    return int(trial_keys(code, [parameters], [plan], costs or Costs())[0, 0])
+
+
+def test_a_grid_has_the_keys_of_its_sets_one_by_one() -> None:
+    keys = trial_keys("c", PARAMETERS, PLANS, Costs())
+    singly = [[one_key(dict(one), plan) for plan in PLANS] for one in PARAMETERS]
+    assert keys.tolist() == singly
+    assert len(set(keys.ravel().tolist())) == keys.size
+
+
+def test_keys_do_not_depend_on_how_a_set_was_reached_or_written() -> None:
+    plan = PLANS[0]
+    key = one_key({"fast": 5, "slow": 20}, plan)
+    assert key == one_key({"slow": 20, "fast": 5.0}, plan)
+    assert key == one_key({"fast": np.int64(5), "slow": np.float64(20)}, plan)
+    assert key == one_key({"fast": 5, "slow": 20}, replace(Plan(), exits=plan.exits))
+
+
+def test_any_setting_makes_another_key() -> None:
+    plan, parameters = PLANS[0], {"fast": 5, "slow": 20, "kind": "ema", "flag": True}
+    keys = [
+        one_key(dict(parameters), plan),
+        one_key(dict(parameters), plan, code="d"),
+        one_key(dict(parameters), plan, Costs(commission=0.001)),
+        one_key(dict(parameters), replace(plan, pyramiding=2)),
+        one_key(dict(parameters), replace(plan, sizing=Sizing(SizingKind.EQUITY_RATIO, 0.2))),
+        one_key(parameters | {"fast": 20, "slow": 5}, plan),
+        one_key(parameters | {"kind": "sma"}, plan),
+        one_key(parameters | {"flag": 1}, plan),
+        int(trial_keys("c", [parameters], [plan], Costs(), since_ms=0)[0, 0]),
+    ]
+    assert all(first != second for first, second in itertools.combinations(keys, 2))
+
+
+def test_keys_are_the_same_in_every_program_and_version() -> None:
+    # Whoever changes this number makes every ledger count everything once more.
+    assert one_key({"fast": 5, "slow": 20}, PLANS[0]) == PINNED
+
+
+def test_a_setting_that_a_plan_learns_changes_no_key_where_it_is_not_used() -> None:
+    learnt = make_dataclass("Plan", [("novel", float | None, None)], bases=(Plan,), frozen=True)
+    plan, novel = PLANS[0], learnt(exits=PLANS[0].exits)
+    assert one_key({"fast": 5}, novel) == one_key({"fast": 5}, plan)
+    assert one_key({"fast": 5}, learnt(novel=1.0, exits=plan.exits)) != one_key({"fast": 5}, plan)
+
+
+def test_code_is_what_the_file_says_not_how_it_is_laid_out(tmp_path: Path) -> None:
+    source = "class Mine:\n    def signals(self, klines):\n        return klines.close > 1\n"
+    texts = {
+        "same": source,
+        "commented": "# why\n\n" + source.replace("> 1", ">  1  # above one"),
+        "other": source.replace("> 1", "> 2"),
+    }
+    found = {}
+    for name, text in texts.items():
+        path = tmp_path / f"{name}.py"
+        path.write_text(text)
+        found[name] = code_fingerprint(find_strategy(f"{path}:Mine").cls)
+    assert found["same"] == found["commented"]
+    assert found["same"] != found["other"]
+    assert code_fingerprint(EmaCrossover) != code_fingerprint(RsiMeanReversion)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None, 1 << 60])
+def test_unusual_values_have_keys_too(value: object) -> None:
+    assert one_key({"a": value}, Plan()) == one_key({"a": value}, Plan())
+    assert one_key({"a": value}, Plan()) != one_key({"a": 0}, Plan())
