@@ -27,6 +27,7 @@ from cluster.tables import TRIAL_CHUNKS, TRIAL_LEDGERS, TRIAL_SOURCES
 from cluster.trial_keys import U64_1D
 from engines.klines import Klines, interval_text, time_text
 from engines.report import fingerprint
+from engines.types import BOOL_1D
 
 CHUNK_MAX = 1 << 20
 BACKTEST = "backtest"
@@ -135,10 +136,10 @@ def _chunk(connection: Connection, chunk_id: int) -> U64_1D:
     return chunk
 
 
-def _among(keys: U64_1D, chunk: U64_1D) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+def _among(keys: U64_1D, chunk: U64_1D) -> BOOL_1D:
     """Return which of the sorted `keys` a chunk, never empty, holds."""
     places = np.minimum(np.searchsorted(chunk, keys), len(chunk) - 1)
-    found: np.ndarray[tuple[int], np.dtype[np.bool_]] = chunk[places] == keys
+    found: BOOL_1D = chunk[places] == keys
     return found
 
 
@@ -146,7 +147,9 @@ def _distinct(keys: U64_1D) -> U64_1D:
     """Return sorted keys, each once; np.unique hashes them, which takes a hundred times as long."""
     if not len(keys):
         return keys
-    return keys[np.concatenate([[True], keys[1:] != keys[:-1]])]
+    is_first = np.concatenate([[True], keys[1:] != keys[:-1]])
+    once: U64_1D = keys[is_first]
+    return once
 
 
 def _append(connection: Connection, ledger_id: int, fresh: U64_1D) -> None:
