@@ -14,7 +14,13 @@ from engines.instrument import Instrument
 from engines.kernels import slots
 from engines.kernels.columns import F64_2D, Bars, Charges, Wants
 from engines.kernels.cpu import bars_of, run_one
-from engines.kernels.plan_terms import fraction_of, refusal, refusal_of_signals, terms_row
+from engines.kernels.plan_terms import (
+    counts_days,
+    fraction_of,
+    refusal,
+    refusal_of_signals,
+    terms_row,
+)
 from engines.kernels.results import equity_of, fills_of, payments_of, trades_of
 from engines.kernels.wants import charges_of, wants_of
 from engines.klines import Klines
@@ -49,7 +55,7 @@ def run_by_kernel(
     signals = planned_signals(strategy, klines, plan)
     _require(refusal_of_signals(signals, instrument))
     wants = wants_of(signals, rule_columns(plan, klines))
-    charges = charges_of(costs, klines, instrument, settlements)
+    charges = charges_of(costs, klines, instrument, settlements, counts_days(plan))
     bars = bars_of(klines)
     run, notes = _noted(bars, wants, charges, terms_row(plan, costs, instrument, start_bar))
     if run[slots.NEEDS_REFERENCE]:

@@ -70,7 +70,9 @@ class Wants(NamedTuple):
 
 
 class Charges(NamedTuple):
-    """What costs depend on from bar to bar: slippage and volume [T], settlements [N].
+    """What costs and counts depend on from bar to bar.
+
+    Slippage, volume and the days of each bar's open and close are [T], settlements [N].
 
     `is_before` tells whether a settlement comes ahead of the fills of its bar's open; they ascend
     by bar. Columns that nothing needs are empty; `settles` is 0 in a run without funding.
@@ -84,3 +86,5 @@ class Charges(NamedTuple):
     settle_rate: F64_1D
     is_before: U8_1D
     settles: int
+    open_day: I64_1D
+    close_day: I64_1D

@@ -16,6 +16,7 @@ from engines.kernels import (
     decisions,
     exact,
     fills,
+    gates,
     legs,
     money,
     notes,
@@ -51,7 +52,7 @@ def _drivers(stamp: int) -> tuple[RunOne, RunMany]:
     """Return the drivers; what they close over is a part of the key of their cache."""
 
     def play_all(run: F64_1D, bars: Bars, wants: Wants, charges: Charges, terms: F64_1D) -> None:
-        begin(run, terms)
+        begin(run, terms, charges)
         trade(run, bars, wants, charges)
         last = len(bars.prices) - 1
         high, low, close = bars.prices[last, HIGH], bars.prices[last, LOW], bars.prices[last, CLOSE]
@@ -75,11 +76,11 @@ def _drivers(stamp: int) -> tuple[RunOne, RunMany]:
     return driver(one), driver(many, parallel=True)
 
 
-run_one, run_many = _drivers(
-    stamp_of(
-        decisions, exact, fills, legs, money, notes, path, rounding, rounds, runs, search, slots
-    )
-)
+RULES = (
+    decisions, exact, fills, gates, legs, money, notes, path, rounding,
+    rounds, runs, search, slots,
+)  # fmt: skip # all that a run calls
+run_one, run_many = _drivers(stamp_of(*RULES))
 
 
 def bars_of(klines: Klines) -> Bars:

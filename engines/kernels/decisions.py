@@ -4,6 +4,7 @@ import math
 
 from engines.kernels._compiled import rule
 from engines.kernels.columns import Run
+from engines.kernels.gates import count_entry, passes_gates
 from engines.kernels.legs import refresh_book
 from engines.kernels.money import (
     equity_at,
@@ -29,8 +30,6 @@ from engines.kernels.slots import (
     CANNOT_PAY,
     CLOSE_REASON,
     CLOSES_ONLY,
-    COOLDOWN_BARS,
-    DELAY_BARS,
     ENTERS_LONG,
     ENTERS_SHORT,
     ENTRY_BAR,
@@ -38,8 +37,6 @@ from engines.kernels.slots import (
     ENTRY_OFFSET,
     FUNDING_OPEN,
     LACKS_ATR,
-    LAST_END_BAR,
-    LAST_ROUND,
     LEAVES_LONG,
     LEAVES_SHORT,
     LOT_FEE,
@@ -85,8 +82,6 @@ from engines.kernels.slots import (
     WISH_SIZE,
     WISH_SLIP,
     WISH_STOP,
-    WITHIN_COOLDOWN,
-    WITHIN_DELAY,
     WOULD_WAIT,
 )
 
@@ -172,7 +167,7 @@ def _enter(run: Run, bar: int, close: float, side: float) -> None:
         run[LACKS_ATR] += 1
     elif share <= 0:
         run[NO_SIZE] += 1
-    elif _passes_gates(run, bar):
+    elif passes_gates(run, bar):
         _withdraw(run, 0)
         equity = equity_at(run, close)
         run[ORDER_BAR], run[ORDER_CLOSE] = bar, close
@@ -188,6 +183,8 @@ def _enter(run: Run, bar: int, close: float, side: float) -> None:
             _queue(run, side, steps, expected, price, equity)
         else:
             _rest(run, side, steps, price, equity)
+        if run[ORDER_SIDE] != 0:
+            count_entry(run)
 
 
 @rule
@@ -265,19 +262,6 @@ def _lacks_atr(run: Run) -> bool:
     needs_stop = run[STOP_ATR] == run[STOP_ATR] and run[WISH_STOP] != run[WISH_STOP]
     needs_profit = run[PROFIT_ATR] == run[PROFIT_ATR] and run[WISH_PROFIT] != run[WISH_PROFIT]
     return needs_stop or needs_profit
-
-
-@rule
-def _passes_gates(run: Run, bar: int) -> bool:
-    """Return whether re-entry allows an entry at this close; count it if not."""
-    bars = bar - run[LAST_END_BAR]
-    if bars < run[DELAY_BARS]:
-        run[WITHIN_DELAY] += 1
-        return False
-    if bars < run[COOLDOWN_BARS] and run[LAST_ROUND] < 0:
-        run[WITHIN_COOLDOWN] += 1
-        return False
-    return True
 
 
 @rule

@@ -54,13 +54,13 @@ ENTRIES = {
     EntryKind.LIMIT: slots.AT_LIMIT,
     EntryKind.STOP: slots.AT_STOP,
 }
+COUNTS = slots.TRADES_DAY_MAX, slots.TRADES_WEEK_MAX, slots.LOSSES_MAX
 DIRECTIONS = {Direction.BOTH: 0, Direction.LONG: 1, Direction.SHORT: -1}
 
 
 def refusal(plan: Plan, costs: Costs, instrument: Instrument, klines: Klines) -> str | None:
     """Return why the kernel cannot run this, None if it can; `plan` is the effective one."""
-    exits, reentry = plan.exits, plan.reentry
-    counted = (reentry.trades_per_day_max, reentry.trades_per_week_max, reentry.losses_in_a_row_max)
+    exits = plan.exits
     caps = (plan.intraday_fills_max, plan.intraday_loss_ratio_max, plan.intraday_loss_quote_max)
     reasons = {
         "a ladder": plan.ladder is not None,
@@ -71,12 +71,21 @@ def refusal(plan: Plan, costs: Costs, instrument: Instrument, klines: Klines) ->
         f"Kelly's sizing over more than {slots.KELLY_MAX} positions": (
             plan.sizing.kind is SizingKind.KELLY and plan.sizing.trades > slots.KELLY_MAX
         ),
-        "counts of re-entry": any(count is not None for count in counted),
         "caps of a day": any(cap is not None for cap in caps),
         "a largest drawdown": exits.drawdown_ratio_max is not None,
         "numbers beyond exact ticks": not _is_exact(plan, costs, instrument, klines),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def counts_days(plan: Plan) -> bool:
+    """Return whether a run of this plan has to know the day of each bar."""
+    return any(count is not None for count in _counts_of(plan))
+
+
+def _counts_of(plan: Plan) -> tuple[int | None, ...]:
+    rules = plan.reentry
+    return rules.trades_per_day_max, rules.trades_per_week_max, rules.losses_in_a_row_max
 
 
 def _is_exact(plan: Plan, costs: Costs, instrument: Instrument, klines: Klines) -> bool:
@@ -176,6 +185,8 @@ def _set_money(row: F64_1D, plan: Plan, costs: Costs) -> None:
     row[slots.IS_SPOT] = plan.market is Market.SPOT
     row[slots.TIMEOUT_BARS] = plan.entry.timeout_bars
     row[slots.DELAY_BARS], row[slots.COOLDOWN_BARS] = reentry.delay_bars, reentry.cooldown_bars
+    for slot, count in zip(COUNTS, _counts_of(plan), strict=True):
+        row[slot] = math.inf if count is None else count
 
 
 def _set_exits(row: F64_1D, plan: Plan) -> None:

@@ -8,6 +8,7 @@ in a ring: the round that ended as number n has the place n modulo the ring's le
 from engines.kernels._compiled import rule
 from engines.kernels.columns import Run
 from engines.kernels.exact import add_exactly, total_of
+from engines.kernels.gates import count_round
 from engines.kernels.slots import (
     BAR,
     BY_KELLY,
@@ -51,6 +52,7 @@ def end_round(run: Run) -> None:
             ratio = total_of(run, ROUND_WEIGHED) / total_of(run, ROUND_WEIGHTS)
         run[KELLY_RATIOS + int(run[ROUNDS]) % int(run[KELLY_TRADES])] = ratio
         run[ROUND_WEIGHED] = run[ROUND_WEIGHTS] = 0
+    count_round(run, run[LAST_ROUND])
     run[ROUNDS] += 1
     run[ROUND_TRADES] = run[ROUND_PNL] = 0
 

@@ -15,6 +15,7 @@ from engines.kernels.slots import (
     BARS_HELD_MAX,
     CLOSE,
     CLOSE_REASON,
+    DECISION_DAY,
     DOWN,
     END_OF_DATA,
     ENTERS,
@@ -22,14 +23,18 @@ from engines.kernels.slots import (
     ENTRY_KIND,
     GUARD_DOWN,
     GUARD_UP,
+    HALTED_DAY,
     HIGH,
     IS_TRAILING,
     LAST_END_BAR,
+    LOSSES_MAX,
     LOT_FEE,
     LOW,
+    NEEDS_REFERENCE,
     NET,
     NO_REASON,
     OPEN,
+    OPEN_DAY,
     ORDER_SIDE,
     PATH_HIGH,
     PATH_LOW,
@@ -44,6 +49,8 @@ from engines.kernels.slots import (
     STEPS,
     TERMS,
     TIMEOUT,
+    TRADES_DAY_MAX,
+    TRADES_WEEK_MAX,
     UP,
     VOLUME_NOW,
     WISH_ATR,
@@ -58,7 +65,7 @@ from engines.types import F64_1D
 
 
 @rule
-def begin(run: Run, terms: F64_1D) -> None:
+def begin(run: Run, terms: F64_1D, charges: Charges) -> None:
     """Put the terms of a set into its run, and the state in which every run begins."""
     for place in range(TERMS):
         run[place] = terms[place]
@@ -69,6 +76,10 @@ def begin(run: Run, terms: F64_1D) -> None:
     run[DOWN] = run[GUARD_DOWN] = -math.inf
     run[LAST_END_BAR] = -math.inf
     run[PNL_MAX], run[PNL_MIN] = -math.inf, math.inf
+    run[HALTED_DAY] = -1
+    counts = min(run[TRADES_DAY_MAX], run[TRADES_WEEK_MAX], run[LOSSES_MAX])
+    if counts < math.inf and len(charges.open_day) == 0:
+        run[NEEDS_REFERENCE] = 1.0
 
 
 @rule
@@ -125,6 +136,8 @@ def _play(run: Run, prices: F64_2D, charges: Charges, bar: int, settlement: int)
             run[VOLUME_NOW] = charges.volume[before]
     if charges.settles != 0:
         settlement = _settle(run, charges, bar, settlement, 1)
+    if len(charges.open_day) > 0:
+        run[OPEN_DAY] = charges.open_day[bar]
     open_bar(run, prices[before, CLOSE])
     if charges.settles != 0:
         settlement = _settle(run, charges, bar, settlement, 0)
@@ -157,6 +170,8 @@ def _read(run: Run, wants: Wants, charges: Charges, bar: int) -> None:
     run[WISH_ATR] = at(wants.atr, bar, math.nan)
     run[WISH_ATR_RATIO] = at(wants.atr_ratio, bar, math.nan)
     run[WISH_SLIP] = at(charges.slip_ratio, bar, 0.0)
+    if len(charges.close_day) > 0:
+        run[DECISION_DAY] = charges.close_day[bar]
 
 
 @rule

@@ -31,8 +31,11 @@ LEGS_MAX = 4
 ) = range(29, 45)  # fmt: skip # one list
 PORTIONS = TARGET_RATIOS + LEGS_MAX
 # Terms: limits and rules that count.
-KELLY_TRADES, KELLY_TRADES_MIN = range(PORTIONS + LEGS_MAX, PORTIONS + LEGS_MAX + 2)
-TERMS = KELLY_TRADES_MIN + 1
+LIMITS = PORTIONS + LEGS_MAX
+(
+    KELLY_TRADES, KELLY_TRADES_MIN, TRADES_DAY_MAX, TRADES_WEEK_MAX, LOSSES_MAX,
+) = range(LIMITS, LIMITS + 5)  # fmt: skip # one list
+TERMS = LOSSES_MAX + 1
 
 # State: the lot that is open (STEPS above zero is long, 0 flat).
 (
@@ -75,14 +78,18 @@ REFUSALS = (
     "reversals that would wait, with exits only in profit",
     "entries that timed out",
     "entries that the session's end cancelled",
+    "entries beyond the trades of a day",
+    "entries beyond the trades of a week",
+    "entries after losses in a row",
 )
 (
     CANNOT_PAY, TOO_SMALL, BELOW_MINIMUM, WRONG_SIDE, CUT, COULD_NOT_PAY, NO_SIZE, AT_A_LOSS,
     LACKS_ATR, WITHIN_DELAY, WITHIN_COOLDOWN, WOULD_WAIT, TIMED_OUT, SESSION_CANCELLED,
-) = range(REFUSED, REFUSED + 14)  # fmt: skip # one list
+    BEYOND_DAY, BEYOND_WEEK, AFTER_LOSSES,
+) = range(REFUSED, REFUSED + len(REFUSALS))  # fmt: skip # one list
 
 # The legs: LEG places each from FIRST_LEG on. A leg lives (1) or is done (0).
-FIRST_LEG = REFUSED + 14
+FIRST_LEG = REFUSED + len(REFUSALS)
 (
     LEG_STEPS, LEG_LIMIT, LEG_TRIGGER, LEG_STOP, LEG_UP, LEG_DOWN, LEG_LIVES, LEG_PLACE, HAS_MOVES,
     ARM_PRICE, TRAIL_TICKS, BEST_PRICE, TRAIL_STOP, RATCHETED_STOP, NEXT_RATCHET, RATCHETS,
@@ -90,10 +97,19 @@ FIRST_LEG = REFUSED + 14
 ) = range(19)  # fmt: skip # one list
 RATCHET_STOPS = TRIGGERS + LEGS_MAX - 1
 LEG = RATCHET_STOPS + LEGS_MAX - 1
+
+# What counts have seen: the days of the bar's open and of the close that decides, the entries of
+# the last day and week that had one, losses of positions in a row and the last day they have ended.
+COUNTS = FIRST_LEG + LEGS_MAX * LEG
+(
+    OPEN_DAY, DECISION_DAY, ENTRY_DAY, ENTRY_WEEK, DAY_ENTRIES, WEEK_ENTRIES, ROUND_LOSSES,
+    HALTED_DAY,
+) = range(COUNTS, COUNTS + 8)  # fmt: skip # one list
+
 # Sums that are kept exactly: their number of parts, then the parts (`exact`).
 PARTS_MAX = 8
 ROUND_PNL, ROUND_WEIGHED, ROUND_WEIGHTS, TOTAL = range(
-    FIRST_LEG + LEGS_MAX * LEG, FIRST_LEG + LEGS_MAX * LEG + 4 * (PARTS_MAX + 1), PARTS_MAX + 1
+    HALTED_DAY + 1, HALTED_DAY + 1 + 4 * (PARTS_MAX + 1), PARTS_MAX + 1
 )
 # The ratio of the last trade, and of the last rounds that Kelly's sizing looks at.
 KELLY_MAX = 128

@@ -5,6 +5,8 @@ rules allow, exits of wishes and close rules, the ends of session and week. Whic
 depends only on what is held, so they are listed once for each case.
 """
 
+from datetime import date
+
 import numpy as np
 
 from engines.costs import Costs, SlippageKind
@@ -19,12 +21,15 @@ from engines.kernels.slots import (
     SESSION_ENDS,
     WEEKEND_BEGINS,
 )
-from engines.klines import Klines
+from engines.klines import DAY_MS, Klines
+from engines.rules.clock import local_times_ms
 from engines.rules.columns import RuleColumns
 from engines.signals import Signals
 from engines.slippage import Slippage
 from engines.trades import Side
-from engines.types import BOOL_1D, F64_1D
+from engines.types import BOOL_1D, F64_1D, I64_1D
+
+EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
 def wants_of(signals: Signals, rules: RuleColumns) -> Wants:
@@ -68,9 +73,16 @@ def _bit(column: BOOL_1D, bit: int) -> U8_1D:
 
 
 def charges_of(
-    costs: Costs, klines: Klines, instrument: Instrument, settlements: Settlements | None
+    costs: Costs,
+    klines: Klines,
+    instrument: Instrument,
+    settlements: Settlements | None,
+    with_days: bool = False,
 ) -> Charges:
-    """Return what costs depend on from bar to bar, and the settlements of a run (None: none)."""
+    """Return what costs depend on from bar to bar, and the settlements of a run (None: none).
+
+    `with_days` where `plan_terms.counts_days` holds of a plan that is to run with them.
+    """
     ratios: F64_1D = NONE
     if costs.slippage_kind is not SlippageKind.TICKS:
         slippage = Slippage(costs, klines, instrument)
@@ -85,6 +97,7 @@ def charges_of(
             for is_before in (True, False)
             for item in settlements.of(bar, is_before)
         ]
+    stamps = klines.open_time_ms, klines.close_time_ms
     table = np.array(rows, dtype=np.float64).reshape(-1, 5).T
     return Charges(
         frozen(ratios),
@@ -95,4 +108,12 @@ def charges_of(
         frozen(table[3]),
         frozen(table[4], np.uint8),
         int(settlements is not None),
+        *(_days_of(times, instrument) if with_days else frozen(None, np.int64) for times in stamps),
     )
+
+
+def _days_of(time_ms: I64_1D, instrument: Instrument) -> I64_1D:
+    """Return the number of each time's day [T] in the instrument's time zone, day 1 a Monday."""
+    local_ms = local_times_ms(time_ms, instrument.time_zone)
+    days: I64_1D = frozen(local_ms // DAY_MS + EPOCH_DAY, np.int64)
+    return days

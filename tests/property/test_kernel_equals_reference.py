@@ -25,7 +25,6 @@ from engines.plan import (
     Market,
     Plan,
     PositionMode,
-    Reentry,
     Sizing,
     SizingKind,
     Target,
@@ -53,7 +52,7 @@ PARTS = {
 INSTRUMENTS = (
     Instrument("R/USDT:USDT", TICK, 0.001),
     Instrument("R/USDT:USDT", TICK, 0.001, qty_min=0.5, notional_min=100.0),
-    Instrument("R/USDT:USDT", 0.05, 0.03, point_value=0.7),
+    Instrument("R/USDT:USDT", 0.05, 0.03, point_value=0.7, time_zone="America/New_York"),
     Instrument("R/USDT:USDT", TICK, 1.0, point_value=2.0),
 )
 
@@ -85,7 +84,6 @@ def plans(draw: st.DrawFn) -> Plan:
         "intraday_fills_max": st.none(),
         "intraday_loss_ratio_max": st.none(),
         "intraday_loss_quote_max": st.none(),
-        "reentry": st.builds(Reentry, random_plans.wholes(0, 10), random_plans.wholes(0, 20)),
         "exits": random_plans.exits().map(lambda exits: replace(exits, drawdown_ratio_max=None)),
     }
     for name, fields in PARTS.items():
