@@ -85,13 +85,27 @@ def require_positive(name: str, value: float) -> None:
         raise ValueError(f"{name} must be above zero, found {value!r}")
 
 
-def over_finite(kernel: Callable[[F64_1D], F64_1D], source: F64_1D) -> F64_1D:
-    """Return the kernel's values over the finite values of the source, NaN elsewhere."""
+def over_finite(
+    kernel: Callable[[F64_1D], F64_1D], source: F64_1D, *, remembers: bool = False
+) -> F64_1D:
+    """Return the kernel's values over the finite values of the source, NaN elsewhere.
+
+    `remembers` says that no later value of the kernel is finite once one of the source is not: then
+    a finite last value shows that nothing was to be skipped, and the source is not searched first.
+    """
+    if remembers and source.size and np.isfinite(source[0]):
+        values = kernel(source)
+        if np.isfinite(values[-1]):
+            return values
     finite = np.isfinite(source)
     if finite.all():
         return kernel(source)
     values = np.full(source.size, np.nan)
-    values[finite] = kernel(column("source", source[finite]))
+    first = int(finite.argmax())
+    if finite[first:].all():  # what warms up, as features of features do, is not picked bar by bar
+        values[first:] = kernel(source[first:])
+    else:
+        values[finite] = kernel(column("source", source[finite]))
     return values
 
 

@@ -21,6 +21,7 @@ from engines.features._columns import (
     require_positive,
 )
 from engines.features._compiled import compiled
+from engines.features._recursions import exponential_means, wilder_means
 from engines.features.sums import rolling_sum
 from engines.types import F64_1D
 
@@ -43,7 +44,9 @@ def ema(source: F64_1D, period: int) -> F64_1D:
     Source: TradingView ta.ema.
     """
     require_period("period", period)
-    return over_finite(partial(_seeded_ema, period=period), column("source", source))
+    return over_finite(
+        partial(exponential_means, period=period), column("source", source), remembers=True
+    )
 
 
 def rma(source: F64_1D, period: int) -> F64_1D:
@@ -54,7 +57,9 @@ def rma(source: F64_1D, period: int) -> F64_1D:
     Source: Wilder (1978); TradingView ta.rma.
     """
     require_period("period", period)
-    return over_finite(partial(_seeded_rma, period=period), column("source", source))
+    return over_finite(
+        partial(wilder_means, period=period), column("source", source), remembers=True
+    )
 
 
 def wma(source: F64_1D, period: int) -> F64_1D:
@@ -154,45 +159,6 @@ def tema(source: F64_1D, period: int) -> F64_1D:
 def _hull(source: F64_1D, period: int) -> F64_1D:
     raw = 2.0 * wma(source, period // 2) - wma(source, period)
     return wma(raw, isqrt(period))
-
-
-def _seed(source: F64_1D, period: int) -> float:
-    return float(rolling_sum(source[:period], period)[-1]) / period
-
-
-def _seeded_ema(source: F64_1D, period: int) -> F64_1D:
-    if source.size < period:
-        return np.full(source.size, np.nan)
-    return _exponential_means(source, period, _seed(source, period))
-
-
-def _seeded_rma(source: F64_1D, period: int) -> F64_1D:
-    if source.size < period:
-        return np.full(source.size, np.nan)
-    return _wilder_means(source, period, _seed(source, period))
-
-
-@compiled
-def _exponential_means(source: F64_1D, period: int, seed: float) -> F64_1D:
-    means = np.full(source.size, np.nan)
-    alpha = 2.0 / (period + 1)
-    mean = seed
-    means[period - 1] = mean
-    for t in range(period, source.size):
-        mean += alpha * (source[t] - mean)
-        means[t] = mean
-    return means
-
-
-@compiled
-def _wilder_means(source: F64_1D, period: int, seed: float) -> F64_1D:
-    means = np.full(source.size, np.nan)
-    mean = seed
-    means[period - 1] = mean
-    for t in range(period, source.size):
-        mean = (mean * (period - 1) + source[t]) / period
-        means[t] = mean
-    return means
 
 
 @compiled

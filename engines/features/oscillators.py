@@ -1,11 +1,11 @@
 """Oscillators bounded by construction: RSI and stochastic families, QQE, relative volatility."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from engines.features._columns import (
-    PINE_TOLERANCE,
     aligned,
     column,
     over_finite,
@@ -14,9 +14,10 @@ from engines.features._columns import (
     require_positive,
 )
 from engines.features._compiled import compiled
+from engines.features._recursions import strengths
 from engines.features.events import change
 from engines.features.extremes import highest, lowest
-from engines.features.moving_averages import ema, rma, sma
+from engines.features.moving_averages import ema, sma
 from engines.features.statistics import stdev
 from engines.types import F64_1D
 
@@ -46,7 +47,7 @@ def rsi(source: F64_1D, period: int) -> F64_1D:
     Source: Wilder (1978); TradingView ta.rsi; smoothing is RMA (alpha = 1 / period), not EMA.
     """
     require_period("period", period)
-    return over_finite(lambda finite: _finite_rsi(finite, period), column("source", source))
+    return over_finite(partial(strengths, period=period), column("source", source), remembers=True)
 
 
 def stoch(source: F64_1D, high: F64_1D, low: F64_1D, period: int) -> F64_1D:
@@ -142,15 +143,6 @@ def qqe(source: F64_1D, period: int = 14, smooth: int = 5, factor: float = 4.236
     step_size = ema(ema(np.abs(change(smoothed)), wilder_period), wilder_period)
     line, trend = _trail(column("smoothed", smoothed), column("distance", step_size * factor))
     return Qqe(smoothed, line, trend)
-
-
-def _finite_rsi(source: F64_1D, period: int) -> F64_1D:
-    step = change(source)
-    rises = rma(np.maximum(step, 0.0), period)
-    falls = rma(np.maximum(-step, 0.0), period)
-    strength = 100.0 - 100.0 / (1.0 + ratio(rises, falls))
-    strength = np.where(rises <= PINE_TOLERANCE, 0.0, strength)
-    return np.where(falls <= PINE_TOLERANCE, 100.0, strength)
 
 
 @compiled

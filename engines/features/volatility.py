@@ -5,6 +5,7 @@ from math import log10
 import numpy as np
 
 from engines.features._columns import aligned, column, lagged, ratio, require_period
+from engines.features._recursions import range_means
 from engines.features.extremes import highest, lowest
 from engines.features.moving_averages import rma
 from engines.features.ranks import percent_rank
@@ -34,6 +35,15 @@ def atr(high: F64_1D, low: F64_1D, close: F64_1D, period: int = 14) -> F64_1D:
     Raises: ValueError if period < 1 or the lengths differ.
     Source: Wilder (1978); TradingView ta.atr.
     """
+    require_period("period", period)
+    high, low, close = aligned(high=high, low=low, close=close)
+    if high.size >= period:
+        first = slice(period)
+        means = range_means(
+            high, low, close, true_range(high[first], low[first], close[first], handle_na=True)
+        )
+        if np.isfinite(means[-1]):
+            return means
     return rma(true_range(high, low, close, handle_na=True), period)
 
 
