@@ -68,7 +68,13 @@ class FoundStrategy:
         Raises: ParameterFault for an unknown name or a value that does not fit; StrategyFault if
         the constructor raises.
         """
-        values = self.values(settings)
+        return self.make(self.values(settings))
+
+    def make(self, values: Mapping[str, ParameterValue]) -> Tradable:
+        """Return the strategy with these values, one for every parameter.
+
+        Raises: as `build`.
+        """
         try:
             instance = self.cls(**values)
         except Fault:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 NEEDED_PACKAGES = (
     *("numpy", "numba", "pandas", "pyarrow", "scipy", "typer", "rich", "openpyxl", "pydantic"),
-    *("pyyaml", "sqlalchemy", "alembic"),
+    *("pydantic-settings", "pyyaml", "ray", "sqlalchemy", "alembic"),
 )
 REINSTALL = "run `make demo`, or pip install -r requirements.txt and then -e ."
 MEMORY_GB_MIN = 1.0
@@ -48,7 +48,6 @@ def all_checks() -> list[Check]:
         _disk(),
         _numba_cache(),
         _gpu(),
-        _package("ray", needed=False, remedy="pip install -e '.[cluster]', for runs on a cluster"),
         _browser(),
     ]
 

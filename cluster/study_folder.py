@@ -1,0 +1,200 @@
+"""The folder of one study: OUT/STUDY_ID, which survives whatever happens to those who write it.
+
+    manifest.json     what the study is and how it stands (`Manifest`), replaced whole
+    journal.jsonl     one line a finished batch, appended when its file is safe
+    batches/*.parquet the rows (`study_table`), each file named by the SHA-256 of its contents
+    report.html       the study's report, written last
+
+Theory. A batch is written under a scratch name, flushed to the disk and renamed to the hash of its
+contents; then its line is appended to the journal and flushed too. So a line means a whole file; a
+file without a line is of a batch that will be run again and then is the same file. A line that was
+cut short is the last one, and is cut off before the next is written. Whoever works on a study holds
+a lock on the folder, which the system takes back when a program dies, however it dies.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from cluster.study import StudyFault
+from cluster.tasks import BatchResult
+
+MANIFEST, JOURNAL, BATCHES, LOCK = "manifest.json", "journal.jsonl", "batches", ".lock"
+MANIFEST_KEY, MANIFEST_VERSION = "phalanx_study", 1
+FILE_DIGITS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """One line of the journal: a batch, its market, its file ("" without rows), and the counts."""
+
+    number: int
+    market: int
+    file: str
+    rows: int
+    excluded: int
+    failed: int
+    faults: tuple[str, ...]
+    engines: Mapping[str, int]
+    sums: tuple[int, int]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFolder:
+    """The files of a study; `path` is OUT/STUDY_ID."""
+
+    path: Path
+
+    @property
+    def is_there(self) -> bool:
+        """Return whether the study has been begun."""
+        return (self.path / MANIFEST).is_file()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the only one at work on the study.
+
+        Raises: StudyFault if another one is, or the folder cannot be written to.
+        """
+        with self._writing():
+            (self.path / BATCHES).mkdir(parents=True, exist_ok=True)
+            lock = (self.path / LOCK).open("a+")
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                lock.seek(0)
+                by = lock.read().strip() or "another program"
+                expected = "one run at a time"
+                raise StudyFault(
+                    f"study {self.path.name}", expected, f"{by} at work on it"
+                ) from None
+            lock.truncate(0)
+            lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+            lock.flush()
+            yield
+
+    def read_manifest(self) -> dict[str, Any]:
+        """Return the manifest.
+
+        Raises: StudyFault if there is none, or one of another version.
+        """
+        path = self.path / MANIFEST
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise StudyFault(f"study {self.path.name}", f"a folder {self.path}", "none") from None
+        except (OSError, ValueError) as error:
+            raise StudyFault(str(path), "a study's manifest", f"{error}") from None
+        found = manifest.get(MANIFEST_KEY) if isinstance(manifest, dict) else None
+        if found != MANIFEST_VERSION:
+            expected = f"a study's manifest of version {MANIFEST_VERSION}"
+            raise StudyFault(str(path), expected, f"{found}")
+        return dict(manifest)
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Put a manifest in the place of the one there is."""
+        text = json.dumps({MANIFEST_KEY: MANIFEST_VERSION, **manifest}, indent=1, allow_nan=False)
+        with self._writing():
+            _write_whole(self.path / MANIFEST, (text + "\n").encode())
+
+    def finished(self) -> dict[int, Finished]:
+        """Return the batches that are done, by number; those whose file is gone are not."""
+        found: dict[int, Finished] = {}
+        for line in self._lines():
+            try:
+                item = _finished(json.loads(line))
+            except (ValueError, TypeError, KeyError):
+                continue  # Cut short; its batch is run again.
+            if not item.file or (self.path / BATCHES / item.file).is_file():
+                found[item.number] = item
+        return found
+
+    def keep(self, result: BatchResult) -> Finished:
+        """Write a batch, then its line in the journal.
+
+        Raises: StudyFault if the disk is full or refuses; what was kept before stays.
+        """
+        file = ""
+        with self._writing():
+            if result.rows:
+                digest = hashlib.sha256(result.parquet).hexdigest()[:FILE_DIGITS]
+                file = f"{digest}.parquet"
+                _write_whole(self.path / BATCHES / file, result.parquet)
+            known = {
+                item.name: getattr(result, item.name)
+                for item in fields(Finished)
+                if item.name != "file"
+            }
+            kept = Finished(file=file, **known)
+            _append_line(self.path / JOURNAL, json.dumps(asdict(kept)))
+        return kept
+
+    def file_of(self, item: Finished) -> Path:
+        """Return the file of a batch that has rows."""
+        return self.path / BATCHES / item.file
+
+    def clear(self) -> None:
+        """Take away everything that an earlier run has left."""
+        with self._writing():
+            for name in (MANIFEST, JOURNAL):
+                (self.path / name).unlink(missing_ok=True)
+            shutil.rmtree(self.path / BATCHES, ignore_errors=True)
+            (self.path / BATCHES).mkdir(parents=True, exist_ok=True)
+
+    def _lines(self) -> Iterator[str]:
+        with contextlib.suppress(FileNotFoundError), (self.path / JOURNAL).open() as file:
+            yield from file
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turn what a disk refuses into one sentence."""
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or str(error)
+            expected = "a disk with room that can be written to (what is there is kept)"
+            raise StudyFault(f"folder {self.path}", expected, reason) from None
+
+
+def _finished(line: dict[str, Any]) -> Finished:
+    first, second = line["sums"]
+    return Finished(**{**line, "sums": (first, second), "faults": tuple(line["faults"])})
+
+
+def _write_whole(path: Path, contents: bytes) -> None:
+    """Write a file so that it is there whole or not at all."""
+    scratch = path.with_name(f".{path.name}.part")
+    try:
+        with scratch.open("wb") as file:
+            file.write(contents)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    except OSError:
+        scratch.unlink(missing_ok=True)
+        raise
+
+
+def _append_line(path: Path, line: str) -> None:
+    """Append a whole line, after cutting off one that was not finished."""
+    with path.open("ab+") as file:
+        end = file.seek(0, os.SEEK_END)
+        if end:
+            file.seek(end - 1)
+            if file.read(1) != b"\n":
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+        file.write(line.encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,223 @@
+"""Run a study on the cluster that we are in, from where it stands to its verified winners.
+
+1. the folder is locked; batches that an earlier run has finished are counted, not run.
+2. the space is cut: at the first start, by a timed try, so that a task is worth a second or more.
+3. bars and recipe go into the object store once; batches go out through a bounded window.
+4. each result is written the moment it comes, then counted and shown to the top list.
+5. the winners are run again on the reference; what differs fails the study.
+6. every evaluation is counted in the trial ledger, however the run ended.
+
+A batch that fails is named and left out, the rest goes on; the study is then incomplete and takes
+that batch up again when it is resumed.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray
+
+from cluster.batches import Batch, Batches, BatchPlan, sets_for
+from cluster.fanout import Lane, fan_out, sentence_of
+from cluster.ledger import TrialLedger
+from cluster.session import Resources, resources
+from cluster.settings import ClusterSettings
+from cluster.study import Study, StudyFault
+from cluster.study_folder import Finished, StudyFolder
+from cluster.study_manifest import Ranking, Standing, Winner, manifest_of
+from cluster.tasks import BatchResult, calibrated, evaluate
+from cluster.trial_record import record_trials
+from cluster.winners import verified_winners
+from engines.search.objectives import TopList
+
+FAILED_MAX = 20  # batches that fail before any succeeds: then all would
+RESOURCES_S = 5.0
+IDLE_CPUS = 2.0  # asked of a cluster that has none yet, so that it grows
+
+Watch = Callable[[Standing], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SweepResult:
+    """How a study ended."""
+
+    standing: Standing
+    winners: tuple[Winner, ...]
+    trials: Mapping[str, int]
+    status: str
+
+    @property
+    def is_sound(self) -> bool:
+        """Return whether every set was run and every winner verified."""
+        is_whole = self.status == "complete" and not self.standing.failed
+        return is_whole and all(winner.is_verified for winner in self.winners)
+
+
+@dataclass(slots=True)
+class Sweep:
+    """One run of a study; `request` goes into the manifest as it is."""
+
+    study: Study
+    folder: StudyFolder
+    ranking: Ranking
+    settings: ClusterSettings
+    request: Mapping[str, Any]
+    watch: Watch
+    ledger: TrialLedger | None = None
+
+    def run(self) -> SweepResult:
+        """Do what is left of the study.
+
+        Raises: StudyFault if another run is at work on it, its code is another, the disk refuses,
+        nothing is left by the rules, or every batch fails.
+        """
+        with self.folder.locked():
+            finished = self.folder.finished()
+            standing = self._standing(finished)
+            self._write(standing, "running")
+            try:
+                self._evaluate(standing, finished)
+                self._require_some(standing)
+                winners = verified_winners(self.study, self.folder, standing.top, finished)
+            except BaseException:
+                self._write(standing, "interrupted", trials=self._recorded(finished))
+                raise
+            trials = self._recorded(finished)
+            status = "incomplete" if standing.failed_batches else "complete"
+            self._write(standing, status, winners, trials)
+            return SweepResult(standing, winners, trials, status)
+
+    def _standing(self, finished: Mapping[int, Finished]) -> Standing:
+        """Return how the study stands before this run."""
+        plan, ranking = self._plan(), self.ranking
+        top = TopList(ranking.top, ranking.objective, ranking.constraints)
+        standing = Standing(self.study, plan, len(plan.of(self.study.recipe)), top)
+        for item in finished.values():
+            self._take(standing, item, None)
+        standing.resumed = standing.counted
+        return standing
+
+    def _write(
+        self,
+        standing: Standing,
+        status: str,
+        winners: Sequence[Winner] = (),
+        trials: Mapping[str, int] | None = None,
+    ) -> None:
+        self.folder.write_manifest(manifest_of(standing, self.request, status, winners, trials))
+
+    def _recorded(self, finished: Mapping[int, Finished]) -> dict[str, int]:
+        """Count every evaluation in the trial ledger and return the counts."""
+        if self.ledger is None:
+            return {}
+        return record_trials(self.study, self.folder, finished, self.ledger)
+
+    def _plan(self) -> BatchPlan:
+        """Return how the study is cut: as before, or by a timed try."""
+        if self.folder.is_there:
+            manifest = self.folder.read_manifest()
+            if manifest["study_id"] != self.study.id:
+                expected = f"the study {self.study.id}"
+                raise StudyFault(f"folder {self.folder.path}", expected, manifest["study_id"])
+            known = manifest["batches"]
+            return BatchPlan(len(self.study.markets), known["sets_max"], known["plans_max"])
+        longest = max(self.study.markets, key=lambda market: len(market.klines))
+        rate = calibrated(self.study.recipe, longest) * self.settings.task_cpus
+        cpus = max(resources().cpus, 1.0) / self.settings.task_cpus
+        sets = sets_for(rate, self.settings.task_seconds, self.study.sets, cpus)
+        return BatchPlan(len(self.study.markets), sets)
+
+    def _evaluate(self, standing: Standing, finished: dict[int, Finished]) -> None:
+        started = time.monotonic()
+        batches = standing.plan.of(self.study.recipe)
+        for batch, outcome in fan_out(_left(batches, finished), self._lanes()):
+            if isinstance(outcome, BatchResult):
+                item = finished[batch.number] = self.folder.keep(outcome)
+                self._take(standing, item, outcome.parquet)
+            else:
+                standing.failed_batches[batch.number] = sentence_of(outcome)
+                self._require_hope(standing)
+            standing.seconds = time.monotonic() - started
+            self.watch(standing)
+
+    def _take(self, standing: Standing, item: Finished, parquet: bytes | None) -> None:
+        """Count a batch and show its sets to the top list; `parquet` None reads its file."""
+        standing.count(item)
+        if not item.rows:
+            return
+        source = self.folder.file_of(item) if parquet is None else pa.BufferReader(parquet)
+        names = ["set_id", *standing.top.reads]
+        table = pq.read_table(source, columns=list(dict.fromkeys(names)))
+        columns = {name: table[name].to_numpy() for name in names}
+        standing.top.show(columns, columns["set_id"], item.market, item.number)
+
+    def _require_hope(self, standing: Standing) -> None:
+        failed = standing.failed_batches
+        if standing.done or len(failed) < min(FAILED_MAX, standing.batches):
+            return
+        first = next(iter(failed.values()))
+        raise StudyFault(
+            f"batches of {self.study.id}", "one at least that can be run", f"each fails: {first}"
+        )
+
+    def _require_some(self, standing: Standing) -> None:
+        if not standing.evaluated and standing.excluded and not standing.failed_batches:
+            found = f"all {standing.excluded:,} excluded"
+            raise StudyFault(f"space of {self.study.id}", "sets that no rule excludes", found)
+
+    def _lanes(self) -> list[Lane[Batch]]:
+        """Return the ways to run a batch: on a GPU where the cluster has any, and on CPUs."""
+        recipe = ray.put(self.study.recipe)
+        markets = [ray.put(market) for market in self.study.markets]
+        room = _Room(self.settings)
+
+        def lane(width: Callable[[], int], **options: float) -> Lane[Batch]:
+            task = evaluate.options(
+                max_retries=self.settings.task_retries, scheduling_strategy="SPREAD", **options
+            )
+            threads = self.settings.task_cpus
+            return Lane(
+                lambda batch: task.remote(recipe, markets[batch.market], batch, threads), width
+            )
+
+        cpus = self.settings.task_cpus
+        lanes = [lane(room.for_cpus, num_cpus=cpus)]
+        if resources().gpus:
+            lanes.insert(0, lane(room.for_gpus, num_cpus=cpus, num_gpus=1))
+        return lanes
+
+
+class _Room:
+    """How many tasks may be under way: those that can run now and some that wait behind them.
+
+    A cluster is asked for its size now and then, not at every task.
+    """
+
+    def __init__(self, settings: ClusterSettings) -> None:
+        self._settings = settings
+        self._seen, self._seen_at = resources(), time.monotonic()
+
+    def for_cpus(self) -> int:
+        """Return the width of the lane of CPU tasks."""
+        return self._width(max(self._now().cpus, IDLE_CPUS) / self._settings.task_cpus)
+
+    def for_gpus(self) -> int:
+        """Return the width of the lane of GPU tasks."""
+        return self._width(self._now().gpus)
+
+    def _width(self, running: float) -> int:
+        return max(1, int(running)) * (1 + self._settings.tasks_ahead)
+
+    def _now(self) -> Resources:
+        if time.monotonic() - self._seen_at > RESOURCES_S:
+            self._seen, self._seen_at = resources(), time.monotonic()
+        return self._seen
+
+
+def _left(batches: Batches, finished: Mapping[int, Finished]) -> Iterator[Batch]:
+    """Yield the batches that are still to be run."""
+    before = frozenset(finished)
+    return (batches[number] for number in range(len(batches)) if number not in before)

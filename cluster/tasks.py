@@ -1,0 +1,167 @@
+"""What a worker does for a sweep: evaluate one batch, or check one winner.
+
+A worker keeps what it has prepared for the last few runs of plans, so that batches of the same
+plans prepare nothing. Numba is told how many threads the task was given, because Ray limits other
+libraries' threads but not Numba's. The functions are plain; Ray is applied in the last lines.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import ray
+
+from cluster.batches import Batch, BatchPlan, rectangles
+from cluster.study import Recipe, StudyFault, code_version
+from cluster.study_table import ENGINE_NAMES, Rows, parquet_of, row_sums, table_of
+from cluster.trial_keys import trial_keys
+from cluster.user_strategy import fault_of
+from engines.errors import Fault
+from engines.kernels.trials import Market, Trials
+from engines.klines import interval_text
+
+PREPARED_MAX = 4
+GROWTH = 8  # of the sets in one step of calibration
+FAULTS_MAX = 5  # sentences kept of one batch; all are counted
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """What came of a batch: its rows as a Parquet file, and what was counted on the way.
+
+    `excluded` sets contradict a rule, `failed` ones could not be run, `faults` says why.
+    """
+
+    number: int
+    market: int
+    parquet: bytes
+    rows: int
+    excluded: int
+    failed: int
+    faults: tuple[str, ...]
+    engines: dict[str, int]
+    sums: tuple[int, int]
+    seconds: float
+
+
+@dataclass(slots=True)
+class Workbench:
+    """What a worker has prepared, by study, market and plans; the least used goes first."""
+
+    _prepared: OrderedDict[object, tuple[Trials, list[int]]] = field(default_factory=OrderedDict)
+
+    def trials(
+        self, recipe: Recipe, number: int, market: Market, plans: Sequence[int], threads: int
+    ) -> tuple[Trials, list[int]]:
+        """Return the trials of these plans and the indices of those that do not contradict."""
+        key = (recipe.study_id, number, tuple(plans), threads)
+        if key not in self._prepared:
+            known = [(index, recipe.plan_at(index)) for index in plans]
+            kept = [(index, plan) for index, plan in known if plan is not None]
+            trials = Trials(market, [plan for _, plan in kept], threads)
+            self._prepared[key] = trials, [index for index, _ in kept]
+            while len(self._prepared) > PREPARED_MAX:
+                self._prepared.popitem(last=False)
+        self._prepared.move_to_end(key)
+        return self._prepared[key]
+
+
+WORKBENCH = Workbench()
+
+
+def run_batch(recipe: Recipe, market: Market, batch: Batch, threads: int) -> BatchResult:
+    """Evaluate every set of a batch on its market.
+
+    Raises: StudyFault on a worker with other code; whatever a strategy raises, as a Fault where it
+    is the strategy's own.
+    """
+    started = time.perf_counter()
+    _require_same_code(recipe)
+    parts: list[Rows] = []
+    failed, faults = 0, list[str]()
+    try:
+        for strategies, plans in rectangles(batch.work, recipe.space, recipe.sample):
+            trials, kept = WORKBENCH.trials(recipe, batch.market, market, plans, threads)
+            rows, wrong = _evaluated(recipe, market, strategies, trials, kept)
+            parts.append(rows)
+            failed += len(wrong)
+            faults += [text for text in wrong if text not in faults][: FAULTS_MAX - len(faults)]
+    except (Exception, SystemExit) as error:
+        found = recipe.strategy
+        if isinstance(error, Fault) or found.is_to_blame(error):
+            raise fault_of(error, found, f"strategy {found.name}", "to run") from error
+        raise
+    rows = Rows.joined(parts)
+    klines = market.klines
+    table = table_of(rows, recipe, klines.symbol, interval_text(klines.interval_ms))
+    counts = np.bincount(rows.engine, minlength=len(ENGINE_NAMES)).tolist()
+    return BatchResult(
+        number=batch.number,
+        market=batch.market,
+        parquet=parquet_of(table) if len(rows) else b"",
+        rows=len(rows),
+        excluded=len(batch) - len(rows) - failed,
+        failed=failed,
+        faults=tuple(faults),
+        engines={name: n for name, n in zip(ENGINE_NAMES, counts, strict=True) if n},
+        sums=row_sums(rows, recipe, recipe.market_ids[batch.market]),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _require_same_code(recipe: Recipe) -> None:
+    if code_version() != recipe.code_version:
+        expected = f"{recipe.code_version} on every node, as on the one that asks"
+        raise StudyFault("phalanx on a worker", expected, code_version())
+
+
+def _evaluated(
+    recipe: Recipe, market: Market, strategies: Sequence[int], trials: Trials, plans: list[int]
+) -> tuple[Rows, list[str]]:
+    """Return the rows of every strategy that its rules allow with the plans, and what failed."""
+    built = [(index, recipe.strategy_at(index)) for index in strategies]
+    kept = [(index, strategy) for index, strategy in built if strategy is not None]
+    if not (kept and plans):
+        return Rows.joined([]), []
+    found = trials.run([strategy for _, strategy in kept])
+    indices = np.array([index for index, _ in kept])
+    keys = trial_keys(
+        recipe.code,
+        [recipe.parameters_at(index) for index, _ in kept],
+        trials.plans,
+        market.costs,
+        market.since_ms,
+    )
+    shape = found.engine.shape
+    rows = Rows(
+        strategy=np.repeat(indices, len(plans)),
+        plan=np.tile(np.array(plans), len(kept)),
+        values=found.values.reshape(shape[0] * shape[1], -1),
+        engine=found.engine.ravel(),
+        trial_key=keys.ravel(),
+    )
+    if not found.errors:
+        return rows, []
+    ran = np.ones(shape, np.bool_)
+    for place in found.errors:
+        ran[place] = False
+    names = ("strategy", "plan", "values", "engine", "trial_key")
+    return Rows(*(getattr(rows, name)[ran.ravel()] for name in names)), list(found.errors.values())
+
+
+def calibrated(recipe: Recipe, market: Market, patience_s: float = 0.25) -> float:
+    """Return about how many sets a second one CPU evaluates here, compilation left out."""
+    sets, rate = 1, 0.0
+    while True:
+        batch = BatchPlan(1, sets).of(recipe)[0]
+        result = run_batch(recipe, market, batch, 1)
+        rate = len(batch) / result.seconds
+        # The first call loads what was compiled earlier, or compiles it.
+        if sets > 1 and (result.seconds > patience_s or len(batch) < sets):
+            return rate
+        sets *= GROWTH
+
+
+evaluate = ray.remote(run_batch)

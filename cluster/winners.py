@@ -1,0 +1,66 @@
+"""The winners of a study: their rows, read from its files, and the reference's word on each."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow.parquet as pq
+import ray
+from ray.exceptions import RayError
+
+from cluster.fanout import Lane, fan_out, sentence_of
+from cluster.session import resources
+from cluster.study import Study
+from cluster.study_folder import Finished, StudyFolder
+from cluster.study_manifest import Winner
+from cluster.verify import Verdict, verify
+from engines.kernels.summary import SUMMARY
+from engines.search.objectives import Ranked, TopList
+
+
+def verified_winners(
+    study: Study, folder: StudyFolder, top: TopList, finished: Mapping[int, Finished]
+) -> tuple[Winner, ...]:
+    """Return the sets of the top list, each run again on the reference by a task of its own."""
+    ranked = top.best
+    rows = [_row(folder, finished[item.place], item) for item in ranked]
+    recipe = ray.put(study.recipe)
+    markets = [ray.put(market) for market in study.markets]
+    width = max(1, int(resources().cpus))
+
+    def submit(place: int) -> Any:
+        item = ranked[place]
+        return verify.remote(recipe, markets[item.market], item.set_id, _metrics(rows[place]))
+
+    verdicts: dict[int, Verdict] = {}
+    for place, outcome in fan_out(range(len(ranked)), [Lane(submit, lambda: width)]):
+        failed = isinstance(outcome, RayError)
+        verdicts[place] = Verdict(False, sentence_of(outcome), 0) if failed else outcome
+    return tuple(
+        _winner(study, top, place, rows[place], verdicts[place]) for place in range(len(ranked))
+    )
+
+
+def _row(folder: StudyFolder, batch: Finished, item: Ranked) -> dict[str, Any]:
+    chosen = [("set_id", "=", item.set_id)]
+    rows: list[dict[str, Any]] = pq.read_table(folder.file_of(batch), filters=chosen).to_pylist()
+    return rows[0]
+
+
+def _winner(
+    study: Study, top: TopList, place: int, row: dict[str, Any], verdict: Verdict
+) -> Winner:
+    score = top.best[place].score
+    return Winner(
+        rank=place + 1,
+        row=row,
+        objective=score if top.objective.is_larger_better else -score,
+        settings={name: row[name] for names in study.recipe.columns for name in names},
+        metrics=_metrics(row),
+        is_verified=verdict.is_equal,
+        difference=verdict.difference,
+    )
+
+
+def _metrics(row: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return the metrics of a row, None where they are undefined."""
+    return {name: row[name] if row[name] == row[name] else None for name in SUMMARY}
