@@ -13,7 +13,7 @@ from engines.funding import Funding, settlements_of
 from engines.instrument import Instrument
 from engines.kernels import slots
 from engines.kernels.columns import F64_2D, Bars, Charges, Wants
-from engines.kernels.cpu import bars_of, run_one
+from engines.kernels.cpu import LOTS_GROWTH, bars_of, run_one
 from engines.kernels.plan_terms import (
     counts_days,
     fraction_of,
@@ -84,14 +84,17 @@ def _require(reason: str | None) -> None:
 
 
 def _noted(bars: Bars, wants: Wants, charges: Charges, terms: F64_1D) -> tuple[F64_1D, F64_2D]:
-    """Return the run and all of its notes, coming again if they did not fit."""
+    """Return the run and all of its notes, coming again if they or its lots did not fit."""
     rows = 4 * len(wants.flat) + len(charges.settle_bar) + SPARE_ROWS
+    lots = float(terms[slots.LOTS_ROOM])
     while True:
-        run = run_one(bars, wants, charges, terms, rows)
+        run = run_one(bars, wants, charges, terms, lots, rows)
         noted = int(run[slots.NOTED])
-        if noted <= rows:
-            return run, run[slots.RUN :].reshape(-1, slots.NOTE)[:noted]
-        rows = noted
+        if run[slots.OVERFLOWS]:
+            lots *= LOTS_GROWTH
+        elif noted <= rows:
+            return run, run[int(run[slots.NOTES_AT]) :].reshape(-1, slots.NOTE)[:noted]
+        rows = max(rows, noted)
 
 
 def _refusals(run: F64_1D) -> dict[str, int]:

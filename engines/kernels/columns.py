@@ -53,14 +53,17 @@ class Bars(NamedTuple):
 class Wants(NamedTuple):
     """What is wished at each close: bits [T], and the bars with a wish that can matter.
 
-    `flat`, `long` and `short` are those bars [N] by what is held. The columns [T] refine an entry;
-    one that is not given is empty.
+    `flat`, `long` and `short` are those bars [N] by what is held, `roomy_long` and `roomy_short`
+    those while the position takes more entries. The columns [T] refine an entry; one that is not
+    given is empty.
     """
 
     wishes: U8_1D
     flat: I64_1D
     long: I64_1D
     short: I64_1D
+    roomy_long: I64_1D
+    roomy_short: I64_1D
     stop_price: F64_1D
     target_price: F64_1D
     size: F64_1D

@@ -13,11 +13,14 @@ import numpy as np
 from numba import prange
 
 from engines.kernels import (
+    admission,
+    book,
     decisions,
     exact,
     fills,
     gates,
     legs,
+    lots,
     money,
     notes,
     path,
@@ -29,30 +32,36 @@ from engines.kernels import (
 )
 from engines.kernels._compiled import driver, shared, stamp_of
 from engines.kernels.columns import F64_2D, Bars, Charges, Wants, frozen
-from engines.kernels.runs import begin, end, trade
+from engines.kernels.runs import begin, end, size_of, trade
 from engines.kernels.search import LARGE, SMALL
 from engines.kernels.slots import (
     CLOSE,
     HIGH,
+    LOTS_ROOM,
     LOW,
     NOTE,
+    OVERFLOWS,
     RUN,
     TERMS,
 )
 from engines.klines import Klines
 from engines.types import F64_1D
 
+LOTS_GROWTH = 4  # times as much room for a run whose lots did not fit
 BLOCK = 16  # sets that one thread runs at a time
 
-RunOne: TypeAlias = Callable[[Bars, Wants, Charges, F64_1D, int], F64_1D]
+RunOne: TypeAlias = Callable[[Bars, Wants, Charges, F64_1D, float, int], F64_1D]
 RunMany: TypeAlias = Callable[[Bars, Wants, Charges, F64_2D, F64_2D], None]
 
 
 def _drivers(stamp: int) -> tuple[RunOne, RunMany]:
     """Return the drivers; what they close over is a part of the key of their cache."""
 
-    def play_all(run: F64_1D, bars: Bars, wants: Wants, charges: Charges, terms: F64_1D) -> None:
-        begin(run, terms, charges)
+    def play_all(
+        run: F64_1D, bars: Bars, wants: Wants, charges: Charges, terms: F64_1D, lots: float,
+        notes_at: int,
+    ) -> None:  # fmt: skip # one list
+        begin(run, terms, charges, lots, notes_at)
         trade(run, bars, wants, charges)
         last = len(bars.prices) - 1
         high, low, close = bars.prices[last, HIGH], bars.prices[last, LOW], bars.prices[last, CLOSE]
@@ -60,9 +69,12 @@ def _drivers(stamp: int) -> tuple[RunOne, RunMany]:
 
     play = shared(play_all)
 
-    def one(bars: Bars, wants: Wants, charges: Charges, terms: F64_1D, rows: int) -> F64_1D:
-        run = np.empty(RUN + rows * NOTE if stamp != 0 else 0)
-        play(run, bars, wants, charges, terms)
+    def one(
+        bars: Bars, wants: Wants, charges: Charges, terms: F64_1D, lots: float, rows: int
+    ) -> F64_1D:
+        size = size_of(terms, lots)
+        run = np.empty(size + rows * NOTE if stamp != 0 else 0)
+        play(run, bars, wants, charges, terms, lots, size)
         return run
 
     def many(bars: Bars, wants: Wants, charges: Charges, terms: F64_2D, sums: F64_2D) -> None:
@@ -70,14 +82,22 @@ def _drivers(stamp: int) -> tuple[RunOne, RunMany]:
         for block in prange((count + BLOCK - 1) // BLOCK):
             run = np.empty(RUN)
             for place in range(block * BLOCK, min(count, (block + 1) * BLOCK)):
-                play(run, bars, wants, charges, terms[place])
-                sums[place] = run[TERMS:]
+                lots = terms[place, LOTS_ROOM]
+                while True:
+                    size = size_of(terms[place], lots)
+                    if size > len(run):
+                        run = np.empty(size)
+                    play(run, bars, wants, charges, terms[place], lots, len(run))
+                    if run[OVERFLOWS] == 0:
+                        break
+                    lots *= LOTS_GROWTH
+                sums[place] = run[TERMS:RUN]
 
     return driver(one), driver(many, parallel=True)
 
 
 RULES = (
-    decisions, exact, fills, gates, legs, money, notes, path, rounding,
+    admission, book, decisions, exact, fills, gates, legs, lots, money, notes, path, rounding,
     rounds, runs, search, slots,
 )  # fmt: skip # all that a run calls
 run_one, run_many = _drivers(stamp_of(*RULES))

@@ -1,11 +1,12 @@
-"""What a close decides: `signal_orders` and the desk's entry, for one market entry at a time."""
+"""What a close decides: `signal_orders` and the desk's entry."""
 
 import math
 
 from engines.kernels._compiled import rule
+from engines.kernels.book import refresh_book, rest, set_levels_of_entry
 from engines.kernels.columns import Run
 from engines.kernels.gates import count_entry, passes_gates
-from engines.kernels.legs import refresh_book
+from engines.kernels.lots import oldest_bar
 from engines.kernels.money import (
     equity_at,
     expected_slip,
@@ -32,35 +33,41 @@ from engines.kernels.slots import (
     CLOSES_ONLY,
     ENTERS_LONG,
     ENTERS_SHORT,
-    ENTRY_BAR,
+    ENTRIES,
     ENTRY_KIND,
     ENTRY_OFFSET,
+    FEES_OPEN,
+    FIRST_ORDER,
+    FIRST_WORDS,
     FUNDING_OPEN,
+    IS_LEG,
+    KIND_OF_ENTRY,
     LACKS_ATR,
     LEAVES_LONG,
     LEAVES_SHORT,
-    LOT_FEE,
+    LEVEL,
+    LIVES,
     NEEDS_REFERENCE,
     NO_REASON,
     NO_SIZE,
     NOTIONAL_MIN,
     ONLY_IN_PROFIT,
-    ORDER_ATR,
-    ORDER_BAR,
-    ORDER_CLOSE,
-    ORDER_LEVEL,
     ORDER_MONEY,
-    ORDER_PROFIT,
-    ORDER_SIDE,
-    ORDER_STEPS,
-    ORDER_STOP,
-    ORDER_TRIGGER,
+    OWN_STEPS,
     POINT_VALUE,
     PROFIT_ATR,
     QTY_MIN,
+    ROOM,
+    RUNG,
+    SAID_ATR,
+    SAID_BAR,
+    SAID_CLOSE,
+    SAID_PROFIT,
+    SAID_STOP,
     SESSION_CANCELLED,
     SESSION_CLOSE,
     SESSION_ENDS,
+    SIDE,
     SIGNAL,
     SIZING_KIND,
     STEPS,
@@ -72,6 +79,7 @@ from engines.kernels.slots import (
     TIMEOUT,
     TIMEOUT_BARS,
     TOO_SMALL,
+    TRIGGER,
     VERIFY_TICKS,
     WEEKEND_BEGINS,
     WEEKEND_CLOSE,
@@ -82,6 +90,7 @@ from engines.kernels.slots import (
     WISH_SIZE,
     WISH_SLIP,
     WISH_STOP,
+    WORDS,
     WOULD_WAIT,
 )
 
@@ -91,11 +100,20 @@ STEPS_MAX = 2.0**50  # whole numbers are exact in float64 well beyond
 @rule
 def is_event(run: Run, wishes: int) -> bool:
     """Return whether one of these wishes can matter to what is held."""
-    if run[STEPS] == 0:
-        return wishes & (ENTERS_LONG | ENTERS_SHORT | SESSION_ENDS | WEEKEND_BEGINS) != 0
+    matters = SESSION_ENDS | WEEKEND_BEGINS
+    if run[STEPS] == 0 or not is_full(run):
+        matters |= ENTERS_LONG | ENTERS_SHORT
     if run[STEPS] > 0:
-        return wishes & (ENTERS_SHORT | LEAVES_LONG | SESSION_ENDS | WEEKEND_BEGINS) != 0
-    return wishes & (ENTERS_LONG | LEAVES_SHORT | SESSION_ENDS | WEEKEND_BEGINS) != 0
+        matters |= ENTERS_SHORT | LEAVES_LONG
+    elif run[STEPS] < 0:
+        matters |= ENTERS_LONG | LEAVES_SHORT
+    return wishes & matters != 0
+
+
+@rule
+def is_full(run: Run) -> bool:
+    """Return whether the position takes no further entry of its side."""
+    return run[ENTRIES] >= run[ROOM]
 
 
 @rule
@@ -119,8 +137,8 @@ def decide(run: Run, wishes: int, bar: int, close: float) -> None:
 def _withdraw(run: Run, refusal: int) -> None:
     """Cancel the entry that waits, and count it under `refusal` unless that is 0."""
     run[TIMEOUT] = math.inf
-    if run[ORDER_SIDE] != 0:
-        run[ORDER_SIDE] = 0.0
+    if run[LIVES + FIRST_ORDER] != 0:
+        run[LIVES + FIRST_ORDER] = 0.0
         refresh_book(run)
         if refusal != 0:
             run[refusal] += 1
@@ -133,7 +151,7 @@ def _reason_to_close(run: Run, wishes: int, bar: int, close: float) -> float:
         return SESSION_CLOSE
     if wishes & WEEKEND_BEGINS:
         return WEEKEND_CLOSE
-    if bar >= run[ENTRY_BAR] + run[BARS_HELD_MAX] - 1:
+    if bar >= oldest_bar(run) + run[BARS_HELD_MAX] - 1:
         return TIME_EXIT
     leaves = LEAVES_LONG if run[STEPS] > 0 else LEAVES_SHORT
     if wishes & leaves and _may_close(run, close):
@@ -147,21 +165,21 @@ def _may_close(run: Run, close: float) -> bool:
     if run[ONLY_IN_PROFIT] == 0:
         return True
     paid = fee(run, abs(run[STEPS]), close)
-    return pnl_open(run, close) - run[LOT_FEE] - run[FUNDING_OPEN] - paid > 0
+    return pnl_open(run, close) - run[FEES_OPEN] - run[FUNDING_OPEN] - paid > 0
 
 
 @rule
 def _enter(run: Run, bar: int, close: float, side: float) -> None:
     """Turn an entry wish into the order that waits for the next open, unless a rule forbids it."""
     expected = 0.0 if run[CLOSE_REASON] != NO_REASON else run[STEPS]
-    if expected * side > 0:
+    if expected * side > 0 and is_full(run):
         return
     share, size = math.nan, run[WISH_SIZE]
     if size != size:  # NaN
         share = _share(run, close)
-    if expected != 0 and run[ONLY_IN_PROFIT] != 0 and run[ENTRY_KIND] != AT_MARKET:
+    if expected * side < 0 and run[ONLY_IN_PROFIT] != 0 and run[ENTRY_KIND] != AT_MARKET:
         run[WOULD_WAIT] += 1
-    elif expected != 0 and not _may_close(run, close):
+    elif expected * side < 0 and not _may_close(run, close):
         run[AT_A_LOSS] += 1
     elif _lacks_atr(run):
         run[LACKS_ATR] += 1
@@ -170,9 +188,8 @@ def _enter(run: Run, bar: int, close: float, side: float) -> None:
     elif passes_gates(run, bar):
         _withdraw(run, 0)
         equity = equity_at(run, close)
-        run[ORDER_BAR], run[ORDER_CLOSE] = bar, close
-        run[ORDER_STOP], run[ORDER_PROFIT] = run[WISH_STOP], run[WISH_PROFIT]
-        run[ORDER_ATR], run[ORDER_MONEY] = run[WISH_ATR], math.nan
+        run[ORDER_MONEY] = math.nan
+        _say(run, FIRST_WORDS, bar, close)
         price = _price_of_order(run, side, close)
         if size != size:
             run[ORDER_MONEY] = money_for(run, equity, share)
@@ -180,11 +197,19 @@ def _enter(run: Run, bar: int, close: float, side: float) -> None:
         else:
             steps = steps_down(run, size)
         if run[ENTRY_KIND] == AT_MARKET:
-            _queue(run, side, steps, expected, price, equity)
+            _queue(run, side, steps, expected, price, equity, close)
         else:
-            _rest(run, side, steps, price, equity)
-        if run[ORDER_SIDE] != 0:
+            _rest(run, side, steps, price, equity, bar, close)
+        if run[LIVES + FIRST_ORDER] != 0:
             count_entry(run)
+
+
+@rule
+def _say(run: Run, words: int, bar: int, close: float) -> None:
+    """Keep what the wish of this close says of the lots to come."""
+    run[words + SAID_STOP], run[words + SAID_PROFIT] = run[WISH_STOP], run[WISH_PROFIT]
+    run[words + SAID_ATR], run[words + SAID_CLOSE] = run[WISH_ATR], close
+    run[words + SAID_BAR] = bar
 
 
 @rule
@@ -195,51 +220,61 @@ def _price_of_order(run: Run, side: float, close: float) -> float:
     toward = side if run[ENTRY_KIND] == AT_STOP else -side
     level = max(run[TICK_SIZE], close * (1 + toward * run[ENTRY_OFFSET]))
     level = round_by(run, level, toward)
-    run[ORDER_LEVEL] = run[ORDER_TRIGGER] = level
+    run[LEVEL + FIRST_ORDER] = run[TRIGGER + FIRST_ORDER] = level
     if run[ENTRY_KIND] == AT_STOP:
         price = max(level, close) if side > 0 else min(level, close)
         return price + expected_slip(run, side, price, run[WISH_SLIP])
     if run[VERIFY_TICKS] != 0:
         ticks = ticks_nearest(run, level) - side * run[VERIFY_TICKS]
-        run[ORDER_TRIGGER] = price_of(run, ticks)
+        run[TRIGGER + FIRST_ORDER] = price_of(run, ticks)
     return min(level, close) if side > 0 else max(level, close)
 
 
 @rule
-def _rest(run: Run, side: float, steps: float, price: float, equity: float) -> None:
+def _rest(
+    run: Run, side: float, steps: float, price: float, equity: float, bar: int, close: float
+) -> None:
     """Let a priced entry of `steps` wait for its level, if it can be paid and is large enough."""
-    if steps > STEPS_MAX:
-        run[NEEDS_REFERENCE] = 1.0
     run[CLOSES_ONLY] = 0.0
     if lacks_funds(run, steps, side, price, equity):
         run[CANNOT_PAY] += 1
-    elif _is_large_enough(run, steps, run[ORDER_CLOSE]):
-        run[ORDER_SIDE], run[ORDER_STEPS] = side, steps
-        run[TIMEOUT] = run[ORDER_BAR] + run[TIMEOUT_BARS]
-        refresh_book(run)
+    elif _is_large_enough(run, steps, close):
+        _issue(run, side, steps)
+        run[TIMEOUT] = bar + run[TIMEOUT_BARS]
+        set_levels_of_entry(run, FIRST_ORDER)
+        rest(run, FIRST_ORDER)
 
 
 @rule
 def _queue(
-    run: Run, side: float, steps: float, expected: float, price: float, equity: float
+    run: Run, side: float, steps: float, expected: float, price: float, equity: float, close: float
 ) -> None:
     """Let a market entry of `steps` wait for the next open, if it can be paid and is large enough.
 
     What cannot be paid or is too small still closes an opposite position.
     """
-    if steps > STEPS_MAX:
-        run[NEEDS_REFERENCE] = 1.0
     run[CLOSES_ONLY] = 0.0
     if lacks_funds(run, steps, side, price, equity):
         run[CANNOT_PAY] += 1
         run[CLOSES_ONLY] = 1.0
-        if expected == 0:
+        if expected * side >= 0:
             return
-    if not _is_large_enough(run, steps, run[ORDER_CLOSE]):
+    if not _is_large_enough(run, steps, close):
         if run[STEPS] == 0:
             return
         steps = 0.0
-    run[ORDER_SIDE], run[ORDER_STEPS] = side, steps
+    _issue(run, side, steps)
+
+
+@rule
+def _issue(run: Run, side: float, steps: float) -> None:
+    """Make the wish of this close an order."""
+    if steps > STEPS_MAX:
+        run[NEEDS_REFERENCE] = 1.0
+    run[LIVES + FIRST_ORDER], run[IS_LEG + FIRST_ORDER] = 1.0, 0.0
+    run[SIDE + FIRST_ORDER], run[OWN_STEPS + FIRST_ORDER] = side, steps
+    run[KIND_OF_ENTRY + FIRST_ORDER], run[RUNG + FIRST_ORDER] = run[ENTRY_KIND], 0.0
+    run[WORDS + FIRST_ORDER] = FIRST_WORDS
 
 
 @rule

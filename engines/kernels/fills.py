@@ -1,19 +1,27 @@
 """Fills: what the fill of an order changes (`execution`, `position`, `admission`).
 
-Theory. There is one lot at a time, which one market entry has opened, so what the reference keeps
-in lists of lots and entries is a few numbers of the run. A fill closes first and then opens, and
-shares its commission by quantity in the order of the reference's divisions, even where a quotient
-is one.
+Theory. A fill closes first and then opens, and shares its commission by quantity in the order of
+the reference's divisions, even where a quotient is one. What it closes are rows of the table of
+lots, in the order of the close rule; what it spends are entries (`lots`).
 """
 
 from engines.kernels._compiled import rule
+from engines.kernels.admission import allowed, lacks_where_it_fills
+from engines.kernels.book import refresh_book, rest
 from engines.kernels.columns import Run
-from engines.kernels.legs import put_legs, refresh_book
+from engines.kernels.legs import move_legs, put_legs, side_of
+from engines.kernels.lots import (
+    NO_LOT,
+    add_up_lots,
+    average_price,
+    give_back_spent,
+    lot_at,
+    spend,
+    take_lot,
+)
 from engines.kernels.money import (
     due_price,
-    equity_at,
     fee,
-    lacks_funds,
     margin_call_steps,
     refresh_guards,
     slipped_price,
@@ -27,6 +35,7 @@ from engines.kernels.slots import (
     AT_STOP,
     BAR,
     BARS_HELD,
+    BASIS,
     CLOSE_ORDER,
     CLOSE_REASON,
     CLOSED_FALL_MAX,
@@ -34,12 +43,8 @@ from engines.kernels.slots import (
     CLOSES_ALL,
     CLOSES_ONLY,
     COULD_NOT_PAY,
-    CUT,
-    DIRECTION,
-    ENTRY_BAR,
-    ENTRY_KIND,
+    ENTRIES,
     ENTRY_ORDER,
-    ENTRY_PRICE,
     F_BAR,
     F_DECIDED,
     F_FEE,
@@ -50,43 +55,61 @@ from engines.kernels.slots import (
     F_SIDE,
     F_SLIP,
     F_STEPS,
+    FEES_OPEN,
     FEES_QUOTE,
     FILL_NOTE,
     FORCED_ORDER,
+    FROM_ENTRY,
     FUNDING_OPEN,
     FUNDING_QUOTE,
     GAINS_QUOTE,
     IS_FRESH,
-    IS_SPOT,
-    LEG_LIVES,
+    KIND_OF_ENTRY,
+    LEG,
+    LEG_LOT,
     LEG_PLACE,
     LEG_STEPS,
-    LEGS,
+    LIFO,
+    LIVES,
     LOSSES,
     LOSSES_IN_A_ROW,
     LOSSES_IN_A_ROW_MAX,
     LOSSES_QUOTE,
+    LOT,
+    LOT_BAR,
+    LOT_BOUND,
     LOT_FEE,
     LOT_FUNDING,
     LOT_HIGH,
+    LOT_LEGS,
     LOT_LOW,
+    LOT_ORDER,
+    LOT_PRICE,
+    LOT_RUNG,
     LOT_SLIP,
+    LOT_STEPS,
+    LOT_WORDS,
+    LOTS,
     MARGIN_CALL,
     NET,
     NO_REASON,
-    ORDER_BAR,
+    NO_ROOM,
     ORDER_MONEY,
-    ORDER_SIDE,
-    ORDER_STEPS,
+    OWN_FIRST,
+    OWN_STEPS,
     PNL_MAX,
     PNL_MIN,
     PNL_SQUARED,
     POINT_VALUE,
     PRICE,
+    PRICE_AVG,
+    PRICE_LAST,
     REVERSAL,
-    ROOM_STEPS,
-    START_EQUITY,
-    START_STEPS,
+    ROOM,
+    RUNG,
+    SAID,
+    SAID_BAR,
+    SIDE,
     STEPS,
     T_EXIT_PRICE,
     T_FEE_ENTRY,
@@ -101,45 +124,46 @@ from engines.kernels.slots import (
     TRADE_NOTE,
     TRADES,
     WINS,
-    WRONG_SIDE,
+    WORDS,
 )
 
 
 @rule
 def part_of_lot(
-    run: Run, steps: float, exit_fee: float, price: float, slip: float,
+    run: Run, lot: int, steps: float, exit_fee: float, price: float, slip: float,
     reason: float, name: float,
 ) -> tuple[float, float, float]:  # fmt: skip # one list
-    """Close `steps` of the lot, note the trade and return its result, entry fee and funding."""
-    held = abs(run[STEPS])
-    sign = 1.0 if run[STEPS] > 0 else -1.0
-    entry_fee = run[LOT_FEE] * steps / held
-    funding = run[LOT_FUNDING] * steps / held
+    """Close `steps` of a lot, note the trade and return its result, entry fee and funding."""
+    held, sign = run[LOT_STEPS + lot], side_of(run)
+    entry_fee = run[LOT_FEE + lot] * steps / held
+    funding = run[LOT_FUNDING + lot] * steps / held
     unit = qty_of(run, steps) * run[POINT_VALUE]
-    gross = sign * (price - run[ENTRY_PRICE]) * unit
+    gross = sign * (price - run[LOT_PRICE + lot]) * unit
     pnl = gross - entry_fee - exit_fee - funding
-    run[NET] += pnl
-    run[LOT_FEE] -= entry_fee
-    run[LOT_FUNDING] -= funding
+    run[LOT_STEPS + lot] -= steps
+    run[LOT_FEE + lot] -= entry_fee
+    run[LOT_FUNDING + lot] -= funding
+    run[FEES_OPEN] -= entry_fee
     run[FUNDING_OPEN] -= funding
+    run[NET] += pnl
     row = note(run, TRADE_NOTE)
     if row > 0:
         run[row + T_STEPS], run[row + T_SIDE], run[row + T_PNL] = steps, sign, pnl
-        run[row + T_SLIP] = run[LOT_SLIP] + slip
+        run[row + T_SLIP] = run[LOT_SLIP + lot] + slip
         run[row + T_EXIT_PRICE], run[row + T_REASON], run[row + T_NAME] = price, reason, name
         run[row + T_FEE_ENTRY], run[row + T_FEE_EXIT] = entry_fee, exit_fee
         run[row + T_FUNDING] = funding
-        note_lot(run, row)
+        note_lot(run, row, lot)
     return pnl, entry_fee, funding
 
 
 @rule
-def _sum_up(run: Run, pnl: float, fees: float, funding: float) -> None:
+def _sum_up(run: Run, lot: int, pnl: float, fees: float, funding: float) -> None:
     """Add a closed trade to the sums of its run."""
     run[TRADES] += 1
     run[FEES_QUOTE] += fees
     run[FUNDING_QUOTE] += funding
-    run[BARS_HELD] += run[BAR] - run[ENTRY_BAR] + 1
+    run[BARS_HELD] += run[BAR] - run[LOT_BAR + lot] + 1
     run[PNL_SQUARED] += pnl * pnl
     run[PNL_MAX], run[PNL_MIN] = max(run[PNL_MAX], pnl), min(run[PNL_MIN], pnl)
     if pnl > 0:
@@ -158,80 +182,117 @@ def _sum_up(run: Run, pnl: float, fees: float, funding: float) -> None:
 
 @rule
 def _reduce(
-    run: Run, steps: float, exit_fee: float, price: float, slip: float,
+    run: Run, own: int, steps: float, exit_fee: float, price: float, slip: float,
     reason: float, name: float,
 ) -> None:  # fmt: skip # one list
-    """Close `steps` of the position."""
-    sign = 1.0 if run[STEPS] > 0 else -1.0
-    share = exit_fee * steps / steps
-    pnl, entry_fee, funding = part_of_lot(run, steps, share, price, slip, reason, name)
-    _sum_up(run, pnl, entry_fee + share, funding)
-    qty, entry_price = qty_of(run, steps), run[ENTRY_PRICE]
-    cost = entry_price * (qty * run[POINT_VALUE]) + entry_fee
-    add_to_round(run, pnl, cost, entry_price * qty)
+    """Close `steps` of the position by an exit of the lot `own`, or of no lot in particular."""
+    sign = side_of(run)
+    spend(run, steps, own)
+    rows, left = int(run[LOTS]), steps
+    is_own_first = run[LOT_ORDER] == OWN_FIRST and own != NO_LOT
+    for turn in range(-1 if is_own_first else 0, rows):
+        lot = own
+        if turn >= 0:
+            lot = lot_at(run, rows - 1 - turn if run[LOT_ORDER] == LIFO else turn)
+        part = min(left, run[LOT_STEPS + lot])
+        if part > 0:
+            share = exit_fee * part / steps
+            pnl, fee_in, funding = part_of_lot(run, lot, part, share, price, slip, reason, name)
+            _sum_up(run, lot, pnl, fee_in + share, funding)
+            qty, entry_price = qty_of(run, part), run[LOT_PRICE + lot]
+            cost = entry_price * (qty * run[POINT_VALUE]) + fee_in
+            add_to_round(run, pnl, cost, entry_price * qty)
+            left -= part
     run[STEPS] -= sign * steps
-    if run[STEPS] == 0:
-        run[LOT_FEE] = run[LOT_FUNDING] = run[FUNDING_OPEN] = 0.0
-        run[LEGS] = 0
-        refresh_book(run)
-        end_round(run)
-    elif run[FUNDING_OPEN] != 0:
-        run[FUNDING_OPEN] = run[LOT_FUNDING]
+    if run[STEPS] != 0:
+        give_back_spent(run)
+        add_up_lots(run)
+        return
+    run[FEES_OPEN] = run[FUNDING_OPEN] = run[PRICE_AVG] = run[LOTS] = run[ENTRIES] = 0.0
+    end_round(run)
 
 
 @rule
 def transact(
-    run: Run, order: float, side: float, closing: float, opening: float,
+    run: Run, code: float, origin: int, side: float, closing: float, opening: float,
     price: float, slip: float, reason: float, name: float,
 ) -> None:  # fmt: skip # one list
-    """Book one fill: close, then open, the commission shared by quantity."""
+    """Book one fill: close, then open, the commission shared by quantity.
+
+    `origin` is the lot whose exit this is (NO_LOT: of none), for an entry the order.
+    """
     total = closing + opening
     fee_quote = fee(run, total, price)
     row = note(run, FILL_NOTE)
     if row > 0:
-        run[row + F_BAR], run[row + F_ORDER] = run[BAR], order
+        run[row + F_BAR], run[row + F_ORDER] = run[BAR], code
         run[row + F_REASON], run[row + F_NAME], run[row + F_SIDE] = reason, name, side
         run[row + F_STEPS], run[row + F_PRICE] = total, price
         run[row + F_FEE], run[row + F_SLIP] = fee_quote, slip
-        run[row + F_DECIDED] = run[ORDER_BAR]
+        if code == ENTRY_ORDER:
+            run[row + F_DECIDED] = run[int(run[WORDS + origin]) + SAID_BAR]
     if closing > 0:
-        _reduce(run, closing, fee_quote * closing / total, price, slip, reason, name)
+        own = NO_LOT if code == ENTRY_ORDER else origin
+        _reduce(run, own, closing, fee_quote * closing / total, price, slip, reason, name)
+    refresh_book(run)
     if opening > 0:
-        run[STEPS], run[ENTRY_PRICE], run[ENTRY_BAR] = side * opening, price, run[BAR]
-        run[LOT_FEE], run[LOT_SLIP] = fee_quote * opening / total, slip
-        run[LOT_FUNDING] = run[FUNDING_OPEN] = 0.0
-        run[LOT_HIGH] = run[LOT_LOW] = price
-        run[IS_FRESH] = 1.0
-        put_legs(run)
+        _open(run, origin, opening, price, slip, fee_quote * opening / total)
+
+
+@rule
+def _open(
+    run: Run, order: int, opening: float, price: float, slip: float, fee_quote: float
+) -> None:
+    """Open or add a lot of `opening` steps, with the legs that the words of its order ask for."""
+    lot = take_lot(run)
+    run[LOT_STEPS + lot] = run[LOT_BOUND + lot] = opening
+    run[LOT_PRICE + lot], run[LOT_BAR + lot], run[LOT_SLIP + lot] = price, run[BAR], slip
+    run[LOT_FEE + lot], run[LOT_FUNDING + lot] = fee_quote, 0.0
+    run[LOT_HIGH + lot] = run[LOT_LOW + lot] = price
+    run[LOT_RUNG + lot] = run[RUNG + order]
+    words = int(run[WORDS + order])
+    for place in range(SAID):
+        run[LOT_WORDS + lot + place] = run[words + place]
+    run[STEPS] += run[SIDE + order] * opening
+    run[FEES_OPEN] += fee_quote
+    run[ENTRIES] += 1
+    run[PRICE_LAST], run[IS_FRESH] = price, 1.0
+    average_price(run)
+    put_legs(run, lot)
+    for place in range(int(run[LOT_LEGS + lot])):
+        rest(run, lot + LOT + place * LEG)
+    if run[BASIS] != FROM_ENTRY:
+        move_legs(run)
         refresh_book(run)
 
 
 @rule
 def _slips(
-    run: Run, order: float, side: float, asked: float, closing: float,
-    opening: float, price: float, reason: float, name: float,
+    run: Run, order: float, own: int, side: float, asked: float, closing: float,
+    price: float, reason: float, name: float,
 ) -> None:  # fmt: skip # one list
-    """Book a fill that slips and is due at `price`."""
+    """Book a close that slips and is due at `price`."""
     due = due_price(run, price)
     fill_price = slipped_price(run, due, side, asked)
     slip = (fill_price - due) * side
-    transact(run, order, side, closing, opening, fill_price, slip, reason, name)
+    transact(run, order, own, side, closing, 0.0, fill_price, slip, reason, name)
 
 
 @rule
 def fill_leg(run: Run, leg: int, price: float, slips: bool, reason: float, name: float) -> None:
     """Fill a leg of the bracket at `price`."""
-    run[LEG_LIVES + leg] = 0.0
-    refresh_book(run)
-    held = abs(run[STEPS])
-    side = -1.0 if run[STEPS] > 0 else 1.0
-    steps = held if run[CLOSES_ALL] != 0 else min(run[LEG_STEPS + leg], held)
+    run[LIVES + leg] = 0.0
+    held, side, lot = abs(run[STEPS]), -side_of(run), int(run[LEG_LOT + leg])
+    asked = steps = held
+    if run[CLOSES_ALL] == 0:
+        asked = min(run[LEG_STEPS + leg], held)
+        steps = min(asked, run[LOT_BOUND + lot])
     order = run[LEG_PLACE + leg]
     if slips:
-        _slips(run, order, side, steps, steps, 0.0, price, reason, name)
+        _slips(run, order, lot, side, asked, steps, price, reason, name)
     else:
         due = due_price(run, price)
-        transact(run, order, side, steps, 0.0, due, 0.0, reason, name)
+        transact(run, order, lot, side, steps, 0.0, due, 0.0, reason, name)
     refresh_guards(run)
 
 
@@ -242,79 +303,54 @@ def fill_close(run: Run) -> None:
     run[CLOSE_REASON] = NO_REASON
     if reason == NO_REASON or steps == 0:
         return
-    side = -1.0 if run[STEPS] > 0 else 1.0
-    _slips(run, CLOSE_ORDER, side, steps, steps, 0.0, run[PRICE], reason, reason)
+    side = -side_of(run)
+    _slips(run, CLOSE_ORDER, NO_LOT, side, steps, steps, run[PRICE], reason, reason)
     refresh_guards(run)
 
 
 @rule
-def fill_entry(run: Run, price: float, slips: bool, is_at_open: bool) -> None:
-    """Fill the entry that waits at `price`, or drop it where a rule forbids it."""
-    side, held = run[ORDER_SIDE], run[STEPS]
-    run[ORDER_SIDE] = 0.0
-    refresh_book(run)
+def fill_entry(run: Run, order: int, price: float, slips: bool, is_at_open: bool) -> None:
+    """Fill an entry that waits at `price`, or drop it where a rule forbids it."""
+    side, held, own = run[SIDE + order], run[STEPS], run[OWN_STEPS + order]
+    run[LIVES + order] = 0.0
     opposite = abs(held) if held * side < 0 else 0.0
     due = due_price(run, price)
-    fill_price = slipped_price(run, due, side, run[ORDER_STEPS] + opposite) if slips else due
-    own = run[ORDER_STEPS]
-    is_sized = run[ENTRY_KIND] == AT_MARKET or (run[ENTRY_KIND] == AT_STOP and is_at_open)
+    fill_price = slipped_price(run, due, side, own + opposite) if slips else due
+    kind = run[KIND_OF_ENTRY + order]
+    is_sized = kind == AT_MARKET or (kind == AT_STOP and is_at_open)
     if not is_sized and run[ORDER_MONEY] == run[ORDER_MONEY]:
         own = steps_for(run, run[ORDER_MONEY], fill_price)
-    closing = opposite
-    opening = 0.0 if run[CLOSES_ONLY] != 0 else _allowed(run, side, own)
-    if opening > 0 and _lacks_where_it_fills(run, side, opening, fill_price, is_at_open):
+    closing, opening = opposite, 0.0
+    if held * side > 0 and run[ENTRIES] >= run[ROOM]:
+        run[NO_ROOM] += 1
+    elif run[CLOSES_ONLY] == 0:
+        opening = allowed(run, side, own)
+    if opening > 0 and lacks_where_it_fills(run, side, opening, fill_price, is_at_open):
         run[COULD_NOT_PAY] += 1
         closing = opening = 0.0
     if closing + opening > 0:
         slip = (fill_price - due) * side
-        transact(run, ENTRY_ORDER, side, closing, opening, fill_price, slip, REVERSAL, NO_REASON)
+        transact(
+            run, ENTRY_ORDER, order, side, closing, opening, fill_price, slip, REVERSAL, NO_REASON
+        )
+    else:
+        refresh_book(run)
     refresh_guards(run)
 
 
 @rule
-def _allowed(run: Run, side: float, steps: float) -> float:
-    """Return how much of `steps` direction and maximum position let open."""
-    if steps == 0:
-        return 0.0
-    if run[DIRECTION] * side < 0:
-        run[WRONG_SIDE] += 1
-        return 0.0
-    if steps > run[ROOM_STEPS]:
-        run[CUT] += 1
-    return min(steps, run[ROOM_STEPS])
-
-
-@rule
-def _lacks_where_it_fills(
-    run: Run, side: float, opening: float, price: float, is_at_open: bool
-) -> bool:
-    """Return whether the account cannot carry what an entry opens; nothing of its side is held."""
-    held, start = run[STEPS], run[START_STEPS]
-    equity = equity_at(run, price)
-    if equity <= 0:
-        return True
-    if run[IS_SPOT] != 0:
-        return lacks_funds(run, opening, side, price, equity)
-    if held * side >= 0 and start * side < 0:
-        return False
-    if held == start and is_at_open:
-        equity = run[START_EQUITY]
-    if held * side < 0 and start * held <= 0:
-        return lacks_funds(run, abs(held) + opening, side, price, equity)
-    if not lacks_funds(run, opening, side, price, equity):
-        return False
-    if held == start:
-        return True
-    before = abs(start) if start * side > 0 else 0.0
-    return lacks_funds(run, before + opening, side, price, run[START_EQUITY])
-
-
-@rule
 def call_margin(run: Run) -> None:
-    """Sell what a margin call asks for at this point of the path."""
-    price = run[PRICE]
+    """Sell what a margin call asks for here; under the close rule ANY, of every entry."""
+    price, side = run[PRICE], -side_of(run)
     steps = margin_call_steps(run, price)
-    if steps > 0:
-        side = -1.0 if run[STEPS] > 0 else 1.0
-        _slips(run, FORCED_ORDER, side, steps, steps, 0.0, price, MARGIN_CALL, MARGIN_CALL)
+    if steps > 0 and run[LOT_ORDER] != OWN_FIRST:
+        _slips(run, FORCED_ORDER, NO_LOT, side, steps, steps, price, MARGIN_CALL, MARGIN_CALL)
+    elif steps > 0:
+        place = 0
+        while place < int(run[LOTS]):
+            lot = lot_at(run, place)
+            part = min(steps, run[LOT_BOUND + lot])
+            if part > 0:
+                _slips(run, FORCED_ORDER, lot, side, part, part, price, MARGIN_CALL, MARGIN_CALL)
+            place += place < int(run[LOTS]) and lot_at(run, place) == lot
     refresh_guards(run)

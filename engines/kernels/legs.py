@@ -1,58 +1,63 @@
 """The legs of an entry's bracket: their levels and what moves their stops (`brackets`, `orders`).
 
-Theory. With one entry at a time every base price is the entry's own. A leg is a part of the run's
-row; what its levels mean is told in `engines/brackets.py`. `sign` is 1 for a long position's legs,
--1 for a short one's.
+Theory. A leg lies behind the lot whose entry it closes, and reads the words that the entry's wish
+said from there; what its levels mean is told in `engines/brackets.py`. They count from a base
+price, which moves with every fill that opens where the plan's basis is not the entry's own price.
+`sign` is 1 for a long position's legs, -1 for a short one's.
 """
 
 import math
 
 from engines.kernels._compiled import rule
+from engines.kernels.book import is_trailing, order_at
 from engines.kernels.columns import Run
 from engines.kernels.rounding import price_of, round_by, ticks_nearest, ticks_up
 from engines.kernels.slots import (
     ARM_PRICE,
-    AT_LIMIT,
-    AT_STOP,
     ATR_SL,
     ATR_TP,
+    BASIS,
     BEST_PRICE,
+    BOOK,
     BRACKET_ORDER,
     BREAKEVEN_GAIN,
     BREAKEVEN_OFFSET,
     BREAKEVEN_SL,
-    DOWN,
-    ENTRY_KIND,
-    ENTRY_PRICE,
-    FIRST_LEG,
+    FROM_AVERAGE,
+    FROM_ENTRY,
     HAS_EXITS,
     HAS_MOVES,
-    IS_TRAILING,
+    IS_LEG,
     LEG,
-    LEG_DOWN,
     LEG_LIMIT,
-    LEG_LIVES,
+    LEG_LOT,
     LEG_PLACE,
     LEG_STEPS,
     LEG_STOP,
     LEG_TRIGGER,
-    LEG_UP,
-    LEGS,
+    LIVES,
+    LOT,
+    LOT_LEGS,
+    LOT_PRICE,
+    LOT_STEPS,
+    LOT_WORDS,
     NEXT_RATCHET,
     NO_TRAIL,
-    ORDER_ATR,
-    ORDER_CLOSE,
-    ORDER_PROFIT,
-    ORDER_SIDE,
-    ORDER_STOP,
-    ORDER_TRIGGER,
+    ORDER_DOWN,
+    ORDER_UP,
     PORTIONS,
+    PRICE_AVG,
+    PRICE_LAST,
     PROFIT_ATR,
     PROFIT_RATIO,
     PROFIT_REASON,
     RATCHET_STOPS,
     RATCHETED_STOP,
     RATCHETS,
+    SAID_ATR,
+    SAID_CLOSE,
+    SAID_PROFIT,
+    SAID_STOP,
     STEPS,
     STOP_ATR,
     STOP_LOSS,
@@ -71,7 +76,6 @@ from engines.kernels.slots import (
     TRAIL_UNIT,
     TRAILING_STOP,
     TRIGGERS,
-    UP,
     VERIFY_TICKS,
 )
 
@@ -83,61 +87,89 @@ def nearer(a: float, b: float, sign: float) -> float:
 
 
 @rule
-def put_legs(run: Run) -> None:
-    """Give the lot that has just opened its legs."""
-    run[LEGS] = 0
-    stop, profit = run[ORDER_STOP], run[ORDER_PROFIT]
+def side_of(run: Run) -> float:
+    """Return 1 for a long position, -1 for a short one."""
+    return 1.0 if run[STEPS] > 0 else -1.0
+
+
+@rule
+def put_legs(run: Run, lot: int) -> None:
+    """Give the lot that has just opened its legs; they are not in the book yet."""
+    run[LOT_LEGS + lot] = 0
+    stop, profit = run[LOT_WORDS + lot + SAID_STOP], run[LOT_WORDS + lot + SAID_PROFIT]
     # As in the reference, a level of zero alone makes no bracket.
     is_given = (stop == stop and stop != 0) or (profit == profit and profit != 0)
     if run[HAS_EXITS] == 0 and not is_given:
         return
+    left = whole = run[LOT_STEPS + lot]
     is_split = profit != profit and run[TARGETS] > 0  # one target takes the place of several
     if not is_split:
-        _put_leg(run, 0, abs(run[STEPS]), math.nan)
+        _put_leg(run, lot, BRACKET_ORDER, whole)
         return
-    left = whole = abs(run[STEPS])
     for place in range(int(run[TARGETS])):
         steps = whole
         if place < int(run[TARGETS]) - 1:
             steps = max(1.0, float(math.floor(whole * run[PORTIONS + place] + 1e-9)))
         steps = min(steps, left)
         if steps > 0:
-            _put_leg(run, place, steps, run[TARGET_RATIOS + place])
+            _put_leg(run, lot, place, steps)
             left -= steps
 
 
 @rule
-def _put_leg(run: Run, place: int, steps: float, ratio: float) -> None:
-    """Add a leg of `steps`; `ratio` is the distance of its own target, NaN: the plan's."""
-    leg = FIRST_LEG + int(run[LEGS]) * LEG
-    sign = 1.0 if run[STEPS] > 0 else -1.0
-    run[LEG_LIVES + leg], run[LEG_STEPS + leg] = 1.0, steps
-    run[LEG_PLACE + leg] = place if ratio == ratio else BRACKET_ORDER
-    _set_stop(run, leg, sign)
-    _set_target(run, leg, sign, ratio)
+def _put_leg(run: Run, lot: int, place: float, steps: float) -> None:
+    """Add a leg of `steps`; `place` is that of its target among several, else BRACKET_ORDER."""
+    leg = lot + LOT + int(run[LOT_LEGS + lot]) * LEG
+    run[LOT_LEGS + lot] += 1
+    run[LIVES + leg] = run[IS_LEG + leg] = 1.0
+    run[LEG_LOT + leg], run[LEG_STEPS + leg], run[LEG_PLACE + leg] = lot, steps, place
     run[HAS_MOVES + leg] = 0.0
     for slot in (ARM_PRICE, BEST_PRICE, TRAIL_STOP, RATCHETED_STOP):
         run[slot + leg] = math.nan
     run[RATCHETS + leg] = run[NEXT_RATCHET + leg] = 0
-    if run[TRAIL_UNIT] != NO_TRAIL:
-        _set_trail(run, leg, sign)
-    if run[BREAKEVEN_GAIN] == run[BREAKEVEN_GAIN]:
-        _set_ratchets(run, leg, sign, 1 if ratio != ratio else place, ratio == ratio)
-    refresh_leg(run, leg, sign)
-    run[LEGS] += 1
+    set_levels(run, leg)
 
 
 @rule
-def _set_stop(run: Run, leg: int, sign: float) -> None:
-    base, fixed = run[ENTRY_PRICE], run[STOP_RATIO]
+def set_levels(run: Run, leg: int) -> None:
+    """Set the levels of a leg off its base price; what its moving stops have reached is kept."""
+    sign, lot = side_of(run), int(run[LEG_LOT + leg])
+    base = run[LOT_PRICE + lot]
+    if run[BASIS] != FROM_ENTRY:
+        base = run[PRICE_AVG] if run[BASIS] == FROM_AVERAGE else run[PRICE_LAST]
+    _set_stop(run, leg, base, sign)
+    _set_target(run, leg, base, sign)
+    if run[TRAIL_UNIT] != NO_TRAIL:
+        run[HAS_MOVES + leg] = 1.0
+        if not is_trailing(run, leg):
+            _set_trail(run, leg, base, sign)
+    if run[BREAKEVEN_GAIN] == run[BREAKEVEN_GAIN]:
+        _set_ratchets(run, leg, base, sign)
+    refresh_leg(run, leg, sign)
+
+
+@rule
+def move_legs(run: Run) -> None:
+    """Set all levels anew that do not count from their own entry's price."""
+    if run[BASIS] == FROM_ENTRY:
+        return
+    for place in range(int(run[BOOK])):
+        order = order_at(run, place)
+        if run[IS_LEG + order] != 0 and run[LIVES + order] != 0:
+            set_levels(run, order)
+
+
+@rule
+def _set_stop(run: Run, leg: int, base: float, sign: float) -> None:
+    words, fixed = LOT_WORDS + int(run[LEG_LOT + leg]), run[STOP_RATIO]
     run[STOP_REASON + leg] = STOP_LOSS
-    if run[ORDER_STOP] == run[ORDER_STOP]:
-        run[LEG_STOP + leg] = round_by(run, run[ORDER_STOP], -sign)
+    if run[words + SAID_STOP] == run[words + SAID_STOP]:
+        run[LEG_STOP + leg] = round_by(run, run[words + SAID_STOP], -sign)
         return
     stop = math.nan
-    by_atr = run[STOP_ATR] * run[ORDER_ATR] / run[ORDER_CLOSE]
+    by_atr = run[STOP_ATR] * run[words + SAID_ATR] / run[words + SAID_CLOSE]
     if by_atr == by_atr:
-        ticks = by_atr * run[ORDER_CLOSE] / run[TICK_SIZE]
+        ticks = by_atr * run[words + SAID_CLOSE] / run[TICK_SIZE]
         stop = round_by(run, base + -sign * ticks * run[TICK_SIZE], -sign)
         if fixed != fixed or by_atr < fixed:
             run[STOP_REASON + leg] = ATR_SL
@@ -149,17 +181,19 @@ def _set_stop(run: Run, leg: int, sign: float) -> None:
 
 
 @rule
-def _set_target(run: Run, leg: int, sign: float, ratio: float) -> None:
-    base, limit = run[ENTRY_PRICE], math.nan
+def _set_target(run: Run, leg: int, base: float, sign: float) -> None:
+    words, limit = LOT_WORDS + int(run[LEG_LOT + leg]), math.nan
+    profit, place = run[words + SAID_PROFIT], run[LEG_PLACE + leg]
+    by_atr = run[PROFIT_ATR] * run[words + SAID_ATR]
     run[PROFIT_REASON + leg] = TAKE_PROFIT
-    if run[ORDER_PROFIT] == run[ORDER_PROFIT]:
-        limit = round_by(run, run[ORDER_PROFIT], sign)
-    elif ratio == ratio:
-        limit = round_by(run, base * (1 + sign * ratio), sign)
+    if profit == profit:
+        limit = round_by(run, profit, sign)
+    elif place != BRACKET_ORDER:
+        limit = round_by(run, base * (1 + sign * run[TARGET_RATIOS + int(place)]), sign)
     elif run[PROFIT_RATIO] == run[PROFIT_RATIO]:
         limit = round_by(run, base * (1 + sign * run[PROFIT_RATIO]), sign)
-    elif run[PROFIT_ATR] * run[ORDER_ATR] == run[PROFIT_ATR] * run[ORDER_ATR]:
-        ticks = run[PROFIT_ATR] * run[ORDER_ATR] / run[TICK_SIZE]
+    elif by_atr == by_atr:
+        ticks = by_atr / run[TICK_SIZE]
         limit = round_by(run, base + sign * ticks * run[TICK_SIZE], sign)
         run[PROFIT_REASON + leg] = ATR_TP
     run[LEG_LIMIT + leg] = run[LEG_TRIGGER + leg] = limit
@@ -169,10 +203,8 @@ def _set_target(run: Run, leg: int, sign: float, ratio: float) -> None:
 
 
 @rule
-def _set_trail(run: Run, leg: int, sign: float) -> None:
-    base, unit = run[ENTRY_PRICE], run[TRAIL_UNIT]
-    gain, distance = run[TRAIL_ACTIVATION], run[TRAIL_DISTANCE]
-    run[HAS_MOVES + leg] = 1.0
+def _set_trail(run: Run, leg: int, base: float, sign: float) -> None:
+    unit, gain, distance = run[TRAIL_UNIT], run[TRAIL_ACTIVATION], run[TRAIL_DISTANCE]
     if unit == TRAIL_RATIO:
         arm = base * (1 + sign * gain)
         ticks = ticks_up(run, base * distance)
@@ -187,13 +219,14 @@ def _set_trail(run: Run, leg: int, sign: float) -> None:
 
 
 @rule
-def _set_ratchets(run: Run, leg: int, sign: float, count: int, is_target: bool) -> None:
+def _set_ratchets(run: Run, leg: int, base: float, sign: float) -> None:
     """Set the breakeven of a single bracket, or the steps of the targets before this one."""
+    is_target = run[LEG_PLACE + leg] != BRACKET_ORDER
+    count = int(run[LEG_PLACE + leg]) if is_target else 1
     if count == 0:
         return
-    base = run[ENTRY_PRICE]
     run[HAS_MOVES + leg] = 1.0
-    run[RATCHETS + leg] = count
+    run[RATCHETS + leg], run[NEXT_RATCHET + leg] = count, 0
     for step in range(count):
         gain = run[TARGET_RATIOS + step] if is_target else run[BREAKEVEN_GAIN]
         stop = run[BREAKEVEN_OFFSET] if step == 0 else run[TARGET_RATIOS + step - 1]
@@ -208,12 +241,6 @@ def stops_at(run: Run, leg: int, stop: float, sign: float) -> float:
 
 
 @rule
-def is_trailing(run: Run, leg: int) -> bool:
-    """Return whether the stop of a leg follows the price now."""
-    return run[BEST_PRICE + leg] == run[BEST_PRICE + leg]
-
-
-@rule
 def refresh_leg(run: Run, leg: int, sign: float) -> None:
     """Set the levels at which something happens to a leg."""
     limit, stop = run[LEG_TRIGGER + leg], run[LEG_STOP + leg]
@@ -224,42 +251,11 @@ def refresh_leg(run: Run, leg: int, sign: float) -> None:
             limit = nearer(limit, run[ARM_PRICE + leg], -sign)
         stop = stops_at(run, leg, stop, sign)
     if sign > 0:
-        run[LEG_UP + leg] = limit if limit == limit else math.inf
-        run[LEG_DOWN + leg] = stop if stop == stop else -math.inf
+        run[ORDER_UP + leg] = limit if limit == limit else math.inf
+        run[ORDER_DOWN + leg] = stop if stop == stop else -math.inf
     else:
-        run[LEG_UP + leg] = stop if stop == stop else math.inf
-        run[LEG_DOWN + leg] = limit if limit == limit else -math.inf
-
-
-@rule
-def order_up(run: Run) -> float:
-    """Return the level above at which the entry that waits fills, infinite without one."""
-    side = run[ORDER_SIDE]
-    if (run[ENTRY_KIND] == AT_LIMIT and side < 0) or (run[ENTRY_KIND] == AT_STOP and side > 0):
-        return run[ORDER_TRIGGER]
-    return math.inf
-
-
-@rule
-def order_down(run: Run) -> float:
-    """Return the level below at which the entry that waits fills, infinite without one."""
-    side = run[ORDER_SIDE]
-    if (run[ENTRY_KIND] == AT_LIMIT and side > 0) or (run[ENTRY_KIND] == AT_STOP and side < 0):
-        return run[ORDER_TRIGGER]
-    return -math.inf
-
-
-@rule
-def refresh_book(run: Run) -> None:
-    """Set the nearest levels over all legs that live and the entry that waits."""
-    up, down, trails = order_up(run), order_down(run), 0.0
-    for place in range(int(run[LEGS])):
-        leg = FIRST_LEG + place * LEG
-        if run[LEG_LIVES + leg] != 0:
-            up, down = min(up, run[LEG_UP + leg]), max(down, run[LEG_DOWN + leg])
-            if is_trailing(run, leg):
-                trails = 1.0
-    run[UP], run[DOWN], run[IS_TRAILING] = up, down, trails
+        run[ORDER_UP + leg] = stop if stop == stop else math.inf
+        run[ORDER_DOWN + leg] = limit if limit == limit else -math.inf
 
 
 @rule

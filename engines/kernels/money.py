@@ -26,11 +26,10 @@ from engines.kernels.slots import (
     CAPITAL,
     COMMISSION,
     COMMISSION_KIND,
-    ENTRY_PRICE,
+    FEES_OPEN,
     FUNDING_OPEN,
     GUARD_DOWN,
     GUARD_UP,
-    LOT_FEE,
     MARGIN_LONG,
     MARGIN_SHORT,
     NET,
@@ -38,6 +37,7 @@ from engines.kernels.slots import (
     PER_NOTIONAL,
     PER_ORDER,
     POINT_VALUE,
+    PRICE_AVG,
     SHARE_MAX,
     SHARE_MIN,
     SIZING_KIND,
@@ -70,14 +70,14 @@ def fee(run: Run, steps: float, price: float) -> float:
 
 @rule
 def pnl_open(run: Run, price: float) -> float:
-    """Return the gross result of the open lot at `price`."""
-    return (price - run[ENTRY_PRICE]) * qty_of(run, run[STEPS]) * run[POINT_VALUE]
+    """Return the gross result of the open lots at `price`."""
+    return (price - run[PRICE_AVG]) * qty_of(run, run[STEPS]) * run[POINT_VALUE]
 
 
 @rule
 def settled(run: Run) -> float:
-    """Return the capital and all that was earned and paid, the open lot's result left out."""
-    return run[CAPITAL] + (run[NET] - run[LOT_FEE] - run[FUNDING_OPEN])
+    """Return the capital and all that was earned and paid, the open lots' result left out."""
+    return run[CAPITAL] + (run[NET] - run[FEES_OPEN] - run[FUNDING_OPEN])
 
 
 @rule
@@ -129,7 +129,7 @@ def refresh_guards(run: Run) -> None:
         return
     owned = settled(run)
     unit = qty_of(run, abs(held)) * run[POINT_VALUE]
-    cost = unit * run[ENTRY_PRICE]
+    cost = unit * run[PRICE_AVG]
     if held < 0:
         run[GUARD_UP] = (owned + cost) / (unit * (1 + ratio))
     elif ratio != 1:

@@ -6,20 +6,22 @@ from engines.kernels._compiled import rule
 from engines.kernels.columns import Run
 from engines.kernels.slots import (
     BAR,
-    ENTRY_BAR,
-    ENTRY_PRICE,
-    FIRST_LEG,
+    FEES_OPEN,
     FUNDING_OPEN,
     KIND,
     LEG_LIMIT,
     LEG_STOP,
-    LEGS,
-    LOT_FEE,
+    LOT,
+    LOT_BAR,
     LOT_HIGH,
+    LOT_LEGS,
     LOT_LOW,
+    LOT_PRICE,
+    LOT_RUNG,
     NET,
     NOTE,
     NOTED,
+    NOTES_AT,
     P_BAR,
     P_PAID,
     P_SETTLEMENT,
@@ -27,7 +29,6 @@ from engines.kernels.slots import (
     PATH_HIGH,
     PATH_LOW,
     PAYMENT_NOTE,
-    RUN,
     STEPS,
     T_CUMULATIVE,
     T_ENTRY_BAR,
@@ -38,6 +39,7 @@ from engines.kernels.slots import (
     T_PATH_HIGH,
     T_PATH_LOW,
     T_PROFIT,
+    T_RUNG,
     T_STOP,
 )
 
@@ -45,7 +47,7 @@ from engines.kernels.slots import (
 @rule
 def note(run: Run, kind: int) -> int:
     """Count one more note and return where its row begins, 0 if there is no room for it."""
-    row = RUN + int(run[NOTED]) * NOTE
+    row = int(run[NOTES_AT]) + int(run[NOTED]) * NOTE
     run[NOTED] += 1
     if row + NOTE > len(run):
         return 0
@@ -54,17 +56,17 @@ def note(run: Run, kind: int) -> int:
 
 
 @rule
-def note_lot(run: Run, row: int) -> None:
-    """Note of a trade what the lot and the path say; its stop and target are its first leg's."""
-    run[row + T_ENTRY_BAR], run[row + T_ENTRY_PRICE] = run[ENTRY_BAR], run[ENTRY_PRICE]
-    run[row + T_EXIT_BAR] = run[BAR]
-    run[row + T_CUMULATIVE] = run[NET] - run[LOT_FEE] - run[FUNDING_OPEN]
-    run[row + T_LOT_HIGH], run[row + T_LOT_LOW] = run[LOT_HIGH], run[LOT_LOW]
+def note_lot(run: Run, row: int, lot: int) -> None:
+    """Note of a trade what its lot and the path say; stop and target are the lot's first leg's."""
+    run[row + T_ENTRY_BAR], run[row + T_ENTRY_PRICE] = run[LOT_BAR + lot], run[LOT_PRICE + lot]
+    run[row + T_EXIT_BAR], run[row + T_RUNG] = run[BAR], run[LOT_RUNG + lot]
+    run[row + T_CUMULATIVE] = run[NET] - run[FEES_OPEN] - run[FUNDING_OPEN]
+    run[row + T_LOT_HIGH], run[row + T_LOT_LOW] = run[LOT_HIGH + lot], run[LOT_LOW + lot]
     run[row + T_PATH_HIGH], run[row + T_PATH_LOW] = run[PATH_HIGH], run[PATH_LOW]
     run[row + T_STOP] = run[row + T_PROFIT] = math.nan
-    if run[LEGS] > 0:
-        run[row + T_STOP] = run[FIRST_LEG + LEG_STOP]
-        run[row + T_PROFIT] = run[FIRST_LEG + LEG_LIMIT]
+    if run[LOT_LEGS + lot] > 0:
+        run[row + T_STOP] = run[LEG_STOP + lot + LOT]
+        run[row + T_PROFIT] = run[LEG_LIMIT + lot + LOT]
 
 
 @rule

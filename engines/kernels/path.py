@@ -1,20 +1,13 @@
-"""How one bar is played against what waits: steps 1 to 5 of `broker`, for one lot and its legs."""
+"""How one bar is played against what waits: steps 1 to 5 of `broker`."""
 
 import math
 
 from engines.kernels._compiled import rule
+from engines.kernels.book import is_trailing, order_at, refresh_book
 from engines.kernels.columns import Run
 from engines.kernels.fills import call_margin, fill_close, fill_entry, fill_leg
-from engines.kernels.legs import (
-    arm_on,
-    arms_first,
-    is_trailing,
-    order_down,
-    order_up,
-    ratchet_on,
-    refresh_book,
-    stop_reason,
-)
+from engines.kernels.legs import arm_on, arms_first, ratchet_on, side_of, stop_reason
+from engines.kernels.lots import lot_at
 from engines.kernels.money import equity_at, refresh_guards
 from engines.kernels.notes import note_payment
 from engines.kernels.rounding import qty_of
@@ -22,46 +15,49 @@ from engines.kernels.slots import (
     AT_MARKET,
     AT_STOP,
     BAR,
+    BOOK,
     DOWN,
-    ENTRY_KIND,
-    FIRST_LEG,
+    FIRST_ORDER,
     FUNDING_OPEN,
     GUARD_DOWN,
     GUARD_UP,
     HAS_MOVES,
     IS_FRESH,
+    IS_LEG,
     IS_TRAILING,
-    LEG,
-    LEG_DOWN,
+    KIND_OF_ENTRY,
     LEG_LIMIT,
-    LEG_LIVES,
     LEG_PLACE,
     LEG_STOP,
     LEG_TRIGGER,
-    LEG_UP,
-    LEGS,
+    LEVEL,
+    LIVES,
+    LOT_BAR,
     LOT_FUNDING,
     LOT_HIGH,
     LOT_LOW,
-    ORDER_LEVEL,
-    ORDER_SIDE,
-    ORDER_TRIGGER,
+    LOT_STEPS,
+    LOTS,
+    ORDER_DOWN,
+    ORDER_UP,
     PATH_HIGH,
     PATH_LOW,
     PLAIN_NAME,
     POINT_VALUE,
     PRICE,
     PROFIT_REASON,
+    SIDE,
     START_EQUITY,
     START_STEPS,
     STEPS,
     STOP_REASON,
     TRAIL_TICKS,
     TRAILING_STOP,
+    TRIGGER,
     UP,
 )
 
-NO_LEG = -1
+NO_ORDER = 0
 
 
 @rule
@@ -74,12 +70,14 @@ def arrive(run: Run, bar: int, price: float) -> None:
 
 @rule
 def pay_funding(run: Run, settlement: int, mark_price: float, rate: float) -> None:
-    """Settle funding with what is held now."""
+    """Settle funding with what is held now, shared among the lots by quantity."""
     held = abs(run[STEPS])
     if held == 0:
         return
     paid = qty_of(run, run[STEPS]) * mark_price * run[POINT_VALUE] * rate
-    run[LOT_FUNDING] += paid * held / held
+    for place in range(int(run[LOTS])):
+        lot = lot_at(run, place)
+        run[LOT_FUNDING + lot] += paid * run[LOT_STEPS + lot] / held
     run[FUNDING_OPEN] += paid
     note_payment(run, settlement, paid)
     refresh_guards(run)
@@ -90,12 +88,18 @@ def open_bar(run: Run, close_before: float) -> None:
     """Fill at the open: market orders in their order, then what the open has passed."""
     run[START_STEPS], run[START_EQUITY] = run[STEPS], equity_at(run, close_before)
     fill_close(run)
-    if run[ORDER_SIDE] != 0 and run[ENTRY_KIND] == AT_MARKET:
-        fill_entry(run, run[PRICE], True, True)
+    if is_queued(run):
+        fill_entry(run, FIRST_ORDER, run[PRICE], True, True)
     if run[IS_TRAILING] != 0:
         _advance(run, run[PRICE])
     _fill_passed(run)
     check_margin(run)
+
+
+@rule
+def is_queued(run: Run) -> bool:
+    """Return whether a market entry waits for the next open."""
+    return run[LIVES + FIRST_ORDER] != 0 and run[KIND_OF_ENTRY + FIRST_ORDER] == AT_MARKET
 
 
 @rule
@@ -106,7 +110,10 @@ def pass_bar(run: Run, open_price: float, high: float, low: float, close: float)
         return
     run[PATH_HIGH], run[PATH_LOW], run[PRICE] = high, low, close
     if run[IS_FRESH] != 0:
-        run[LOT_HIGH], run[LOT_LOW] = high, low
+        for place in range(int(run[LOTS])):
+            lot = lot_at(run, place)
+            if run[LOT_BAR + lot] == run[BAR]:
+                run[LOT_HIGH + lot], run[LOT_LOW + lot] = high, low
 
 
 @rule
@@ -138,7 +145,7 @@ def _walk(run: Run, open_price: float, high: float, low: float, close: float) ->
             pass
         _advance(run, target)
         check_margin(run)
-        if run[STEPS] == 0 and run[ORDER_SIDE] == 0:
+        if run[STEPS] == 0 and run[BOOK] == 0:
             return
 
 
@@ -149,55 +156,54 @@ def _meet(run: Run, target: float) -> bool:
     high, low = max(target, price), min(target, price)
     if run[UP] > high and run[DOWN] < low:
         return False
-    found, rises, level, nearest = NO_LEG, False, price, math.inf
-    is_selling = run[STEPS] > 0
-    for place in range(int(run[LEGS])):
-        leg = FIRST_LEG + place * LEG
-        if run[LEG_LIVES + leg] != 1:
-            continue
-        up, down = run[LEG_UP + leg], run[LEG_DOWN + leg]
+    found, rises, level, nearest = NO_ORDER, False, price, math.inf
+    for place in range(int(run[BOOK])):
+        order = order_at(run, place)
+        up, down = run[ORDER_UP + order], run[ORDER_DOWN + order]
         below = max(0.0, price - down) if down >= low else math.inf
         above = max(0.0, up - price) if up <= high else math.inf
-        # A leg with both its levels behind the price fills as a limit.
-        is_up = above < below or (above == below and is_selling)
         distance = min(above, below)
         if distance < nearest:
-            nearest, found, rises = distance, leg, is_up
-            level = max(up, price) if is_up else min(down, price)
-    above, below = order_up(run), order_down(run)
-    distance = max(0.0, above - price) if above <= high else math.inf
-    if below >= low:
-        distance = max(0.0, price - below)
-    if distance < nearest:  # The entry came into the book after the legs.
-        _advance(run, max(above, price) if above <= high else min(below, price))
-        _touch_entry(run, math.nan, False)
-        return True
-    if found == NO_LEG:
+            # A leg with both its levels behind the price fills as a limit.
+            rises = above < below or (above == below and is_selling(run, order))
+            nearest, found = distance, order
+            level = max(up, price) if rises else min(down, price)
+    if found == NO_ORDER:
         return False
     _advance(run, level)
-    _touch(run, found, level, rises, math.nan)
+    _touch(run, found, level, rises, math.nan, False)
     return True
 
 
 @rule
+def is_selling(run: Run, order: int) -> bool:
+    """Return whether an order of the book sells."""
+    return run[STEPS] > 0 if run[IS_LEG + order] != 0 else run[SIDE + order] < 0
+
+
+@rule
 def _fill_passed(run: Run) -> None:
-    """Fill at the open what it has passed: the entry, then the legs, the last one first."""
+    """Fill at the open what it has passed: entries from the lowest level up, then the last leg."""
     price = run[PRICE]
     while not run[UP] > price > run[DOWN]:
-        if order_up(run) <= price or order_down(run) >= price:
-            _touch_entry(run, price, True)
-            continue
-        found = NO_LEG
-        for place in range(int(run[LEGS])):
-            leg = FIRST_LEG + place * LEG
-            is_passed = run[LEG_UP + leg] <= price or run[LEG_DOWN + leg] >= price
-            if run[LEG_LIVES + leg] != 0 and is_passed:
-                found = leg
-        if found == NO_LEG:
+        found, is_entry, lowest = NO_ORDER, False, math.inf
+        for place in range(int(run[BOOK])):
+            order = order_at(run, place)
+            up, down = run[ORDER_UP + order], run[ORDER_DOWN + order]
+            if up > price and down < price:
+                continue
+            if run[IS_LEG + order] != 0:
+                found = found if is_entry else order
+                continue
+            level = up if up <= price else down
+            is_first = level == lowest and run[SIDE + order] > run[SIDE + found]
+            if not is_entry or level < lowest or is_first:
+                found, is_entry, lowest = order, True, level
+        if found == NO_ORDER:
             return
-        is_selling = run[STEPS] > 0
-        rises = run[LEG_UP + found] <= price if is_selling else run[LEG_DOWN + found] < price
-        _touch(run, found, price, rises, price)
+        is_up = run[ORDER_UP + found] <= price
+        rises = is_up if is_selling(run, found) else run[ORDER_DOWN + found] < price
+        _touch(run, found, price, rises, price, True)
 
 
 @rule
@@ -209,42 +215,52 @@ def _advance(run: Run, price: float) -> None:
     elif price < run[PATH_LOW]:
         run[PATH_LOW] = price
     if run[IS_FRESH] != 0:
-        if price > run[LOT_HIGH]:
-            run[LOT_HIGH] = price
-        elif price < run[LOT_LOW]:
-            run[LOT_LOW] = price
+        for place in range(int(run[LOTS])):
+            lot = lot_at(run, place)
+            if run[LOT_BAR + lot] != run[BAR]:
+                continue
+            if price > run[LOT_HIGH + lot]:
+                run[LOT_HIGH + lot] = price
+            elif price < run[LOT_LOW + lot]:
+                run[LOT_LOW + lot] = price
     if run[IS_TRAILING] != 0:
-        sign = 1.0 if run[STEPS] > 0 else -1.0
-        for place in range(int(run[LEGS])):
-            leg = FIRST_LEG + place * LEG
-            if run[LEG_LIVES + leg] != 0 and is_trailing(run, leg):
-                arm_on(run, leg, price, sign)
+        sign = side_of(run)
+        for place in range(int(run[BOOK])):
+            order = order_at(run, place)
+            if run[IS_LEG + order] != 0 and is_trailing(run, order):
+                arm_on(run, order, price, sign)
         refresh_book(run)
 
 
 @rule
-def _touch(run: Run, leg: int, price: float, rises: bool, limit_price: float) -> None:
-    """Let `price` act on a leg; `limit_price` is what its limit fills at, NaN: on the way."""
-    sign = 1.0 if run[STEPS] > 0 else -1.0
+def _touch(
+    run: Run, order: int, price: float, rises: bool, limit_price: float, is_at_open: bool
+) -> None:
+    """Let `price` act on an order; `limit_price` is what its limit fills at, NaN: on the way."""
+    if run[IS_LEG + order] == 0:
+        _touch_entry(run, order, limit_price, is_at_open)
+        return
+    sign = side_of(run)
     if rises != (sign > 0):
-        _stop_out(run, leg, price, stop_reason(run, leg, sign))
-    elif run[HAS_MOVES + leg] == 0 or not _has_moved(run, leg, price, sign):
+        _stop_out(run, order, price, stop_reason(run, order, sign))
+    elif run[HAS_MOVES + order] == 0 or not _has_moved(run, order, price, sign):
         if limit_price != limit_price:  # NaN
-            limit, trigger = run[LEG_LIMIT + leg], run[LEG_TRIGGER + leg]
+            limit, trigger = run[LEG_LIMIT + order], run[LEG_TRIGGER + order]
             limit_price = _limit_price(run, limit, trigger, -sign)
-        reason = run[PROFIT_REASON + leg]
-        fill_leg(run, leg, limit_price, False, reason, reason)
+        reason = run[PROFIT_REASON + order]
+        fill_leg(run, order, limit_price, False, reason, reason)
 
 
 @rule
-def _touch_entry(run: Run, limit_price: float, is_at_open: bool) -> None:
-    """Fill the priced entry here; `limit_price` as in `_touch`."""
-    if run[ENTRY_KIND] == AT_STOP:
-        fill_entry(run, run[PRICE], True, is_at_open)
+def _touch_entry(run: Run, order: int, limit_price: float, is_at_open: bool) -> None:
+    """Fill a priced entry here; `limit_price` as in `_touch`."""
+    if run[KIND_OF_ENTRY + order] == AT_STOP:
+        fill_entry(run, order, run[PRICE], True, is_at_open)
         return
     if limit_price != limit_price:  # NaN
-        limit_price = _limit_price(run, run[ORDER_LEVEL], run[ORDER_TRIGGER], run[ORDER_SIDE])
-    fill_entry(run, limit_price, False, is_at_open)
+        level, trigger = run[LEVEL + order], run[TRIGGER + order]
+        limit_price = _limit_price(run, level, trigger, run[SIDE + order])
+    fill_entry(run, order, limit_price, False, is_at_open)
 
 
 @rule

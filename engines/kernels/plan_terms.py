@@ -1,7 +1,7 @@
 """Which plans the kernel can run, and a plan's settings as the row of terms that it reads.
 
-Theory. The kernel holds one lot and lets one entry wait. Whatever needs more (several entries,
-forced closes other than margin calls, currency rates) is refused with the setting's name, and so is
+Theory. The kernel lets one entry wait beside the position. Whatever needs more (ladders, forced
+closes other than margin calls, currency rates) is refused with the setting's name, and so is
 a number so large that whole ticks or steps would not stay exact: a run that is accepted equals the
 reference in every bit.
 """
@@ -16,6 +16,7 @@ from engines.instrument import Instrument
 from engines.kernels import slots
 from engines.klines import Klines
 from engines.plan import (
+    Basis,
     CloseRule,
     Direction,
     DistanceUnit,
@@ -30,6 +31,7 @@ from engines.types import F64_1D
 WHOLE_MAX = 2.0**50  # ticks or steps; exact in float64 with room for a rounding
 STEP_QUOTE_MIN = 1e-9  # far more than what is too little to be rounded to ten digits
 PRICE_TICKS_MAX = 2.0**30
+LOTS_AN_ENTRY = 2  # lots that there is room for at first, an entry that the plan allows
 RATIO_MAX = 2.0**19  # a level is at most so many times its base price
 SIZINGS = {
     SizingKind.QTY: slots.BY_QTY,
@@ -55,6 +57,17 @@ ENTRIES = {
     EntryKind.STOP: slots.AT_STOP,
 }
 COUNTS = slots.TRADES_DAY_MAX, slots.TRADES_WEEK_MAX, slots.LOSSES_MAX
+LOT_ORDERS = {
+    CloseRule.FIFO: slots.FIFO,
+    CloseRule.LIFO: slots.LIFO,
+    CloseRule.ANY: slots.OWN_FIRST,
+    CloseRule.ALL: slots.FIFO,
+}
+BASES = {
+    Basis.ENTRY: slots.FROM_ENTRY,
+    Basis.AVERAGE: slots.FROM_AVERAGE,
+    Basis.LAST: slots.FROM_LAST,
+}
 DIRECTIONS = {Direction.BOTH: 0, Direction.LONG: 1, Direction.SHORT: -1}
 
 
@@ -64,7 +77,6 @@ def refusal(plan: Plan, costs: Costs, instrument: Instrument, klines: Klines) ->
     caps = (plan.intraday_fills_max, plan.intraday_loss_ratio_max, plan.intraday_loss_quote_max)
     reasons = {
         "a ladder": plan.ladder is not None,
-        "several entries at a time (pyramiding)": plan.pyramiding > 1,
         "hedge mode": plan.is_hedged,
         "leverage": plan.is_leveraged,
         "fills at the close (process_on_close)": plan.process_on_close,
@@ -149,6 +161,7 @@ def terms_row(plan: Plan, costs: Costs, instrument: Instrument, start_bar: int =
     _set_instrument(row, instrument)
     _set_money(row, plan, costs)
     _set_exits(row, plan)
+    _set_room(row, plan)
     row[slots.START_BAR] = start_bar
     row[slots.ROOM_STEPS] = math.inf
     if plan.position_qty_max is not None:
@@ -187,6 +200,15 @@ def _set_money(row: F64_1D, plan: Plan, costs: Costs) -> None:
     row[slots.DELAY_BARS], row[slots.COOLDOWN_BARS] = reentry.delay_bars, reentry.cooldown_bars
     for slot, count in zip(COUNTS, _counts_of(plan), strict=True):
         row[slot] = math.inf if count is None else count
+
+
+def _set_room(row: F64_1D, plan: Plan) -> None:
+    room = max(1, plan.pyramiding)
+    row[slots.ROOM] = room
+    row[slots.LOT_ORDER] = LOT_ORDERS[plan.close_rule]
+    row[slots.BASIS] = BASES[plan.exits.basis] if room > 1 else slots.FROM_ENTRY
+    row[slots.LEGS_EACH] = max(1, len(plan.exits.targets))
+    row[slots.LOTS_ROOM] = room if room == 1 else room * LOTS_AN_ENTRY
 
 
 def _set_exits(row: F64_1D, plan: Plan) -> None:

@@ -4,40 +4,57 @@ import math
 
 from engines.kernels._compiled import rule
 from engines.kernels.columns import F64_2D, Bars, Charges, Run, Wants
-from engines.kernels.decisions import decide, is_event
+from engines.kernels.decisions import decide, is_event, is_full
 from engines.kernels.fills import part_of_lot
+from engines.kernels.lots import lay_out_lots, lot_at, oldest_bar
 from engines.kernels.money import fee
-from engines.kernels.path import arrive, check_margin, open_bar, pass_bar, pay_funding
+from engines.kernels.path import (
+    arrive,
+    check_margin,
+    is_queued,
+    open_bar,
+    pass_bar,
+    pay_funding,
+)
 from engines.kernels.search import first_touch, place_from
 from engines.kernels.slots import (
-    AT_MARKET,
     BAR,
     BARS_HELD_MAX,
+    BOOK_AT,
     CLOSE,
     CLOSE_REASON,
     DECISION_DAY,
     DOWN,
     END_OF_DATA,
     ENTERS,
-    ENTRY_BAR,
-    ENTRY_KIND,
+    FEES_OPEN,
+    FUNDING_OPEN,
     GUARD_DOWN,
     GUARD_UP,
     HALTED_DAY,
     HIGH,
     IS_TRAILING,
     LAST_END_BAR,
+    LEG,
+    LEGS_EACH,
     LOSSES_MAX,
-    LOT_FEE,
+    LOT,
+    LOT_SIZE,
+    LOT_STEPS,
+    LOTS,
+    LOTS_AT,
+    LOTS_MAX,
     LOW,
     NEEDS_REFERENCE,
     NET,
     NO_REASON,
+    NOTES_AT,
     OPEN,
     OPEN_DAY,
-    ORDER_SIDE,
+    OVERFLOWS,
     PATH_HIGH,
     PATH_LOW,
+    PLACES_AT,
     PNL_MAX,
     PNL_MIN,
     PNL_OPEN,
@@ -61,16 +78,37 @@ from engines.kernels.slots import (
     WISH_SLIP,
     WISH_STOP,
 )
-from engines.types import F64_1D
+from engines.types import F64_1D, I64_1D
 
 
 @rule
-def begin(run: Run, terms: F64_1D, charges: Charges) -> None:
+def size_of(terms: F64_1D, lots: float) -> int:
+    """Return how many places a run takes that has room for `lots`, its notes left out."""
+    return int(RUN + lots + _size_of_book(terms, lots) + lots * _size_of_lot(terms))
+
+
+@rule
+def _size_of_lot(terms: F64_1D) -> float:
+    return LOT + float(terms[LEGS_EACH]) * LEG
+
+
+@rule
+def _size_of_book(terms: F64_1D, lots: float) -> float:
+    return lots * float(terms[LEGS_EACH]) + 1
+
+
+@rule
+def begin(run: Run, terms: F64_1D, charges: Charges, lots: float, notes_at: int) -> None:
     """Put the terms of a set into its run, and the state in which every run begins."""
     for place in range(TERMS):
         run[place] = terms[place]
     for place in range(TERMS, RUN):
         run[place] = 0.0
+    run[PLACES_AT], run[LOTS_MAX], run[LOT_SIZE] = RUN, lots, _size_of_lot(terms)
+    run[BOOK_AT] = RUN + lots
+    run[LOTS_AT] = run[BOOK_AT] + _size_of_book(terms, lots)
+    run[NOTES_AT] = notes_at
+    lay_out_lots(run)
     run[BAR] = -1
     run[UP] = run[GUARD_UP] = run[TIMEOUT] = math.inf
     run[DOWN] = run[GUARD_DOWN] = -math.inf
@@ -86,17 +124,19 @@ def begin(run: Run, terms: F64_1D, charges: Charges) -> None:
 def trade(run: Run, bars: Bars, wants: Wants, charges: Charges) -> None:
     """Trade the wishes of one set from its first bar to the last."""
     prices, count, bar = bars.prices, len(bars.prices), int(run[START_BAR])
-    flat = long = short = settlement = 0
-    while bar < count:
+    settlement = flat = long = short = room_long = room_short = 0
+    while bar < count and run[OVERFLOWS] == 0:
         if run[STEPS] == 0:
-            flat = place_from(wants.flat, flat, bar)
-            event = wants.flat[flat] if flat < len(wants.flat) else count
+            event, flat = _next_event(wants.flat, flat, bar, count)
         elif run[STEPS] > 0:
-            long = place_from(wants.long, long, bar)
-            event = wants.long[long] if long < len(wants.long) else count
+            if is_full(run):
+                event, long = _next_event(wants.long, long, bar, count)
+            else:
+                event, room_long = _next_event(wants.roomy_long, room_long, bar, count)
+        elif is_full(run):
+            event, short = _next_event(wants.short, short, bar, count)
         else:
-            short = place_from(wants.short, short, bar)
-            event = wants.short[short] if short < len(wants.short) else count
+            event, room_short = _next_event(wants.roomy_short, room_short, bar, count)
         event = min(event, max(bar, _wake(run, count)), count - 1)
         busy = bar
         if not _has_orders(run):
@@ -119,10 +159,16 @@ def trade(run: Run, bars: Bars, wants: Wants, charges: Charges) -> None:
 
 
 @rule
+def _next_event(events: I64_1D, place: int, bar: int, count: int) -> tuple[int, int]:
+    """Return the first event from `bar` on, `count` if there is none, and its place."""
+    place = place_from(events, place, bar)
+    return (int(events[place]) if place < len(events) else count), place
+
+
+@rule
 def _has_orders(run: Run) -> bool:
     """Return whether the next bar has to be played whatever its prices are."""
-    is_queued = run[ORDER_SIDE] != 0 and run[ENTRY_KIND] == AT_MARKET
-    return is_queued or run[CLOSE_REASON] != NO_REASON or run[IS_TRAILING] != 0
+    return is_queued(run) or run[CLOSE_REASON] != NO_REASON or run[IS_TRAILING] != 0
 
 
 @rule
@@ -185,19 +231,23 @@ def _wake(run: Run, count: int) -> int:
     """Return the bar at whose close an entry times out or the position has been held its bars."""
     wake = float(count)
     if run[STEPS] != 0:
-        wake = min(wake, run[ENTRY_BAR] + run[BARS_HELD_MAX] - 1)
+        wake = min(wake, oldest_bar(run) + run[BARS_HELD_MAX] - 1)
     return int(min(wake, run[TIMEOUT]))
 
 
 @rule
 def end(run: Run, high: float, low: float, close: float, last: int) -> None:
-    """Note what is still open as a trade valued at the close of the last bar."""
+    """Note what is still open as trades valued at the close of the last bar."""
     if run[STEPS] == 0:
         return
     if run[BAR] != last:
         run[BAR], run[PATH_HIGH], run[PATH_LOW] = last, high, low
-    steps = abs(run[STEPS])
-    net, lot_fee = run[NET], run[LOT_FEE]
-    exit_fee = fee(run, steps, close)
-    run[PNL_OPEN], _, _ = part_of_lot(run, steps, exit_fee, close, 0.0, END_OF_DATA, END_OF_DATA)
-    run[NET], run[LOT_FEE] = net, lot_fee
+    net, fees, funding = run[NET], run[FEES_OPEN], run[FUNDING_OPEN]
+    for place in range(int(run[LOTS])):
+        lot = lot_at(run, place)
+        steps = run[LOT_STEPS + lot]
+        if steps != 0:
+            paid = fee(run, steps, close)
+            pnl, _, _ = part_of_lot(run, lot, steps, paid, close, 0.0, END_OF_DATA, END_OF_DATA)
+            run[PNL_OPEN] += pnl
+    run[NET], run[FEES_OPEN], run[FUNDING_OPEN] = net, fees, funding

@@ -35,27 +35,32 @@ LIMITS = PORTIONS + LEGS_MAX
 (
     KELLY_TRADES, KELLY_TRADES_MIN, TRADES_DAY_MAX, TRADES_WEEK_MAX, LOSSES_MAX,
 ) = range(LIMITS, LIMITS + 5)  # fmt: skip # one list
-TERMS = LOSSES_MAX + 1
 
-# State: the lot that is open (STEPS above zero is long, 0 flat).
+# Terms: how many entries a position holds, how lots are consumed, what distances count from, how
+# many legs a lot may have and for how many lots there is room at first.
+ROOM, LOT_ORDER, BASIS, LEGS_EACH, LOTS_ROOM = range(LOSSES_MAX + 1, LOSSES_MAX + 6)
+TERMS = LOTS_ROOM + 1
+
+# State: the position (STEPS above zero is long, 0 flat), its money and how many lots and entries.
 (
-    STEPS, ENTRY_PRICE, ENTRY_BAR, LOT_FEE, LOT_FUNDING, LOT_HIGH, LOT_LOW, LOT_SLIP, IS_FRESH,
-) = range(TERMS, TERMS + 9)  # fmt: skip # one list
-# State: money, the point of the path, what a bar slips by, and the nearest levels that wait.
+    STEPS, PRICE_AVG, PRICE_LAST, NET, FEES_OPEN, FUNDING_OPEN, LOTS, ENTRIES, IS_FRESH, OVERFLOWS,
+) = range(TERMS, TERMS + 10)  # fmt: skip # one list
+# State: the point of the path, what a bar slips by, and the nearest levels that wait.
 (
-    NET, FUNDING_OPEN, BAR, PRICE, PATH_HIGH, PATH_LOW, SLIP_NOW, VOLUME_NOW, START_STEPS,
-    START_EQUITY, GUARD_DOWN, GUARD_UP, LEGS, UP, DOWN, IS_TRAILING,
-) = range(IS_FRESH + 1, IS_FRESH + 17)  # fmt: skip # one list
-# State: the close and the entry that wait, and what the entry will carry. A priced one has a level
-# and where it fills, one sized by money is sized there.
-(
-    CLOSE_REASON, ORDER_SIDE, ORDER_STEPS, CLOSES_ONLY, ORDER_STOP, ORDER_PROFIT, ORDER_ATR,
-    ORDER_BAR, ORDER_LEVEL, ORDER_TRIGGER, ORDER_MONEY, TIMEOUT, ORDER_CLOSE,
-) = range(IS_TRAILING + 1, IS_TRAILING + 14)  # fmt: skip # one list
+    BAR, PRICE, PATH_HIGH, PATH_LOW, SLIP_NOW, VOLUME_NOW, START_STEPS, START_EQUITY, GUARD_DOWN,
+    GUARD_UP, UP, DOWN, IS_TRAILING,
+) = range(OVERFLOWS + 1, OVERFLOWS + 14)  # fmt: skip # one list
+# State: where the tables of this run lie, and how many orders the book holds.
+PLACES_AT, BOOK_AT, LOTS_AT, NOTES_AT, LOTS_MAX, LOT_SIZE, BOOK = range(
+    IS_TRAILING + 1, IS_TRAILING + 8
+)
+# State: the close that waits, when the entry that waits has waited too long, the money it is sized
+# by (NaN: it has a size) and whether it may only close.
+CLOSE_REASON, TIMEOUT, ORDER_MONEY, CLOSES_ONLY = range(BOOK + 1, BOOK + 5)
 # State: what the wishes of this close say of an entry.
 (
     WISH_STOP, WISH_PROFIT, WISH_SIZE, WISH_SHARE, WISH_ATR, WISH_ATR_RATIO, WISH_SLIP,
-) = range(ORDER_CLOSE + 1, ORDER_CLOSE + 8)  # fmt: skip # one list
+) = range(CLOSES_ONLY + 1, CLOSES_ONLY + 8)  # fmt: skip # one list
 # State: how much was noted, and sums over the closed trades.
 (
     NOTED, NEEDS_REFERENCE, ROUNDS, ROUND_TRADES, LAST_END_BAR, LAST_ROUND, TRADES, WINS, LOSSES,
@@ -81,26 +86,34 @@ REFUSALS = (
     "entries beyond the trades of a day",
     "entries beyond the trades of a week",
     "entries after losses in a row",
+    "entries beyond the pyramiding limit",
 )
 (
     CANNOT_PAY, TOO_SMALL, BELOW_MINIMUM, WRONG_SIDE, CUT, COULD_NOT_PAY, NO_SIZE, AT_A_LOSS,
     LACKS_ATR, WITHIN_DELAY, WITHIN_COOLDOWN, WOULD_WAIT, TIMED_OUT, SESSION_CANCELLED,
-    BEYOND_DAY, BEYOND_WEEK, AFTER_LOSSES,
+    BEYOND_DAY, BEYOND_WEEK, AFTER_LOSSES, NO_ROOM,
 ) = range(REFUSED, REFUSED + len(REFUSALS))  # fmt: skip # one list
 
-# The legs: LEG places each from FIRST_LEG on. A leg lives (1) or is done (0).
-FIRST_LEG = REFUSED + len(REFUSALS)
+# An order: where a rising and a falling price meet it, whether it lives, whether it is a leg.
+ORDER_UP, ORDER_DOWN, LIVES, IS_LEG = range(4)
+# An entry is such an order; WORDS is where the wish it was made of lies.
+SIDE, OWN_STEPS, KIND_OF_ENTRY, LEVEL, TRIGGER, RUNG, WORDS = range(4, 11)
+ENTRY = WORDS + 1
+# The words of a wish, which the lots that it opens keep.
+SAID_STOP, SAID_PROFIT, SAID_ATR, SAID_CLOSE, SAID_BAR = range(5)
+SAID = SAID_BAR + 1
+# A leg is such an order, of the lot that lies at LEG_LOT.
 (
-    LEG_STEPS, LEG_LIMIT, LEG_TRIGGER, LEG_STOP, LEG_UP, LEG_DOWN, LEG_LIVES, LEG_PLACE, HAS_MOVES,
-    ARM_PRICE, TRAIL_TICKS, BEST_PRICE, TRAIL_STOP, RATCHETED_STOP, NEXT_RATCHET, RATCHETS,
-    STOP_REASON, PROFIT_REASON, TRIGGERS,
-) = range(19)  # fmt: skip # one list
+    LEG_LOT, LEG_STEPS, LEG_LIMIT, LEG_TRIGGER, LEG_STOP, LEG_PLACE, HAS_MOVES, ARM_PRICE,
+    TRAIL_TICKS, BEST_PRICE, TRAIL_STOP, RATCHETED_STOP, NEXT_RATCHET, RATCHETS, STOP_REASON,
+    PROFIT_REASON, TRIGGERS,
+) = range(4, 21)  # fmt: skip # one list
 RATCHET_STOPS = TRIGGERS + LEGS_MAX - 1
 LEG = RATCHET_STOPS + LEGS_MAX - 1
 
 # What counts have seen: the days of the bar's open and of the close that decides, the entries of
 # the last day and week that had one, losses of positions in a row and the last day they have ended.
-COUNTS = FIRST_LEG + LEGS_MAX * LEG
+COUNTS = REFUSED + len(REFUSALS)
 (
     OPEN_DAY, DECISION_DAY, ENTRY_DAY, ENTRY_WEEK, DAY_ENTRIES, WEEK_ENTRIES, ROUND_LOSSES,
     HALTED_DAY,
@@ -115,7 +128,19 @@ ROUND_PNL, ROUND_WEIGHED, ROUND_WEIGHTS, TOTAL = range(
 KELLY_MAX = 128
 ROUND_RATIO = TOTAL + PARTS_MAX + 1
 KELLY_RATIOS = ROUND_RATIO + 1
-RUN = KELLY_RATIOS + KELLY_MAX
+
+# The entry that waits, and its words.
+FIRST_ORDER = KELLY_RATIOS + KELLY_MAX
+FIRST_WORDS = FIRST_ORDER + ENTRY
+RUN = FIRST_WORDS + SAID
+
+# Behind the RUN places: the places of the lots (LOTS_MAX), the book, and the lots. A lot is a row
+# of the trade list and the entry that opened it in one; its legs lie behind it.
+(
+    LOT_STEPS, LOT_BOUND, LOT_PRICE, LOT_BAR, LOT_FEE, LOT_FUNDING, LOT_HIGH, LOT_LOW, LOT_SLIP,
+    LOT_RUNG, LOT_LEGS, LOT_WORDS,
+) = range(12)  # fmt: skip # one list
+LOT = LOT_WORDS + SAID
 
 # What is noted: a row of NOTE places, by its kind.
 NOTE_KINDS = TRADE_NOTE, FILL_NOTE, PAYMENT_NOTE = 0, 1, 2
@@ -123,11 +148,11 @@ KIND = 0
 (
     T_SIDE, T_STEPS, T_ENTRY_BAR, T_ENTRY_PRICE, T_EXIT_BAR, T_EXIT_PRICE, T_PNL, T_FEE_ENTRY,
     T_FEE_EXIT, T_FUNDING, T_SLIP, T_CUMULATIVE, T_REASON, T_NAME, T_STOP, T_PROFIT,
-    T_LOT_HIGH, T_LOT_LOW, T_PATH_HIGH, T_PATH_LOW,
-) = range(1, 21)  # fmt: skip # one list
+    T_LOT_HIGH, T_LOT_LOW, T_PATH_HIGH, T_PATH_LOW, T_RUNG,
+) = range(1, 22)  # fmt: skip # one list
 F_BAR, F_ORDER, F_REASON, F_NAME, F_SIDE, F_STEPS, F_PRICE, F_FEE, F_SLIP, F_DECIDED = range(1, 11)
 P_SETTLEMENT, P_BAR, P_STEPS, P_PAID = range(1, 5)
-NOTE = 21
+NOTE = 22
 
 # Which order a fill was: the leg of one of several targets is its place, 0 to LEGS_MAX - 1.
 BRACKET_ORDER, ENTRY_ORDER, CLOSE_ORDER, FORCED_ORDER = 9.0, 10.0, 11.0, 12.0
@@ -139,6 +164,8 @@ PLAIN_NAME = 20.0
 BY_QTY, BY_CASH, BY_EQUITY, BY_RISK, BY_VOLATILITY, BY_KELLY = range(6)
 PER_NOTIONAL, PER_CONTRACT, PER_ORDER = range(3)
 AT_MARKET, AT_LIMIT, AT_STOP = range(3)
+FIFO, LIFO, OWN_FIRST = range(3)
+FROM_ENTRY, FROM_AVERAGE, FROM_LAST = range(3)
 NO_TRAIL, TRAIL_RATIO, TRAIL_BY_TICKS, TRAIL_QUOTE = range(4)
 (
     NO_REASON, SIGNAL, REVERSAL, STOP_LOSS, TAKE_PROFIT, ATR_SL, ATR_TP, TRAILING_STOP,

@@ -55,6 +55,8 @@ def wants_of(signals: Signals, rules: RuleColumns) -> Wants:
             ENTERS_LONG | ENTERS_SHORT | ends,
             ENTERS_SHORT | LEAVES_LONG | ends,
             ENTERS_LONG | LEAVES_SHORT | ends,
+            ENTERS_LONG | ENTERS_SHORT | LEAVES_LONG | ends,
+            ENTERS_LONG | ENTERS_SHORT | LEAVES_SHORT | ends,
         )
     )
     columns = (

@@ -80,7 +80,7 @@ def test_one_run_of_an_ema_cross(name: str, plan: Plan, klines: Klines) -> None:
 
     def traded() -> object:
         wants = wants_of(strategy.signals(klines), RuleColumns())
-        return run_one(bars, wants, charges, terms, 40_000)
+        return run_one(bars, wants, charges, terms, 1.0, 40_000)
 
     ours, theirs = run_by_kernel(*arguments), run_backtest(*arguments)
     assert ours.trades == theirs.trades

@@ -78,7 +78,7 @@ def plans(draw: st.DrawFn) -> Plan:
     held = {
         "position_mode": st.just(PositionMode.NET),
         "leverage": st.just(1.0),
-        "pyramiding": st.sampled_from((0, 1)),
+        "pyramiding": st.sampled_from((0, 1, 1, 2, 3, 5)),
         "ladder": st.none(),
         "process_on_close": st.just(False),
         "intraday_fills_max": st.none(),

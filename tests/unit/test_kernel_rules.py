@@ -138,10 +138,11 @@ def test_notes_beyond_the_room_are_counted_and_not_written(klines: Klines) -> No
     wants = wants_of(strategy.signals(klines), rule_columns(plan, klines))
     charges = charges_of(costs, klines, INSTRUMENT, None)
     terms = terms_row(plan, costs, INSTRUMENT)
-    full, short = (run_one(bars_of(klines), wants, charges, terms, rows) for rows in (500, 3))
+    full, short = (run_one(bars_of(klines), wants, charges, terms, 1.0, rows) for rows in (500, 3))
     assert 3 < full[slots.NOTED] == short[slots.NOTED] < 500
-    assert len(short) == slots.RUN + 3 * slots.NOTE
-    rows = [run[slots.RUN :].reshape(-1, slots.NOTE)[:3] for run in (full, short)]
+    first = int(short[slots.NOTES_AT])
+    assert len(short) == first + 3 * slots.NOTE
+    rows = [run[first:].reshape(-1, slots.NOTE)[:3] for run in (full, short)]
     noted = [slots.KIND, slots.F_BAR, slots.F_ORDER]  # a fill's row has places without a meaning
     np.testing.assert_array_equal(rows[0][:, noted], rows[1][:, noted])
 
@@ -149,7 +150,6 @@ def test_notes_beyond_the_room_are_counted_and_not_written(klines: Klines) -> No
 @pytest.mark.parametrize(
     ("plan", "reason"),
     [
-        (Plan(pyramiding=2), "pyramiding"),
         (Plan(ladder=LADDER), "ladder"),
         (Plan(position_mode=PositionMode.HEDGE), "hedge"),
         (Plan(leverage=2.0), "leverage"),
