@@ -44,6 +44,11 @@ def floats(values: F64_1D) -> dict[str, object]:
     return {"float64": _text(np.ascontiguousarray(values, dtype="<f8"))}
 
 
+def floats32(values: F64_1D) -> dict[str, object]:
+    """Return a column [T] with seven digits: {"float32"}, little-endian."""
+    return {"float32": _text(np.ascontiguousarray(values, dtype="<f4"))}
+
+
 def _zigzag(whole: I64_1D) -> npt.NDArray[np.uint64]:
     return ((whole << 1) ^ (whole >> 63)).astype(np.uint64)
 

@@ -9,7 +9,7 @@ no `<`, so no name or note can end the element it stands in.
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -28,21 +28,25 @@ class Assets:
 
 def page(runs: Sequence[Run], assets: Assets) -> str:
     """Return the page of one command's runs."""
-    text = json.dumps(
-        plain(payload(runs)), separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    said = (
+        "This report draws itself: it needs JavaScript, and nothing from the network. The same "
+        "results lie beside it as result.json, trades.csv and equity.csv."
     )
+    return framed(_title(runs), payload(runs), assets, said)
+
+
+def framed(title: str, shown: Mapping[str, object], assets: Assets, said: str) -> str:
+    """Return a page that draws what is `shown`; without scripts it shows what is `said`."""
+    text = json.dumps(plain(shown), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     scripts = "".join(f"<script>{script}</script>\n" for script in assets.scripts)
-    title = escape(_title(runs))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_policy(assets)}">\n'
         '<meta name="viewport" content="width=device-width,initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{title}</title>\n<style>{assets.style}</style>\n</head>\n<body>\n"
-        f'<main id="report"><h1>{title}</h1>'
-        "<noscript><p>This report draws itself: it needs JavaScript, and nothing from the "
-        "network. The same results lie beside it as result.json, trades.csv and equity.csv."
-        "</p></noscript></main>\n"
+        f"<title>{escape(title)}</title>\n<style>{assets.style}</style>\n</head>\n<body>\n"
+        f'<main id="report"><h1>{escape(title)}</h1>'
+        f"<noscript><p>{escape(said)}</p></noscript></main>\n"
         f'<script type="application/json" id="payload">{_inert(text)}</script>\n'
         f"{scripts}</body>\n</html>\n"
     )

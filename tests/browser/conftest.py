@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from engines.report_page import page as page_text
+from serve.study_page import write_study_pages
 from serve.web.bundle import report_assets
-from tests.browser import runs
+from tests.browser import runs, studies
 
 ARGUMENTS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -80,6 +81,8 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name, made in runs.KINDS.items():
         paths[name] = folder / f"{name}.html"
         paths[name].write_text(page_text(made(), report_assets()), encoding="utf-8")
+    for name, study in studies.KINDS.items():
+        paths[name] = write_study_pages(folder / name, study(folder / name))
     return paths
 
 

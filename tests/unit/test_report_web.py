@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import serve.web
-from serve.web.bundle import CHARTS, WebFault, bundled, report_assets
+from serve.web.bundle import CHARTS, WebFault, bundled, report_assets, study_assets
 
 WEB = Path(str(serve.web.__file__)).parent
-OURS = sorted(path for path in (WEB / "report").iterdir() if path.suffix in {".js", ".css"})
+OURS = sorted(path for page in ("report", "study") for path in (WEB / page).glob("*.[jc]s*"))
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
@@ -27,18 +27,21 @@ def test_our_scripts_build_no_markup_from_text() -> None:
                              path.read_text("utf-8")), path.name  # fmt: skip  # one condition
 
 
-def test_every_module_of_the_report_is_in_its_script() -> None:
-    script = report_assets().scripts[1]
+def test_every_module_of_a_page_is_in_its_script() -> None:
+    scripts = {"report": report_assets().scripts[1], "study": study_assets().scripts[0]}
     for path in OURS:
         if path.suffix == ".js":
-            assert f"const {path.stem}_module = " in script
-    assert not re.search(r"^(import|export)\b", script, re.MULTILINE)
+            assert f"const {path.stem}_module = " in scripts[path.parent.name]
+    for script in scripts.values():
+        assert not re.search(r"^(import|export)\b", script, re.MULTILINE)
 
 
 def test_names_that_are_imported_are_exported_there() -> None:
     sources = {path.stem: path.read_text("utf-8") for path in OURS if path.suffix == ".js"}
     for source in sources.values():
-        for names, other in re.findall(r'import \{([^}]*)\} from "\./(\w+)\.js"', source):
+        for names, other in re.findall(
+            r'import \{([^}]*)\} from "\.\.?/(?:\w+/)?(\w+)\.js"', source
+        ):
             for name in names.split(","):
                 assert re.search(rf"^export \w+ {name.strip()}\b", sources[other], re.MULTILINE)
 
@@ -61,6 +64,16 @@ def test_modules_run_in_the_order_of_their_imports(tmp_path: Path) -> None:
     assert places == sorted(places)
     assert "const { two } = b_module;" in script
     assert "return { two };" in script
+
+
+def test_a_page_takes_modules_of_another_page_but_no_two_of_one_name(tmp_path: Path) -> None:
+    own = write(tmp_path, a='import { h } from "../report/dom.js";\nlog(h);\n')
+    script = bundled(own, "a")
+    assert script.index("const dom_module") < script.index("const { h } = dom_module;")
+    write(tmp_path, b='import { i } from "./dom.js";\n', dom="export const i = 1;\n")
+    own = write(tmp_path, a='import { h } from "../report/dom.js";\nimport { b } from "./b.js";\n')
+    with pytest.raises(WebFault, match="one module of that name"):
+        bundled(own, "a")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ function niceStep(raw) {
 }
 
 /** Return upright bars around a zero line: [label, value, title, tone]. */
-function bars(label, entries, everyLabel = 1) {
+export function bars(label, entries, everyLabel = 1) {
   const high = Math.max(0, ...entries.map(entry => entry[1]));
   const low = Math.min(0, ...entries.map(entry => entry[1]));
   const span = high - low || 1;

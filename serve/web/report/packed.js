@@ -7,8 +7,9 @@ function bytesOf(text) {
   return bytes;
 }
 
-/** Return a packed column as a Float64Array. */
+/** Return a packed column as a Float64Array, or a Float32Array if it was packed as one. */
 export function unpacked(column) {
+  if (column.float32 !== undefined) return new Float32Array(bytesOf(column.float32).buffer);
   if (column.float64 !== undefined) return new Float64Array(bytesOf(column.float64).buffer);
   const { step, count } = column;
   const bytes = bytesOf(column.bytes);
