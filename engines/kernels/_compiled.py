@@ -34,8 +34,14 @@ def driver(function: Rule, parallel: bool = False) -> Rule:
 
 
 def shared(function: Rule) -> Rule:
-    """Return the function compiled once for several drivers, kept in the caches of theirs."""
-    return cast(Rule, njit(error_model="numpy", nogil=True)(function))
+    """Return the function compiled once for several drivers, kept in the caches of theirs.
+
+    Numba names a compiled function at random and takes that name into the key of whoever closes
+    over it, so that no later program would find anything in the cache: here the name is its own.
+    """
+    compiled = njit(error_model="numpy", nogil=True)(function)
+    compiled._set_uuid(f"{function.__module__}.{function.__qualname__}")
+    return cast(Rule, compiled)
 
 
 def stamp_of(*modules: ModuleType) -> int:
