@@ -2,7 +2,10 @@
 
 from typing import NamedTuple
 
-from engines.features._columns import aligned, column, ratio, require_positive
+import numpy as np
+
+from engines.features._columns import aligned, column, ratio, require_period, require_positive
+from engines.features._windows import window_bands
 from engines.features.extremes import highest, lowest
 from engines.features.moving_averages import ema, sma
 from engines.features.statistics import stdev
@@ -26,6 +29,11 @@ def bollinger(source: F64_1D, period: int = 20, multiplier: float = 2.0) -> Chan
     Source: John Bollinger; TradingView ta.bb.
     """
     require_positive("multiplier", multiplier)
+    require_period("period", period)
+    source = column("source", source)
+    bands = window_bands(source, period, multiplier)
+    if np.isfinite(bands[0][-1:]).all():  # a mean remembers what was not finite
+        return Channel(*bands)
     middle = sma(source, period)
     reach = stdev(source, period) * multiplier
     return Channel(middle, middle + reach, middle - reach)

@@ -33,7 +33,9 @@ def sma(source: F64_1D, period: int) -> F64_1D:
     Raises: ValueError if period < 1.
     Source: TradingView ta.sma.
     """
-    return rolling_sum(source, period) / period
+    sums = rolling_sum(source, period)
+    sums /= period
+    return sums
 
 
 def ema(source: F64_1D, period: int) -> F64_1D:

@@ -2,10 +2,10 @@
 
 Theory of operation. TradingView gets variance and correlation from running sums of squares, whose
 difference cancels: at a price of 60,000 and a deviation of 10 it keeps nine digits. Here each
-window is summed anew as distances from its newest value. The newest value is at most
-sqrt(period) deviations from the mean, so at most a factor `period` of the 16 digits is lost, no
-error outlives its window, and a flat window has a variance of exactly zero. Both forms agree
-within TradingView's displayed digits. The cost is T x period.
+window is summed as distances from a value of its own, which is at most sqrt(period) deviations from
+the mean, so at most a factor `period` of the 16 digits is lost, no error outlives its window, and a
+flat window has a variance of exactly zero. Both forms agree within TradingView's displayed digits.
+Variance takes one pass over the bars (`_windows`), the others cost T x period.
 """
 
 from functools import partial
@@ -20,6 +20,7 @@ from engines.features._columns import (
     require_period,
 )
 from engines.features._compiled import compiled
+from engines.features._windows import window_variances
 from engines.features.sums import rolling_sum
 from engines.types import F64_1D
 
@@ -34,7 +35,7 @@ def variance(source: F64_1D, period: int, *, biased: bool = True) -> F64_1D:
     """
     require_period("period", period, minimum=1 if biased else 2)
     divisor = period if biased else period - 1
-    kernel = partial(_window_variances, period=period, divisor=divisor)
+    kernel = partial(window_variances, period=period, divisor=divisor)
     return over_finite(kernel, column("source", source))
 
 
@@ -45,7 +46,8 @@ def stdev(source: F64_1D, period: int, *, biased: bool = True) -> F64_1D:
     Raises: ValueError if period < 1, or < 2 when unbiased.
     Source: TradingView ta.stdev.
     """
-    return np.sqrt(variance(source, period, biased=biased))
+    variances = variance(source, period, biased=biased)
+    return np.sqrt(variances, out=variances)
 
 
 def mean_deviation(source: F64_1D, period: int) -> F64_1D:
@@ -91,21 +93,6 @@ def correlation(source: F64_1D, other: F64_1D, period: int) -> F64_1D:
 def _finite_mean_deviation(source: F64_1D, period: int) -> F64_1D:
     means = column("means", rolling_sum(source, period) / period)
     return _window_mean_deviations(source, means, period)
-
-
-@compiled
-def _window_variances(source: F64_1D, period: int, divisor: int) -> F64_1D:
-    variances = np.full(source.size, np.nan)
-    for t in range(period - 1, source.size):
-        origin = source[t]
-        total = 0.0
-        squares = 0.0
-        for k in range(t - period + 1, t + 1):
-            distance = source[k] - origin
-            total += distance
-            squares += distance * distance
-        variances[t] = max(0.0, squares - total * total / period) / divisor
-    return variances
 
 
 @compiled

@@ -7,6 +7,7 @@ carried into the next bar. What is stored is the amount that really entered, so 
 had entered. Now and then Pine starts anew from a plain sum of the window, newest value first: on
 bars where adding the carry's magnitude to the value rounds down. Both rules are reproduced here,
 since `ta.crossover` is exact: one unit in the last place decides a cross on a flat market.
+`_windows` holds the pass over the bars.
 
 The drift is bounded by the restarts; on a million bars the sum stays within 1e-12 of the exact one
 (tests/unit/test_features_sums.py). Source of the two rules: measurements of TradingView by the
@@ -18,7 +19,7 @@ from functools import partial
 import numpy as np
 
 from engines.features._columns import column, over_finite, require_period
-from engines.features._compiled import compiled
+from engines.features._windows import window_sums
 from engines.types import F64_1D
 
 
@@ -30,7 +31,9 @@ def rolling_sum(source: F64_1D, period: int) -> F64_1D:
     Source: TradingView math.sum.
     """
     require_period("period", period)
-    return over_finite(partial(_window_sums, period=period), column("source", source))
+    return over_finite(
+        partial(window_sums, period=period), column("source", source), remembers=True
+    )
 
 
 def cumulative_sum(source: F64_1D) -> F64_1D:
@@ -44,45 +47,3 @@ def cumulative_sum(source: F64_1D) -> F64_1D:
 
 def _prefix_sums(source: F64_1D) -> F64_1D:
     return np.cumsum(source)
-
-
-@compiled
-def _restarts(carry: float, value: float) -> bool:
-    if carry == 0.0 or value == 0.0:
-        return False
-    size = abs(carry)
-    raised = value + size
-    if raised == 0.0:
-        return False
-    return size - (raised - value) > 0.0
-
-
-@compiled
-def _window_sums(source: F64_1D, period: int) -> F64_1D:
-    sums = np.full(source.size, np.nan)
-    slots = max(1, min(period, source.size))
-    entered = np.empty(slots)
-    total = 0.0
-    carry = 0.0
-    for t in range(source.size):
-        value = source[t]
-        slot = t % slots
-        if _restarts(carry, value):
-            total = 0.0
-            for bars_back in range(min(period, t + 1)):
-                total += source[t - bars_back]
-            carry = 0.0
-            entered[slot] = value
-        else:
-            kept = total
-            added = value - carry
-            if t >= period:
-                removed = -entered[slot] - carry
-                kept = total + removed
-                added = value - ((kept - total) - removed)
-            total = kept + added
-            carry = (total - kept) - added
-            entered[slot] = added
-        if t >= period - 1:
-            sums[t] = total
-    return sums

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from engines.features.channels import bollinger
 from engines.features.moving_averages import sma
 from engines.features.statistics import stdev, variance
 from engines.features.sums import cumulative_sum, rolling_sum
@@ -80,3 +81,57 @@ def test_a_period_that_is_no_count_of_bars_is_refused(period: int) -> None:
 def test_a_table_is_refused_where_a_column_is_due() -> None:
     with pytest.raises(ValueError, match=r"source must be one-dimensional, found 2 dimensions"):
         rolling_sum(np.ones((5, 2)), 2)
+
+
+@pytest.mark.parametrize("broken", [NAN, np.inf, -np.inf])
+def test_windows_skip_what_is_not_finite_wherever_it_stands(
+    million_closes: F64_1D, broken: float
+) -> None:
+    source = million_closes[:300].copy()
+    source[[5, 100, 101, 250]] = broken
+    kept = np.isfinite(source)
+    for feature in (sma, stdev, lambda values, period: bollinger(values, period).upper):
+        values = feature(source, 20)
+        assert np.isnan(values[~kept]).all()
+        assert values[kept].tobytes() == feature(source[kept], 20).tobytes()
+
+
+@pytest.mark.parametrize("period", [1, 2, 3, 20, 200, 1023])
+def test_sums_are_those_of_the_rule_in_every_bit(million_closes: F64_1D, period: int) -> None:
+    volumes = np.random.default_rng(5).lognormal(sigma=2.0, size=20_000).round(3)
+    for source in (million_closes[:20_000], volumes, million_closes[:20_000] * 1e-7):
+        assert rolling_sum(source, period).tobytes() == ruled_sums(source, period).tobytes()
+
+
+@pytest.mark.parametrize("period", [1, 2, 20, 200])
+def test_bollinger_bands_are_the_mean_and_two_deviations(
+    million_closes: F64_1D, period: int
+) -> None:
+    source = million_closes[:20_000]
+    middle, reach = sma(source, period), stdev(source, period) * 2.0
+    expected = middle, middle + reach, middle - reach
+    for band, column in zip(bollinger(source, period), expected, strict=True):
+        assert band.tobytes() == column.tobytes()
+
+
+def ruled_sums(source: F64_1D, period: int) -> F64_1D:
+    """Return the sums by TradingView's rule, without a guess."""
+    values, sums, entered = source.tolist(), [NAN] * source.size, [0.0] * source.size
+    total = carry = 0.0
+    for t, value in enumerate(values):
+        size, kept, added = abs(carry), total, value - carry
+        if size - ((value + size) - value) > 0.0:
+            total, carry, added = 0.0, 0.0, value
+            for older in values[max(0, t - period + 1) : t + 1][::-1]:
+                total += older
+        else:
+            if t >= period:
+                removed = -entered[t - period] - carry
+                kept = total + removed
+                added = value - ((kept - total) - removed)
+            total = kept + added
+            carry = (total - kept) - added
+        entered[t] = added
+        if t >= period - 1:
+            sums[t] = total
+    return np.array(sums)

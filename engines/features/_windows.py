@@ -1,0 +1,242 @@
+"""Sums and spreads of a sliding window, one pass over the bars whatever the period.
+
+Sums. The rule is TradingView's (see `sums`): what is stored of a value is the amount that entered,
+the rounding lost is carried, and now and then the sum starts anew. One bar's sum waits for the last
+one's through eight operations. On most bars four give the same: all values in question are
+multiples of one small unit, so that nothing but the addition to the total rounds, and what leaves
+and what enters may be netted first. The kernel goes on from that guess and checks it against the
+rule while the machine would only wait; where they differ the rule's own result is taken. So the
+sums are those of the rule in every bit, and only the speed depends on the guess.
+
+Spreads. Bars are cut into blocks of `period`. A window reaches over at most one edge: it is the end
+of one block and the beginning of the next. Ends are summed from the edge backwards, beginnings from
+the edge on, so that every window is the sum of two, and none inherits an error: each value is added
+at most once. Values are taken as distances from the first bar after the edge, which lies in every
+window over that edge. So it is at most sqrt(period) deviations from the mean, at most a factor
+`period` of the 16 digits is lost, and a flat window has a spread of exactly zero. Blocks start at
+the first bar: what follows a bar changes nothing before it.
+
+Columns are finite here; the callers skip NaN. Outputs are allocated by NumPy (see `_recursions`).
+"""
+
+import numpy as np
+
+from engines.features._compiled import compiled
+from engines.types import F64_1D
+
+WARY = 64  # bars without a guess after a wrong one: values of many sizes, as volumes, bring more
+BATCH = 512  # windows at least whose sums wait in the first-level cache for the last step
+
+
+def window_sums(source: F64_1D, period: int) -> F64_1D:
+    """Return the sum of the last `period` values.
+
+    Shape: source [T] -> [T]; the first `period - 1` values are NaN.
+    """
+    sums = np.empty(source.size)
+    _slide(source, min(period, source.size), sums)
+    sums[: period - 1] = np.nan
+    return sums
+
+
+def window_variances(source: F64_1D, period: int, divisor: int) -> F64_1D:
+    """Return the sum of squared distances from the mean of the last `period` values, divided.
+
+    Shape: source [T] -> [T]; the first `period - 1` values are NaN.
+    """
+    variances = np.empty(source.size)
+    _spread(source, min(period, source.size), divisor, variances)
+    variances[: period - 1] = np.nan
+    return variances
+
+
+def window_bands(source: F64_1D, period: int, multiplier: float) -> tuple[F64_1D, F64_1D, F64_1D]:
+    """Return the mean of the last `period` values, and `multiplier` deviations above and below.
+
+    Shape: source [T] -> [T] each; the first `period - 1` values are NaN.
+    """
+    bands = np.empty((3, source.size))
+    _band(source, min(period, source.size), multiplier, bands[0], bands[1], bands[2])
+    bands[:, : period - 1] = np.nan
+    return bands[0], bands[1], bands[2]
+
+
+@compiled
+def _restarts(carry: float, value: float) -> bool:
+    # Never with a carry or a value of zero: what is added then comes back whole.
+    size = abs(carry)
+    return size - ((value + size) - value) > 0.0
+
+
+@compiled
+def _plain_sum(source: F64_1D, first: int, last: int) -> float:
+    total = 0.0
+    for t in range(last, first - 1, -1):
+        total += source[t]
+    return total
+
+
+@compiled
+def _guess(
+    total: float, carry: float, value: float, leaving: float
+) -> tuple[float, float, float, bool]:
+    """Return the total and the carry after a bar of a full window, what entered, and a doubt."""
+    removed = -leaving - carry
+    kept = total + removed
+    added = value - ((kept - total) - removed)
+    step = (value - leaving) - carry
+    guess = total + step
+    carry_guess = (guess - total) - step
+    differs = (guess != kept + added) | (carry_guess != (guess - kept) - added)
+    return guess, carry_guess, added, differs | _restarts(carry, value)
+
+
+@compiled
+def _rule(total: float, carry: float, value: float, leaving: float) -> tuple[float, float, float]:
+    """Return the total and the carry after a bar of a full window, and what entered."""
+    removed = -leaving - carry
+    kept = total + removed
+    added = value - ((kept - total) - removed)
+    total = kept + added
+    return total, (total - kept) - added, added
+
+
+@compiled
+def _fill(source: F64_1D, period: int, sums: F64_1D, entered: F64_1D) -> tuple[float, float]:
+    """Sum the bars before the window is full and the one that fills it."""
+    total, carry = 0.0, 0.0
+    for t in range(period):
+        added = source[t] - carry
+        kept = total
+        total = kept + added
+        if _restarts(carry, source[t]):
+            total, carry, added = _plain_sum(source, 0, t), 0.0, source[t]
+        else:
+            carry = (total - kept) - added
+        sums[t], entered[t] = total, added
+    return total, carry
+
+
+@compiled
+def _slide(source: F64_1D, period: int, sums: F64_1D) -> None:
+    entered = np.empty(period)
+    total, carry = _fill(source, period, sums, entered)
+    slot = 0
+    wary = 0
+    for t in range(period, source.size):
+        value, leaving = source[t], entered[slot]
+        doubtful = True
+        added = 0.0
+        if wary == 0:
+            guess, carry_guess, added, doubtful = _guess(total, carry, value, leaving)
+        if not doubtful:
+            total, carry = guess, carry_guess
+        else:
+            wary = WARY if wary == 0 else wary - 1
+            if _restarts(carry, value):
+                total, carry, added = _plain_sum(source, t - period + 1, t), 0.0, value
+            else:
+                total, carry, added = _rule(total, carry, value, leaving)
+        sums[t], entered[slot] = total, added
+        slot += 1
+        if slot == period:
+            slot = 0
+
+
+@compiled
+def _sum_back(
+    source: F64_1D, edge: int, period: int, totals: F64_1D, squares: F64_1D, row: int
+) -> None:
+    """Sum what each window over the edge has before it, the longest end last, from `row` on."""
+    total, square = 0.0, 0.0
+    totals[row + period - 1], squares[row + period - 1] = 0.0, 0.0
+    for i in range(period - 2, -1, -1):
+        distance = source[edge - period + 1 + i] - source[edge]
+        total += distance
+        square += distance * distance
+        totals[row + i], squares[row + i] = total, square
+
+
+@compiled
+def _variance(total: float, square: float, period: int, divisor: int) -> float:
+    return max(0.0, square - total * total / period) / divisor
+
+
+@compiled
+def _spread(source: F64_1D, period: int, divisor: int, variances: F64_1D) -> None:
+    batch = period * max(1, BATCH // max(1, period))
+    totals, squares = np.zeros(batch), np.zeros(batch)
+    for first in range(0, source.size, max(1, batch)):
+        last = min(first + batch, source.size)
+        for start in range(first, last, period):
+            row = start - first
+            if start > 0:
+                _sum_back(source, start, period, totals, squares, row)
+            total, square = 0.0, 0.0
+            for i in range(min(period, last - start)):
+                distance = source[start + i] - source[start]
+                total += distance
+                square += distance * distance
+                totals[row + i] += total
+                squares[row + i] += square
+        outputs = variances[first:last]
+        for i in range(outputs.size):
+            outputs[i] = _variance(totals[i], squares[i], period, divisor)
+
+
+@compiled
+def _band(
+    source: F64_1D,
+    period: int,
+    multiplier: float,
+    middle: F64_1D,
+    upper: F64_1D,
+    lower: F64_1D,
+) -> None:
+    entered = np.empty(period)
+    sum_, carry = _fill(source, period, middle, entered)
+    batch = period * max(1, BATCH // max(1, period))
+    totals, squares = np.zeros(batch), np.zeros(batch)
+    for first in range(0, source.size, max(1, batch)):
+        last = min(first + batch, source.size)
+        for start in range(first, last, period):
+            row = start - first
+            if start > 0:
+                _sum_back(source, start, period, totals, squares, row)
+            total, square = 0.0, 0.0
+            for i in range(min(period, last - start)):
+                value = source[start + i]
+                distance = value - source[start]
+                total += distance
+                square += distance * distance
+                totals[row + i] += total
+                squares[row + i] += square
+                if start > 0:
+                    leaving = entered[i]
+                    guess, carry_guess, added, doubtful = _guess(sum_, carry, value, leaving)
+                    if doubtful:
+                        if _restarts(carry, value):
+                            t = start + i
+                            sum_, carry, added = _plain_sum(source, t - period + 1, t), 0.0, value
+                        else:
+                            sum_, carry, added = _rule(sum_, carry, value, leaving)
+                    else:
+                        sum_, carry = guess, carry_guess
+                    middle[start + i], entered[i] = sum_, added
+        bands = middle[first:last], upper[first:last], lower[first:last]
+        _finish_bands(totals, squares, period, multiplier, bands)
+
+
+@compiled
+def _finish_bands(
+    totals: F64_1D,
+    squares: F64_1D,
+    period: int,
+    multiplier: float,
+    bands: tuple[F64_1D, F64_1D, F64_1D],
+) -> None:
+    middle, upper, lower = bands
+    for i in range(middle.size):
+        mean = middle[i] / period
+        reach = np.sqrt(_variance(totals[i], squares[i], period, period)) * multiplier
+        middle[i], upper[i], lower[i] = mean, mean + reach, mean - reach
