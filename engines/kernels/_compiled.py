@@ -13,7 +13,7 @@ is on, since a rule decides itself what a division by zero means.
 from collections.abc import Callable
 from hashlib import sha256
 from types import CodeType, FunctionType, ModuleType
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from numba import njit
 from numba.extending import register_jitable
@@ -39,7 +39,7 @@ def shared(function: Rule) -> Rule:
     Numba names a compiled function at random and takes that name into the key of whoever closes
     over it, so that no later program would find anything in the cache: here the name is its own.
     """
-    compiled = njit(error_model="numpy", nogil=True)(function)
+    compiled: Any = njit(error_model="numpy", nogil=True)(function)
     compiled._set_uuid(f"{function.__module__}.{function.__qualname__}")
     return cast(Rule, compiled)
 
