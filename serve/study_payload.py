@@ -48,8 +48,8 @@ class StudyReport:
     """What a study's page tells besides its rows.
 
     `facts` are the manifest as titled lists, `excluded` the combinations that rules left out,
-    `best` the first winner's run on the reference engine, whose report lies beside this page. The
-    trials and the deflated Sharpe ratio are those of `best`.
+    `failed` those that could not be run. `best` is the first winner's run on the reference engine,
+    whose report lies beside this page; the trials and the deflated Sharpe ratio are its own.
     """
 
     study_id: str
@@ -58,6 +58,7 @@ class StudyReport:
     table: StudyTable
     winners: Sequence[Winner]
     excluded: int
+    failed: int
     is_synthetic: bool
     facts: Facts
     notes: Sequence[str]
@@ -83,7 +84,7 @@ def study_payload(report: StudyReport, view: StudyView) -> dict[str, object]:
         "constraints": [str(constraint) for constraint in table.constraints],
         "counts": {
             "rows": view.rows,
-            "failed": view.failed,
+            "failed": report.failed,
             "met": view.met,
             "excluded": report.excluded,
             "sample": len(view.sample.scores),

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from engines.kernels.summary import SUMMARY
 from engines.search.objectives import SMALL_IS_GOOD, Constraint, Objective
+from engines.search.sampling import mixed
 from engines.search.surfaces import (
     F64_2D,
     I32_2D,
@@ -39,6 +40,7 @@ PLACES_MAX = 64
 CELLS_MAX = 7000  # of all pairs: 1.8 MB of page
 BEST_ROWS = 250
 SAMPLE_ROWS = 50_000
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # splitmix64's step, so that key 0 is mixed too
 KEY_COLUMNS = ("set_id", "symbol", "interval")
 
 
@@ -98,7 +100,7 @@ class Rows:
 class StudyView:
     """All that a page shows of a study's rows.
 
-    `rows` counts all of them, `failed` those that could not be run, `met` those that are looked at.
+    `rows` counts all of them, `met` those that are looked at; `sample` holds this share of those.
     """
 
     scales: list[Scale]
@@ -106,7 +108,6 @@ class StudyView:
     best: Rows
     sample: Rows
     rows: int = 0
-    failed: int = 0
     met: int = 0
     sample_share: float = field(default=1.0)
 
@@ -123,9 +124,8 @@ def view_of(table: StudyTable) -> StudyView:
         scales, Surfaces(scales, table.larger_is_better), empty, empty, sample_share=share
     )
     samples = []
-    for block in _blocks(table, (*KEY_COLUMNS, *_columns(table), *SUMMARY, "engine")):
+    for block in _blocks(table, (*KEY_COLUMNS, *_columns(table), *SUMMARY)):
         view.rows += len(block)
-        view.failed += int(np.count_nonzero(_numbers(block, "engine") == 0))
         kept, keys = _kept(table, block, scales, words)
         view.met += len(kept.scores)
         view.surfaces.add(kept.places, kept.values)
@@ -222,9 +222,6 @@ def _best_of(rows: Rows) -> Rows:
 
 
 def _hash(keys: I64_1D) -> F64_1D:
-    """Return for each key a number in [0, 1) that looks like chance. Source: SplitMix64."""
-    mixed = keys.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    mixed ^= mixed >> np.uint64(31)
-    return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    """Return for each key a number in [0, 1) that looks like chance."""
+    spread = mixed(keys.astype(np.uint64) + GOLDEN)
+    return (spread >> np.uint64(11)).astype(np.float64) * 2.0**-53

@@ -48,7 +48,7 @@ def test_the_head_says_what_was_tried_and_how_much_to_believe(open_report: Open)
     for part in ("7,680 sets", "largest Sharpe ratio", "trades>=30"):
         assert part in subject
     cards = opened.texts(".card")
-    assert "7,520 ranked" in cards[1]
+    assert "7,597 ranked" in cards[1]
     assert "7,680" in cards[2]
     assert "20 of 20" in cards[4]
     opened.page.locator(".card").nth(3).focus()

@@ -1,0 +1,140 @@
+"""A study's folder becomes its page: what was asked, what was found, and how far to believe it."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from cluster.batches import BatchPlan
+from cluster.database import database
+from cluster.ledger import TrialLedger
+from cluster.study import Study, study_of
+from cluster.study_folder import StudyFolder
+from cluster.study_manifest import Standing, Winner, manifest_of
+from cluster.tasks import run_batch
+from cluster.trial_record import record_trials
+from cluster.user_strategy import find_strategy
+from cluster.verify import verify_set
+from engines.costs import Costs
+from engines.instrument import Instrument
+from engines.kernels.summary import SUMMARY
+from engines.kernels.trials import Market
+from engines.plan import Plan
+from engines.search.grid import Axis
+from engines.search.objectives import Constraint, Objective, TopList
+from engines.search.space import Space
+from engines.synthetic import synthetic_klines
+from serve.study_report import study_report, write_study_report
+
+REQUEST = {"command": "phalanx sweep ema_crossover --grid ...", "versions": {"phalanx": "0.1.0"}}
+AXES = [Axis("fast", (3, 5, 8, 20)), Axis("slow", (20, 40))]
+PLAN_AXES = [Axis("exits.stop_loss_ratio", (None, 0.02))]
+
+
+def small_study() -> Study:
+    klines = synthetic_klines(12_000, 900_000, seed=1)
+    market = Market(klines, Instrument(klines.symbol, 0.1, 0.001), Costs())
+    found = find_strategy("ema_crossover")
+    fixed: dict[str, Any] = {
+        name: value for name, value in found.values({}).items() if name not in ("fast", "slow")
+    }
+    return study_of(found, fixed, Plan(), Space.of(AXES, PLAN_AXES), [market])
+
+
+def evaluated(study: Study, folder: StudyFolder, ledger: TrialLedger) -> None:
+    """Do by hand, in this program, what a sweep does on a cluster."""
+    plan = BatchPlan(1, 4)
+    top = TopList(3, Objective.parse("sharpe"), (Constraint.parse("trades>=1"),))
+    batches = plan.of(study.recipe)
+    standing = Standing(study, plan, len(batches), top)
+    rows: dict[int, dict[str, Any]] = {}
+    with folder.locked():
+        for number in range(len(batches)):
+            result = run_batch(study.recipe, study.markets[0], batches[number], 1)
+            item = folder.keep(result)
+            standing.count(item)
+            if item.rows:
+                table = pq.read_table(folder.file_of(item))
+                columns = {name: table[name].to_numpy() for name in SUMMARY}
+                top.show(columns, table["set_id"].to_numpy(), 0, number)
+                rows |= {row["set_id"]: row for row in table.to_pylist()}
+        trials = record_trials(study, folder, folder.finished(), ledger)
+        winners = [_winner(study, top, place, rows) for place in range(len(top.best))]
+        folder.write_manifest(manifest_of(standing, REQUEST, "complete", winners, trials))
+
+
+def _winner(study: Study, top: TopList, place: int, rows: dict[int, dict[str, Any]]) -> Winner:
+    ranked = top.best[place]
+    row = rows[ranked.set_id]
+    metrics = {name: row[name] if row[name] == row[name] else None for name in SUMMARY}
+    verdict = verify_set(study.recipe, study.markets[0], ranked.set_id, metrics)
+    settings = {name: row[name] for names in study.recipe.columns for name in names}
+    return Winner(place + 1, row, ranked.score, settings, metrics, verdict.is_equal, "")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, StudyFolder]:
+    study = small_study()
+    root = tmp_path_factory.mktemp("studies")
+    folder = StudyFolder(root / study.id)
+    with database(f"sqlite:///{root / 'ledger.db'}") as engine:
+        evaluated(study, folder, TrialLedger(engine))
+    return study, folder
+
+
+def test_a_study_is_told_from_its_folder(made: tuple[Study, StudyFolder]) -> None:
+    study, folder = made
+    report = study_report(study, folder)
+    assert report.strategy == "ema_crossover"
+    assert report.table.axes == ("fast", "slow", "exits.stop_loss_ratio")
+    assert report.excluded == 2  # fast 20 is not below slow 20, with each of two stops
+    assert len(report.winners) == 3
+    assert all(winner.verified for winner in report.winners)
+    assert report.is_synthetic
+    facts = {title: dict(rows) for title, rows in report.facts}
+    assert facts["Space"]["fast"] == "3, 5, 8, 20"
+    assert facts["Counts"]["evaluated"] == "14"
+    assert facts["Trials counted"] == {f"{study.markets[0].klines.symbol} 15m": "14"}
+
+
+def test_the_best_set_is_run_again_and_judged_by_all_trials(
+    made: tuple[Study, StudyFolder],
+) -> None:
+    report = study_report(*made)
+    assert report.best is not None
+    first = report.winners[0]
+    assert report.best.trials == 14
+    for name in SUMMARY:
+        assert report.best.metrics[name] == pytest.approx(first.metrics[name], nan_ok=True)
+    assert report.best.parameters["fast"] == first.values["fast"]
+
+
+def test_the_page_and_the_best_report_lie_in_the_folder(made: tuple[Study, StudyFolder]) -> None:
+    study, folder = made
+    page = write_study_report(study, folder)
+    assert page == folder.path / "report.html"
+    found = re.search(r'id="payload">(.*?)</script>', page.read_text("utf-8"))
+    assert found is not None
+    payload = json.loads(found[1])
+    assert payload["study_id"] == study.id
+    assert payload["trials"] == 14
+    assert payload["counts"]["rows"] == 14
+    assert 0 <= payload["sharpe_deflated_ratio"] <= 1
+    best = (folder.path / "best.html").read_text("utf-8")
+    assert f"of study {study.id}" in best
+    assert not [path for path in folder.path.iterdir() if path.name.endswith(".new")]
+
+
+def test_a_study_that_found_nothing_has_a_page_too(tmp_path: Path) -> None:
+    study = small_study()
+    folder = StudyFolder(tmp_path / study.id)
+    top = TopList(3, Objective.parse("sharpe"))
+    with folder.locked():
+        standing = Standing(study, BatchPlan(1, 4), 4, top)
+        folder.write_manifest(manifest_of(standing, REQUEST, "interrupted"))
+    page = write_study_report(study, folder)
+    assert page.is_file()
+    assert not (folder.path / "best.html").exists()
