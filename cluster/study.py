@@ -42,6 +42,10 @@ class StudyFault(Fault):
     """A study that cannot be made, continued or stored."""
 
 
+class StudyBusy(StudyFault):
+    """A study that another program is at work on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """What every task of a study needs besides the bars of one market.

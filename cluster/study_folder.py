@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from cluster.study import StudyFault
+from cluster.study import StudyBusy, StudyFault
 from cluster.tasks import BatchResult
 
 MANIFEST, JOURNAL, BATCHES, LOCK = "manifest.json", "journal.jsonl", "batches", ".lock"
@@ -76,7 +76,7 @@ class StudyFolder:
                 lock.seek(0)
                 by = lock.read().strip() or "another program"
                 expected = "one run at a time"
-                raise StudyFault(
+                raise StudyBusy(
                     f"study {self.path.name}", expected, f"{by} at work on it"
                 ) from None
             lock.truncate(0)

@@ -28,7 +28,7 @@ from cluster.settings import ClusterSettings
 from cluster.study import Study, StudyFault
 from cluster.study_folder import Finished, StudyFolder
 from cluster.study_manifest import Ranking, Standing, Winner, manifest_of
-from cluster.tasks import BatchResult, calibrated, evaluate
+from cluster.tasks import BatchResult, calibrated, evaluate, send_code
 from cluster.trial_record import record_trials
 from cluster.winners import verified_winners
 from engines.search.objectives import TopList
@@ -68,13 +68,15 @@ class Sweep:
     watch: Watch
     ledger: TrialLedger | None = None
 
-    def run(self) -> SweepResult:
-        """Do what is left of the study.
+    def run(self, *, anew: bool = False) -> SweepResult:
+        """Do what is left of the study, all of it if it is to be done `anew`.
 
         Raises: StudyFault if another run is at work on it, its code is another, the disk refuses,
         nothing is left by the rules, or every batch fails.
         """
         with self.folder.locked():
+            if anew:
+                self.folder.clear()
             finished = self.folder.finished()
             standing = self._standing(finished)
             self._write(standing, "running")
@@ -170,6 +172,7 @@ class Sweep:
 
     def _lanes(self) -> list[Lane[Batch]]:
         """Return the ways to run a batch: on a GPU where the cluster has any, and on CPUs."""
+        send_code(self.study.recipe.strategy)
         recipe = ray.put(self.study.recipe)
         markets = [ray.put(market) for market in self.study.markets]
         room = _Room(self.settings)

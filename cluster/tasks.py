@@ -5,10 +5,13 @@ plans prepare nothing. Numba is told how many threads the task was given, becaus
 libraries' threads but not Numba's. The functions are plain; Ray is applied in the last lines.
 """
 
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import ray
@@ -17,7 +20,7 @@ from cluster.batches import Batch, BatchPlan, rectangles
 from cluster.study import Recipe, StudyFault, code_version
 from cluster.study_table import ENGINE_NAMES, Rows, parquet_of, row_sums, table_of
 from cluster.trial_keys import trial_keys
-from cluster.user_strategy import fault_of
+from cluster.user_strategy import FoundStrategy, fault_of
 from engines.errors import Fault
 from engines.kernels.trials import Market, Trials
 from engines.klines import interval_text
@@ -109,6 +112,21 @@ def run_batch(recipe: Recipe, market: Market, batch: Batch, threads: int) -> Bat
         sums=row_sums(rows, recipe, recipe.market_ids[batch.market]),
         seconds=time.perf_counter() - started,
     )
+
+
+def send_code(strategy: FoundStrategy) -> None:
+    """Let a user's file, and what it imports from its own folder, travel with what is sent.
+
+    A worker has none of these files; built-in strategies are installed there.
+    """
+    if not strategy.source:
+        return
+    cloudpickle: Any = ray.cloudpickle  # its functions carry no types
+    folder = Path(strategy.source).resolve().parent
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if file is not None and Path(file).resolve().parent == folder:
+            cloudpickle.register_pickle_by_value(module)
 
 
 def _require_same_code(recipe: Recipe) -> None:

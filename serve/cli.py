@@ -23,6 +23,7 @@ from serve.commands.metrics import metrics
 from serve.commands.parity import parity
 from serve.commands.plan import plan
 from serve.commands.strategies import strategies
+from serve.commands.sweep import sweep
 from serve.commands.trials import trials
 from serve.flags import GroupedCommand, spread
 from serve.invocation import ARGUMENTS
@@ -38,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (backtest, parity, plan, strategies, metrics, trials, demo, doctor):
+for command in (backtest, sweep, parity, plan, strategies, metrics, trials, demo, doctor):
     app.command(cls=GroupedCommand)(spread(command))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cluster.ratios import parse_ratio
 from engines.costs import CommissionKind, Costs, SlippageKind
@@ -30,6 +30,9 @@ from engines.plan import (
 )
 from serve.flags import PlanFlags, TermFlags
 
+if TYPE_CHECKING:
+    from cluster.plan_files import PlanFile
+
 NUMBER_MIN, NUMBER_MAX = 1e-12, 1e15
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -49,13 +52,19 @@ def terms_of(path: Path | None, flags: TermFlags) -> tuple[Plan, Costs]:
 
     Raises: as `plan_and_costs`.
     """
-    plan, costs = Plan(), Costs()
-    if path is not None:
-        from cluster.plan_files import read_plan
+    if path is None:
+        return _plan(Plan(), flags), _costs(Costs(), flags)
+    from cluster.plan_files import read_plan
 
-        found = read_plan(path)
-        plan, costs = found.plan, found.costs
-    return _plan(plan, flags), _costs(costs, flags)
+    return terms_on(read_plan(path), flags)
+
+
+def terms_on(base: "PlanFile", flags: TermFlags) -> tuple[Plan, Costs]:
+    """Return the plan and the costs of a plan file that was read, and flags.
+
+    Raises: as `plan_and_costs`.
+    """
+    return _plan(base.plan, flags), _costs(base.costs, flags)
 
 
 def require_sane(given: Mapping[str, float | None]) -> None:

@@ -1,0 +1,152 @@
+"""`phalanx sweep`: evaluate a space of a strategy and a plan on a Ray cluster."""
+
+import contextlib
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engines.errors import ParameterFault
+from serve.sweep_flags import STUDIES, SweepFlags, request_of, restored, stored
+
+if TYPE_CHECKING:
+    from cluster.study import Study
+    from cluster.study_folder import StudyFolder
+    from cluster.study_manifest import Ranking
+    from cluster.sweep import SweepResult
+
+SETS_ASKED = 10_000_000
+TOP, TOP_MAX = 20, 1000
+OBJECTIVE = "sharpe"
+
+
+def sweep(flags: SweepFlags) -> int:
+    """Evaluate every set of a space, or a sample of it, on a Ray cluster, and verify the best.
+
+    Exit code 1: a set or batch failed, or a winner is not what the reference gives.
+    """
+    out = (STUDIES if flags.out is None else flags.out).absolute()
+    if flags.resume is None:
+        return _sweep(flags, flags, out)
+    from cluster.study_folder import StudyFolder
+
+    known = StudyFolder(out / flags.resume).read_manifest()
+    given = restored(known.get("flags", {}), flags)
+    folder = Path(known.get("cwd", "."))
+    with contextlib.chdir(folder if folder.is_dir() else Path.cwd()):
+        return _sweep(given, given, out, flags.resume)
+
+
+def _sweep(flags: SweepFlags, typed: SweepFlags, out: Path, resumed: str | None = None) -> int:
+    from cluster.study_folder import StudyFolder
+    from serve.output import print_json, print_notes
+    from serve.studies import study_asked
+    from serve.sweep_output import print_sweep, say_findings
+
+    request = request_of(flags)
+    flags = request.flags
+    ranking = _ranking(flags)
+    asked = study_asked(request, causality_check=flags.causality_check)
+    study = asked.study
+    if resumed is not None and study.id != resumed:
+        expected = "the strategy, plan, bars and phalanx that it was begun with"
+        raise ParameterFault(f"--resume {resumed}", expected, f"others, which make {study.id}")
+    folder = StudyFolder(out / study.id)
+    print_notes(asked.notes)
+    _ask_for_large(study, is_agreed=flags.yes)
+    if folder.is_there:
+        _say_what_is_there(folder, anew=flags.force)
+    result = _run(study, folder, ranking, flags, typed)
+    if flags.json:
+        print_json(folder.read_manifest())
+    else:
+        print_sweep(result)
+        print(f"study: {folder.path}")
+    say_findings(result)
+    return 0 if result.is_sound else 1
+
+
+def _ranking(flags: SweepFlags) -> "Ranking":
+    from cluster.study_manifest import Ranking
+    from engines.search.objectives import Objective, constraints_of
+
+    top = TOP if flags.top is None else flags.top
+    if not 1 <= top <= TOP_MAX:
+        raise ParameterFault("--top", f"a whole number from 1 to {TOP_MAX}", repr(top))
+    objective = Objective.parse(flags.objective or OBJECTIVE)
+    return Ranking(objective, constraints_of(flags.where or ()), top)
+
+
+def _ask_for_large(study: "Study", *, is_agreed: bool) -> None:
+    """Raise ParameterFault with size and expected time unless a large space is agreed to."""
+    if study.sets <= SETS_ASKED or is_agreed:
+        return
+    from cluster.tasks import calibrated
+    from serve.sweep_progress import duration_text
+
+    cpus = os.cpu_count() or 1
+    seconds = study.sets / (calibrated(study.recipe, study.markets[0]) * cpus)
+    expected = f"--yes for {study.sets:,} sets, about {duration_text(seconds)} on {cpus} CPUs"
+    raise ParameterFault("size of the space", expected, "none (or try --sample N)")
+
+
+def _say_what_is_there(folder: "StudyFolder", *, anew: bool) -> None:
+    batches = folder.read_manifest()["batches"]
+    how = "begun anew" if anew else "going on with the rest"
+    done = f"{batches['done']} of {batches['count']} batches done"
+    print(f"note: {folder.path.name} is there, {done}: {how}", file=sys.stderr)
+
+
+def _run(
+    study: "Study",
+    folder: "StudyFolder",
+    ranking: "Ranking",
+    flags: SweepFlags,
+    typed: SweepFlags,
+) -> "SweepResult":
+    from cluster.session import session
+    from cluster.settings import cluster_settings
+    from cluster.sweep import Sweep
+    from serve.runs import trial_ledger
+    from serve.sweep_progress import sweep_progress
+
+    settings = cluster_settings()
+    with (
+        trial_ledger() as ledger,
+        _saying_how_to_resume(folder),
+        session(flags.address or settings.ray_address),
+        sweep_progress() as watch,
+    ):
+        request = _request(typed)
+        return Sweep(study, folder, ranking, settings, request, watch, ledger).run(anew=flags.force)
+
+
+def _request(typed: SweepFlags) -> dict[str, Any]:
+    from serve.runs import command_text, versions
+
+    return {
+        "command": command_text(),
+        "cwd": str(Path.cwd()),
+        "flags": stored(typed),
+        "versions": versions(),
+    }
+
+
+@contextmanager
+def _saying_how_to_resume(folder: "StudyFolder") -> Iterator[None]:
+    """Print the command that goes on with the study, whatever cuts it short."""
+    from cluster.study import StudyBusy
+
+    try:
+        yield
+    except StudyBusy:
+        raise
+    except BaseException:
+        if folder.is_there:
+            where = folder.path.parent
+            again = ["phalanx", "sweep", "--resume", folder.path.name, "--out", str(where)]
+            print(f"to go on: {shlex.join(again)}", file=sys.stderr)
+        raise

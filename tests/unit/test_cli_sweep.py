@@ -1,0 +1,148 @@
+"""`phalanx sweep` before it meets a cluster: what is wrong with a study is one clear sentence."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from serve.cli import run
+from serve.sweep_flags import SweepFlags, request_of, restored, stored
+from tests.unit.test_cli import write_bars
+
+Said = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_bars(tmp_path_factory.mktemp("bars") / "TESTUSDT_15m.csv", bars=400)
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str], bars: Path) -> Said:
+    """Return what a sweep says of the input that it does not take."""
+
+    def said(*arguments: object, strategy: str = "ema_crossover") -> str:
+        words = ["sweep", strategy, "--bars", bars, *arguments, "--no-causality-check"]
+        assert run([str(word) for word in words]) == 2
+        out, err = capsys.readouterr()
+        assert not out
+        (last,) = [line for line in err.splitlines() if line.startswith("phalanx: ")]
+        return last
+
+    return said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "space: expected values to try"),
+        (("--grid", ""), "space: expected values to try"),
+        (("--grid", "fost=5"), "expected fast (did you mean it?)"),
+        (("--grid", "fast=5", "--set", "fast=6"), "parameter fast: expected --set or --grid"),
+        (("--grid", "fast=5:20:5", "--where", "trade>=3"), "trades (did you mean it?)"),
+        (("--grid", "fast=5:20:5", "--objective", "sharp"), "sharpe (did you mean it?)"),
+        (("--grid", "fast=20 slow=20"), "all 1 combinations of the strategy that were tried"),
+        (("--plan-grid", "stop_loss=2"), "exits.stop_loss_ratio"),
+        (("--plan-grid", "take_profit=1% breakeven.activation=2%"), "combinations of the plan"),
+        (("--grid", "fast=5", "--top", "0"), "--top: expected a whole number from 1"),
+        (("--grid", "fast=5", "--sample", "0"), "--sample"),
+        (("--grid", "fast=5", "--seed", "3"), "--seed: expected a --sample"),
+        (("--grid", "fast=5", "--magnifier", "x.csv"), "no magnifier in a sweep"),
+        (("--grid", "fast=5", "--intervals", "15m,1h", "--aggregate", "1h"), "one of them"),
+        (("--grid", "fast=5", "--intervals", "15m,15m"), "markets of a study: expected each once"),
+        (("--grid", "fast=5", "--until", "2024-01-01T10:00"), "the warm-up of ema_crossover"),
+    ],
+)  # fmt: skip  # a table reads by its rows
+def test_what_is_wrong_with_a_study_is_one_sentence(
+    refused: Said, arguments: tuple[str, ...], sentence: str
+) -> None:
+    assert sentence in refused(*arguments)
+
+
+def test_a_large_space_is_named_with_its_size_and_time_until_it_is_agreed_to(refused: Said) -> None:
+    said = refused(
+        "--grid", "fast slow", "--plan-grid", "stop_loss=0.1%:50%:0.1% take_profit=0.1%:50%:0.1%"
+    )
+    assert "--yes for" in said
+    assert "sets, about" in said
+    assert "on " in said and "CPUs" in said
+
+
+def test_a_study_that_is_not_there_cannot_be_resumed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["sweep", "--resume", "none-1", "--out", str(tmp_path)]) == 2
+    assert "study none-1: expected a folder" in capsys.readouterr().err
+    assert run(["sweep"]) == 2
+    assert "STRATEGY: expected a strategy or a study file, found none" in capsys.readouterr().err
+
+
+STUDY = """\
+strategy: ema_crossover
+parameters: {slow: 40}
+bars: [BTCUSDT_15m.csv]
+grid: {fast: "5:20:5", require_trend: [true, false]}
+plan_grid: stop_loss=1%:5%:1%
+plan: {exits: {atr_period: 20}}
+costs: {commission: 0.0005}
+where: trades>=30
+top: 5
+capital: 2000
+"""
+
+
+def test_a_study_file_holds_what_flags_hold_and_flags_go_first(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(STUDY)
+    found = request_of(SweepFlags(study=str(path), top=7))
+    flags = found.flags
+    assert flags.study == "ema_crossover"
+    assert flags.settings == ["slow=40"]
+    assert flags.bars == [Path("BTCUSDT_15m.csv")]
+    assert flags.grid == ["fast=5:20:5", "require_trend=true,false"]
+    assert flags.plan_grid == ["stop_loss=1%:5%:1%"]
+    assert flags.where == ["trades>=30"]
+    assert (flags.top, flags.capital) == (7, 2000.0)
+    assert found.plan_tree == {
+        "plan": {"exits": {"atr_period": 20}}, "costs": {"commission": 0.0005},
+    }  # fmt: skip  # two keys
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("grids: {fast: 5}", "grid (did you mean it?), found 'grids'"),
+        ("grid: 5", "a mapping such as {fast: 5:20:1}"),
+        ("top: many", "top in"),
+        ("top: 5.5", "a whole number"),
+        ("bars: 5", "a text or a list of texts"),
+        ("resume: x", "key of"),
+        ("causality_check: 3", "true or false"),
+        ("capital: much", "a number or a percentage"),
+    ],
+)
+def test_a_study_file_that_means_nothing_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str, sentence: str
+) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(f"strategy: ema_crossover\n{line}\n")
+    assert run(["sweep", str(path)]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_study_file_names_its_strategy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for text in ("grid: {fast: 5}", "- a list"):
+        (tmp_path / "study.yml").write_text(text)
+        assert run(["sweep", str(tmp_path / "study.yml")]) == 2
+        assert "the name of a strategy" in capsys.readouterr().err
+
+
+def test_flags_come_back_from_a_manifest_as_they_were_given() -> None:
+    given = SweepFlags(
+        study="ema_crossover", bars=[Path("a.csv")], grid=["fast=5"], top=3, stop_loss=0.02
+    )
+    assert restored(stored(given), SweepFlags(resume="x")) == given
+    again = restored(stored(given), SweepFlags(resume="x", top=9, json=True))
+    assert (again.top, again.json, again.grid) == (9, True, ["fast=5"])
