@@ -16,6 +16,7 @@ from engines.kernels import (
     admission,
     book,
     decisions,
+    desk,
     exact,
     fills,
     gates,
@@ -26,6 +27,7 @@ from engines.kernels import (
     path,
     rounding,
     rounds,
+    rungs,
     runs,
     search,
     slots,
@@ -97,8 +99,8 @@ def _drivers(stamp: int) -> tuple[RunOne, RunMany]:
 
 
 RULES = (
-    admission, book, decisions, exact, fills, gates, legs, lots, money, notes, path, rounding,
-    rounds, runs, search, slots,
+    admission, book, decisions, desk, exact, fills, gates, legs, lots, money, notes, path, rounding,
+    rounds, rungs, runs, search, slots,
 )  # fmt: skip # all that a run calls
 run_one, run_many = _drivers(stamp_of(*RULES))
 

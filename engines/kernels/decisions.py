@@ -5,11 +5,11 @@ import math
 from engines.kernels._compiled import rule
 from engines.kernels.book import refresh_book, rest, set_levels_of_entry
 from engines.kernels.columns import Run
+from engines.kernels.desk import is_large_enough, price_if_now, set_level
 from engines.kernels.gates import count_entry, passes_gates
 from engines.kernels.lots import oldest_bar
 from engines.kernels.money import (
     equity_at,
-    expected_slip,
     fee,
     lacks_funds,
     money_for,
@@ -17,14 +17,15 @@ from engines.kernels.money import (
     share_of_equity,
     steps_for,
 )
-from engines.kernels.rounding import price_of, qty_of, round_by, steps_down, ticks_nearest
+from engines.kernels.rounding import steps_down
 from engines.kernels.rounds import kelly_share
+from engines.kernels.rungs import drop_rungs, other_campaign, put_rungs, steps_of, tend
 from engines.kernels.slots import (
     AT_A_LOSS,
     AT_MARKET,
     AT_STOP,
     BARS_HELD_MAX,
-    BELOW_MINIMUM,
+    BUDGET_RATIO,
     BY_KELLY,
     BY_RISK,
     BY_VOLATILITY,
@@ -40,28 +41,26 @@ from engines.kernels.slots import (
     FIRST_ORDER,
     FIRST_WORDS,
     FUNDING_OPEN,
-    IS_LEG,
+    IS_DUE,
+    IS_TENDED,
     KIND_OF_ENTRY,
     LACKS_ATR,
     LEAVES_LONG,
     LEAVES_SHORT,
-    LEVEL,
     LIVES,
     NEEDS_REFERENCE,
     NO_REASON,
     NO_SIZE,
-    NOTIONAL_MIN,
     ONLY_IN_PROFIT,
     ORDER_MONEY,
     OWN_STEPS,
-    POINT_VALUE,
     PROFIT_ATR,
-    QTY_MIN,
     ROOM,
-    RUNG,
+    RUNGS,
     SAID_ATR,
     SAID_BAR,
     SAID_CLOSE,
+    SAID_LATE,
     SAID_PROFIT,
     SAID_STOP,
     SESSION_CANCELLED,
@@ -70,17 +69,14 @@ from engines.kernels.slots import (
     SIDE,
     SIGNAL,
     SIZING_KIND,
+    SMALL_LADDER,
     STEPS,
     STOP_ATR,
     STOP_RATIO,
-    TICK_SIZE,
     TIME_EXIT,
     TIMED_OUT,
     TIMEOUT,
     TIMEOUT_BARS,
-    TOO_SMALL,
-    TRIGGER,
-    VERIFY_TICKS,
     WEEKEND_BEGINS,
     WEEKEND_CLOSE,
     WISH_ATR,
@@ -88,7 +84,6 @@ from engines.kernels.slots import (
     WISH_PROFIT,
     WISH_SHARE,
     WISH_SIZE,
-    WISH_SLIP,
     WISH_STOP,
     WORDS,
     WOULD_WAIT,
@@ -112,19 +107,22 @@ def is_event(run: Run, wishes: int) -> bool:
 
 @rule
 def is_full(run: Run) -> bool:
-    """Return whether the position takes no further entry of its side."""
-    return run[ENTRIES] >= run[ROOM]
+    """Return whether the position takes no further entry of its side; a ladder takes none."""
+    return run[RUNGS] > 0 or run[ENTRIES] >= run[ROOM]
 
 
 @rule
 def decide(run: Run, wishes: int, bar: int, close: float) -> None:
     """Issue what is wished for at the close of `bar`; what an entry says is in the run already."""
+    run[IS_DUE] = 0.0
     if bar >= run[TIMEOUT]:
         _withdraw(run, TIMED_OUT)
     if run[STEPS] != 0:
         run[CLOSE_REASON] = _reason_to_close(run, wishes, bar, close)
         if run[CLOSE_REASON] != NO_REASON:
             _withdraw(run, 0)
+        elif run[IS_TENDED] != 0:
+            tend(run, close)
     elif wishes & (SESSION_ENDS | WEEKEND_BEGINS):
         _withdraw(run, SESSION_CANCELLED)
     if wishes & ENTERS_LONG:
@@ -139,6 +137,7 @@ def _withdraw(run: Run, refusal: int) -> None:
     run[TIMEOUT] = math.inf
     if run[LIVES + FIRST_ORDER] != 0:
         run[LIVES + FIRST_ORDER] = 0.0
+        drop_rungs(run, int(run[WORDS + FIRST_ORDER]))
         refresh_book(run)
         if refusal != 0:
             run[refusal] += 1
@@ -187,100 +186,82 @@ def _enter(run: Run, bar: int, close: float, side: float) -> None:
         run[NO_SIZE] += 1
     elif passes_gates(run, bar):
         _withdraw(run, 0)
-        equity = equity_at(run, close)
-        run[ORDER_MONEY] = math.nan
-        _say(run, FIRST_WORDS, bar, close)
-        price = _price_of_order(run, side, close)
-        if size != size:
-            run[ORDER_MONEY] = money_for(run, equity, share)
-            steps = steps_for(run, run[ORDER_MONEY], price)
-        else:
-            steps = steps_down(run, size)
-        if run[ENTRY_KIND] == AT_MARKET:
-            _queue(run, side, steps, expected, price, equity, close)
-        else:
-            _rest(run, side, steps, price, equity, bar, close)
-        if run[LIVES + FIRST_ORDER] != 0:
-            count_entry(run)
+        _place(run, bar, close, side, share, size)
 
 
 @rule
-def _say(run: Run, words: int, bar: int, close: float) -> None:
-    """Keep what the wish of this close says of the lots to come."""
+def _place(run: Run, bar: int, close: float, side: float, share: float, size: float) -> None:
+    """Size the entry of this close and let it wait, its rungs beside it."""
+    equity, words = equity_at(run, close), FIRST_WORDS
+    if run[RUNGS] > 0:
+        words = other_campaign(run)
+    _say(run, words, bar, close, side)
+    price = price_if_now(run, FIRST_ORDER, close)
+    run[ORDER_MONEY] = money_for(run, equity, share) if size != size else math.nan
+    if run[RUNGS] > 0:
+        steps = steps_of(run, 0, side, close, size)
+        if steps == 0:
+            run[SMALL_LADDER] += 1
+            return
+    elif size != size:
+        steps = steps_for(run, run[ORDER_MONEY], price)
+    else:
+        steps = steps_down(run, size)
+    _issue(run, steps, price, equity, bar, close)
+    if run[LIVES + FIRST_ORDER] == 0:
+        return
+    count_entry(run)
+    if run[RUNGS] > 0:
+        put_rungs(run, words, side, close, size)
+        run[ORDER_MONEY] = math.nan
+
+
+@rule
+def _say(run: Run, words: int, bar: int, close: float, side: float) -> None:
+    """Make the wish of this close an order, and keep what it says of the lots to come."""
+    order = FIRST_ORDER
     run[words + SAID_STOP], run[words + SAID_PROFIT] = run[WISH_STOP], run[WISH_PROFIT]
     run[words + SAID_ATR], run[words + SAID_CLOSE] = run[WISH_ATR], close
-    run[words + SAID_BAR] = bar
+    run[words + SAID_BAR], run[words + SAID_LATE] = bar, 0.0
+    run[WORDS + order], run[SIDE + order], run[KIND_OF_ENTRY + order] = words, side, run[ENTRY_KIND]
+    if run[ENTRY_KIND] != AT_MARKET:
+        toward = side if run[ENTRY_KIND] == AT_STOP else -side
+        set_level(run, order, close * (1 + toward * run[ENTRY_OFFSET]))
 
 
 @rule
-def _price_of_order(run: Run, side: float, close: float) -> float:
-    """Set the level of a priced entry; return what the entry would execute at if it could now."""
-    if run[ENTRY_KIND] == AT_MARKET:
-        return close + expected_slip(run, side, close, run[WISH_SLIP])
-    toward = side if run[ENTRY_KIND] == AT_STOP else -side
-    level = max(run[TICK_SIZE], close * (1 + toward * run[ENTRY_OFFSET]))
-    level = round_by(run, level, toward)
-    run[LEVEL + FIRST_ORDER] = run[TRIGGER + FIRST_ORDER] = level
-    if run[ENTRY_KIND] == AT_STOP:
-        price = max(level, close) if side > 0 else min(level, close)
-        return price + expected_slip(run, side, price, run[WISH_SLIP])
-    if run[VERIFY_TICKS] != 0:
-        ticks = ticks_nearest(run, level) - side * run[VERIFY_TICKS]
-        run[TRIGGER + FIRST_ORDER] = price_of(run, ticks)
-    return min(level, close) if side > 0 else max(level, close)
+def _issue(run: Run, steps: float, price: float, equity: float, bar: int, close: float) -> None:
+    """Let the entry wait, if it can be paid at `price` and is large enough.
 
-
-@rule
-def _rest(
-    run: Run, side: float, steps: float, price: float, equity: float, bar: int, close: float
-) -> None:
-    """Let a priced entry of `steps` wait for its level, if it can be paid and is large enough."""
+    A market entry that cannot be paid or is too small still closes an opposite position.
+    """
+    is_market, side = run[ENTRY_KIND] == AT_MARKET, run[SIDE + FIRST_ORDER]
+    is_closing = run[CLOSE_REASON] != NO_REASON
     run[CLOSES_ONLY] = 0.0
     if lacks_funds(run, steps, side, price, equity):
         run[CANNOT_PAY] += 1
-    elif _is_large_enough(run, steps, close):
-        _issue(run, side, steps)
+        run[CLOSES_ONLY] = 1.0
+        if not is_market or is_closing or run[STEPS] * side >= 0:
+            return
+    if not is_large_enough(run, steps, close):
+        if not is_market or run[STEPS] == 0:
+            return
+        steps = 0.0
+    if steps > STEPS_MAX:
+        run[NEEDS_REFERENCE] = 1.0
+    run[LIVES + FIRST_ORDER], run[OWN_STEPS + FIRST_ORDER] = 1.0, steps
+    if not is_market:
         run[TIMEOUT] = bar + run[TIMEOUT_BARS]
         set_levels_of_entry(run, FIRST_ORDER)
         rest(run, FIRST_ORDER)
 
 
 @rule
-def _queue(
-    run: Run, side: float, steps: float, expected: float, price: float, equity: float, close: float
-) -> None:
-    """Let a market entry of `steps` wait for the next open, if it can be paid and is large enough.
-
-    What cannot be paid or is too small still closes an opposite position.
-    """
-    run[CLOSES_ONLY] = 0.0
-    if lacks_funds(run, steps, side, price, equity):
-        run[CANNOT_PAY] += 1
-        run[CLOSES_ONLY] = 1.0
-        if expected * side >= 0:
-            return
-    if not _is_large_enough(run, steps, close):
-        if run[STEPS] == 0:
-            return
-        steps = 0.0
-    _issue(run, side, steps)
-
-
-@rule
-def _issue(run: Run, side: float, steps: float) -> None:
-    """Make the wish of this close an order."""
-    if steps > STEPS_MAX:
-        run[NEEDS_REFERENCE] = 1.0
-    run[LIVES + FIRST_ORDER], run[IS_LEG + FIRST_ORDER] = 1.0, 0.0
-    run[SIDE + FIRST_ORDER], run[OWN_STEPS + FIRST_ORDER] = side, steps
-    run[KIND_OF_ENTRY + FIRST_ORDER], run[RUNG + FIRST_ORDER] = run[ENTRY_KIND], 0.0
-    run[WORDS + FIRST_ORDER] = FIRST_WORDS
-
-
-@rule
 def _share(run: Run, close: float) -> float:
     """Return the share of equity to spend, NaN: the plan's own size; 0 where it is not known."""
     share = run[WISH_SHARE]
+    if share != share:
+        share = run[BUDGET_RATIO]
     if share == share or run[SIZING_KIND] not in (BY_RISK, BY_VOLATILITY, BY_KELLY):
         return share
     if run[SIZING_KIND] == BY_KELLY:
@@ -309,16 +290,3 @@ def _stop_ratio(run: Run, close: float) -> float:
     if by_atr != by_atr:
         return fixed
     return by_atr if fixed != fixed else min(fixed, by_atr)
-
-
-@rule
-def _is_large_enough(run: Run, steps: float, close: float) -> bool:
-    """Return whether an order reaches one step and the instrument's minima; count it if not."""
-    qty = qty_of(run, steps)
-    if steps == 0:
-        run[TOO_SMALL] += 1
-    elif qty < run[QTY_MIN] or qty * close * run[POINT_VALUE] < run[NOTIONAL_MIN]:
-        run[BELOW_MINIMUM] += 1
-    else:
-        return True
-    return False

@@ -30,12 +30,14 @@ from engines.kernels.money import (
 from engines.kernels.notes import note, note_lot
 from engines.kernels.rounding import qty_of
 from engines.kernels.rounds import add_to_round, end_round
+from engines.kernels.rungs import drop_rungs, wake_rungs
 from engines.kernels.slots import (
     AT_MARKET,
     AT_STOP,
     BAR,
     BARS_HELD,
     BASIS,
+    CAMPAIGN_NOW,
     CLOSE_ORDER,
     CLOSE_REASON,
     CLOSED_FALL_MAX,
@@ -52,18 +54,22 @@ from engines.kernels.slots import (
     F_ORDER,
     F_PRICE,
     F_REASON,
+    F_RUNG,
     F_SIDE,
     F_SLIP,
     F_STEPS,
     FEES_OPEN,
     FEES_QUOTE,
     FILL_NOTE,
+    FIRST_ORDER,
     FORCED_ORDER,
     FROM_ENTRY,
     FUNDING_OPEN,
     FUNDING_QUOTE,
     GAINS_QUOTE,
+    IS_DUE,
     IS_FRESH,
+    IS_TENDED,
     KIND_OF_ENTRY,
     LEG,
     LEG_LOT,
@@ -107,6 +113,7 @@ from engines.kernels.slots import (
     REVERSAL,
     ROOM,
     RUNG,
+    RUNGS,
     SAID,
     SAID_BAR,
     SIDE,
@@ -209,6 +216,7 @@ def _reduce(
         add_up_lots(run)
         return
     run[FEES_OPEN] = run[FUNDING_OPEN] = run[PRICE_AVG] = run[LOTS] = run[ENTRIES] = 0.0
+    drop_rungs(run, int(run[CAMPAIGN_NOW]))
     end_round(run)
 
 
@@ -230,11 +238,13 @@ def transact(
         run[row + F_STEPS], run[row + F_PRICE] = total, price
         run[row + F_FEE], run[row + F_SLIP] = fee_quote, slip
         if code == ENTRY_ORDER:
+            run[row + F_RUNG] = run[RUNG + origin]
             run[row + F_DECIDED] = run[int(run[WORDS + origin]) + SAID_BAR]
     if closing > 0:
         own = NO_LOT if code == ENTRY_ORDER else origin
         _reduce(run, own, closing, fee_quote * closing / total, price, slip, reason, name)
     refresh_book(run)
+    run[IS_DUE] = run[IS_TENDED]
     if opening > 0:
         _open(run, origin, opening, price, slip, fee_quote * opening / total)
 
@@ -263,6 +273,9 @@ def _open(
         rest(run, lot + LOT + place * LEG)
     if run[BASIS] != FROM_ENTRY:
         move_legs(run)
+        refresh_book(run)
+    if order == FIRST_ORDER and run[RUNGS] > 0:
+        wake_rungs(run, words)
         refresh_book(run)
 
 
@@ -313,21 +326,24 @@ def fill_entry(run: Run, order: int, price: float, slips: bool, is_at_open: bool
     """Fill an entry that waits at `price`, or drop it where a rule forbids it."""
     side, held, own = run[SIDE + order], run[STEPS], run[OWN_STEPS + order]
     run[LIVES + order] = 0.0
+    is_first = order == FIRST_ORDER
     opposite = abs(held) if held * side < 0 else 0.0
     due = due_price(run, price)
     fill_price = slipped_price(run, due, side, own + opposite) if slips else due
     kind = run[KIND_OF_ENTRY + order]
     is_sized = kind == AT_MARKET or (kind == AT_STOP and is_at_open)
-    if not is_sized and run[ORDER_MONEY] == run[ORDER_MONEY]:
+    if is_first and not is_sized and run[ORDER_MONEY] == run[ORDER_MONEY]:
         own = steps_for(run, run[ORDER_MONEY], fill_price)
     closing, opening = opposite, 0.0
     if held * side > 0 and run[ENTRIES] >= run[ROOM]:
         run[NO_ROOM] += 1
-    elif run[CLOSES_ONLY] == 0:
+    elif not is_first or run[CLOSES_ONLY] == 0:
         opening = allowed(run, side, own)
     if opening > 0 and lacks_where_it_fills(run, side, opening, fill_price, is_at_open):
         run[COULD_NOT_PAY] += 1
         closing = opening = 0.0
+    if is_first and opening == 0:
+        drop_rungs(run, int(run[WORDS + order]))
     if closing + opening > 0:
         slip = (fill_price - due) * side
         transact(

@@ -28,6 +28,7 @@ from engines.kernels.slots import (
     HAS_EXITS,
     HAS_MOVES,
     IS_LEG,
+    LATE_RATIO,
     LEG,
     LEG_LIMIT,
     LEG_LOT,
@@ -56,6 +57,7 @@ from engines.kernels.slots import (
     RATCHETS,
     SAID_ATR,
     SAID_CLOSE,
+    SAID_LATE,
     SAID_PROFIT,
     SAID_STOP,
     STEPS,
@@ -190,6 +192,8 @@ def _set_target(run: Run, leg: int, base: float, sign: float) -> None:
         limit = round_by(run, profit, sign)
     elif place != BRACKET_ORDER:
         limit = round_by(run, base * (1 + sign * run[TARGET_RATIOS + int(place)]), sign)
+    elif run[words + SAID_LATE] != 0:
+        limit = round_by(run, base * (1 + sign * run[LATE_RATIO]), sign)
     elif run[PROFIT_RATIO] == run[PROFIT_RATIO]:
         limit = round_by(run, base * (1 + sign * run[PROFIT_RATIO]), sign)
     elif by_atr == by_atr:

@@ -1,12 +1,13 @@
 """Which plans the kernel can run, and a plan's settings as the row of terms that it reads.
 
-Theory. The kernel lets one entry wait beside the position. Whatever needs more (ladders, forced
-closes other than margin calls, currency rates) is refused with the setting's name, and so is
-a number so large that whole ticks or steps would not stay exact: a run that is accepted equals the
-reference in every bit.
+Theory. The kernel lets one entry and its ladder wait beside the position. Whatever needs more
+(forced closes other than margin calls, currency rates) is refused with the setting's name, and so
+is a number so large that whole ticks or steps would not stay exact: a run that is accepted equals
+the reference in every bit.
 """
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from engines.costs import CommissionKind, Costs, SlippageKind
 from engines.instrument import Instrument
 from engines.kernels import slots
+from engines.kernels.columns import F64_2D
 from engines.klines import Klines
 from engines.plan import (
     Basis,
@@ -21,6 +23,7 @@ from engines.plan import (
     Direction,
     DistanceUnit,
     EntryKind,
+    Ladder,
     Market,
     Plan,
     SizingKind,
@@ -76,7 +79,9 @@ def refusal(plan: Plan, costs: Costs, instrument: Instrument, klines: Klines) ->
     exits = plan.exits
     caps = (plan.intraday_fills_max, plan.intraday_loss_ratio_max, plan.intraday_loss_quote_max)
     reasons = {
-        "a ladder": plan.ladder is not None,
+        "a ladder that refills with several targets": (
+            plan.ladder is not None and plan.ladder.refill and len(exits.targets) > 1
+        ),
         "hedge mode": plan.is_hedged,
         "leverage": plan.is_leveraged,
         "fills at the close (process_on_close)": plan.process_on_close,
@@ -155,13 +160,23 @@ def fraction_of(value: float) -> tuple[float, float]:
     return float(exact.numerator), float(exact.denominator)
 
 
+def terms_table(rows: Sequence[F64_1D]) -> F64_2D:
+    """Return rows of terms as one table; a ladder's stand behind those that every plan has."""
+    table = np.full((len(rows), max(map(len, rows), default=slots.TERMS)), math.nan)
+    for place, row in enumerate(rows):
+        table[place, : len(row)] = row
+    return table
+
+
 def terms_row(plan: Plan, costs: Costs, instrument: Instrument, start_bar: int = 0) -> F64_1D:
-    """Return the terms [TERMS] of one set."""
-    row = np.full(slots.TERMS, math.nan)
+    """Return the terms [TERMS or more] of one set."""
+    orders = () if plan.ladder is None else plan.ladder.rungs
+    row = np.full(slots.TERMS + 2 * len(orders), math.nan)
     _set_instrument(row, instrument)
     _set_money(row, plan, costs)
     _set_exits(row, plan)
     _set_room(row, plan)
+    _set_ladder(row, plan.ladder)
     row[slots.START_BAR] = start_bar
     row[slots.ROOM_STEPS] = math.inf
     if plan.position_qty_max is not None:
@@ -211,6 +226,24 @@ def _set_room(row: F64_1D, plan: Plan) -> None:
     row[slots.LOTS_ROOM] = room if room == 1 else room * LOTS_AN_ENTRY
 
 
+def _set_ladder(row: F64_1D, ladder: Ladder | None) -> None:
+    row[slots.RUNGS] = row[slots.REFILLS] = row[slots.IS_TENDED] = 0
+    row[slots.LATE_ENTRIES] = math.inf
+    if ladder is None:
+        return
+    row[slots.RUNGS] = len(ladder.rungs) - 1
+    for place, rung in enumerate(ladder.rungs):
+        first = slots.TERMS + 2 * place
+        row[first : first + 2] = rung.offset_ratio, rung.weight
+    if ladder.budget_ratio is not None:
+        row[slots.BUDGET_RATIO] = ladder.budget_ratio
+    row[slots.REFILLS] = ladder.refill
+    if ladder.late_target is not None:
+        row[slots.LATE_ENTRIES] = ladder.late_target.entries
+        row[slots.LATE_RATIO] = ladder.late_target.ratio
+    row[slots.IS_TENDED] = ladder.refill or ladder.late_target is not None
+
+
 def _set_exits(row: F64_1D, plan: Plan) -> None:
     exits, held_max = plan.exits, plan.hours.bars_held_max
     row[slots.CLOSES_ALL] = plan.close_rule is CloseRule.ALL
@@ -238,4 +271,7 @@ def _set_exits(row: F64_1D, plan: Plan) -> None:
         row[slots.PORTIONS + place] = target.portion
     levels = (exits.stop_loss_ratio, exits.take_profit_ratio, exits.stop_atr, exits.target_atr)
     is_moving = exits.trailing is not None or exits.breakeven is not None
-    row[slots.HAS_EXITS] = is_moving or bool(exits.targets) or any(x is not None for x in levels)
+    # A basis alone makes a bracket without levels, which a late target may give one.
+    is_based = plan.ladder is not None and exits.basis is not Basis.ENTRY
+    has_levels = bool(exits.targets) or any(level is not None for level in levels)
+    row[slots.HAS_EXITS] = is_moving or is_based or has_levels

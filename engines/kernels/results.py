@@ -90,11 +90,13 @@ def trades_of(
         ENTRY_NAMES[side.opposite] if reason == slots.REVERSAL else NAMES[name]
         for side, reason, name in zip(sides, reasons, column[slots.T_NAME].tolist(), strict=True)
     ]
+    rungs = column[slots.T_RUNG].tolist()
+    entries = [_entry_name(side, rung) for side, rung in zip(sides, rungs, strict=True)]
     return tuple(
         map(
             Trade,
             sides, qty.tolist(), entry_bar.tolist(), times[entry_bar].tolist(),
-            column[T_ENTRY_PRICE].tolist(), [ENTRY_NAMES[side] for side in sides],
+            column[T_ENTRY_PRICE].tolist(), entries,
             exit_bar.tolist(), times[exit_bar].tolist(), column[T_EXIT_PRICE].tolist(), names,
             column[T_PNL].tolist(), (column[T_PNL] / cost).tolist(),
             (entry_fee + exit_fee).tolist(), entry_fee.tolist(), mfe.tolist(),
@@ -105,6 +107,11 @@ def trades_of(
             _given(column[slots.T_STOP]), _given(column[slots.T_PROFIT]),
         )
     )  # fmt: skip # the order of its fields
+
+
+def _entry_name(side: Side, rung: float) -> str:
+    """Return the name of an entry; a ladder's further orders are counted from 2 on."""
+    return ENTRY_NAMES[side] if rung == 0 else f"{ENTRY_NAMES[side]}{int(rung) + 1}"
 
 
 def _given(column: F64_1D) -> list[float | None]:
@@ -122,10 +129,14 @@ def fills_of(rows: F64_2D, klines: Klines, instrument: Instrument) -> tuple[Fill
     ids, names = [], []
     orders, codes = rows[:, slots.F_ORDER].tolist(), rows[:, slots.F_NAME].tolist()
     decided = rows[:, slots.F_DECIDED].tolist()
-    for side, bar, order, code in zip(sides, decided, orders, codes, strict=True):
-        is_entry = order == slots.ENTRY_ORDER
-        ids.append(f"{ENTRY_NAMES[side]}@{int(bar)}" if is_entry else LEG_IDS.get(int(order), ""))
-        names.append(ENTRY_NAMES[side] if is_entry else NAMES[int(code)])
+    rungs = rows[:, slots.F_RUNG].tolist()
+    for side, bar, order, code, rung in zip(sides, decided, orders, codes, rungs, strict=True):
+        if order == slots.ENTRY_ORDER:
+            names.append(_entry_name(side, rung))
+            ids.append(f"{names[-1]}@{int(bar)}")
+        else:
+            names.append(NAMES[int(code)])
+            ids.append(LEG_IDS.get(int(order), ""))
     columns = (bars, times, ids, names, sides, qty, rows[:, slots.F_PRICE], rows[:, slots.F_FEE])
     listed = [item if isinstance(item, list) else item.tolist() for item in (*columns, slip)]
     return tuple(map(Fill, *listed))

@@ -21,6 +21,9 @@ from engines.kernels.slots import (
     BAR,
     BARS_HELD_MAX,
     BOOK_AT,
+    CAMPAIGN,
+    CAMPAIGN_NOW,
+    CAMPAIGNS_AT,
     CLOSE,
     CLOSE_REASON,
     DECISION_DAY,
@@ -33,7 +36,10 @@ from engines.kernels.slots import (
     GUARD_UP,
     HALTED_DAY,
     HIGH,
+    IS_DUE,
+    IS_TENDED,
     IS_TRAILING,
+    LADDER_AT,
     LAST_END_BAR,
     LEG,
     LEGS_EACH,
@@ -59,6 +65,8 @@ from engines.kernels.slots import (
     PNL_MIN,
     PNL_OPEN,
     RUN,
+    RUNG_SIZE,
+    RUNGS,
     SLIP_IMPACT,
     SLIP_NOW,
     SLIPS_BY_RATIO,
@@ -84,7 +92,8 @@ from engines.types import F64_1D, I64_1D
 @rule
 def size_of(terms: F64_1D, lots: float) -> int:
     """Return how many places a run takes that has room for `lots`, its notes left out."""
-    return int(RUN + lots + _size_of_book(terms, lots) + lots * _size_of_lot(terms))
+    fixed = RUN + _size_of_book(terms, lots) + _size_of_ladder(terms)
+    return int(fixed + 2 * _size_of_campaign(terms) + lots * (1 + _size_of_lot(terms)))
 
 
 @rule
@@ -94,7 +103,17 @@ def _size_of_lot(terms: F64_1D) -> float:
 
 @rule
 def _size_of_book(terms: F64_1D, lots: float) -> float:
-    return lots * float(terms[LEGS_EACH]) + 1
+    return lots * float(terms[LEGS_EACH]) + 1 + 2 * float(terms[RUNGS])
+
+
+@rule
+def _size_of_ladder(terms: F64_1D) -> float:
+    return 2 * (float(terms[RUNGS]) + 1) if terms[RUNGS] > 0 else 0.0
+
+
+@rule
+def _size_of_campaign(terms: F64_1D) -> float:
+    return CAMPAIGN + float(terms[RUNGS]) * RUNG_SIZE if terms[RUNGS] > 0 else 0.0
 
 
 @rule
@@ -106,7 +125,13 @@ def begin(run: Run, terms: F64_1D, charges: Charges, lots: float, notes_at: int)
         run[place] = 0.0
     run[PLACES_AT], run[LOTS_MAX], run[LOT_SIZE] = RUN, lots, _size_of_lot(terms)
     run[BOOK_AT] = RUN + lots
-    run[LOTS_AT] = run[BOOK_AT] + _size_of_book(terms, lots)
+    run[LADDER_AT] = run[BOOK_AT] + _size_of_book(terms, lots)
+    run[CAMPAIGNS_AT] = run[CAMPAIGN_NOW] = run[LADDER_AT] + _size_of_ladder(terms)
+    run[LOTS_AT] = run[CAMPAIGNS_AT] + 2 * _size_of_campaign(terms)
+    for place in range(int(_size_of_ladder(terms))):
+        run[int(run[LADDER_AT]) + place] = terms[TERMS + place]
+    for place in range(int(run[CAMPAIGNS_AT]), int(run[LOTS_AT])):
+        run[place] = 0.0
     run[NOTES_AT] = notes_at
     lay_out_lots(run)
     run[BAR] = -1
@@ -151,8 +176,8 @@ def trade(run: Run, bars: Bars, wants: Wants, charges: Charges) -> None:
         if busy <= event:
             settlement = _play(run, prices, charges, bar, settlement)
         wishes = wants.wishes[bar]
-        if is_event(run, wishes) or bar >= _wake(run, count):
-            if wishes & ENTERS:
+        if is_event(run, wishes) or run[IS_DUE] != 0 or bar >= _wake(run, count):
+            if wishes & ENTERS or run[IS_TENDED] != 0:
                 _read(run, wants, charges, bar)
             decide(run, wishes, bar, prices[bar, CLOSE])
         bar += 1

@@ -39,7 +39,12 @@ LIMITS = PORTIONS + LEGS_MAX
 # Terms: how many entries a position holds, how lots are consumed, what distances count from, how
 # many legs a lot may have and for how many lots there is room at first.
 ROOM, LOT_ORDER, BASIS, LEGS_EACH, LOTS_ROOM = range(LOSSES_MAX + 1, LOSSES_MAX + 6)
-TERMS = LOTS_ROOM + 1
+# Terms: the ladder. RUNGS wait beside an entry; LATE_ENTRIES is infinite without a late target.
+RUNGS, BUDGET_RATIO, REFILLS, LATE_ENTRIES, LATE_RATIO, IS_TENDED = range(
+    LOTS_ROOM + 1, LOTS_ROOM + 7
+)
+TERMS = IS_TENDED + 1
+# Behind the terms of a plan with a ladder: offset and weight of each of its orders, entry first.
 
 # State: the position (STEPS above zero is long, 0 flat), its money and how many lots and entries.
 (
@@ -54,9 +59,12 @@ TERMS = LOTS_ROOM + 1
 PLACES_AT, BOOK_AT, LOTS_AT, NOTES_AT, LOTS_MAX, LOT_SIZE, BOOK = range(
     IS_TRAILING + 1, IS_TRAILING + 8
 )
+# State: where the terms of the ladder and the campaigns lie, which campaign is the position's, and
+# whether fills want it tended.
+LADDER_AT, CAMPAIGNS_AT, CAMPAIGN_NOW, IS_DUE = range(BOOK + 1, BOOK + 5)
 # State: the close that waits, when the entry that waits has waited too long, the money it is sized
 # by (NaN: it has a size) and whether it may only close.
-CLOSE_REASON, TIMEOUT, ORDER_MONEY, CLOSES_ONLY = range(BOOK + 1, BOOK + 5)
+CLOSE_REASON, TIMEOUT, ORDER_MONEY, CLOSES_ONLY = range(IS_DUE + 1, IS_DUE + 5)
 # State: what the wishes of this close say of an entry.
 (
     WISH_STOP, WISH_PROFIT, WISH_SIZE, WISH_SHARE, WISH_ATR, WISH_ATR_RATIO, WISH_SLIP,
@@ -87,11 +95,13 @@ REFUSALS = (
     "entries beyond the trades of a week",
     "entries after losses in a row",
     "entries beyond the pyramiding limit",
+    "ladders whose entry is smaller than one quantity step",
+    "rungs smaller than one quantity step",
 )
 (
     CANNOT_PAY, TOO_SMALL, BELOW_MINIMUM, WRONG_SIDE, CUT, COULD_NOT_PAY, NO_SIZE, AT_A_LOSS,
     LACKS_ATR, WITHIN_DELAY, WITHIN_COOLDOWN, WOULD_WAIT, TIMED_OUT, SESSION_CANCELLED,
-    BEYOND_DAY, BEYOND_WEEK, AFTER_LOSSES, NO_ROOM,
+    BEYOND_DAY, BEYOND_WEEK, AFTER_LOSSES, NO_ROOM, SMALL_LADDER, SMALL_RUNGS,
 ) = range(REFUSED, REFUSED + len(REFUSALS))  # fmt: skip # one list
 
 # An order: where a rising and a falling price meet it, whether it lives, whether it is a leg.
@@ -100,8 +110,12 @@ ORDER_UP, ORDER_DOWN, LIVES, IS_LEG = range(4)
 SIDE, OWN_STEPS, KIND_OF_ENTRY, LEVEL, TRIGGER, RUNG, WORDS = range(4, 11)
 ENTRY = WORDS + 1
 # The words of a wish, which the lots that it opens keep.
-SAID_STOP, SAID_PROFIT, SAID_ATR, SAID_CLOSE, SAID_BAR = range(5)
-SAID = SAID_BAR + 1
+SAID_STOP, SAID_PROFIT, SAID_ATR, SAID_CLOSE, SAID_BAR, SAID_LATE = range(6)
+SAID = SAID_LATE + 1
+# A rung is an entry: was it seen filled, and is it open now? Its campaign has its words and rungs.
+HAS_FILLED, IS_HELD = range(ENTRY, ENTRY + 2)
+RUNG_SIZE = IS_HELD + 1
+CAMPAIGN = SAID
 # A leg is such an order, of the lot that lies at LEG_LOT.
 (
     LEG_LOT, LEG_STEPS, LEG_LIMIT, LEG_TRIGGER, LEG_STOP, LEG_PLACE, HAS_MOVES, ARM_PRICE,
@@ -134,7 +148,8 @@ FIRST_ORDER = KELLY_RATIOS + KELLY_MAX
 FIRST_WORDS = FIRST_ORDER + ENTRY
 RUN = FIRST_WORDS + SAID
 
-# Behind the RUN places: the places of the lots (LOTS_MAX), the book, and the lots. A lot is a row
+# Behind the RUN places: the places of the lots (LOTS_MAX), the book, ladder and campaigns,
+# and the lots. A lot is a row
 # of the trade list and the entry that opened it in one; its legs lie behind it.
 (
     LOT_STEPS, LOT_BOUND, LOT_PRICE, LOT_BAR, LOT_FEE, LOT_FUNDING, LOT_HIGH, LOT_LOW, LOT_SLIP,
@@ -150,7 +165,9 @@ KIND = 0
     T_FEE_EXIT, T_FUNDING, T_SLIP, T_CUMULATIVE, T_REASON, T_NAME, T_STOP, T_PROFIT,
     T_LOT_HIGH, T_LOT_LOW, T_PATH_HIGH, T_PATH_LOW, T_RUNG,
 ) = range(1, 22)  # fmt: skip # one list
-F_BAR, F_ORDER, F_REASON, F_NAME, F_SIDE, F_STEPS, F_PRICE, F_FEE, F_SLIP, F_DECIDED = range(1, 11)
+F_BAR, F_ORDER, F_REASON, F_NAME, F_SIDE, F_STEPS, F_PRICE, F_FEE, F_SLIP, F_DECIDED, F_RUNG = (
+    range(1, 12)
+)
 P_SETTLEMENT, P_BAR, P_STEPS, P_PAID = range(1, 5)
 NOTE = 22
 

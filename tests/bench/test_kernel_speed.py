@@ -35,7 +35,7 @@ from strategies.rsi_mean_reversion import RsiMeanReversion
 pytestmark = pytest.mark.bench
 
 BARS = 70_080
-NOT_RUN = ("dca", "grid_trading", "channel_breakout")  # several entries, or orders of its own
+NOT_RUN = ("channel_breakout",)  # orders of its own
 INSTRUMENT = Instrument("SYNTHETIC", tick_size=0.1, qty_step=0.001)
 PLANS = {
     "reversal": Plan(),

@@ -16,7 +16,7 @@ from engines.kernels import exact, rounding, search, slots
 from engines.kernels._compiled import stamp_of
 from engines.kernels.backtest import run_by_kernel
 from engines.kernels.cpu import bars_of, run_many, run_one
-from engines.kernels.plan_terms import refusal, refusal_of_signals, terms_row
+from engines.kernels.plan_terms import refusal, refusal_of_signals, terms_row, terms_table
 from engines.kernels.wants import charges_of, wants_of
 from engines.klines import MINUTE_MS, Klines
 from engines.plan import (
@@ -27,6 +27,7 @@ from engines.plan import (
     Rung,
     Sizing,
     SizingKind,
+    Target,
 )
 from engines.rules.columns import rule_columns
 from engines.signals import Signals
@@ -35,6 +36,7 @@ from strategies.rsi_mean_reversion import RsiMeanReversion
 
 INSTRUMENT = Instrument("SYNTHETIC", 0.1, 0.001)
 LADDER = CustomLadder(rungs=(Rung(0.0, 0.5), Rung(0.01, 0.5)))
+TARGETS = (Target(0.01, 0.5), Target(0.02, 0.5))
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +135,43 @@ def test_sums_of_many_sets_are_those_of_the_reference(klines: Klines) -> None:
         assert found[slots.PNL_OPEN] == sum(t.pnl_quote for t in result.trades if t.is_open)
 
 
+def test_sums_of_many_sets_with_ladders_are_those_of_their_own_runs(klines: Klines) -> None:
+    strategy, costs = RsiMeanReversion(), Costs()
+    rungs = tuple(Rung(offset / 500, 0.125) for offset in range(8))
+    exits = Exits(take_profit_ratio=0.004)
+    plans = [
+        Plan(exits=exits),
+        Plan(exits=exits, ladder=CustomLadder(rungs=rungs, refill=True), pyramiding=8),
+        Plan(exits=exits, ladder=LADDER, pyramiding=2),
+    ]
+    wants = wants_of(strategy.signals(klines), rule_columns(plans[0], klines))
+    terms = terms_table([terms_row(plan, costs, INSTRUMENT) for plan in plans])
+    sums = np.empty((len(plans), slots.RUN - slots.TERMS))
+    run_many(bars_of(klines), wants, charges_of(costs, klines, INSTRUMENT, None), terms, sums)
+    for plan, row in zip(plans, sums, strict=True):
+        result = run_by_kernel(strategy, klines, INSTRUMENT, plan, costs)
+        assert row[slots.TRADES - slots.TERMS] == sum(not t.is_open for t in result.trades) > 3
+        assert row[slots.FEES_QUOTE - slots.TERMS] > 0
+        assert row[slots.OVERFLOWS - slots.TERMS] == 0
+    assert sums[1, slots.TRADES - slots.TERMS] > sums[0, slots.TRADES - slots.TERMS]
+
+
+def test_a_run_whose_lots_do_not_fit_says_so_and_comes_again(klines: Klines) -> None:
+    plan = Plan(exits=Exits(take_profit_ratio=0.02), pyramiding=4)
+    strategy, costs = RsiMeanReversion(), Costs()
+    wants = wants_of(strategy.signals(klines), rule_columns(plan, klines))
+    charges, terms = charges_of(costs, klines, INSTRUMENT, None), terms_row(plan, costs, INSTRUMENT)
+    assert run_one(bars_of(klines), wants, charges, terms, 1.0, 0)[slots.OVERFLOWS]
+    sums = np.empty((2, slots.RUN - slots.TERMS))
+    narrow = terms.copy()
+    narrow[slots.LOTS_ROOM] = 1
+    run_many(bars_of(klines), wants, charges, np.array([terms, narrow]), sums)
+    places = [slots.TRADES - slots.TERMS, slots.NET - slots.TERMS]
+    np.testing.assert_array_equal(sums[0, places], sums[1, places])
+    trades = run_backtest(strategy, klines, INSTRUMENT, plan, costs).trades
+    assert sums[0, places[0]] == sum(not trade.is_open for trade in trades)
+
+
 def test_notes_beyond_the_room_are_counted_and_not_written(klines: Klines) -> None:
     strategy, plan, costs = RsiMeanReversion(), Plan(), Costs()
     wants = wants_of(strategy.signals(klines), rule_columns(plan, klines))
@@ -150,7 +189,7 @@ def test_notes_beyond_the_room_are_counted_and_not_written(klines: Klines) -> No
 @pytest.mark.parametrize(
     ("plan", "reason"),
     [
-        (Plan(ladder=LADDER), "ladder"),
+        (Plan(ladder=replace(LADDER, refill=True), exits=Exits(targets=TARGETS)), "ladder"),
         (Plan(position_mode=PositionMode.HEDGE), "hedge"),
         (Plan(leverage=2.0), "leverage"),
         (Plan(process_on_close=True), "process_on_close"),
