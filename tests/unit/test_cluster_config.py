@@ -54,7 +54,7 @@ def test_the_head_runs_no_task_and_workers_come_and_go(config: dict[str, Any]) -
 
 def test_every_node_asks_for_the_token_and_has_it(config: dict[str, Any]) -> None:
     assert "-e RAY_AUTH_MODE=token" in config["docker"]["run_options"]
-    assert "/home/ray/.ray/auth_token" in config["file_mounts"]
+    assert "~/.ray/auth_token" in config["file_mounts"]
     assert "--dashboard-host=127.0.0.1" in config["head_start_ray_commands"][-1]
     assert "RAY_AUTH_TOKEN=" not in (ROOT / "cluster.yaml").read_text("utf-8")
 
