@@ -10,5 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 F64_1D: TypeAlias = npt.NDArray[np.float64]
+F64_2D: TypeAlias = npt.NDArray[np.float64]
 I64_1D: TypeAlias = npt.NDArray[np.int64]
 BOOL_1D: TypeAlias = npt.NDArray[np.bool_]

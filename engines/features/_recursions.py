@@ -31,70 +31,83 @@ BLOCK = 256  # bars a lane: scratch of both chains stays in the first-level cach
 MEMORY = 40
 
 
-def exponential_means(source: F64_1D, period: int) -> F64_1D:
+def exponential_means(source: F64_1D, period: int, out: F64_1D | None = None) -> F64_1D:
     """Return the EMA, seeded by the SMA of the first `period` values.
 
-    Shape: source [T] -> [T]; the first `period - 1` values are NaN.
+    Shape: source [T] -> [T], which is `out` if given; the first `period - 1` values are NaN.
     """
+    means = _column_of(source.size, out)
     if source.size < period:
-        return np.full(source.size, np.nan)
+        means[:] = np.nan
+        return means
     seed = _mean(source[:period])
-    means = _opened(source.size, period - 1, seed)
+    _open(means, period - 1, seed)
     _exponential_lanes(source, means, period, 2.0 / (period + 1), seed)
     return means
 
 
-def wilder_means(source: F64_1D, period: int) -> F64_1D:
+def wilder_means(source: F64_1D, period: int, out: F64_1D | None = None) -> F64_1D:
     """Return the RMA, seeded by the SMA of the first `period` values.
 
-    Shape: source [T] -> [T]; the first `period - 1` values are NaN.
+    Shape: source [T] -> [T], which is `out` if given; the first `period - 1` values are NaN.
     """
+    means = _column_of(source.size, out)
     if source.size < period:
-        return np.full(source.size, np.nan)
+        means[:] = np.nan
+        return means
     seed = _mean(source[:period])
-    means = _opened(source.size, period - 1, seed)
+    _open(means, period - 1, seed)
     _wilder_lanes(source, means, period, seed)
     return means
 
 
-def range_means(high: F64_1D, low: F64_1D, close: F64_1D, first_ranges: F64_1D) -> F64_1D:
+def range_means(
+    high: F64_1D, low: F64_1D, close: F64_1D, first_ranges: F64_1D, out: F64_1D | None = None
+) -> F64_1D:
     """Return the RMA of the true range, seeded by the SMA of its first values, `period` ones.
 
     A NaN before a bar leaves its range at high - low. Any other value that is not finite makes all
     later means not finite too, so the last one tells.
-    Shape: high, low, close [T] -> [T], T >= period; the first `period - 1` values are NaN.
+    Shape: high, low, close [T] -> [T], which is `out` if given, T >= period; the first
+    `period - 1` values are NaN.
     """
     period, seed = first_ranges.size, _mean(first_ranges)
-    means = _opened(high.size, period - 1, seed)
+    means = _column_of(high.size, out)
+    _open(means, period - 1, seed)
     _range_lanes(high, low, close, means, period, seed)
     return means
 
 
-def strengths(source: F64_1D, period: int) -> F64_1D:
+def strengths(source: F64_1D, period: int, out: F64_1D | None = None) -> F64_1D:
     """Return the RSI, whose means are seeded by the SMA of the first `period` steps.
 
-    Shape: source [T] -> [T]; the first `period` values are NaN.
+    Shape: source [T] -> [T], which is `out` if given; the first `period` values are NaN.
     """
+    values = _column_of(source.size, out)
     if source.size <= period:
-        return np.full(source.size, np.nan)
+        values[:] = np.nan
+        return values
     steps = np.diff(source[: period + 1])
     rise, fall = _mean(np.maximum(steps, 0.0)), _mean(np.maximum(-steps, 0.0))
-    values = _opened(source.size, period, _strength(rise, fall))
+    _open(values, period, _strength(rise, fall))
     _strength_lanes(source, values, period, rise, fall)
     return values
+
+
+def _column_of(bars: int, out: F64_1D | None) -> F64_1D:
+    """Return the column to fill: the one given, or a new one."""
+    return np.empty(bars) if out is None else out
+
+
+def _open(values: F64_1D, first: int, value: float) -> None:
+    """Put the first value in its place and NaN before it."""
+    values[:first] = np.nan
+    values[first] = value
 
 
 def _mean(values: F64_1D) -> float:
     """Return the SMA of all the values, as TradingView sums them."""
     return float(rolling_sum(values, values.size)[-1]) / values.size
-
-
-def _opened(bars: int, first: int, value: float) -> F64_1D:
-    """Return a column with its first value and NaN before it, the rest still to be filled."""
-    opened = np.empty(bars)
-    opened[:first] = np.nan
-    opened[first] = value
-    return opened
 
 
 @compiled

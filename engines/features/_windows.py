@@ -28,12 +28,12 @@ WARY = 64  # bars without a guess after a wrong one: values of many sizes, as vo
 BATCH = 512  # windows at least whose sums wait in the first-level cache for the last step
 
 
-def window_sums(source: F64_1D, period: int) -> F64_1D:
+def window_sums(source: F64_1D, period: int, out: F64_1D | None = None) -> F64_1D:
     """Return the sum of the last `period` values.
 
-    Shape: source [T] -> [T]; the first `period - 1` values are NaN.
+    Shape: source [T] -> [T], which is `out` if given; the first `period - 1` values are NaN.
     """
-    sums = np.empty(source.size)
+    sums = np.empty(source.size) if out is None else out
     _slide(source, min(period, source.size), sums)
     sums[: period - 1] = np.nan
     return sums

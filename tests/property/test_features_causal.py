@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import engines.features
 from engines.features import (
+    banks,
     channels,
     divergence,
     events,
@@ -153,6 +154,11 @@ FEATURES: dict[str, Feature] = {
     "trend.aroon": lambda b: trend.aroon(b.high, b.low, 5),
     "divergence.divergence": lambda b: divergence.divergence(b.volume, b.high, b.low, 2, 2, 0, 40),
     "regime.hurst": lambda b: regime.hurst(b.close, 20),
+    "banks.sma_bank": lambda b: tuple(banks.sma_bank(b.close, (2, 5))),
+    "banks.ema_bank": lambda b: tuple(banks.ema_bank(b.close, (2, 5))),
+    "banks.rma_bank": lambda b: tuple(banks.rma_bank(b.close, (2, 5))),
+    "banks.rsi_bank": lambda b: tuple(banks.rsi_bank(b.close, (2, 5))),
+    "banks.atr_bank": lambda b: tuple(banks.atr_bank(b.high, b.low, b.close, (2, 5))),
 }
 
 
