@@ -56,7 +56,7 @@ def run_by_kernel(
     _require(refusal_of_signals(signals, instrument))
     wants = wants_of(signals, rule_columns(plan, klines))
     charges = charges_of(costs, klines, instrument, settlements, counts_days(plan))
-    bars = bars_of(klines)
+    bars = bars_of(klines, instrument.time_zone, start_bar)
     run, notes = _noted(bars, wants, charges, terms_row(plan, costs, instrument, start_bar))
     if run[slots.NEEDS_REFERENCE]:
         _require("a number too large or too small to round exactly")

@@ -43,11 +43,14 @@ class Bars(NamedTuple):
     """Bars as a search and a walk read them.
 
     `prices` [T, 4] are open, high, low and close. `reach` [N, 2] are high and low: of each bar,
-    then of each aligned block of 64 bars, then of each of 4096.
+    then of each aligned block of 64 bars, then of each of 4096. `months` are the bars at which a
+    month begins after that of the first traded bar; `days` are those from its open to the end.
     """
 
     prices: F64_2D
     reach: F64_2D
+    months: I64_1D
+    days: float
 
 
 class Wants(NamedTuple):

@@ -2,12 +2,13 @@
 
 Theory. Both drivers call one compiled pass over the bars. `run_one` notes every trade, fill and
 payment behind the run; what does not fit is counted, so that the caller can come again with room
-for it. `run_many` notes nothing and leaves the sums of each set; the sets are dealt out in blocks,
-one run a block.
+for it. `run_many` notes nothing and leaves of each set its summary and, behind it, whether only the
+reference can run it; the sets are dealt out in blocks, one run a block.
 """
 
 from collections.abc import Callable
 from typing import TypeAlias
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numba import prange
@@ -31,22 +32,17 @@ from engines.kernels import (
     runs,
     search,
     slots,
+    summary,
+    tally,
 )
 from engines.kernels._compiled import driver, shared, stamp_of
 from engines.kernels.columns import F64_2D, Bars, Charges, Wants, frozen
-from engines.kernels.runs import begin, end, size_of, trade
+from engines.kernels.runs import size_of
 from engines.kernels.search import LARGE, SMALL
-from engines.kernels.slots import (
-    CLOSE,
-    HIGH,
-    LOTS_ROOM,
-    LOW,
-    NOTE,
-    OVERFLOWS,
-    RUN,
-    TERMS,
-)
-from engines.klines import Klines
+from engines.kernels.slots import FOUND, LOTS_ROOM, NEEDS_REFERENCE, NOTE, OVERFLOWS, RUN
+from engines.kernels.summary import FIGURES
+from engines.klines import DAY_MS, Klines
+from engines.metrics.ratios import month_starts
 from engines.types import F64_1D
 
 LOTS_GROWTH = 4  # times as much room for a run whose lots did not fit
@@ -55,21 +51,11 @@ BLOCK = 16  # sets that one thread runs at a time
 RunOne: TypeAlias = Callable[[Bars, Wants, Charges, F64_1D, float, int], F64_1D]
 RunMany: TypeAlias = Callable[[Bars, Wants, Charges, F64_2D, F64_2D], None]
 
+play = shared(runs.play)
+
 
 def _drivers(stamp: int) -> tuple[RunOne, RunMany]:
     """Return the drivers; what they close over is a part of the key of their cache."""
-
-    def play_all(
-        run: F64_1D, bars: Bars, wants: Wants, charges: Charges, terms: F64_1D, lots: float,
-        notes_at: int,
-    ) -> None:  # fmt: skip # one list
-        begin(run, terms, charges, lots, notes_at)
-        trade(run, bars, wants, charges)
-        last = len(bars.prices) - 1
-        high, low, close = bars.prices[last, HIGH], bars.prices[last, LOW], bars.prices[last, CLOSE]
-        end(run, high, low, close, last)
-
-    play = shared(play_all)
 
     def one(
         bars: Bars, wants: Wants, charges: Charges, terms: F64_1D, lots: float, rows: int
@@ -79,7 +65,7 @@ def _drivers(stamp: int) -> tuple[RunOne, RunMany]:
         play(run, bars, wants, charges, terms, lots, size)
         return run
 
-    def many(bars: Bars, wants: Wants, charges: Charges, terms: F64_2D, sums: F64_2D) -> None:
+    def many(bars: Bars, wants: Wants, charges: Charges, terms: F64_2D, found: F64_2D) -> None:
         count = len(terms) if stamp != 0 else 0
         for block in prange((count + BLOCK - 1) // BLOCK):
             run = np.empty(RUN)
@@ -93,20 +79,21 @@ def _drivers(stamp: int) -> tuple[RunOne, RunMany]:
                     if run[OVERFLOWS] == 0:
                         break
                     lots *= LOTS_GROWTH
-                sums[place] = run[TERMS:RUN]
+                found[place, :FIGURES] = run[FOUND : FOUND + FIGURES]
+                found[place, FIGURES] = run[NEEDS_REFERENCE]
 
     return driver(one), driver(many, parallel=True)
 
 
 RULES = (
     admission, book, decisions, desk, exact, fills, gates, legs, lots, money, notes, path, rounding,
-    rounds, rungs, runs, search, slots,
+    rounds, rungs, runs, search, slots, summary, tally,
 )  # fmt: skip # all that a run calls
 run_one, run_many = _drivers(stamp_of(*RULES))
 
 
-def bars_of(klines: Klines) -> Bars:
-    """Return bars with the extremes of their blocks."""
+def bars_of(klines: Klines, time_zone: str = "UTC", start_bar: int = 0) -> Bars:
+    """Return bars with the extremes of their blocks, and the months from `start_bar` on."""
     prices = np.empty((len(klines), 4))
     for place, column in enumerate((klines.open, klines.high, klines.low, klines.close)):
         prices[:, place] = column
@@ -119,4 +106,11 @@ def bars_of(klines: Klines) -> Bars:
         )
         for starts in (np.arange(0, len(klines), size) for size in (SMALL, LARGE))
     ]
-    return Bars(frozen(prices), frozen(np.concatenate([prices[:, 1:3], *blocks])))
+    times = klines.open_time_ms[min(start_bar, len(klines) - 1) :]
+    starts = month_starts(int(times[0]), int(times[-1]), ZoneInfo(time_zone))
+    return Bars(
+        frozen(prices),
+        frozen(np.concatenate([prices[:, 1:3], *blocks])),
+        frozen(np.searchsorted(klines.open_time_ms, starts[1:]), np.int64),
+        (int(times[-1]) + klines.interval_ms - int(times[0])) / DAY_MS,
+    )

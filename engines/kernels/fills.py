@@ -35,13 +35,10 @@ from engines.kernels.slots import (
     AT_MARKET,
     AT_STOP,
     BAR,
-    BARS_HELD,
     BASIS,
     CAMPAIGN_NOW,
     CLOSE_ORDER,
     CLOSE_REASON,
-    CLOSED_FALL_MAX,
-    CLOSED_PEAK,
     CLOSES_ALL,
     CLOSES_ONLY,
     COULD_NOT_PAY,
@@ -59,14 +56,11 @@ from engines.kernels.slots import (
     F_SLIP,
     F_STEPS,
     FEES_OPEN,
-    FEES_QUOTE,
     FILL_NOTE,
     FIRST_ORDER,
     FORCED_ORDER,
     FROM_ENTRY,
     FUNDING_OPEN,
-    FUNDING_QUOTE,
-    GAINS_QUOTE,
     IS_DUE,
     IS_FRESH,
     IS_TENDED,
@@ -77,10 +71,6 @@ from engines.kernels.slots import (
     LEG_STEPS,
     LIFO,
     LIVES,
-    LOSSES,
-    LOSSES_IN_A_ROW,
-    LOSSES_IN_A_ROW_MAX,
-    LOSSES_QUOTE,
     LOT,
     LOT_BAR,
     LOT_BOUND,
@@ -103,21 +93,20 @@ from engines.kernels.slots import (
     ORDER_MONEY,
     OWN_FIRST,
     OWN_STEPS,
-    PNL_MAX,
-    PNL_MIN,
-    PNL_SQUARED,
     POINT_VALUE,
     PRICE,
     PRICE_AVG,
     PRICE_LAST,
     REVERSAL,
     ROOM,
+    ROUND_BAR,
     RUNG,
     RUNGS,
     SAID,
     SAID_BAR,
     SIDE,
     STEPS,
+    SUMS,
     T_EXIT_PRICE,
     T_FEE_ENTRY,
     T_FEE_EXIT,
@@ -129,10 +118,10 @@ from engines.kernels.slots import (
     T_SLIP,
     T_STEPS,
     TRADE_NOTE,
-    TRADES,
-    WINS,
     WORDS,
 )
+from engines.kernels.summary import add_exposure
+from engines.kernels.tally import reach_fill, sum_up
 
 
 @rule
@@ -165,29 +154,6 @@ def part_of_lot(
 
 
 @rule
-def _sum_up(run: Run, lot: int, pnl: float, fees: float, funding: float) -> None:
-    """Add a closed trade to the sums of its run."""
-    run[TRADES] += 1
-    run[FEES_QUOTE] += fees
-    run[FUNDING_QUOTE] += funding
-    run[BARS_HELD] += run[BAR] - run[LOT_BAR + lot] + 1
-    run[PNL_SQUARED] += pnl * pnl
-    run[PNL_MAX], run[PNL_MIN] = max(run[PNL_MAX], pnl), min(run[PNL_MIN], pnl)
-    if pnl > 0:
-        run[WINS] += 1
-        run[GAINS_QUOTE] += pnl
-    if pnl < 0:
-        run[LOSSES] += 1
-        run[LOSSES_QUOTE] += pnl
-        run[LOSSES_IN_A_ROW] += 1
-        run[LOSSES_IN_A_ROW_MAX] = max(run[LOSSES_IN_A_ROW_MAX], run[LOSSES_IN_A_ROW])
-    else:
-        run[LOSSES_IN_A_ROW] = 0
-    run[CLOSED_PEAK] = max(run[CLOSED_PEAK], run[NET])
-    run[CLOSED_FALL_MAX] = max(run[CLOSED_FALL_MAX], run[CLOSED_PEAK] - run[NET])
-
-
-@rule
 def _reduce(
     run: Run, own: int, steps: float, exit_fee: float, price: float, slip: float,
     reason: float, name: float,
@@ -205,7 +171,7 @@ def _reduce(
         if part > 0:
             share = exit_fee * part / steps
             pnl, fee_in, funding = part_of_lot(run, lot, part, share, price, slip, reason, name)
-            _sum_up(run, lot, pnl, fee_in + share, funding)
+            sum_up(run, lot, part, price, pnl, fee_in, share, funding)
             qty, entry_price = qty_of(run, part), run[LOT_PRICE + lot]
             cost = entry_price * (qty * run[POINT_VALUE]) + fee_in
             add_to_round(run, pnl, cost, entry_price * qty)
@@ -218,6 +184,7 @@ def _reduce(
     run[FEES_OPEN] = run[FUNDING_OPEN] = run[PRICE_AVG] = run[LOTS] = run[ENTRIES] = 0.0
     drop_rungs(run, int(run[CAMPAIGN_NOW]))
     end_round(run)
+    add_exposure(run, SUMS, run[ROUND_BAR], run[BAR])
 
 
 @rule
@@ -231,6 +198,7 @@ def transact(
     """
     total = closing + opening
     fee_quote = fee(run, total, price)
+    reach_fill(run, closing)
     row = note(run, FILL_NOTE)
     if row > 0:
         run[row + F_BAR], run[row + F_ORDER] = run[BAR], code
@@ -255,6 +223,8 @@ def _open(
 ) -> None:
     """Open or add a lot of `opening` steps, with the legs that the words of its order ask for."""
     lot = take_lot(run)
+    if run[STEPS] == 0:
+        run[ROUND_BAR] = run[BAR]
     run[LOT_STEPS + lot] = run[LOT_BOUND + lot] = opening
     run[LOT_PRICE + lot], run[LOT_BAR + lot], run[LOT_SLIP + lot] = price, run[BAR], slip
     run[LOT_FEE + lot], run[LOT_FUNDING + lot] = fee_quote, 0.0

@@ -61,9 +61,6 @@ from engines.kernels.slots import (
     PATH_HIGH,
     PATH_LOW,
     PLACES_AT,
-    PNL_MAX,
-    PNL_MIN,
-    PNL_OPEN,
     RUN,
     RUNG_SIZE,
     RUNGS,
@@ -78,6 +75,9 @@ from engines.kernels.slots import (
     TRADES_WEEK_MAX,
     UP,
     VOLUME_NOW,
+    WAIT,
+    WAITS_AT,
+    WAITS_MAX,
     WISH_ATR,
     WISH_ATR_RATIO,
     WISH_PROFIT,
@@ -86,14 +86,25 @@ from engines.kernels.slots import (
     WISH_SLIP,
     WISH_STOP,
 )
+from engines.kernels.tally import (
+    begin_tally,
+    end_tally,
+    reach_bar,
+    reach_end,
+    settle,
+    sum_open,
+)
 from engines.types import F64_1D, I64_1D
+
+WAITS_SPARE = 8  # trades of one bar beyond one a lot: a lot can close in parts
 
 
 @rule
 def size_of(terms: F64_1D, lots: float) -> int:
     """Return how many places a run takes that has room for `lots`, its notes left out."""
     fixed = RUN + _size_of_book(terms, lots) + _size_of_ladder(terms)
-    return int(fixed + 2 * _size_of_campaign(terms) + lots * (1 + _size_of_lot(terms)))
+    each = 1 + _size_of_lot(terms) + WAIT
+    return int(fixed + 2 * _size_of_campaign(terms) + lots * each + WAITS_SPARE * WAIT)
 
 
 @rule
@@ -132,17 +143,28 @@ def begin(run: Run, terms: F64_1D, charges: Charges, lots: float, notes_at: int)
         run[int(run[LADDER_AT]) + place] = terms[TERMS + place]
     for place in range(int(run[CAMPAIGNS_AT]), int(run[LOTS_AT])):
         run[place] = 0.0
+    run[WAITS_AT], run[WAITS_MAX] = run[LOTS_AT] + lots * run[LOT_SIZE], lots + WAITS_SPARE
     run[NOTES_AT] = notes_at
     lay_out_lots(run)
     run[BAR] = -1
     run[UP] = run[GUARD_UP] = run[TIMEOUT] = math.inf
     run[DOWN] = run[GUARD_DOWN] = -math.inf
     run[LAST_END_BAR] = -math.inf
-    run[PNL_MAX], run[PNL_MIN] = -math.inf, math.inf
     run[HALTED_DAY] = -1
     counts = min(run[TRADES_DAY_MAX], run[TRADES_WEEK_MAX], run[LOSSES_MAX])
     if counts < math.inf and len(charges.open_day) == 0:
         run[NEEDS_REFERENCE] = 1.0
+
+
+@rule
+def play(
+    run: Run, bars: Bars, wants: Wants, charges: Charges, terms: F64_1D, lots: float, notes_at: int
+) -> None:
+    """Run one set from its terms to its summary; every driver calls this."""
+    begin(run, terms, charges, lots, notes_at)
+    begin_tally(run, bars)
+    trade(run, bars, wants, charges)
+    end(run, bars)
 
 
 @rule
@@ -173,6 +195,7 @@ def trade(run: Run, bars: Bars, wants: Wants, charges: Charges) -> None:
             down, up = max(run[DOWN], run[GUARD_DOWN]), min(run[UP], run[GUARD_UP])
             busy = first_touch(bars.reach, count, bar, busy, down, up)
         bar = min(busy, event)
+        reach_bar(run, bars, bar)
         if busy <= event:
             settlement = _play(run, prices, charges, bar, settlement)
         wishes = wants.wishes[bar]
@@ -180,6 +203,7 @@ def trade(run: Run, bars: Bars, wants: Wants, charges: Charges) -> None:
             if wishes & ENTERS or run[IS_TENDED] != 0:
                 _read(run, wants, charges, bar)
             decide(run, wishes, bar, prices[bar, CLOSE])
+        settle(run, bars)
         bar += 1
 
 
@@ -261,18 +285,24 @@ def _wake(run: Run, count: int) -> int:
 
 
 @rule
-def end(run: Run, high: float, low: float, close: float, last: int) -> None:
-    """Note what is still open as trades valued at the close of the last bar."""
-    if run[STEPS] == 0:
-        return
-    if run[BAR] != last:
-        run[BAR], run[PATH_HIGH], run[PATH_LOW] = last, high, low
+def end(run: Run, bars: Bars) -> None:
+    """Note what is still open as trades valued at the close of the last bar; sum the run up."""
+    last = len(bars.prices) - 1
+    close = bars.prices[last, CLOSE]
+    if run[STEPS] != 0:
+        if run[BAR] != last:
+            run[BAR] = last
+            run[PATH_HIGH], run[PATH_LOW] = bars.prices[last, HIGH], bars.prices[last, LOW]
+        reach_end(run)
     net, fees, funding = run[NET], run[FEES_OPEN], run[FUNDING_OPEN]
     for place in range(int(run[LOTS])):
         lot = lot_at(run, place)
         steps = run[LOT_STEPS + lot]
         if steps != 0:
             paid = fee(run, steps, close)
-            pnl, _, _ = part_of_lot(run, lot, steps, paid, close, 0.0, END_OF_DATA, END_OF_DATA)
-            run[PNL_OPEN] += pnl
+            pnl, fee_in, owed = part_of_lot(
+                run, lot, steps, paid, close, 0.0, END_OF_DATA, END_OF_DATA
+            )
+            sum_open(run, lot, steps, close, pnl, fee_in, owed)
     run[NET], run[FEES_OPEN], run[FUNDING_OPEN] = net, fees, funding
+    end_tally(run, bars)

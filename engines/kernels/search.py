@@ -60,6 +60,26 @@ def extremes(reach: F64_2D, bars: int, start: int, stop: int) -> tuple[float, fl
 
 
 @rule
+def loose_extremes(reach: F64_2D, bars: int, start: int, stop: int) -> tuple[float, float]:
+    """Return a high and a low that no bar of [start, stop), which is not empty, goes beyond.
+
+    They are those of the blocks that cover the range, so they cost a look at each block.
+    """
+    large = bars + ((bars + SMALL_MASK) >> SMALL_BITS)
+    high, low = -math.inf, math.inf
+    block, last = start >> SMALL_BITS, (stop - 1) >> SMALL_BITS
+    while block <= last:
+        row = bars + block
+        if block & SMALL_MASK == 0 and block + SMALL <= last:
+            row = large + (block >> SMALL_BITS)
+            block += SMALL
+        else:
+            block += 1
+        high, low = max(high, reach[row, 0]), min(low, reach[row, 1])
+    return high, low
+
+
+@rule
 def place_from(events: I64_1D, place: int, bar: int) -> int:
     """Return the first place from `place` on whose event is not before `bar`."""
     while place < len(events) and events[place] < bar:

@@ -10,6 +10,8 @@ A price, ratio or column that is not given is NaN, a limit that is not set is in
 that does not wait has side 0.
 """
 
+from engines.kernels.summary import FIGURES, SUMS_SIZE
+
 # Terms: the instrument.
 (
     TICK_SIZE, TICK_OVER, TICK_UNDER, STEP_OVER, STEP_UNDER, QTY_MIN, NOTIONAL_MIN, POINT_VALUE,
@@ -69,12 +71,10 @@ CLOSE_REASON, TIMEOUT, ORDER_MONEY, CLOSES_ONLY = range(IS_DUE + 1, IS_DUE + 5)
 (
     WISH_STOP, WISH_PROFIT, WISH_SIZE, WISH_SHARE, WISH_ATR, WISH_ATR_RATIO, WISH_SLIP,
 ) = range(CLOSES_ONLY + 1, CLOSES_ONLY + 8)  # fmt: skip # one list
-# State: how much was noted, and sums over the closed trades.
+# State: how much was noted, and positions from flat to flat.
 (
-    NOTED, NEEDS_REFERENCE, ROUNDS, ROUND_TRADES, LAST_END_BAR, LAST_ROUND, TRADES, WINS, LOSSES,
-    GAINS_QUOTE, LOSSES_QUOTE, FEES_QUOTE, FUNDING_QUOTE, BARS_HELD, PNL_SQUARED, PNL_MAX, PNL_MIN,
-    LOSSES_IN_A_ROW, LOSSES_IN_A_ROW_MAX, CLOSED_PEAK, CLOSED_FALL_MAX, PNL_OPEN, REFUSED,
-) = range(WISH_SLIP + 1, WISH_SLIP + 24)  # fmt: skip # one list
+    NOTED, NEEDS_REFERENCE, ROUNDS, ROUND_TRADES, ROUND_BAR, LAST_END_BAR, LAST_ROUND, REFUSED,
+) = range(WISH_SLIP + 1, WISH_SLIP + 9)  # fmt: skip # one list
 # From REFUSED on: one count for each of these, in the reference's words.
 REFUSALS = (
     "entries that the account cannot pay",
@@ -146,16 +146,31 @@ KELLY_RATIOS = ROUND_RATIO + 1
 # The entry that waits, and its words.
 FIRST_ORDER = KELLY_RATIOS + KELLY_MAX
 FIRST_WORDS = FIRST_ORDER + ENTRY
-RUN = FIRST_WORDS + SAID
 
-# Behind the RUN places: the places of the lots (LOTS_MAX), the book, ladder and campaigns,
-# and the lots. A lot is a row
-# of the trade list and the entry that opened it in one; its legs lie behind it.
+# What the summary is made of (`tally`): the sums and the figures of `summary`, the month, the
+# stretch of bars that a fill ends, the one lot that was held through stretches, and the trades that
+# wait for their bar to be over.
+SUMS = FIRST_WORDS + SAID
+FOUND = SUMS + SUMS_SIZE
+(
+    NEXT_MONTH, MONTH_BAR, LAST_FILL_BAR, SETTLED_PEAK, STRETCH_START, STRETCH_STOP, STRETCH_UNIT,
+    STRETCH_SETTLED, STRETCH_LOT, LONE_LOT, LONE_FALL, LONE_FALL_RATIO, WAITS_AT, WAITS_MAX, WAITS,
+) = range(FOUND + FIGURES, FOUND + FIGURES + 15)  # fmt: skip # one list
+RUN = WAITS + 1
+
+# Behind the RUN places: the places of the lots (LOTS_MAX), the book, ladder and campaigns, the
+# lots, and the trades that wait. A lot is a row of the trade list and the entry that opened it in
+# one; its legs lie behind it.
 (
     LOT_STEPS, LOT_BOUND, LOT_PRICE, LOT_BAR, LOT_FEE, LOT_FUNDING, LOT_HIGH, LOT_LOW, LOT_SLIP,
     LOT_RUNG, LOT_LEGS, LOT_WORDS,
 ) = range(12)  # fmt: skip # one list
 LOT = LOT_WORDS + SAID
+(
+    WAIT_PEAK, WAIT_BEFORE, WAIT_PNL, WAIT_FEE, WAIT_UNIT, WAIT_PRICE, WAIT_ADVERSE, WAIT_FIRST_BAR,
+    WAIT_LAST_BAR,
+) = range(9)  # fmt: skip # one list
+WAIT = WAIT_LAST_BAR + 1
 
 # What is noted: a row of NOTE places, by its kind.
 NOTE_KINDS = TRADE_NOTE, FILL_NOTE, PAYMENT_NOTE = 0, 1, 2

@@ -1,31 +1,43 @@
 """Many parameter sets on one market: a row of summary metrics for each strategy and plan.
 
 Theory. A set is a strategy and a plan. Each is run by the fastest engine that is known to give the
-reference's result for it, and the row says by which. A set that cannot be run at all (a plan that
-contradicts the market, a strategy that fails) has a row of NaN and one sentence that says why; the
-other sets go on.
+reference's result for it, and the row says by which. What sets share is made once: the bars with
+their blocks, the columns of rules and the terms of the plans, the wishes of a strategy. A set that
+an engine meets and cannot decide exactly goes to the next one, at last to the reference.
+
+A set that cannot be run at all (a plan that contradicts the market, a strategy that fails) has a
+row of NaN and one sentence that says why; the other sets go on.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TypeAlias
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
-from engines.backtest import Backtest, run_backtest
-from engines.costs import Costs
-from engines.errors import Fault, PlanFault
-from engines.funding import Funding
-from engines.instrument import Instrument
-from engines.kernels.backtest import run_by_kernel
-from engines.kernels.plan_terms import refusal
-from engines.kernels.summary import SUMMARY
-from engines.klines import Klines
+from engines.backtest import run_backtest
+from engines.errors import Fault, StrategyFault
+from engines.kernels.columns import F64_2D, U8_1D
+from engines.kernels.cpu import run_many
+from engines.kernels.groups import Group, Groups, Market, Sorted
+from engines.kernels.plan_terms import refusal_of_signals
+from engines.kernels.summary import FIGURES, SUMMARY
+from engines.kernels.wants import wants_of
 from engines.metrics.measure import measure
 from engines.plan import Plan
-from engines.wishes import Tradable, effective_plan, makes_signals
+from engines.signals import Signals
+from engines.wishes import (
+    MakesSignals,
+    Tradable,
+    checked_signals,
+    effective_plan,
+    makes_signals,
+)
+
+__all__ = ["Engine", "Market", "Summaries", "Trials"]
 
 F64_3D: TypeAlias = npt.NDArray[np.float64]
 U8_2D: TypeAlias = npt.NDArray[np.uint8]
@@ -39,18 +51,6 @@ class Engine(IntEnum):
     MACHINE = 2
     FIRST_PASSAGE = 3
     GPU = 4
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Market:
-    """One dataset of a study; the fields are arguments of `run_backtest`."""
-
-    klines: Klines
-    instrument: Instrument
-    costs: Costs
-    funding: Funding | None = None
-    mark: Klines | None = None
-    since_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,37 +71,91 @@ class Trials:
 
     def __init__(self, market: Market, plans: Sequence[Plan], threads: int) -> None:
         assert threads > 0, "a caller passes the CPUs that it was given"
-        self.market, self.plans, self.threads = market, tuple(plans), threads
+        self.market, self.plans = market, tuple(plans)
+        # Numba never runs more threads than it found CPUs for when it began.
+        self._threads = min(threads, numba.get_num_threads())
+        self._groups = Groups(market)
+        self._sorted: Sorted | None = None
 
     def run(self, strategies: Sequence[Tradable]) -> Summaries:
         """Return the summaries of every strategy with every plan."""
         shape = len(strategies), len(self.plans)
-        values, engine = np.full((*shape, len(SUMMARY)), np.nan), np.zeros(shape, np.uint8)
+        values, engine = np.full((*shape, FIGURES), np.nan), np.zeros(shape, np.uint8)
         errors: dict[tuple[int, int], str] = {}
+        threads = numba.get_num_threads()
+        numba.set_num_threads(self._threads)
         for row, strategy in enumerate(strategies):
-            for column, plan in enumerate(self.plans):
-                try:
-                    ran_by, result = self._run(strategy, plan)
-                except Fault as fault:
-                    errors[row, column] = str(fault)
-                    continue
-                engine[row, column] = ran_by
-                figures = measure(result)
-                values[row, column] = [figures[name] for name in SUMMARY]
+            failed = self._run(strategy, values[row], engine[row])
+            errors.update({(row, column): text for column, text in failed.items()})
+        numba.set_num_threads(threads)
         return Summaries(values, engine, errors)
 
-    def _run(self, strategy: Tradable, plan: Plan) -> tuple[Engine, Backtest]:
-        """Run one set by the fastest engine that can."""
-        market = self.market
-        klines, instrument, costs = market.klines, market.instrument, market.costs
-        terms = {name: getattr(market, name) for name in ("since_ms", "funding", "mark")}
+    def _run(self, strategy: Tradable, values: F64_2D, engine: U8_1D) -> dict[int, str]:
+        """Run one strategy with every plan; return what failed, by the plan's place."""
+        left, failed = list(range(len(self.plans))), dict[int, str]()
         if makes_signals(strategy):
-            reason = refusal(effective_plan(strategy, plan), costs, instrument, klines)
-            if reason is None:
-                try:
-                    found = run_by_kernel(strategy, klines, instrument, plan, costs, **terms)
-                    return Engine.MACHINE, found
-                except PlanFault as fault:
-                    if fault.subject != "plan of a kernel run":
-                        raise
-        return Engine.REFERENCE, run_backtest(strategy, klines, instrument, plan, costs, **terms)
+            try:
+                signals = self._wishes_of(strategy)
+            except Fault as fault:
+                return dict.fromkeys(left, str(fault))
+            if refusal_of_signals(signals, self.market.instrument) is None:
+                sets = self._sort(strategy)
+                left, failed = list(sets.left), dict(sets.failed)
+                for group in sets.groups:
+                    left += self._run_group(signals, group, values, engine)
+        for column in left:
+            try:
+                values[column] = self._run_reference(strategy, self.plans[column])
+                engine[column] = Engine.REFERENCE
+            except Fault as fault:
+                failed[column] = str(fault)
+        return failed
+
+    def _wishes_of(self, strategy: MakesSignals) -> Signals:
+        """Return what a strategy wants; one that fails is at fault, whatever it raises."""
+        try:
+            return checked_signals(strategy, self.market.klines)
+        except (Fault, AssertionError):
+            raise
+        except Exception as error:
+            subject, found = f"signals of {type(strategy).__name__}", type(error).__name__
+            raise StrategyFault(subject, "an answer", f"{found}: {error}") from error
+
+    def _sort(self, strategy: MakesSignals) -> Sorted:
+        """Return where the plans go as this strategy makes them; most leave them as they are."""
+        failed, effective = dict[int, str](), dict[int, Plan]()
+        for place, plan in enumerate(self.plans):
+            try:
+                effective[place] = effective_plan(strategy, plan)
+            except Fault as fault:
+                failed[place] = str(fault)
+        if all(plan is self.plans[place] for place, plan in effective.items()) and not failed:
+            if self._sorted is None:
+                self._sorted = self._groups.sort(effective)
+            return self._sorted
+        sets = self._groups.sort(effective)
+        return replace(sets, failed={**sets.failed, **failed})
+
+    def _run_group(
+        self, signals: Signals, group: Group, values: F64_2D, engine: U8_1D
+    ) -> list[int]:
+        """Run plans that read the same columns; return the places of those it cannot decide."""
+        if not group.takes_levels:
+            signals = replace(signals, stop_price=None, target_price=None)
+        wants = wants_of(signals, group.rules)
+        found = np.empty((len(group.places), FIGURES + 1))
+        run_many(self._groups.bars, wants, group.charges, group.terms, found)
+        is_run = found[:, FIGURES] == 0
+        places = np.array(group.places)
+        values[places[is_run]], engine[places[is_run]] = found[is_run, :FIGURES], Engine.MACHINE
+        left: list[int] = places[~is_run].tolist()
+        return left
+
+    def _run_reference(self, strategy: Tradable, plan: Plan) -> list[float]:
+        market = self.market
+        result = run_backtest(
+            strategy, market.klines, market.instrument, plan, market.costs,
+            since_ms=market.since_ms, funding=market.funding, mark=market.mark,
+        )  # fmt: skip # who and where, then the rest
+        figures = measure(result)
+        return [figures[name] for name in SUMMARY]

@@ -39,7 +39,7 @@ def monthly_returns(
     Shape: results and exit times of trades [K] -> [months].
     r[m] = result of the trades that exit in month m / closed equity at the end of month m - 1.
     """
-    starts = _month_starts(first_ms, last_ms, ZoneInfo(time_zone))
+    starts = month_starts(first_ms, last_ms, ZoneInfo(time_zone))
     month = np.searchsorted(starts, exit_time_ms, side="right") - 1
     results = np.bincount(month, pnl_quote, len(starts)).astype(np.float64)
     return _returns(np.cumsum(results) + capital_quote, capital_quote)
@@ -147,7 +147,7 @@ def sharpe_deflated_ratio(returns: F64_1D, risk_free: float, trials: int = 1) ->
     return NORMAL.cdf((ratio - bar) * math.sqrt(count - 1) / math.sqrt(variance))
 
 
-def _month_starts(first_ms: int, last_ms: int, zone: ZoneInfo) -> I64_1D:
+def month_starts(first_ms: int, last_ms: int, zone: ZoneInfo) -> I64_1D:
     """Return when each month from that of `first_ms` to that of `last_ms` begins in a zone."""
     first, last = (_month(time_ms, zone) for time_ms in (first_ms, last_ms))
     starts = [

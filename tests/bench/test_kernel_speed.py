@@ -17,10 +17,10 @@ from engines.costs import Costs
 from engines.features.events import crossover, crossunder
 from engines.features.moving_averages import ema
 from engines.instrument import Instrument
-from engines.kernels import slots
 from engines.kernels.backtest import run_by_kernel
 from engines.kernels.cpu import bars_of, run_many, run_one
 from engines.kernels.plan_terms import terms_row
+from engines.kernels.summary import FIGURES, SUMMARY
 from engines.kernels.wants import charges_of, wants_of
 from engines.klines import MINUTE_MS, Klines
 from engines.metrics.measure import measure
@@ -132,9 +132,9 @@ def test_many_sets_of_stops_and_targets(name: str, klines: Klines) -> None:
             )
         ]
     )
-    sums = np.empty((len(terms), slots.RUN - slots.TERMS))
-    seconds = best_seconds(lambda: run_many(bars, wants, charges, terms, sums), 3)
-    trades = sums[:, slots.TRADES - slots.TERMS].mean()
+    found = np.empty((len(terms), FIGURES + 1))
+    seconds = best_seconds(lambda: run_many(bars, wants, charges, terms, found), 3)
+    trades = found[:, SUMMARY.index("trades")].mean()
     print(f"{name:22} {len(terms) / seconds:10,.0f} sets/s, {trades:,.0f} trades a set")
     assert trades > 0
 

@@ -17,6 +17,7 @@ from engines.kernels._compiled import stamp_of
 from engines.kernels.backtest import run_by_kernel
 from engines.kernels.cpu import bars_of, run_many, run_one
 from engines.kernels.plan_terms import refusal, refusal_of_signals, terms_row, terms_table
+from engines.kernels.summary import FIGURES, SUMMARY
 from engines.kernels.wants import charges_of, wants_of
 from engines.klines import MINUTE_MS, Klines
 from engines.plan import (
@@ -107,32 +108,14 @@ def test_search_finds_the_bar_that_a_look_at_each_bar_finds(klines: Klines) -> N
         assert low == min(klines.low[start:stop], default=math.inf)
 
 
-def test_sums_of_many_sets_are_those_of_the_reference(klines: Klines) -> None:
-    strategy, costs = RsiMeanReversion(), Costs()
-    plans = [
-        Plan(exits=Exits(stop_loss_ratio=stop, take_profit_ratio=profit))
-        for stop in (0.003, 0.01, None)
-        for profit in (0.004, 0.02, None)
-    ]
-    wants = wants_of(strategy.signals(klines), rule_columns(plans[0], klines))
-    terms = np.array([terms_row(plan, costs, INSTRUMENT) for plan in plans])
-    sums = np.empty((len(plans), slots.RUN - slots.TERMS))
-    charges = charges_of(costs, klines, INSTRUMENT, None)
-    run_many(bars_of(klines), wants, charges, terms, sums)
-    for plan, row in zip(plans, sums, strict=True):
-        result = run_backtest(strategy, klines, INSTRUMENT, plan, costs)
-        closed = [trade for trade in result.trades if not trade.is_open]
-        pnl = [trade.pnl_quote for trade in closed]
-        assert len(closed) > 3
-        found = {slot: row[slot - slots.TERMS] for slot in range(slots.TERMS, slots.RUN)}
-        assert found[slots.TRADES] == len(closed)
-        assert found[slots.WINS] == sum(value > 0 for value in pnl)
-        assert found[slots.NET] == pytest.approx(math.fsum(pnl), rel=1e-12)
-        assert found[slots.GAINS_QUOTE] == pytest.approx(sum(v for v in pnl if v > 0), rel=1e-12)
-        assert found[slots.FEES_QUOTE] == pytest.approx(sum(t.fee_quote for t in closed), rel=1e-12)
-        assert found[slots.BARS_HELD] == sum(trade.bars_held for trade in closed)
-        assert (found[slots.PNL_MAX], found[slots.PNL_MIN]) == (max(pnl), min(pnl))
-        assert found[slots.PNL_OPEN] == sum(t.pnl_quote for t in result.trades if t.is_open)
+def test_loose_extremes_are_those_of_the_blocks_that_cover_the_bars() -> None:
+    klines = synthetic_klines(30_000, MINUTE_MS, seed=3)
+    source, bars = np.random.default_rng(6), bars_of(klines)
+    for _ in range(400):
+        start, stop = np.sort(source.integers(0, len(klines), 2)).tolist()
+        whole = slice(start // 64 * 64, (stop + 64) // 64 * 64)
+        high, low = search.loose_extremes(bars.reach, len(klines), start, stop + 1)
+        assert (high, low) == (klines.high[whole].max(), klines.low[whole].min())
 
 
 def test_sums_of_many_sets_with_ladders_are_those_of_their_own_runs(klines: Klines) -> None:
@@ -146,14 +129,13 @@ def test_sums_of_many_sets_with_ladders_are_those_of_their_own_runs(klines: Klin
     ]
     wants = wants_of(strategy.signals(klines), rule_columns(plans[0], klines))
     terms = terms_table([terms_row(plan, costs, INSTRUMENT) for plan in plans])
-    sums = np.empty((len(plans), slots.RUN - slots.TERMS))
-    run_many(bars_of(klines), wants, charges_of(costs, klines, INSTRUMENT, None), terms, sums)
-    for plan, row in zip(plans, sums, strict=True):
+    found = np.empty((len(plans), FIGURES + 1))
+    run_many(bars_of(klines), wants, charges_of(costs, klines, INSTRUMENT, None), terms, found)
+    trades = found[:, SUMMARY.index("trades")].tolist()
+    for plan, count in zip(plans, trades, strict=True):
         result = run_by_kernel(strategy, klines, INSTRUMENT, plan, costs)
-        assert row[slots.TRADES - slots.TERMS] == sum(not t.is_open for t in result.trades) > 3
-        assert row[slots.FEES_QUOTE - slots.TERMS] > 0
-        assert row[slots.OVERFLOWS - slots.TERMS] == 0
-    assert sums[1, slots.TRADES - slots.TERMS] > sums[0, slots.TRADES - slots.TERMS]
+        assert count == sum(not trade.is_open for trade in result.trades) > 3
+    assert trades[1] > trades[0]
 
 
 def test_a_run_whose_lots_do_not_fit_says_so_and_comes_again(klines: Klines) -> None:
@@ -162,14 +144,13 @@ def test_a_run_whose_lots_do_not_fit_says_so_and_comes_again(klines: Klines) -> 
     wants = wants_of(strategy.signals(klines), rule_columns(plan, klines))
     charges, terms = charges_of(costs, klines, INSTRUMENT, None), terms_row(plan, costs, INSTRUMENT)
     assert run_one(bars_of(klines), wants, charges, terms, 1.0, 0)[slots.OVERFLOWS]
-    sums = np.empty((2, slots.RUN - slots.TERMS))
+    found = np.empty((2, FIGURES + 1))
     narrow = terms.copy()
     narrow[slots.LOTS_ROOM] = 1
-    run_many(bars_of(klines), wants, charges, np.array([terms, narrow]), sums)
-    places = [slots.TRADES - slots.TERMS, slots.NET - slots.TERMS]
-    np.testing.assert_array_equal(sums[0, places], sums[1, places])
+    run_many(bars_of(klines), wants, charges, np.array([terms, narrow]), found)
+    np.testing.assert_array_equal(found[0], found[1])
     trades = run_backtest(strategy, klines, INSTRUMENT, plan, costs).trades
-    assert sums[0, places[0]] == sum(not trade.is_open for trade in trades)
+    assert found[0, SUMMARY.index("trades")] == sum(not trade.is_open for trade in trades)
 
 
 def test_notes_beyond_the_room_are_counted_and_not_written(klines: Klines) -> None:

@@ -1,0 +1,132 @@
+"""Plans made ready for many runs on one market: in groups that read the same columns.
+
+Theory. What a plan adds to a run is a row of terms, and the columns of its filters, hours, close
+rules and volatilities. Only the columns cost a pass over the bars, and most plans of a sweep differ
+in terms alone. So plans are sorted by the parts that columns are made of, and each group's columns
+are made once, whichever strategies come.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from engines.costs import Costs
+from engines.errors import Fault
+from engines.funding import Funding, settlements_of
+from engines.instrument import Instrument
+from engines.kernels.columns import F64_2D, Charges
+from engines.kernels.cpu import bars_of
+from engines.kernels.plan_terms import counts_days, refusal, terms_row, terms_table
+from engines.kernels.wants import charges_of
+from engines.klines import Klines
+from engines.plan import LevelSource, Plan, SizingKind
+from engines.rules.columns import RuleColumns, rule_columns
+from engines.types import F64_1D
+
+Key = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Market:
+    """One dataset of a study; the fields are arguments of `run_backtest`."""
+
+    klines: Klines
+    instrument: Instrument
+    costs: Costs
+    funding: Funding | None = None
+    mark: Klines | None = None
+    since_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Plans that read the same columns: their places in the caller's list and their terms [N].
+
+    `takes_levels` tells whether the strategy's own stops and targets count.
+    """
+
+    places: list[int]
+    terms: F64_2D
+    rules: RuleColumns
+    charges: Charges
+    takes_levels: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sorted:
+    """Where each plan of a list goes: to a group, to the reference, or nowhere, and why."""
+
+    groups: list[Group] = field(default_factory=list)
+    left: list[int] = field(default_factory=list)
+    failed: dict[int, str] = field(default_factory=dict)
+
+
+class Columns(NamedTuple):
+    """What the plans of one group read."""
+
+    rules: RuleColumns
+    charges: Charges
+
+
+class Groups:
+    """One market: its bars in the form of the kernels, and the columns of the plans that came."""
+
+    def __init__(self, market: Market) -> None:
+        klines = market.klines
+        self.market = market
+        self.start_bar = 0 if market.since_ms is None else klines.index_at(market.since_ms)
+        self.bars = bars_of(klines, market.instrument.time_zone, self.start_bar)
+        self._columns: dict[Key, Columns | Fault] = {}
+
+    def sort(self, plans: Mapping[int, Plan]) -> Sorted:
+        """Sort effective plans, each under the place at which the caller keeps it."""
+        found, places = Sorted(), dict[Key, list[int]]()
+        market = self.market
+        for place, plan in plans.items():
+            if refusal(plan, market.costs, market.instrument, market.klines) is None:
+                places.setdefault(_key_of(plan), []).append(place)
+            else:
+                found.left.append(place)
+        for key, group in places.items():
+            columns = self._columns_for(key, plans[group[0]])
+            if isinstance(columns, Fault):
+                found.failed.update(dict.fromkeys(group, str(columns)))
+                continue
+            terms = terms_table([self._terms(plans[place]) for place in group])
+            takes_levels = plans[group[0]].exits.levels is LevelSource.STRATEGY
+            found.groups.append(Group(group, terms, columns.rules, columns.charges, takes_levels))
+        return found
+
+    def _columns_for(self, key: Key, plan: Plan) -> Columns | Fault:
+        """Return the columns of a key, made from one of its plans, or why there are none."""
+        if key not in self._columns:
+            try:
+                self._columns[key] = self._made(plan)
+            except Fault as fault:
+                self._columns[key] = fault
+        return self._columns[key]
+
+    def _made(self, plan: Plan) -> Columns:
+        market = self.market
+        klines, instrument = market.klines, market.instrument
+        settlements = settlements_of(plan, klines, market.funding, market.mark)
+        charges = charges_of(market.costs, klines, instrument, settlements, counts_days(plan))
+        return Columns(rule_columns(plan, klines), charges)
+
+    def _terms(self, plan: Plan) -> F64_1D:
+        return terms_row(plan, self.market.costs, self.market.instrument, self.start_bar)
+
+
+def _key_of(plan: Plan) -> Key:
+    """Return the parts of a plan that its columns are made of."""
+    exits, sizing = plan.exits, plan.sizing
+    return (
+        plan.market,
+        plan.hours,
+        plan.filters,
+        plan.closes,
+        counts_days(plan),
+        exits.levels,
+        exits.atr_period if exits.uses_atr else None,
+        sizing.atr_period if sizing.kind is SizingKind.VOLATILITY else None,
+    )
