@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engines.features._columns import aligned, column, ratio, require_period, require_positive
+from engines.features._shared import shared
 from engines.features._windows import window_bands
 from engines.features.extremes import highest, lowest
 from engines.features.moving_averages import ema, sma
@@ -21,6 +22,7 @@ class Channel(NamedTuple):
     lower: F64_1D
 
 
+@shared
 def bollinger(source: F64_1D, period: int = 20, multiplier: float = 2.0) -> Channel:
     """Return Bollinger bands: SMA +/- multiplier x population standard deviation.
 
@@ -39,6 +41,7 @@ def bollinger(source: F64_1D, period: int = 20, multiplier: float = 2.0) -> Chan
     return Channel(middle, middle + reach, middle - reach)
 
 
+@shared
 def bollinger_width(source: F64_1D, period: int = 20, multiplier: float = 2.0) -> F64_1D:
     """Return the width of the Bollinger bands in percent: 100 x (upper - lower) / middle.
 
@@ -50,6 +53,7 @@ def bollinger_width(source: F64_1D, period: int = 20, multiplier: float = 2.0) -
     return ratio(100.0 * (bands.upper - bands.lower), bands.middle)
 
 
+@shared
 def bollinger_position(source: F64_1D, period: int = 20, multiplier: float = 2.0) -> F64_1D:
     """Return %B: (source - lower) / (upper - lower) of the Bollinger bands, 0 lower and 1 upper.
 
@@ -61,6 +65,7 @@ def bollinger_position(source: F64_1D, period: int = 20, multiplier: float = 2.0
     return ratio(column("source", source) - bands.lower, bands.upper - bands.lower)
 
 
+@shared
 def keltner(
     source: F64_1D,
     high: F64_1D,
@@ -86,6 +91,7 @@ def keltner(
     return Channel(middle, middle + reach, middle - reach)
 
 
+@shared
 def keltner_width(
     source: F64_1D,
     high: F64_1D,
@@ -106,6 +112,7 @@ def keltner_width(
     return ratio(lines.upper - lines.lower, lines.middle)
 
 
+@shared
 def donchian(high: F64_1D, low: F64_1D, period: int = 20) -> Channel:
     """Return the Donchian channel: highest high and lowest low of `period` bars, and their mean.
 

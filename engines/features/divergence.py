@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engines.features._columns import aligned, lagged, mirrored, require_period
+from engines.features._shared import shared
 from engines.features.events import bars_since, valuewhen
 from engines.features.extremes import pivot_low
 from engines.types import BOOL_1D, F64_1D
@@ -23,6 +24,7 @@ class Divergence(NamedTuple):
     hidden_bearish: BOOL_1D
 
 
+@shared
 def divergence(
     oscillator: F64_1D,
     high: F64_1D,

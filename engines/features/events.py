@@ -15,9 +15,11 @@ from engines.features._columns import (
     require_period,
 )
 from engines.features._compiled import compiled
+from engines.features._shared import shared
 from engines.types import BOOL_1D, F64_1D
 
 
+@shared
 def crossover(source: F64_1D, other: F64_1D | float) -> BOOL_1D:
     """Return where the source was at or below the other (or level) and is now above it.
 
@@ -28,6 +30,7 @@ def crossover(source: F64_1D, other: F64_1D | float) -> BOOL_1D:
     return _crossings(*_sides(source, other))
 
 
+@shared
 def crossunder(source: F64_1D, other: F64_1D | float) -> BOOL_1D:
     """Return where the source was at or above the other (or level) and is now below it.
 
@@ -39,6 +42,7 @@ def crossunder(source: F64_1D, other: F64_1D | float) -> BOOL_1D:
     return _crossings(other, source)
 
 
+@shared
 def cross(source: F64_1D, other: F64_1D | float) -> BOOL_1D:
     """Return where the source passes to the other side of the other (or level).
 
@@ -51,6 +55,7 @@ def cross(source: F64_1D, other: F64_1D | float) -> BOOL_1D:
     return _side_changes(*_sides(source, other))
 
 
+@shared
 def rising(source: F64_1D, period: int) -> BOOL_1D:
     """Return where the source has risen on each of the last `period` bars, by more than 1e-10.
 
@@ -62,6 +67,7 @@ def rising(source: F64_1D, period: int) -> BOOL_1D:
     return _run_lengths(column("source", source)) >= period
 
 
+@shared
 def falling(source: F64_1D, period: int) -> BOOL_1D:
     """Return where the source has fallen on each of the last `period` bars, by more than 1e-10.
 
@@ -72,6 +78,7 @@ def falling(source: F64_1D, period: int) -> BOOL_1D:
     return rising(-column("source", source), period)
 
 
+@shared
 def change(source: F64_1D, period: int = 1) -> F64_1D:
     """Return the source minus its value `period` bars ago.
 
@@ -84,6 +91,7 @@ def change(source: F64_1D, period: int = 1) -> F64_1D:
     return source - lagged(source, period)
 
 
+@shared
 def valuewhen(condition: BOOL_1D, source: F64_1D, occurrence: int = 0) -> F64_1D:
     """Return the source's value on the occurrence-th most recent bar where the condition was true.
 
@@ -103,6 +111,7 @@ def valuewhen(condition: BOOL_1D, source: F64_1D, occurrence: int = 0) -> F64_1D
     return values
 
 
+@shared
 def bars_since(condition: BOOL_1D) -> F64_1D:
     """Return how many bars ago the condition was last true, 0 where it is true now.
 

@@ -12,9 +12,11 @@ import numpy as np
 
 from engines.features._columns import column, mirrored, over_finite, require_period
 from engines.features._compiled import compiled
+from engines.features._shared import shared
 from engines.types import F64_1D, I64_1D
 
 
+@shared
 def highest(source: F64_1D, period: int) -> F64_1D:
     """Return the highest value of the last `period` bars.
 
@@ -26,6 +28,7 @@ def highest(source: F64_1D, period: int) -> F64_1D:
     return _at_offsets(source, _offsets_of_highest(column("source", source), period, False))
 
 
+@shared
 def lowest(source: F64_1D, period: int) -> F64_1D:
     """Return the lowest value of the last `period` bars.
 
@@ -36,6 +39,7 @@ def lowest(source: F64_1D, period: int) -> F64_1D:
     return mirrored(highest(mirrored(column("source", source)), period))
 
 
+@shared
 def highest_bars(source: F64_1D, period: int) -> F64_1D:
     """Return the offset, <= 0, of the highest value of the last `period` bars.
 
@@ -49,6 +53,7 @@ def highest_bars(source: F64_1D, period: int) -> F64_1D:
     return np.where(offsets < 0, np.nan, 0.0 - offsets)
 
 
+@shared
 def lowest_bars(source: F64_1D, period: int) -> F64_1D:
     """Return the offset, <= 0, of the lowest value of the last `period` bars.
 
@@ -60,6 +65,7 @@ def lowest_bars(source: F64_1D, period: int) -> F64_1D:
     return highest_bars(mirrored(column("source", source)), period)
 
 
+@shared
 def value_range(source: F64_1D, period: int) -> F64_1D:
     """Return the highest minus the lowest value of the last `period` bars.
 
@@ -70,6 +76,7 @@ def value_range(source: F64_1D, period: int) -> F64_1D:
     return highest(source, period) - lowest(source, period)
 
 
+@shared
 def all_time_highest(source: F64_1D) -> F64_1D:
     """Return the highest finite value so far.
 
@@ -79,6 +86,7 @@ def all_time_highest(source: F64_1D) -> F64_1D:
     return over_finite(_running_maximum, column("source", source))
 
 
+@shared
 def all_time_lowest(source: F64_1D) -> F64_1D:
     """Return the lowest finite value so far.
 
@@ -88,6 +96,7 @@ def all_time_lowest(source: F64_1D) -> F64_1D:
     return mirrored(all_time_highest(mirrored(column("source", source))))
 
 
+@shared
 def pivot_high(source: F64_1D, left_bars: int, right_bars: int) -> F64_1D:
     """Return the pivot high that this bar confirms: the value of `right_bars` ago, or NaN.
 
@@ -104,6 +113,7 @@ def pivot_high(source: F64_1D, left_bars: int, right_bars: int) -> F64_1D:
     return _at_offsets(source, np.where(offsets == right_bars, offsets, -1))
 
 
+@shared
 def pivot_low(source: F64_1D, left_bars: int, right_bars: int) -> F64_1D:
     """Return the pivot low that this bar confirms: the value of `right_bars` ago, or NaN.
 

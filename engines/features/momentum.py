@@ -14,6 +14,7 @@ from engines.features._columns import (
     require_period,
 )
 from engines.features._compiled import compiled
+from engines.features._shared import shared
 from engines.features.events import change
 from engines.features.moving_averages import ema, sma
 from engines.features.statistics import mean_deviation
@@ -29,6 +30,7 @@ class Macd(NamedTuple):
     histogram: F64_1D
 
 
+@shared
 def macd(source: F64_1D, fast: int = 12, slow: int = 26, signal: int = 9) -> Macd:
     """Return the moving average convergence divergence: EMA(fast) - EMA(slow), EMA(signal) of it.
 
@@ -42,6 +44,7 @@ def macd(source: F64_1D, fast: int = 12, slow: int = 26, signal: int = 9) -> Mac
     return Macd(line, signal_line, line - signal_line)
 
 
+@shared
 def roc(source: F64_1D, period: int) -> F64_1D:
     """Return the rate of change in percent: 100 x (source - source of `period` ago) / the latter.
 
@@ -53,6 +56,7 @@ def roc(source: F64_1D, period: int) -> F64_1D:
     return ratio(100.0 * change(source, period), lagged(source, period))
 
 
+@shared
 def momentum(source: F64_1D, period: int) -> F64_1D:
     """Return the momentum: the source minus its value `period` bars ago.
 
@@ -63,6 +67,7 @@ def momentum(source: F64_1D, period: int) -> F64_1D:
     return change(source, period)
 
 
+@shared
 def tsi(source: F64_1D, short: int, long: int) -> F64_1D:
     """Return the true strength index: EMA(EMA(change, long), short) / the same of |change|.
 
@@ -74,6 +79,7 @@ def tsi(source: F64_1D, short: int, long: int) -> F64_1D:
     return ratio(ema(ema(step, long), short), ema(ema(np.abs(step), long), short))
 
 
+@shared
 def cmo(source: F64_1D, period: int) -> F64_1D:
     """Return Chande's momentum oscillator: 100 x (rises - falls) / (rises + falls) of `period`.
 
@@ -88,6 +94,7 @@ def cmo(source: F64_1D, period: int) -> F64_1D:
     return ratio(100.0 * (rises - falls), rises + falls)
 
 
+@shared
 def cci(source: F64_1D, period: int) -> F64_1D:
     """Return the commodity channel index: (source - SMA) / (0.015 x mean deviation).
 
@@ -99,6 +106,7 @@ def cci(source: F64_1D, period: int) -> F64_1D:
     return ratio(source - sma(source, period), 0.015 * mean_deviation(source, period))
 
 
+@shared
 def cog(source: F64_1D, period: int) -> F64_1D:
     """Return the centre of gravity: -sum(source[i] x (i + 1)) / sum(source[i]), i bars ago.
 

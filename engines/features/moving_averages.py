@@ -22,10 +22,12 @@ from engines.features._columns import (
 )
 from engines.features._compiled import compiled
 from engines.features._recursions import exponential_means, wilder_means
+from engines.features._shared import shared
 from engines.features.sums import rolling_sum
 from engines.types import F64_1D
 
 
+@shared
 def sma(source: F64_1D, period: int) -> F64_1D:
     """Return the simple moving average: sum of the last `period` values / period.
 
@@ -38,6 +40,7 @@ def sma(source: F64_1D, period: int) -> F64_1D:
     return sums
 
 
+@shared
 def ema(source: F64_1D, period: int) -> F64_1D:
     """Return the exponential moving average: e += 2 / (period + 1) x (source - e).
 
@@ -51,6 +54,7 @@ def ema(source: F64_1D, period: int) -> F64_1D:
     )
 
 
+@shared
 def rma(source: F64_1D, period: int) -> F64_1D:
     """Return Wilder's smoothing: r = (r x (period - 1) + source) / period.
 
@@ -64,6 +68,7 @@ def rma(source: F64_1D, period: int) -> F64_1D:
     )
 
 
+@shared
 def wma(source: F64_1D, period: int) -> F64_1D:
     """Return the linearly weighted moving average, the newest value weighing `period`.
 
@@ -76,6 +81,7 @@ def wma(source: F64_1D, period: int) -> F64_1D:
     return _weighted_means(column("source", source), period)
 
 
+@shared
 def hma(source: F64_1D, period: int) -> F64_1D:
     """Return Hull's average: WMA(2 x WMA(period // 2) - WMA(period), floor(sqrt(period))).
 
@@ -87,6 +93,7 @@ def hma(source: F64_1D, period: int) -> F64_1D:
     return over_finite(partial(_hull, period=period), column("source", source))
 
 
+@shared
 def alma(
     source: F64_1D,
     period: int,
@@ -113,6 +120,7 @@ def alma(
     return _dot_windows(column("source", source), column("weights", weights / weights.sum()))
 
 
+@shared
 def swma(source: F64_1D) -> F64_1D:
     """Return the symmetrically weighted average of four bars: weights 1, 2, 2, 1, over 6.
 
@@ -124,6 +132,7 @@ def swma(source: F64_1D) -> F64_1D:
     return (source + inner + lagged(source, 3)) / 6.0
 
 
+@shared
 def vwma(source: F64_1D, volume: F64_1D, period: int) -> F64_1D:
     """Return the volume-weighted moving average: SMA(source x volume) / SMA(volume).
 
@@ -135,6 +144,7 @@ def vwma(source: F64_1D, volume: F64_1D, period: int) -> F64_1D:
     return ratio(sma(source * volume, period), sma(volume, period))
 
 
+@shared
 def dema(source: F64_1D, period: int) -> F64_1D:
     """Return the double exponential average: 2 x EMA - EMA(EMA).
 
@@ -146,6 +156,7 @@ def dema(source: F64_1D, period: int) -> F64_1D:
     return 2.0 * once - ema(once, period)
 
 
+@shared
 def tema(source: F64_1D, period: int) -> F64_1D:
     """Return the triple exponential average: 3 x (EMA - EMA(EMA)) + EMA(EMA(EMA)).
 

@@ -15,6 +15,7 @@ from engines.features._columns import (
 )
 from engines.features._compiled import compiled
 from engines.features._recursions import strengths
+from engines.features._shared import shared
 from engines.features.events import change
 from engines.features.extremes import highest, lowest
 from engines.features.moving_averages import ema, sma
@@ -37,6 +38,7 @@ class Qqe(NamedTuple):
     trend: F64_1D
 
 
+@shared
 def rsi(source: F64_1D, period: int) -> F64_1D:
     """Return Wilder's relative strength index: 100 - 100 / (1 + RMA(rises) / RMA(falls)).
 
@@ -50,6 +52,7 @@ def rsi(source: F64_1D, period: int) -> F64_1D:
     return over_finite(partial(strengths, period=period), column("source", source), remembers=True)
 
 
+@shared
 def stoch(source: F64_1D, high: F64_1D, low: F64_1D, period: int) -> F64_1D:
     """Return the raw stochastic %K: 100 x (source - lowest low) / (highest high - lowest low).
 
@@ -62,6 +65,7 @@ def stoch(source: F64_1D, high: F64_1D, low: F64_1D, period: int) -> F64_1D:
     return ratio(100.0 * (source - bottom), highest(high, period) - bottom)
 
 
+@shared
 def slow_stoch(
     high: F64_1D, low: F64_1D, close: F64_1D, k_period: int = 14, d_period: int = 3, smooth: int = 3
 ) -> Stochastic:
@@ -76,6 +80,7 @@ def slow_stoch(
     return Stochastic(k, sma(k, d_period))
 
 
+@shared
 def stoch_rsi(
     source: F64_1D,
     rsi_period: int = 14,
@@ -95,6 +100,7 @@ def stoch_rsi(
     return Stochastic(k, sma(k, d_smooth))
 
 
+@shared
 def wpr(high: F64_1D, low: F64_1D, close: F64_1D, period: int) -> F64_1D:
     """Return Williams' %R: 100 x (close - highest high) / (highest high - lowest low).
 
@@ -108,6 +114,7 @@ def wpr(high: F64_1D, low: F64_1D, close: F64_1D, period: int) -> F64_1D:
     return ratio(100.0 * (close - top), top - lowest(low, period))
 
 
+@shared
 def relative_volatility_index(source: F64_1D, period: int = 10, smoothing: int = 14) -> F64_1D:
     """Return Dorsey's relative volatility index: 100 x EMA(up) / (EMA(up) + EMA(down)).
 
@@ -127,6 +134,7 @@ def relative_volatility_index(source: F64_1D, period: int = 10, smoothing: int =
     return ratio(100.0 * up, up + down)
 
 
+@shared
 def qqe(source: F64_1D, period: int = 14, smooth: int = 5, factor: float = 4.236) -> Qqe:
     """Return the quantitative qualitative estimation: smoothed RSI with a trailing line.
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from engines.features._columns import aligned, aligned_mask
 from engines.features._compiled import compiled
+from engines.features._shared import shared
 from engines.types import BOOL_1D, F64_1D
 
 
@@ -51,6 +52,7 @@ class _Period(NamedTuple):
     open_now: F64_1D
 
 
+@shared
 def pivot_point_levels(
     open_: F64_1D,
     high: F64_1D,

@@ -13,12 +13,14 @@ import numpy as np
 
 from engines.features._columns import PINE_TOLERANCE, column, over_finite, require_period
 from engines.features._compiled import compiled
+from engines.features._shared import shared
 from engines.types import F64_1D
 
 # A position this near a whole rank is that rank: 20 x 35 / 100 must not miss it by rounding.
 WHOLE_RANK_TOLERANCE = 1e-9
 
 
+@shared
 def percentile_linear(source: F64_1D, period: int, percentage: float) -> F64_1D:
     """Return the percentile of the last `period` values, interpolated between its two ranks.
 
@@ -38,6 +40,7 @@ def percentile_linear(source: F64_1D, period: int, percentage: float) -> F64_1D:
     return over_finite(kernel, column("source", source))
 
 
+@shared
 def percentile_nearest_rank(source: F64_1D, period: int, percentage: float) -> F64_1D:
     """Return the value of rank ceil(period x percentage / 100) among the last `period` values.
 
@@ -52,6 +55,7 @@ def percentile_nearest_rank(source: F64_1D, period: int, percentage: float) -> F
     return over_finite(kernel, column("source", source))
 
 
+@shared
 def median(source: F64_1D, period: int) -> F64_1D:
     """Return the median of the last `period` values; the mean of the middle two if even.
 
@@ -65,6 +69,7 @@ def median(source: F64_1D, period: int) -> F64_1D:
     return over_finite(kernel, column("source", source))
 
 
+@shared
 def mode(source: F64_1D, period: int) -> F64_1D:
     """Return the most frequent of the last `period` values; the smallest of equally frequent ones.
 
@@ -76,6 +81,7 @@ def mode(source: F64_1D, period: int) -> F64_1D:
     return over_finite(partial(_window_modes, period=period), column("source", source))
 
 
+@shared
 def percent_rank(source: F64_1D, period: int) -> F64_1D:
     """Return the percentage of the previous `period` values that are <= the current one.
 
@@ -87,6 +93,7 @@ def percent_rank(source: F64_1D, period: int) -> F64_1D:
     return over_finite(partial(_percent_ranks, period=period), column("source", source))
 
 
+@shared
 def rank_correlation_index(source: F64_1D, period: int) -> F64_1D:
     """Return the rank correlation (Spearman) of the last `period` values with time, -100 to 100.
 

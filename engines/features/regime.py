@@ -13,12 +13,14 @@ import numpy as np
 
 from engines.features._columns import column, require_period
 from engines.features._compiled import compiled
+from engines.features._shared import shared
 from engines.types import F64_1D
 
 # The largest lag is at most this part of the window, so that its mean has enough differences.
 LAG_SHARE_MAX = 5
 
 
+@shared
 def hurst(source: F64_1D, period: int = 100) -> F64_1D:
     """Return the Hurst exponent of the last `period` log prices: > 0.5 trends, < 0.5 reverts.
 

@@ -20,11 +20,13 @@ from engines.features._columns import (
     require_period,
 )
 from engines.features._compiled import compiled
+from engines.features._shared import shared
 from engines.features._windows import window_variances
 from engines.features.sums import rolling_sum
 from engines.types import F64_1D
 
 
+@shared
 def variance(source: F64_1D, period: int, *, biased: bool = True) -> F64_1D:
     """Return the variance of the last `period` values: mean squared deviation from their mean.
 
@@ -39,6 +41,7 @@ def variance(source: F64_1D, period: int, *, biased: bool = True) -> F64_1D:
     return over_finite(kernel, column("source", source))
 
 
+@shared
 def stdev(source: F64_1D, period: int, *, biased: bool = True) -> F64_1D:
     """Return the standard deviation of the last `period` values: sqrt(variance).
 
@@ -50,6 +53,7 @@ def stdev(source: F64_1D, period: int, *, biased: bool = True) -> F64_1D:
     return np.sqrt(variances, out=variances)
 
 
+@shared
 def mean_deviation(source: F64_1D, period: int) -> F64_1D:
     """Return the mean absolute deviation of the last `period` values from their SMA.
 
@@ -61,6 +65,7 @@ def mean_deviation(source: F64_1D, period: int) -> F64_1D:
     return over_finite(partial(_finite_mean_deviation, period=period), column("source", source))
 
 
+@shared
 def linreg(source: F64_1D, period: int, offset: int = 0) -> F64_1D:
     """Return the least-squares line through the last `period` values, `offset` bars before its end.
 
@@ -72,6 +77,7 @@ def linreg(source: F64_1D, period: int, offset: int = 0) -> F64_1D:
     return _regression_ends(column("source", source), period, offset)
 
 
+@shared
 def correlation(source: F64_1D, other: F64_1D, period: int) -> F64_1D:
     """Return Pearson's correlation of two columns over the last `period` bars, -1 to 1.
 

@@ -19,10 +19,12 @@ from functools import partial
 import numpy as np
 
 from engines.features._columns import column, over_finite, require_period
+from engines.features._shared import shared
 from engines.features._windows import window_sums
 from engines.types import F64_1D
 
 
+@shared
 def rolling_sum(source: F64_1D, period: int) -> F64_1D:
     """Return the sum of the last `period` finite values.
 
@@ -36,6 +38,7 @@ def rolling_sum(source: F64_1D, period: int) -> F64_1D:
     )
 
 
+@shared
 def cumulative_sum(source: F64_1D) -> F64_1D:
     """Return the sum of all finite values so far.
 

@@ -14,6 +14,7 @@ from engines.features._columns import (
     require_positive,
 )
 from engines.features._compiled import compiled
+from engines.features._shared import shared
 from engines.features.events import change
 from engines.features.extremes import highest, highest_bars, lowest, lowest_bars
 from engines.features.moving_averages import rma
@@ -66,6 +67,7 @@ class Aroon(NamedTuple):
     down: F64_1D
 
 
+@shared
 def dmi(high: F64_1D, low: F64_1D, close: F64_1D, period: int = 14, adx_smoothing: int = 14) -> Dmi:
     """Return the directional movement index: DI = 100 x RMA(movement) / RMA(true range), and ADX.
 
@@ -92,6 +94,7 @@ def dmi(high: F64_1D, low: F64_1D, close: F64_1D, period: int = 14, adx_smoothin
     return Dmi(plus, minus, 100.0 * rma(strength, adx_smoothing))
 
 
+@shared
 def parabolic_sar(
     high: F64_1D,
     low: F64_1D,
@@ -109,6 +112,7 @@ def parabolic_sar(
     return _stop_and_reverse(high, low, start, increment, maximum)
 
 
+@shared
 def supertrend(
     high: F64_1D, low: F64_1D, close: F64_1D, factor: float = 3.0, atr_period: int = 10
 ) -> Supertrend:
@@ -130,6 +134,7 @@ def supertrend(
     return Supertrend(line, direction, up, np.where(direction > 0.0, line, np.nan))
 
 
+@shared
 def chandelier_exit(
     high: F64_1D, low: F64_1D, close: F64_1D, period: int = 22, factor: float = 3.0
 ) -> tuple[F64_1D, F64_1D]:
@@ -144,6 +149,7 @@ def chandelier_exit(
     return highest(high, period) - reach, lowest(low, period) + reach
 
 
+@shared
 def ichimoku(
     high: F64_1D,
     low: F64_1D,
@@ -180,6 +186,7 @@ def ichimoku(
     )
 
 
+@shared
 def aroon(high: F64_1D, low: F64_1D, period: int = 14) -> Aroon:
     """Return Aroon: 100 x (period - bars since the extreme of period + 1 bars) / period.
 

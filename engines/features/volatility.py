@@ -6,6 +6,7 @@ import numpy as np
 
 from engines.features._columns import aligned, column, lagged, ratio, require_period
 from engines.features._recursions import range_means
+from engines.features._shared import shared
 from engines.features.extremes import highest, lowest
 from engines.features.moving_averages import rma
 from engines.features.ranks import percent_rank
@@ -13,6 +14,7 @@ from engines.features.sums import rolling_sum
 from engines.types import F64_1D
 
 
+@shared
 def true_range(high: F64_1D, low: F64_1D, close: F64_1D, *, handle_na: bool = False) -> F64_1D:
     """Return max(high - low, |high - previous close|, |low - previous close|).
 
@@ -28,6 +30,7 @@ def true_range(high: F64_1D, low: F64_1D, close: F64_1D, *, handle_na: bool = Fa
     return np.where(np.isnan(before), high - low, widest) if handle_na else widest
 
 
+@shared
 def atr(high: F64_1D, low: F64_1D, close: F64_1D, period: int = 14) -> F64_1D:
     """Return the average true range: RMA of the true range, the first bar's being high - low.
 
@@ -47,6 +50,7 @@ def atr(high: F64_1D, low: F64_1D, close: F64_1D, period: int = 14) -> F64_1D:
     return rma(true_range(high, low, close, handle_na=True), period)
 
 
+@shared
 def atr_pct(high: F64_1D, low: F64_1D, close: F64_1D, period: int = 14) -> F64_1D:
     """Return the average true range in percent of the close.
 
@@ -57,6 +61,7 @@ def atr_pct(high: F64_1D, low: F64_1D, close: F64_1D, period: int = 14) -> F64_1
     return ratio(100.0 * atr(high, low, close, period), column("close", close))
 
 
+@shared
 def volatility_percentile(
     high: F64_1D, low: F64_1D, close: F64_1D, atr_period: int = 14, lookback: int = 100
 ) -> F64_1D:
@@ -68,6 +73,7 @@ def volatility_percentile(
     return percent_rank(atr_pct(high, low, close, atr_period), lookback)
 
 
+@shared
 def range_pct(high: F64_1D, low: F64_1D, close: F64_1D, period: int = 20) -> F64_1D:
     """Return the span from lowest low to highest high of `period` bars in percent of the close.
 
@@ -78,6 +84,7 @@ def range_pct(high: F64_1D, low: F64_1D, close: F64_1D, period: int = 20) -> F64
     return ratio(100.0 * (highest(high, period) - lowest(low, period)), close)
 
 
+@shared
 def choppiness(high: F64_1D, low: F64_1D, close: F64_1D, period: int = 14) -> F64_1D:
     """Return the choppiness index: 100 x log10(sum of true ranges / span) / log10(period).
 

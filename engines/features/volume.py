@@ -15,11 +15,13 @@ from engines.features._columns import (
     require_period,
 )
 from engines.features._compiled import compiled
+from engines.features._shared import shared
 from engines.features.events import change
 from engines.features.sums import cumulative_sum, rolling_sum
 from engines.types import BOOL_1D, F64_1D
 
 
+@shared
 def obv(close: F64_1D, volume: F64_1D) -> F64_1D:
     """Return the on-balance volume: cumulative volume x sign(change of close).
 
@@ -31,6 +33,7 @@ def obv(close: F64_1D, volume: F64_1D) -> F64_1D:
     return cumulative_sum(np.sign(change(close)) * volume)
 
 
+@shared
 def accdist(high: F64_1D, low: F64_1D, close: F64_1D, volume: F64_1D) -> F64_1D:
     """Return accumulation/distribution: cumulative ((c - l) - (h - c)) / (h - l) x volume.
 
@@ -43,6 +46,7 @@ def accdist(high: F64_1D, low: F64_1D, close: F64_1D, volume: F64_1D) -> F64_1D:
     return np.cumsum(np.where(np.isfinite(flow), flow, 0.0))
 
 
+@shared
 def pvi(close: F64_1D, volume: F64_1D) -> F64_1D:
     """Return the positive volume index: compounds the close's return on bars of rising volume.
 
@@ -54,6 +58,7 @@ def pvi(close: F64_1D, volume: F64_1D) -> F64_1D:
     return _compounded(close, change(volume) > 0.0)
 
 
+@shared
 def nvi(close: F64_1D, volume: F64_1D) -> F64_1D:
     """Return the negative volume index: compounds the close's return on bars of falling volume.
 
@@ -65,6 +70,7 @@ def nvi(close: F64_1D, volume: F64_1D) -> F64_1D:
     return _compounded(close, change(volume) < 0.0)
 
 
+@shared
 def pvt(close: F64_1D, volume: F64_1D) -> F64_1D:
     """Return the price volume trend: cumulative volume x return of the close.
 
@@ -76,6 +82,7 @@ def pvt(close: F64_1D, volume: F64_1D) -> F64_1D:
     return cumulative_sum(ratio(change(close), lagged(close, 1)) * volume)
 
 
+@shared
 def wad(high: F64_1D, low: F64_1D, close: F64_1D) -> F64_1D:
     """Return Williams' accumulation/distribution: cumulative close - true low, or - true high.
 
@@ -91,6 +98,7 @@ def wad(high: F64_1D, low: F64_1D, close: F64_1D) -> F64_1D:
     return np.cumsum(np.where(step > 0.0, close - np.minimum(low, before), fallen))
 
 
+@shared
 def wvad(open_: F64_1D, high: F64_1D, low: F64_1D, close: F64_1D, volume: F64_1D) -> F64_1D:
     """Return Williams' variable accumulation/distribution: (c - o) / (h - l) x volume.
 
@@ -104,6 +112,7 @@ def wvad(open_: F64_1D, high: F64_1D, low: F64_1D, close: F64_1D, volume: F64_1D
     return ratio(close - open_, high - low) * volume
 
 
+@shared
 def iii(high: F64_1D, low: F64_1D, close: F64_1D, volume: F64_1D) -> F64_1D:
     """Return the intraday intensity index: (2 c - h - l) / ((h - l) x volume).
 
@@ -115,6 +124,7 @@ def iii(high: F64_1D, low: F64_1D, close: F64_1D, volume: F64_1D) -> F64_1D:
     return ratio(2.0 * close - high - low, (high - low) * volume)
 
 
+@shared
 def mfi(source: F64_1D, volume: F64_1D, period: int) -> F64_1D:
     """Return the money flow index: 100 - 100 / (1 + inflow / outflow) of the last `period` bars.
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from engines.features._columns import aligned, aligned_mask, require_period, require_positive
 from engines.features._compiled import compiled
+from engines.features._shared import shared
 from engines.types import BOOL_1D, F64_1D, I64_1D
 
 
@@ -23,6 +24,7 @@ class VwapBands(NamedTuple):
     lower: F64_1D
 
 
+@shared
 def vwap(source: F64_1D, volume: F64_1D, anchor: BOOL_1D) -> F64_1D:
     """Return the volume-weighted average of the source since the last anchor.
 
@@ -35,6 +37,7 @@ def vwap(source: F64_1D, volume: F64_1D, anchor: BOOL_1D) -> F64_1D:
     return _anchored_moments(source, volume, aligned_mask("anchor", anchor, source.size))[0]
 
 
+@shared
 def vwap_bands(
     source: F64_1D, volume: F64_1D, anchor: BOOL_1D, multiplier: float = 1.0
 ) -> VwapBands:
@@ -52,6 +55,7 @@ def vwap_bands(
     return VwapBands(average, average + reach, average - reach)
 
 
+@shared
 def session_start(open_time_ms: I64_1D, session_ms: int, offset_ms: int = 0) -> BOOL_1D:
     """Return where a new session begins: sessions of `session_ms` counted from the epoch + offset.
 

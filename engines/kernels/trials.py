@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from engines.backtest import run_backtest
 from engines.errors import Fault, StrategyFault
+from engines.features._shared import Shelf, sharing
 from engines.kernels.columns import F64_2D, U8_1D
 from engines.kernels.cpu import run_many
 from engines.kernels.groups import Group, Groups, Market, Sorted
@@ -38,6 +39,8 @@ from engines.wishes import (
 )
 
 __all__ = ["Engine", "Market", "Summaries", "Trials"]
+
+SHARED_BYTES = 100_000_000  # of features that strategies share
 
 F64_3D: TypeAlias = npt.NDArray[np.float64]
 U8_2D: TypeAlias = npt.NDArray[np.uint8]
@@ -75,6 +78,7 @@ class Trials:
         # Numba never runs more threads than it found CPUs for when it began.
         self._threads = min(threads, numba.get_num_threads())
         self._groups = Groups(market)
+        self._shelf = Shelf(SHARED_BYTES)
         self._sorted: Sorted | None = None
 
     def run(self, strategies: Sequence[Tradable]) -> Summaries:
@@ -113,6 +117,15 @@ class Trials:
 
     def _wishes_of(self, strategy: MakesSignals) -> Signals:
         """Return what a strategy wants; one that fails is at fault, whatever it raises."""
+        try:
+            with sharing(self._shelf):
+                return checked_signals(strategy, self.market.klines)
+        except (Fault, AssertionError):
+            raise
+        except Exception:  # perhaps since it writes to what a feature gave it: give it its own
+            return self._wishes_alone(strategy)
+
+    def _wishes_alone(self, strategy: MakesSignals) -> Signals:
         try:
             return checked_signals(strategy, self.market.klines)
         except (Fault, AssertionError):

@@ -8,6 +8,7 @@ import pytest
 from engines.backtest import run_backtest
 from engines.costs import Costs
 from engines.errors import StrategyFault
+from engines.features.moving_averages import ema
 from engines.funding import constant_funding
 from engines.instrument import Instrument
 from engines.kernels.summary import SUMMARY
@@ -35,6 +36,25 @@ class Broken(SignalStrategy):
 
     def signals(self, klines: Klines) -> Signals:
         raise StrategyFault("signals of Broken", "an answer", "none")
+
+
+@dataclass(frozen=True)
+class Scribbler(SignalStrategy):
+    """Writes into what a feature gave it."""
+
+    def signals(self, klines: Klines) -> Signals:
+        average = ema(klines.close, 9)
+        average[:20] = np.nan
+        never = np.zeros(len(klines), dtype=np.bool_)
+        return Signals(klines.close > average, klines.close < average, never, never)
+
+
+@dataclass(frozen=True)
+class Buggy(SignalStrategy):
+    """Raises what is no fault."""
+
+    def signals(self, klines: Klines) -> Signals:
+        raise IndexError("bar 7 of 5")
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +111,17 @@ def test_a_set_that_cannot_run_is_told_of_and_the_others_go_on(market: Market) -
     assert found.engine[0].tolist() == [Engine.NONE, Engine.NONE]
     assert np.isnan(found.values[0]).all()
     assert found.engine[1].tolist() == [Engine.MACHINE, Engine.MACHINE]
+
+
+def test_a_strategy_that_raises_anything_is_told_of(market: Market) -> None:
+    found = Trials(market, PLANS[:1], threads=1).run((Buggy(),))
+    wanted = "signals of Buggy: expected an answer, found IndexError: bar 7 of 5"
+    assert found.errors == {(0, 0): wanted}
+
+
+def test_a_strategy_may_write_into_what_a_feature_gave_it(market: Market) -> None:
+    found = Trials(market, PLANS[:1], threads=1).run((EmaCrossover(), Scribbler(), EmaCrossover()))
+    assert found.errors == {}
+    np.testing.assert_array_equal(found.values[0], found.values[2])
+    wanted = reference_row(market, Scribbler(), PLANS[0])
+    np.testing.assert_allclose(found.values[1, 0], wanted, rtol=1e-9, atol=1e-9)

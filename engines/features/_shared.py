@@ -1,0 +1,113 @@
+"""Work that several parameter sets share: a feature asked for again is not computed again.
+
+Theory. While `sharing` is active, a feature remembers what it answered, by the feature, the columns
+it read and its other arguments. A column is known by its identity, which tells two columns apart
+for sure only while both exist and neither changes; so it is remembered only if it cannot be written
+to, and held as long as what was made of it. The klines' columns are such columns, and so is every
+answer that is remembered, by which features of features are shared too. What a feature asks of
+others meanwhile is its own business and not remembered. What was not asked for longest is forgotten
+first where the answers outgrow their room.
+
+An answer that several callers hold cannot be written to, which is the one thing in which sharing
+shows. Nothing is shared unless somebody asks for it, and then in that context only.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+Feature = TypeVar("Feature", bound=Callable[..., object])
+Key = tuple[object, ...]
+
+
+_ACTIVE: ContextVar["Shelf | None"] = ContextVar("shared_features", default=None)
+
+
+class Shelf:
+    """The answers that are remembered, up to `bytes_max` of columns."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self.bytes_max, self.bytes_held = bytes_max, 0
+        self._answers: OrderedDict[Key, tuple[object, tuple[object, ...], int]] = OrderedDict()
+
+    def answer(
+        self, feature: Callable[..., object], given: tuple[object, ...], named: dict[str, object]
+    ) -> object:
+        """Return what the feature answers, remembered if its arguments allow that."""
+        arguments = (*given, *named.values())
+        key = _key_of(feature, given, named)
+        if key is None:
+            return feature(*given, **named)
+        if key in self._answers:
+            self._answers.move_to_end(key)
+            return self._answers[key][0]
+        token = _ACTIVE.set(None)
+        try:
+            answer = feature(*given, **named)
+        finally:
+            _ACTIVE.reset(token)
+        size = _freeze(answer)
+        if size <= self.bytes_max:
+            self._answers[key] = answer, arguments, size
+            self.bytes_held += size
+            while self.bytes_held > self.bytes_max:
+                _, (_, _, gone) = self._answers.popitem(last=False)
+                self.bytes_held -= gone
+        return answer
+
+
+@contextmanager
+def sharing(shelf: Shelf) -> Iterator[None]:
+    """Let features share their answers by `shelf` in this context."""
+    token = _ACTIVE.set(shelf)
+    try:
+        yield
+    finally:
+        _ACTIVE.reset(token)
+
+
+def shared(feature: Feature) -> Feature:
+    """Return the feature, which remembers its answers while `sharing` is active."""
+
+    @wraps(feature)
+    def remembering(*given: object, **named: object) -> object:
+        shelf = _ACTIVE.get()
+        if shelf is None:
+            return feature(*given, **named)
+        return shelf.answer(feature, given, named)
+
+    return cast(Feature, remembering)
+
+
+def _key_of(
+    feature: Callable[..., object], given: tuple[object, ...], named: dict[str, object]
+) -> Key | None:
+    """Return by what an answer is remembered, None if it must not be."""
+    parts: list[object] = [feature, *named]
+    for value in (*given, *named.values()):
+        if not isinstance(value, np.ndarray):
+            parts += (type(value), value)  # 1 and 1.0 and True are equal, but not the same
+        elif value.flags.writeable:
+            return None
+        else:
+            parts.append(id(value))
+    key = tuple(parts)
+    try:
+        hash(key)
+    except TypeError:
+        return None
+    return key
+
+
+def _freeze(answer: Any) -> int:
+    """Let nobody write to the columns of an answer; return how many bytes they hold."""
+    if isinstance(answer, np.ndarray):
+        answer.flags.writeable = False
+        return answer.nbytes
+    assert isinstance(answer, tuple), "a feature answers with a column or a tuple of them"
+    return sum(map(_freeze, answer))

@@ -1,0 +1,109 @@
+"""Features that share their answers: what is remembered, how long, and what never is."""
+
+import importlib
+import inspect
+import pkgutil
+
+import numpy as np
+import pytest
+
+import engines.features
+from engines.features._shared import Shelf, shared, sharing
+from engines.features.channels import bollinger
+from engines.features.moving_averages import ema, sma
+from engines.features.oscillators import rsi
+from engines.types import F64_1D
+
+ALONE = ("banks",)  # many periods at once, whose answers nobody asks for twice
+
+
+def fixed(*values: float) -> F64_1D:
+    """Return a column that cannot be written to."""
+    column = np.array(values or range(100), dtype=np.float64)
+    column.flags.writeable = False
+    return column
+
+
+def test_every_public_feature_is_shared() -> None:
+    names = [module.name for module in pkgutil.iter_modules(engines.features.__path__)]
+    alone = []
+    for name in names:
+        if name.startswith("_") or name in ALONE:
+            continue
+        module = importlib.import_module(f"engines.features.{name}")
+        for title, item in inspect.getmembers(module, inspect.isfunction):
+            is_own = item.__module__ == module.__name__ and not title.startswith("_")
+            if is_own and not hasattr(item, "__wrapped__"):
+                alone.append(f"{name}.{title}")
+    assert alone == []
+
+
+def test_an_answer_is_the_same_object_and_the_same_values() -> None:
+    close = fixed()
+    with sharing(Shelf(100_000)):
+        first = ema(close, 9)
+        assert ema(close, 9) is first
+        assert ema(close, period=9) is not first  # said otherwise, remembered apart
+        assert bollinger(close).upper is bollinger(close).upper
+        assert rsi(first, 5) is rsi(first, 5)  # a feature of a feature
+    np.testing.assert_array_equal(first, ema(close, 9))
+
+
+def test_nothing_is_shared_unless_asked_for() -> None:
+    close = fixed()
+    with sharing(Shelf(100_000)):
+        first = ema(close, 9)
+    assert ema(close, 9) is not first
+    assert ema(close, 9).flags.writeable
+    with pytest.raises(ValueError, match="period"), sharing(Shelf(100_000)):
+        ema(close, 0)
+    assert ema(close, 9) is not ema(close, 9)
+
+
+def test_a_column_that_can_change_is_read_each_time() -> None:
+    close = fixed().copy()
+    with sharing(Shelf(100_000)):
+        first = sma(close, 3)
+        close[:] = 7.0
+        assert sma(close, 3)[-1] == 7.0
+        assert first[-1] == 98.0
+
+
+def test_equal_arguments_of_other_types_are_others() -> None:
+    asked: list[object] = []
+
+    @shared
+    def told(source: F64_1D, value: object) -> F64_1D:
+        asked.append(value)
+        return source.copy()
+
+    close = fixed()
+    with sharing(Shelf(100_000)):
+        for value in (1, 1.0, True, 1, [1], [1]):
+            told(close, value)
+    assert asked == [1, 1.0, True, [1], [1]]  # a list could change, so it is never remembered
+
+
+def test_an_answer_that_is_shared_cannot_be_written_to() -> None:
+    with sharing(Shelf(100_000)), pytest.raises(ValueError, match="read-only"):
+        ema(fixed(), 9)[0] = 1.0
+
+
+def test_what_was_not_asked_for_longest_is_forgotten_first() -> None:
+    close = fixed()
+    shelf = Shelf(2 * close.nbytes)
+    with sharing(shelf):
+        old, kept = ema(close, 2), ema(close, 3)
+        assert ema(close, 2) is old
+        ema(close, 4)
+        assert ema(close, 2) is old
+        assert ema(close, 3) is not kept
+    assert shelf.bytes_held == shelf.bytes_max
+
+
+def test_an_answer_larger_than_the_room_is_not_remembered() -> None:
+    close = fixed()
+    shelf = Shelf(close.nbytes - 1)
+    with sharing(shelf):
+        assert ema(close, 2) is not ema(close, 2)
+    assert shelf.bytes_held == 0
