@@ -1,0 +1,153 @@
+"""The compiled passes of the first-passage path: tables from bars, figures from tables."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+from numba import prange
+
+from engines.kernels import (
+    money,
+    passage_columns,
+    passage_events,
+    passage_figures,
+    passage_lanes,
+    passage_walk,
+    rounding,
+    search,
+    slots,
+    summary,
+)
+from engines.kernels._compiled import driver, shared, stamp_of
+from engines.kernels.columns import F64_2D
+from engines.kernels.passage_columns import U64_1D, Fixed, Ground, Passages
+from engines.kernels.passage_events import put_event
+from engines.kernels.passage_figures import figures_of
+from engines.kernels.passage_lanes import (
+    AT,
+    BARS_ROW,
+    END,
+    EVENTS,
+    LANE_NUMBERS,
+    LANE_PLACES,
+    LANES,
+    MONTH,
+    NET,
+    STOP_ROW,
+    TARGET_ROW,
+    fetch,
+    mark,
+    move_on,
+    size,
+    size_exactly,
+    start_lane,
+    tally,
+    turn,
+)
+from engines.kernels.passage_walk import STOPS, TARGETS, put_bounds, walk
+from engines.kernels.slots import RUN, TERMS
+from engines.kernels.summary import SUMS_SIZE
+from engines.types import F64_1D
+
+EVENTS_A_BLOCK = 256
+SETS_A_BLOCK = 256
+# Where the rows, the events and the bars of a set begin in the tables, and its last event.
+SET_STOP, SET_TARGET, SET_EVENTS, SET_BARS, SET_END = range(5)
+SET = 5
+
+Survey: TypeAlias = Callable[[Ground, F64_1D, Passages], None]
+Advance: TypeAlias = Callable[[Passages, U64_1D, Fixed, F64_2D], None]
+
+
+def _walk_block(ground: Ground, terms: F64_1D, out: Passages, first: int, last: int) -> None:
+    run = np.zeros(RUN)
+    run[:TERMS] = terms[:TERMS]
+    levels = max(len(ground.stops), len(ground.targets))
+    near, rows = np.empty((2, levels)), np.empty((2, levels))
+    for row in range(levels):
+        rows[STOPS, row] = rows[TARGETS, row] = row
+    for place in range(first, last):
+        put_event(run, ground, out, place)
+        walk(run, ground, out, place, near, rows)
+
+
+def _take(lanes: F64_1D, places: U64_1D, lane: int, item: U64_1D, fixed: Fixed) -> None:
+    places[STOP_ROW + lane], places[TARGET_ROW + lane] = item[SET_STOP], item[SET_TARGET]
+    places[EVENTS + lane], places[BARS_ROW + lane] = item[SET_EVENTS], item[SET_BARS]
+    places[END + lane] = item[SET_END]
+    start_lane(lanes, places, lane, fixed)
+
+
+def _step(lanes: F64_1D, places: U64_1D, tables: Passages, fixed: Fixed) -> None:
+    fetch(lanes, places, tables)
+    if size(lanes, fixed):
+        size_exactly(lanes, places, tables, fixed)
+    turn(lanes, fixed)
+    tally(lanes)
+    mark(lanes, fixed)
+    move_on(lanes)
+
+
+take, step, walk_block = shared(_take), shared(_step), shared(_walk_block)
+
+
+def _play_block(
+    tables: Passages, sets: U64_1D, first: int, last: int, fixed: Fixed, found: F64_2D
+) -> None:
+    lanes, places = np.zeros(LANE_NUMBERS * LANES), np.zeros(LANE_PLACES * LANES, np.uint64)
+    marks, sums = np.full(fixed.months * LANES, np.nan), np.empty(SUMS_SIZE)
+    owner = np.full(LANES, -1)
+    waiting, running = first, 0
+    for lane in range(LANES):
+        take(lanes, places, lane, sets[min(first + lane, last - 1)], fixed)
+        if waiting < last:
+            owner[lane] = waiting
+            waiting, running = waiting + 1, running + 1
+    while running > 0:
+        step(lanes, places, tables, fixed)
+        for lane in range(LANES):
+            marks[places[MONTH + lane] * np.uint64(LANES) + np.uint64(lane)] = lanes[NET + lane]
+            if places[AT + lane] != places[END + lane] or owner[lane] < 0:
+                continue
+            figures_of(lanes, lane, marks, fixed, sums, found[owner[lane]])
+            if waiting < last:
+                take(lanes, places, lane, sets[waiting], fixed)
+                marks[lane::LANES] = np.nan
+                owner[lane], waiting = waiting, waiting + 1
+            else:
+                owner[lane], running = -1, running - 1
+
+
+play_block = shared(_play_block)
+
+
+def _survey(stamp: int) -> Survey:
+    """Return the pass that writes the tables of a group; `stamp` is a part of its cache's key."""
+
+    def survey(ground: Ground, terms: F64_1D, out: Passages) -> None:
+        count = len(ground.entries) if stamp != 0 else 0
+        put_bounds(ground, out)
+        for block in prange((count + EVENTS_A_BLOCK - 1) // EVENTS_A_BLOCK):
+            start = block * EVENTS_A_BLOCK
+            walk_block(ground, terms, out, start, min(count, start + EVENTS_A_BLOCK))
+
+    return driver(survey, parallel=True)
+
+
+def _advance(stamp: int) -> Advance:
+    """Return the pass that advances sets through the tables; `stamp` as in `_survey`."""
+
+    def advance(tables: Passages, sets: U64_1D, fixed: Fixed, found: F64_2D) -> None:
+        count = len(sets) if stamp != 0 else 0
+        for block in prange((count + SETS_A_BLOCK - 1) // SETS_A_BLOCK):
+            start = block * SETS_A_BLOCK
+            play_block(tables, sets, start, min(count, start + SETS_A_BLOCK), fixed, found)
+
+    return driver(advance, parallel=True)
+
+
+STAMP = stamp_of(
+    money, passage_columns, passage_events, passage_figures, passage_lanes, passage_walk, rounding,
+    search, slots, summary,
+)  # fmt: skip # all that a pass calls
+survey, advance = _survey(STAMP), _advance(STAMP)

@@ -1,0 +1,248 @@
+"""What the first-passage path makes of sets equals the reference's runs in every figure.
+
+Plans are drawn from `plans_random` within what the path follows, with a grid of stops and targets
+of all kinds; bars and wishes come from a seed. What a figure may differ by is that of the machine's
+summary. A set that the path leaves to the machine proves nothing, so it is counted that most are
+decided.
+"""
+
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from engines.backtest import run_backtest
+from engines.costs import Costs, SlippageKind
+from engines.errors import PlanFault
+from engines.instrument import Instrument
+from engines.kernels.cpu import bars_of
+from engines.kernels.first_passage import run_first_passage
+from engines.kernels.plan_terms import refusal, terms_row
+from engines.kernels.summary import FIGURES, SUMMARY
+from engines.kernels.wants import charges_of, wants_of
+from engines.klines import MINUTE_MS, Klines
+from engines.metrics.measure import measure
+from engines.plan import Exits, LevelSource, Market, Plan, PositionMode, Sizing, SizingKind
+from engines.rules.columns import rule_columns
+from engines.signals import Signals
+from engines.synthetic import synthetic_klines
+from engines.types import BOOL_1D, F64_1D
+from strategies.base import SignalStrategy
+from strategies.registry import REGISTRY
+from tests.property import plans_random as random_plans
+from tests.property.test_kernel_equals_reference import INSTRUMENTS
+from tests.property.test_plans_hold import BARS_MAX, Wishes, klines_of_seed
+from tests.property.test_summary_equals_measure import check_summary
+
+EXAMPLES, EXAMPLES_LONG = 150, 10_000
+RATIOS = (0.002, 0.01, 0.03, 0.3)
+MULTIPLES = (0.3, 1.0, 4.0)
+NOT_FOLLOWED = {"dca", "grid_trading", "channel_breakout"}  # several entries, or own orders
+SIZES = (SizingKind.QTY, SizingKind.CASH, SizingKind.EQUITY_RATIO)
+
+
+@dataclass(frozen=True)
+class PlainWishes(SignalStrategy):
+    """The wishes of a seed without sizes of their own, and perhaps without levels."""
+
+    seed: int = 0
+    has_levels: bool = False
+
+    @classmethod
+    def parameters(cls) -> tuple[()]:
+        """Return none: a seed is no parameter."""
+        return ()
+
+    def signals(self, klines: Klines) -> Signals:
+        """Return random wishes."""
+        wishes = replace(Wishes(self.seed).signals(klines), size=None, equity_ratio=None)
+        return wishes if self.has_levels else replace(wishes, stop_price=None, target_price=None)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Sets that differ in their levels only."""
+
+    klines: Klines
+    instrument: Instrument
+    plans: tuple[Plan, ...]
+    costs: Costs
+    strategy: SignalStrategy
+    since_ms: int | None = None
+
+    def run(self) -> tuple[F64_1D, BOOL_1D]:
+        """Return the figures of all sets, and which were decided."""
+        plan, klines, instrument = self.plans[0], self.klines, self.instrument
+        start = 0 if self.since_ms is None else klines.index_at(self.since_ms)
+        signals = self.strategy.signals(klines)
+        if plan.exits.levels is LevelSource.PLAN:
+            signals = replace(signals, stop_price=None, target_price=None)
+        rules = rule_columns(max(self.plans, key=lambda p: p.exits.uses_atr), klines)
+        terms = np.array([terms_row(p, self.costs, instrument, start) for p in self.plans])
+        found = np.ones((len(terms), FIGURES + 1))
+        run_first_passage(
+            bars_of(klines, instrument.time_zone, start),
+            wants_of(signals, rules),
+            charges_of(self.costs, klines, instrument, None),
+            terms,
+            found,
+        )
+        return found[:, :FIGURES], found[:, FIGURES] == 0
+
+    def check(self) -> float:
+        """Compare every set that is decided with the reference; return their share."""
+        found, is_decided = self.run()
+        for place in np.flatnonzero(is_decided):
+            theirs = run_backtest(
+                self.strategy, self.klines, self.instrument, self.plans[place], self.costs,
+                since_ms=self.since_ms,
+            )  # fmt: skip # who and where, then the rest
+            check_summary(found[place], theirs)
+        return float(is_decided.mean())
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> tuple[Plan, ...]:
+    """Return a plan with several stops and targets."""
+    held = {
+        "market": st.just(Market.LINEAR),
+        "sizing": random_plans.sizings().filter(lambda sizing: sizing.kind in SIZES),
+        "position_mode": st.just(PositionMode.NET),
+        "pyramiding": st.just(1),
+        "exits": st.just(Exits()),
+        "capital_quote": st.sampled_from((1_000.0, 10_000.0, 98_765.4)),
+        "limit_verify_ticks": st.just(0),
+        "leverage": st.just(1.0),
+    }
+    plain = Plan()
+    for name in (
+        "entry", "reentry", "ladder", "process_on_close", "intraday_fills_max",
+        "intraday_loss_ratio_max", "intraday_loss_quote_max",
+    ):  # fmt: skip # one list
+        held[name] = st.just(getattr(plain, name))
+    for name in ("hours", "filters", "closes", "margin_long_ratio", "position_qty_max"):
+        if draw(st.booleans()):
+            held[name] = st.just(getattr(plain, name))
+    plan = draw(random_plans.plans(**held))
+    stops = draw(levels("stop_loss_ratio", "stop_atr", may_be_both=True))
+    targets = draw(levels("take_profit_ratio", "target_atr", may_be_both=False))
+    source, period = draw(st.sampled_from(LevelSource)), draw(st.integers(2, 20))
+    return tuple(
+        replace(plan, exits=Exits(**stop, **target, levels=source, atr_period=period))
+        for stop, target in product(stops, targets)
+    )
+
+
+@st.composite
+def levels(draw: st.DrawFn, ratio: str, atr: str, may_be_both: bool) -> list[dict[str, Any]]:
+    """Return one to four levels, as settings of `Exits`."""
+    kinds = [
+        st.just({}),
+        st.sampled_from(RATIOS).map(lambda value: {ratio: value}),
+        st.sampled_from(MULTIPLES).map(lambda value: {atr: value}),
+    ]
+    if may_be_both:
+        kinds.append(
+            st.tuples(st.sampled_from(RATIOS), st.sampled_from(MULTIPLES)).map(
+                lambda pair: {ratio: pair[0], atr: pair[1]}
+            )
+        )
+    return draw(st.lists(st.one_of(kinds), min_size=1, max_size=4))
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Return sets on random bars and wishes."""
+    seed = draw(st.integers(0, 2**32 - 1))
+    klines = klines_of_seed(seed, draw(st.integers(2, BARS_MAX)))
+    costs = draw(
+        random_plans.costs().filter(
+            lambda costs: costs.slippage_kind not in (SlippageKind.VOLUME, SlippageKind.COMBINED)
+        )
+    )
+    start = draw(st.integers(0, 30))
+    return Case(
+        klines, draw(st.sampled_from(INSTRUMENTS)), draw(plans()), costs,
+        PlainWishes(seed, draw(st.booleans())),
+        since_ms=int(klines.open_time_ms[min(start, len(klines) - 1)]),
+    )  # fmt: skip # one call
+
+
+def check(case: Case) -> None:
+    """Compare a case, unless its plans cannot be run at all."""
+    try:
+        rule_columns(case.plans[0], case.klines)
+    except PlanFault:
+        return
+    if refusal(case.plans[0], case.costs, case.instrument, case.klines) is None:
+        event(f"decided: {case.check():.1f}")
+
+
+@settings(max_examples=EXAMPLES)
+@given(case=cases())
+def test_first_passage_equals_reference_on_random_sets(case: Case) -> None:
+    check(case)
+
+
+@pytest.mark.long
+@settings(max_examples=EXAMPLES_LONG)
+@given(case=cases())
+def test_first_passage_equals_reference_on_many_random_sets(case: Case) -> None:
+    check(case)
+
+
+@pytest.fixture(scope="module")
+def klines() -> Klines:
+    """Return two months of synthetic bars."""
+    return synthetic_klines(6_000, 15 * MINUTE_MS, seed=11)
+
+
+GRID = tuple(product((None, 0.004, 0.02), (None, 0.006, 0.03)))
+
+
+@pytest.mark.parametrize("name", [name for name in REGISTRY if name not in NOT_FOLLOWED])
+@pytest.mark.parametrize("source", LevelSource)
+def test_built_in_strategies_on_a_grid_are_decided(
+    name: str, source: LevelSource, klines: Klines
+) -> None:
+    strategy = REGISTRY[name].load()()
+    assert isinstance(strategy, SignalStrategy)
+    plans = tuple(
+        Plan(exits=Exits(stop_loss_ratio=stop, take_profit_ratio=target, levels=source))
+        for stop, target in GRID
+    )
+    case = Case(
+        klines, Instrument("SYNTHETIC", 0.1, 0.001), plans, Costs(slippage_ticks=2), strategy
+    )
+    assert case.check() == 1.0
+
+
+def test_a_set_that_may_meet_a_margin_call_is_left_to_the_machine(klines: Klines) -> None:
+    strategy = REGISTRY["macd_trend"].load()()
+    assert isinstance(strategy, SignalStrategy)
+    plans = tuple(
+        Plan(sizing=Sizing(SizingKind.EQUITY_RATIO, share), exits=Exits(stop_loss_ratio=0.02))
+        for share in (0.1, 1.0)
+    )
+    case = Case(klines, Instrument("SYNTHETIC", 0.1, 0.001), plans, Costs(), strategy)
+    assert case.run()[1].tolist() == [True, False]
+
+
+def test_every_set_has_the_trades_of_its_own_levels(klines: Klines) -> None:
+    strategy = REGISTRY["macd_trend"].load()()
+    assert isinstance(strategy, SignalStrategy)
+    plans = tuple(
+        Plan(exits=Exits(stop_loss_ratio=stop, take_profit_ratio=target, levels=LevelSource.PLAN))
+        for stop, target in product((0.002, 0.004, 0.008), (0.003, 0.009))
+    )
+    instrument = Instrument("SYNTHETIC", 0.1, 0.001)
+    found, is_decided = Case(klines, instrument, plans, Costs(), strategy).run()
+    assert is_decided.all()
+    figures = [measure(run_backtest(strategy, klines, instrument, p, Costs())) for p in plans]
+    wins = [item["wins"] for item in figures]
+    assert found[:, SUMMARY.index("wins")].tolist() == wins
+    assert len(set(wins)) == len(wins)
