@@ -23,6 +23,7 @@ from engines.errors import Fault, StrategyFault
 from engines.features._shared import Shelf, sharing
 from engines.kernels.columns import F64_2D, U8_1D
 from engines.kernels.cpu import run_many
+from engines.kernels.first_passage import run_first_passage
 from engines.kernels.groups import Group, Groups, Market, Sorted
 from engines.kernels.plan_terms import refusal_of_signals
 from engines.kernels.summary import FIGURES, SUMMARY
@@ -44,6 +45,7 @@ SHARED_BYTES = 100_000_000  # of features that strategies share
 
 F64_3D: TypeAlias = npt.NDArray[np.float64]
 U8_2D: TypeAlias = npt.NDArray[np.uint8]
+UNDECIDED = 1.0  # behind the figures of a set, 0 where they are sure
 
 
 class Engine(IntEnum):
@@ -156,12 +158,16 @@ class Trials:
         if not group.takes_levels:
             signals = replace(signals, stop_price=None, target_price=None)
         wants = wants_of(signals, group.rules)
-        found = np.empty((len(group.places), FIGURES + 1))
-        run_many(self._groups.bars, wants, group.charges, group.terms, found)
-        is_run = found[:, FIGURES] == 0
-        places = np.array(group.places)
-        values[places[is_run]], engine[places[is_run]] = found[is_run, :FIGURES], Engine.MACHINE
-        left: list[int] = places[~is_run].tolist()
+        bars, places, terms = self._groups.bars, np.array(group.places), group.terms
+        for run_by, ran_by in (
+            (run_first_passage, Engine.FIRST_PASSAGE), (run_many, Engine.MACHINE),
+        ):  # fmt: skip # the faster one first
+            found = np.full((len(places), FIGURES + 1), UNDECIDED)
+            run_by(bars, wants, group.charges, terms, found)
+            is_run = found[:, FIGURES] == 0
+            values[places[is_run]], engine[places[is_run]] = found[is_run, :FIGURES], ran_by
+            places, terms = places[~is_run], terms[~is_run]
+        left: list[int] = places.tolist()
         return left
 
     def _run_reference(self, strategy: Tradable, plan: Plan) -> list[float]:
