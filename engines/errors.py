@@ -50,3 +50,7 @@ class LookAhead(StrategyFault):
 
 class TradeListFault(Fault):
     """A trade list from elsewhere that cannot be read or does not belong to the bars."""
+
+
+class KernelFault(Fault):
+    """A compiled kernel that cannot be built or run here as it must."""

@@ -8,7 +8,9 @@ import numpy.typing as npt
 from engines.types import F64_1D, I64_1D
 
 F64_2D: TypeAlias = npt.NDArray[np.float64]
+I64_2D: TypeAlias = npt.NDArray[np.int64]
 U8_1D: TypeAlias = npt.NDArray[np.uint8]
+U8_2D: TypeAlias = npt.NDArray[np.uint8]
 
 
 class Run(Protocol):
@@ -73,6 +75,26 @@ class Wants(NamedTuple):
     equity_ratio: F64_1D
     atr: F64_1D
     atr_ratio: F64_1D
+
+
+class Tables(NamedTuple):
+    """What W wants wish for: the columns of `Wants` one below the other.
+
+    `wishes` and the columns are [W, T], a column that is not given [W, 0]. The events of want w
+    are those from `starts[w]` to `starts[w + 1]`, flat, long and short by column.
+    """
+
+    wishes: U8_2D
+    flat: I64_1D
+    long: I64_1D
+    short: I64_1D
+    starts: I64_2D
+    stop_price: F64_2D
+    target_price: F64_2D
+    size: F64_2D
+    equity_ratio: F64_2D
+    atr: F64_2D
+    atr_ratio: F64_2D
 
 
 class Charges(NamedTuple):

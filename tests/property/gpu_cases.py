@@ -1,0 +1,88 @@
+"""Random sets for the GPU's kernel and the CPU's, and their comparison bit by bit.
+
+The simulator's test and the check on a device share this; see `test_gpu_equals_cpu`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engines.errors import PlanFault
+from engines.funding import constant_funding, settlements_of
+from engines.kernels import slots
+from engines.kernels.columns import F64_2D, I64_2D, Bars, Charges, Wants
+from engines.kernels.cpu import bars_of, run_one
+from engines.kernels.gpu import GpuRuns
+from engines.kernels.plan_terms import counts_days, refusal, refusal_of_signals, terms_row
+from engines.kernels.wants import charges_of, wants_of
+from engines.plan import Market
+from engines.rules.columns import rule_columns
+from engines.types import I64_1D
+from engines.wishes import effective_plan, planned_signals
+from tests.property.test_kernel_equals_reference import Terms
+from tests.property.test_plans_hold import Wishes, klines_of_seed
+
+STATE: I64_1D = np.arange(slots.TERMS, slots.RUN)  # all that a run holds in the end
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Sets of one market: each a place among the wants and one among the terms."""
+
+    bars: Bars
+    charges: Charges
+    wants: list[Wants]
+    terms: F64_2D
+    sets: I64_2D
+
+
+def sets_of(terms: Terms, seed: int, wishes: int) -> Sets | None:
+    """Return runs of a plan by several wishes on the bars of a seed, None if the plan forbids."""
+    klines = klines_of_seed(seed, terms.bars)
+    funding = None
+    if terms.funding_rate is not None and terms.plan.market is Market.LINEAR:
+        funding = constant_funding(terms.funding_rate, terms.funding_hours, klines)
+    plan = effective_plan(Wishes(seed), terms.plan)
+    try:
+        rules = rule_columns(plan, klines)
+        settlements = settlements_of(plan, klines, funding, None)
+    except PlanFault:  # Bars of an hour can close outside hours that half an hour would meet.
+        return None
+    assert refusal(plan, terms.costs, terms.instrument, klines) is None
+    signals = [planned_signals(Wishes(seed + place), klines, plan) for place in range(wishes)]
+    signals = [made for made in signals if refusal_of_signals(made, terms.instrument) is None]
+    if not signals:
+        return None
+    return Sets(
+        bars_of(klines),
+        charges_of(terms.costs, klines, terms.instrument, settlements, counts_days(plan)),
+        [wants_of(made, rules) for made in signals],
+        terms_row(plan, terms.costs, terms.instrument)[np.newaxis],
+        np.array([(place, 0) for place in range(len(signals))], dtype=np.int64),
+    )
+
+
+def by_cpu(sets: Sets) -> F64_2D:
+    """Return what each set holds in the end on the CPU [N, K]."""
+    runs = [
+        run_one(sets.bars, sets.wants[want], sets.charges, sets.terms[terms], 0)
+        for want, terms in sets.sets.tolist()
+    ]
+    return np.stack(runs)[:, STATE]
+
+
+def by_gpu(sets: Sets) -> F64_2D:
+    """Return what each set holds in the end on the GPU, or its simulator [N, K]."""
+    runs = GpuRuns(sets.bars, sets.charges)
+    return runs.run(sets.wants, sets.terms, sets.sets, STATE)
+
+
+def differences(ours: F64_2D, theirs: F64_2D) -> list[str]:
+    """Return the values that differ in any bit but a NaN's, by set and place of the run."""
+    same = (ours == theirs) & (np.signbit(ours) == np.signbit(theirs))
+    same |= np.isnan(ours) & np.isnan(theirs)
+    return [
+        f"set {row}, place {slots.TERMS + place}: GPU {ours[row, place].hex()}, "
+        f"CPU {theirs[row, place].hex()}"
+        for row, place in np.argwhere(~same).tolist()
+    ]
