@@ -12,15 +12,18 @@ Equality with the CPU needs every product and sum rounded on its own. NVVM fuses
 sum after it unless told not to, and numba-cuda has no option for that, so the one is passed here
 while the kernel is compiled, link-time optimisation stays off (the assembly that is looked at is
 the assembly that runs), and assembly that fuses all the same is refused.
+
+NVVM inlines every rule wherever it is called, which makes a megabyte of code that takes a minute to
+compile and does not fit an instruction cache; so large rules are marked as functions to stay.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numba import cuda, float64, int64, types
+from numba import cuda, float64, int64, types, uint8
 from numba.core import config
 from numba.cuda.cudadrv import nvvm
 from numba.np.numpy_support import from_dtype
@@ -28,28 +31,43 @@ from numba.np.numpy_support import from_dtype
 from engines.errors import KernelFault
 from engines.kernels import runs
 from engines.kernels._compiled import rule
-from engines.kernels.columns import F64_2D, I64_2D, Bars, Charges, Tables, Wants
-from engines.kernels.slots import RUN
-from engines.types import I64_1D
+from engines.kernels.columns import F64_2D, I64_2D, U8_1D, Bars, Charges, Tables, Wants
+from engines.kernels.slots import OVERFLOWS
+from engines.types import F64_1D, I64_1D
 
+# What came of a set: its row would not fit, it was run, or more lots were open than had room.
+TOO_LARGE, RAN, OVERFLOWED = range(3)
+LINES_MAX = 600  # of LLVM's text; larger rules stay functions
+CALLED_ONCE = re.compile(r"many|8wants_at|4runs4play|4runs5trade")
 FUSED = re.compile(r"\b(?:(?:fma|mad)\.\S*f64|(?:mul|add|sub)\.f64)\b")
 """A product fused into a sum, and operations that the assembler may still fuse."""
 
 
-def many(
-    bars: Bars, tables: Tables, charges: Charges, terms: F64_2D, sets: I64_2D, kept: I64_1D,
-    found: F64_2D,
-) -> None:  # fmt: skip # one list
-    """Run the sets [N, 2], each a place among the wants and one among the terms.
+def many_of(room: int) -> Callable[..., None]:
+    """Return the kernel whose threads have rows of `room` places, a constant to the compiler."""
 
-    What a run holds in the end at the places `kept` [K] goes into `found` [K, N].
-    """
-    place = cuda.grid(1)
-    if place < len(sets):
-        run = cuda.local.array(RUN, float64)
-        runs.play(run, bars, wants_at(tables, sets[place, 0]), charges, terms[sets[place, 1]])
-        for row in range(len(kept)):
-            found[row, place] = run[kept[row]]
+    def many(
+        bars: Bars, tables: Tables, charges: Charges, terms: F64_2D, sets: I64_2D, lots: F64_1D,
+        kept: I64_1D, found: F64_2D, outcome: U8_1D,
+    ) -> None:  # fmt: skip # one list
+        """Run the sets [N, 2], each a place among the wants and one among the terms.
+
+        What a run with room for so many `lots` [N] holds in the end at the places `kept` [K] goes
+        into `found` [K, N], and TOO_LARGE, RAN or OVERFLOWED into `outcome` [N].
+        """
+        place = cuda.grid(1)
+        if place < len(sets):
+            row = terms[sets[place, 1]]
+            outcome[place] = TOO_LARGE
+            if runs.size_of(row, lots[place]) <= room:
+                run = cuda.local.array(room, float64)
+                wants = wants_at(tables, sets[place, 0])
+                runs.play(run, bars, wants, charges, row, lots[place], room)
+                outcome[place] = RAN if run[OVERFLOWS] == 0 else OVERFLOWED
+                for column in range(len(kept)):
+                    found[column, place] = run[kept[column]]
+
+    return many
 
 
 @rule
@@ -61,6 +79,8 @@ def wants_at(tables: Tables, want: int) -> Wants:
         tables.flat[starts[want, 0] : starts[want + 1, 0]],
         tables.long[starts[want, 1] : starts[want + 1, 1]],
         tables.short[starts[want, 2] : starts[want + 1, 2]],
+        tables.roomy_long[starts[want, 3] : starts[want + 1, 3]],
+        tables.roomy_short[starts[want, 4] : starts[want + 1, 4]],
         tables.stop_price[want],
         tables.target_price[want],
         tables.size[want],
@@ -72,8 +92,9 @@ def wants_at(tables: Tables, want: int) -> Wants:
 
 def types_of(bars: Bars, tables: Tables, charges: Charges) -> tuple[Any, ...]:
     """Return the Numba types of the arguments of `many`, given the first three (Any: as Numba)."""
-    f64_2d, i64 = float64[:, ::1], int64[::1]
-    return *map(_type_of, (bars, tables, charges)), f64_2d, int64[:, ::1], i64, f64_2d
+    first = map(_type_of, (bars, tables, charges))
+    f64_2d = float64[:, ::1]
+    return *first, f64_2d, int64[:, ::1], float64[::1], int64[::1], f64_2d, uint8[::1]
 
 
 def _type_of(columns: tuple[Any, ...]) -> Any:
@@ -92,12 +113,13 @@ def _type_of(columns: tuple[Any, ...]) -> Any:
 
 
 @contextmanager
-def unfused() -> Iterator[None]:
-    """Let NVVM keep products and sums apart in whatever is compiled meanwhile."""
+def compiling(lines_max: float = LINES_MAX) -> Iterator[None]:
+    """Keep products and sums apart, and rules of more lines than that, in what is compiled."""
     plain = nvvm.compile_ir
 
-    def apart(*arguments: Any, **options: Any) -> Any:
-        return plain(*arguments, **options | {"fma": False})
+    def apart(modules: Sequence[str], **options: Any) -> Any:
+        texts = [outlined(str(text), lines_max) for text in modules]
+        return plain(texts, **options | {"fma": False})
 
     nvvm.compile_ir = apart
     try:
@@ -106,20 +128,32 @@ def unfused() -> Iterator[None]:
         nvvm.compile_ir = plain
 
 
+def outlined(text: str, lines_max: float) -> str:
+    """Return LLVM's text with the functions of more lines than that kept from being inlined."""
+    lines = text.split("\n")
+    starts = [place for place, line in enumerate(lines) if line.startswith("define ")]
+    for start in starts:
+        if lines.index("}", start) - start > lines_max and not CALLED_ONCE.search(lines[start]):
+            brace = next(place for place in range(start, len(lines)) if lines[place][-1:] == "{")
+            lines[brace] = lines[brace][:-1] + " noinline {"
+    return "\n".join(lines)
+
+
 def fused(assembly: str) -> str | None:
     """Return the first operation that is fused or may become so, None if there is none."""
     found = FUSED.search(assembly)
     return None if found is None else found.group()
 
 
-def compiled(signature: tuple[Any, ...]) -> Any:
+def compiled(room: int, signature: tuple[Any, ...]) -> Any:
     """Return the kernel for the device in use, or the simulator's (Any: numba-cuda has no types).
 
     Raises: KernelFault if the assembly fuses products and sums.
     """
+    many = many_of(room)
     if config.ENABLE_CUDASIM:  # type: ignore[attr-defined] # set from the environment
         return cuda.jit(many)
-    with unfused():
+    with compiling():
         kernel = cuda.jit(many, fastmath=False, lto=False)
         assembly = kernel.compile(signature).library.get_asm_str()
     if (found := fused(assembly)) is not None:

@@ -81,13 +81,15 @@ class Tables(NamedTuple):
     """What W wants wish for: the columns of `Wants` one below the other.
 
     `wishes` and the columns are [W, T], a column that is not given [W, 0]. The events of want w
-    are those from `starts[w]` to `starts[w + 1]`, flat, long and short by column.
+    are those from `starts[w]` to `starts[w + 1]`, one column of `starts` for each kind.
     """
 
     wishes: U8_2D
     flat: I64_1D
     long: I64_1D
     short: I64_1D
+    roomy_long: I64_1D
+    roomy_short: I64_1D
     starts: I64_2D
     stop_price: F64_2D
     target_price: F64_2D

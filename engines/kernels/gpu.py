@@ -10,19 +10,23 @@ asked for.
 """
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
-from engines.kernels.columns import F64_2D, I64_2D, Bars, Charges, Tables, Wants
-from engines.types import I64_1D
+from engines.kernels.columns import F64_2D, I64_2D, U8_1D, Bars, Charges, Tables, Wants
+from engines.kernels.cpu import LOTS_GROWTH
+from engines.kernels.slots import LOTS_ROOM, RUN
+from engines.types import BOOL_1D, F64_1D, I64_1D
 
 CHUNK = 1 << 17  # sets; several times what the largest GPU runs at once
 BLOCK = 64  # threads: two warps, so that a slow set holds up few others
-EVENTS = ("flat", "long", "short")
-COLUMNS = Wants._fields[4:]
+EVENTS = ("flat", "long", "short", "roomy_long", "roomy_short")
+COLUMNS = Wants._fields[1 + len(EVENTS) :]
+ROOMS = RUN + 128, 4 * RUN, 16 * RUN  # places of a thread's row: one lot, several, very many
 
 Columns = TypeVar("Columns", bound=NamedTuple)
 
@@ -40,68 +44,101 @@ def why_not() -> str | None:
 
 def packed(wants: Sequence[Wants]) -> Tables:
     """Return wants one below the other; those that lack a column another has are given NaN."""
-    bars = len(wants[0].wishes)
     starts = np.zeros((len(wants) + 1, len(EVENTS)), dtype=np.int64)
     starts[1:] = [[len(getattr(want, name)) for name in EVENTS] for want in wants]
-    columns = []
+    tables: dict[str, npt.NDArray[Any]] = {"starts": starts.cumsum(axis=0)}
+    tables["wishes"] = np.stack([want.wishes for want in wants])
+    for name in EVENTS:
+        tables[name] = np.concatenate([getattr(want, name) for want in wants])
     for name in COLUMNS:
         rows = [getattr(want, name) for want in wants]
         width = max(map(len, rows))
-        assert width in (0, bars), "a column is as long as the bars"
-        rows = [row if len(row) == width else np.full(width, np.nan) for row in rows]
-        columns.append(np.stack(rows))
-    flat, long, short = (np.concatenate([getattr(want, name) for want in wants]) for name in EVENTS)
-    wishes = np.stack([want.wishes for want in wants])
-    return Tables(wishes, flat, long, short, starts.cumsum(axis=0), *columns)
+        filled = [row if len(row) == width else np.full(width, np.nan) for row in rows]
+        tables[name] = np.stack(filled)
+    return Tables(**tables)
 
 
 class GpuRuns:
     """Sets of one market on the GPU."""
 
     def __init__(self, bars: Bars, charges: Charges) -> None:
-        self._bars, self._charges = bars, charges
-        self._on_device = _copied(bars), _copied(charges)
+        self.bars, self.charges = bars, charges
+        self.on_device = _copied(bars), _copied(charges)
 
-    def run(self, wants: Sequence[Wants], terms: F64_2D, sets: I64_2D, kept: I64_1D) -> F64_2D:
+    def run(
+        self, wants: Sequence[Wants], terms: F64_2D, sets: I64_2D, kept: I64_1D
+    ) -> tuple[F64_2D, BOOL_1D]:
         """Run sets [N, 2] and return what each holds in the end at the places `kept` [N, K].
 
         A set is a place among `wants` and one among `terms` [P, TERMS]. Sets that lie side by side
-        should share their wants, since they then go the same way together.
+        should share their wants, since they then go the same way together. The second result [N]
+        tells which sets were run; one whose lots outgrow every row was not, and its row is NaN.
         """
+        from engines.kernels._cuda import OVERFLOWED, RAN  # here, since numba-cuda is optional
+
+        batch = _Batch(self, packed(wants), terms, kept)
+        found, ran = np.full((len(sets), len(kept)), np.nan), np.zeros(len(sets), dtype=np.bool_)
+        lots, trying = terms[sets[:, 1], LOTS_ROOM], np.arange(len(sets))
+        for room in ROOMS:
+            while len(trying):
+                outcome, values = batch.run(room, sets[trying], lots[trying])
+                done = outcome == RAN
+                found[trying[done]], ran[trying[done]] = values[done], True
+                trying = trying[outcome == OVERFLOWED]
+                lots[trying] *= LOTS_GROWTH
+            trying = np.flatnonzero(~ran)
+        return found, ran
+
+
+class _Batch:
+    """Wants and terms on the device, and the sets among them that are run."""
+
+    def __init__(self, runs: GpuRuns, tables: Tables, terms: F64_2D, kept: I64_1D) -> None:
+        from engines.kernels._cuda import types_of  # here, since numba-cuda is optional
+
+        self._signature = types_of(runs.bars, tables, runs.charges)
+        bars, charges = runs.on_device
+        self._columns = bars, _copied(tables), charges, *_copied_each(terms)
+        self._kept = kept
+
+    def run(self, room: int, sets: I64_2D, lots: F64_1D) -> tuple[U8_1D, F64_2D]:
+        """Run sets chunk by chunk; return what came of each, and the values [N, K]."""
+        outcome = np.empty(len(sets), dtype=np.uint8)
+        values = np.empty((len(sets), len(self._kept)))
+        for start in range(0, len(sets), CHUNK):
+            chunk = slice(start, start + CHUNK)
+            outcome[chunk], values[chunk] = self._run_chunk(room, sets[chunk], lots[chunk])
+        return outcome, values
+
+    def _run_chunk(self, room: int, sets: I64_2D, lots: F64_1D) -> tuple[U8_1D, F64_2D]:
         from numba import cuda  # here, since it is optional
 
-        tables = packed(wants)
-        kernel = kernel_for(self._bars, tables, self._charges)
-        bars, charges = self._on_device
-        columns = bars, _copied(tables), charges, cuda.to_device(np.ascontiguousarray(terms))
-        places, found = cuda.to_device(kept), np.empty((len(sets), len(kept)))
-        for start in range(0, len(sets), CHUNK):
-            chunk = np.ascontiguousarray(sets[start : start + CHUNK])
-            answer = cuda.device_array((len(kept), len(chunk)))
-            blocks = -(-len(chunk) // BLOCK)
-            kernel[blocks, BLOCK](*columns, cuda.to_device(chunk), places, answer)
-            found[start : start + CHUNK] = answer.copy_to_host().T
-        return found
-
-
-def kernel_for(bars: Bars, tables: Tables, charges: Charges) -> Any:
-    """Return the compiled kernel for columns of these types (Any: numba-cuda has no types)."""
-    from engines.kernels import _cuda  # here, since numba-cuda is optional
-
-    return _compiled(_cuda.types_of(bars, tables, charges))
+        answer = cuda.device_array((len(self._kept), len(sets)))
+        outcome = cuda.device_array(len(sets), dtype=np.uint8)
+        kernel = kernel_of(room, self._signature)
+        kernel[-(-len(sets) // BLOCK), BLOCK](
+            *self._columns, *_copied_each(sets, lots, self._kept), answer, outcome
+        )
+        return outcome.copy_to_host(), answer.copy_to_host().T
 
 
 @cache
-def _compiled(signature: tuple[Any, ...]) -> Any:
+def kernel_of(room: int, signature: tuple[Any, ...]) -> Any:
+    """Return the kernel for rows of `room` places, compiled (Any: numba-cuda has no types)."""
     from engines.kernels import _cuda  # here, since numba-cuda is optional
 
-    return _cuda.compiled(signature)
+    return _cuda.compiled(room, signature)
 
 
 def _copied(columns: Columns) -> Columns:
     """Return a tuple of columns on the device; what is a plain number stays one."""
+    return type(columns)(
+        *(next(_copied_each(item)) if isinstance(item, np.ndarray) else item for item in columns)
+    )
+
+
+def _copied_each(*arrays: npt.NDArray[Any]) -> Iterator[Any]:
+    """Return arrays on the device (Any: numba-cuda has no types)."""
     from numba import cuda  # here, since it is optional
 
-    return type(columns)(
-        *(cuda.to_device(item) if isinstance(item, np.ndarray) else item for item in columns)
-    )
+    return (cuda.to_device(np.ascontiguousarray(array)) for array in arrays)

@@ -32,7 +32,7 @@ from hypothesis import strategies as st
 from engines.kernels import gpu, slots
 from engines.kernels.cpu import run_many
 from tests.device.workloads import BARS, STRATEGIES, Workload, workloads
-from tests.property.gpu_cases import STATE, Sets, by_cpu, by_gpu, differences, sets_of
+from tests.property.gpu_cases import Sets, by_cpu, by_gpu, differences, place_of, sets_of
 from tests.property.test_kernel_equals_reference import Terms
 from tests.property.test_kernel_equals_reference import terms as random_terms
 
@@ -75,7 +75,7 @@ def compilation(given_arguments: argparse.Namespace) -> Report:
     """Compile the kernel; return how long that takes and what a thread needs."""
     work = _workloads(given_arguments)[0]
     start = time.perf_counter()
-    kernel = gpu.kernel_for(work.bars, gpu.packed(work.wants[:1]), work.charges)
+    kernel = gpu.kernel_of(gpu.ROOMS[0], _signature(work))
     found: Report = {"seconds": time.perf_counter() - start}
     if not given_arguments.small:
         (made,) = kernel.overloads.values()
@@ -89,7 +89,7 @@ def compilation(given_arguments: argparse.Namespace) -> Report:
 
 def equality_on_random_plans(given_arguments: argparse.Namespace) -> Report:
     """Run random plans on random bars and wishes on both; every number must be the same."""
-    examples, wishes = (5, 3) if given_arguments.small else (600, 32)
+    examples, wishes = (5, 3) if given_arguments.small else (400, 32)
     count = {"plans": 0, "sets": 0, "trades": 0}
     wrong: list[str] = []
 
@@ -106,7 +106,7 @@ def equality_on_random_plans(given_arguments: argparse.Namespace) -> Report:
         found = differences(by_gpu(sets), theirs)
         count["plans"] += 1
         count["sets"] += len(theirs)
-        count["trades"] += int(theirs[:, slots.TRADES - slots.TERMS].sum())
+        count["trades"] += int(theirs[:, place_of(slots.TRADES)].sum())
         if found:
             wrong.append(f"{terms}, seed {seed}: {found[:5]}")
 
@@ -127,7 +127,7 @@ def equality_on_workloads(given_arguments: argparse.Namespace) -> Report:
         both = Sets(work.bars, work.charges, work.wants, terms, chosen)
         theirs = by_cpu(both)
         found = differences(by_gpu(both), theirs)
-        trades = float(theirs[:, slots.TRADES - slots.TERMS].mean())
+        trades = float(theirs[:, place_of(slots.TRADES)].mean())
         report[work.name] = {"sets": len(chosen), "trades a set": trades, "wrong": len(found)}
         print(f"  {work.name}: {report[work.name]} {found[:3]}", flush=True)
     assert all(row["wrong"] == 0 for row in report.values())
@@ -161,12 +161,10 @@ def variants(given_arguments: argparse.Namespace) -> Report:
     """Time other builds of the kernel on one workload."""
     if given_arguments.small:
         return {}
-    from engines.kernels import _cuda  # here, since a rehearsal cannot compile
-    from tests.device.variants import VARIANTS
+    from tests.device.variants import VARIANTS  # here, since a rehearsal cannot compile
 
     work = _workloads(given_arguments)[0]
-    signature = _cuda.types_of(work.bars, gpu.packed(work.wants[:1]), work.charges)
-    used = gpu.kernel_for
+    used = gpu.kernel_of
     runs, terms = gpu.GpuRuns(work.bars, work.charges), work.terms(400)
     sets, report = work.sets(len(terms)), {}
     for name, build in VARIANTS.items():
@@ -175,8 +173,8 @@ def variants(given_arguments: argparse.Namespace) -> Report:
             continue
         try:
             start = time.perf_counter()
-            kernel = build(signature)
-            gpu.kernel_for = lambda *_, kernel=kernel: kernel
+            kernel = build(gpu.ROOMS[0], _signature(work))
+            setattr(gpu, "kernel_of", lambda *_, kernel=kernel: kernel)  # noqa: B010 # a stand-in
             row: Report = {"compile s": time.perf_counter() - start}
             for threads in (32, 64, 128, 256):
                 gpu.BLOCK = threads
@@ -186,8 +184,14 @@ def variants(given_arguments: argparse.Namespace) -> Report:
             row = {"failed": traceback.format_exc(limit=1)}
         report[name] = row
         print(f"  {name}: {row}", flush=True)
-    gpu.kernel_for = used
+    gpu.kernel_of = used
     return report
+
+
+def _signature(work: Workload) -> tuple[Any, ...]:
+    from engines.kernels import _cuda  # here, so that a failure is one part's
+
+    return _cuda.types_of(work.bars, gpu.packed(work.wants[:1]), work.charges)
 
 
 def _seconds(runs: gpu.GpuRuns, work: Workload, terms: Any, sets: Any) -> float:
@@ -199,7 +203,7 @@ def _seconds(runs: gpu.GpuRuns, work: Workload, terms: Any, sets: Any) -> float:
 def _by_many_cores(work: Workload, small: bool) -> Report:
     """Time the CPU's kernel on all cores: some plans of every strategy."""
     terms = work.terms(4 if small else 100)
-    sums = np.empty((len(terms), len(STATE)))
+    sums = np.empty((len(terms), slots.RUN - slots.TERMS))
     run_many(work.bars, work.wants[0], work.charges, terms[:1], sums[:1])
     start = time.perf_counter()
     for wants in work.wants[:20]:

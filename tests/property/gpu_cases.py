@@ -11,18 +11,20 @@ from engines.errors import PlanFault
 from engines.funding import constant_funding, settlements_of
 from engines.kernels import slots
 from engines.kernels.columns import F64_2D, I64_2D, Bars, Charges, Wants
-from engines.kernels.cpu import bars_of, run_one
+from engines.kernels.cpu import LOTS_GROWTH, bars_of, run_one
 from engines.kernels.gpu import GpuRuns
 from engines.kernels.plan_terms import counts_days, refusal, refusal_of_signals, terms_row
 from engines.kernels.wants import charges_of, wants_of
 from engines.plan import Market
 from engines.rules.columns import rule_columns
-from engines.types import I64_1D
+from engines.types import F64_1D, I64_1D
 from engines.wishes import effective_plan, planned_signals
 from tests.property.test_kernel_equals_reference import Terms
 from tests.property.test_plans_hold import Wishes, klines_of_seed
 
-STATE: I64_1D = np.arange(slots.TERMS, slots.RUN)  # all that a run holds in the end
+# All that a run holds in the end, but for where its tables lie.
+ADDRESSES = {slots.PLACES_AT, slots.BOOK_AT, slots.LOTS_AT, slots.NOTES_AT, slots.LOTS_MAX}
+STATE: I64_1D = np.array(sorted(set(range(slots.TERMS, slots.RUN)) - ADDRESSES))
 
 
 @dataclass(frozen=True)
@@ -64,17 +66,25 @@ def sets_of(terms: Terms, seed: int, wishes: int) -> Sets | None:
 
 def by_cpu(sets: Sets) -> F64_2D:
     """Return what each set holds in the end on the CPU [N, K]."""
-    runs = [
-        run_one(sets.bars, sets.wants[want], sets.charges, sets.terms[terms], 0)
-        for want, terms in sets.sets.tolist()
-    ]
-    return np.stack(runs)[:, STATE]
+    return np.stack([_state(sets, want, terms) for want, terms in sets.sets.tolist()])
+
+
+def _state(sets: Sets, want: int, terms: int) -> F64_1D:
+    row = sets.terms[terms]
+    lots = float(row[slots.LOTS_ROOM])
+    while True:
+        run = run_one(sets.bars, sets.wants[want], sets.charges, row, lots, 0)
+        if not run[slots.OVERFLOWS]:
+            return run[STATE]
+        lots *= LOTS_GROWTH
 
 
 def by_gpu(sets: Sets) -> F64_2D:
     """Return what each set holds in the end on the GPU, or its simulator [N, K]."""
     runs = GpuRuns(sets.bars, sets.charges)
-    return runs.run(sets.wants, sets.terms, sets.sets, STATE)
+    found, ran = runs.run(sets.wants, sets.terms, sets.sets, STATE)
+    assert ran.all(), "lots of these sets fit"
+    return found
 
 
 def differences(ours: F64_2D, theirs: F64_2D) -> list[str]:
@@ -82,7 +92,12 @@ def differences(ours: F64_2D, theirs: F64_2D) -> list[str]:
     same = (ours == theirs) & (np.signbit(ours) == np.signbit(theirs))
     same |= np.isnan(ours) & np.isnan(theirs)
     return [
-        f"set {row}, place {slots.TERMS + place}: GPU {ours[row, place].hex()}, "
+        f"set {row}, place {STATE[place]}: GPU {ours[row, place].hex()}, "
         f"CPU {theirs[row, place].hex()}"
         for row, place in np.argwhere(~same).tolist()
     ]
+
+
+def place_of(slot: int) -> int:
+    """Return where STATE has a place of the run."""
+    return int(np.searchsorted(STATE, slot))
