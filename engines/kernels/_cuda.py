@@ -37,8 +37,9 @@ from engines.types import F64_1D, I64_1D
 
 # What came of a set: its row would not fit, it was run, or more lots were open than had room.
 TOO_LARGE, RAN, OVERFLOWED = range(3)
+NUMBERS = {int: int64, float: float64}
 LINES_MAX = 600  # of LLVM's text; larger rules stay functions
-CALLED_ONCE = re.compile(r"many|8wants_at|4runs4play|4runs5trade")
+CALLED_ONCE = re.compile(r"many|8wants_at|4runs8play_out|4runs5trade")
 FUSED = re.compile(r"\b(?:(?:fma|mad)\.\S*f64|(?:mul|add|sub)\.f64)\b")
 """A product fused into a sum, and operations that the assembler may still fuse."""
 
@@ -62,7 +63,7 @@ def many_of(room: int) -> Callable[..., None]:
             if runs.size_of(row, lots[place]) <= room:
                 run = cuda.local.array(room, float64)
                 wants = wants_at(tables, sets[place, 0])
-                runs.play(run, bars, wants, charges, row, lots[place], room)
+                runs.play_out(run, bars, wants, charges, row, lots[place], room)
                 outcome[place] = RAN if run[OVERFLOWS] == 0 else OVERFLOWED
                 for column in range(len(kept)):
                     found[column, place] = run[kept[column]]
@@ -102,7 +103,7 @@ def _type_of(columns: tuple[Any, ...]) -> Any:
     items = [
         types.Array(from_dtype(item.dtype), item.ndim, "C")
         if isinstance(item, np.ndarray)
-        else int64
+        else NUMBERS[type(item)]
         for item in columns
     ]
     named: Any = types.NamedTuple

@@ -26,7 +26,7 @@ CHUNK = 1 << 17  # sets; several times what the largest GPU runs at once
 BLOCK = 64  # threads: two warps, so that a slow set holds up few others
 EVENTS = ("flat", "long", "short", "roomy_long", "roomy_short")
 COLUMNS = Wants._fields[1 + len(EVENTS) :]
-ROOMS = RUN + 128, 4 * RUN, 16 * RUN  # places of a thread's row: one lot, several, very many
+ROOMS = RUN + 256, 4 * RUN, 16 * RUN  # places of a thread's row: one lot, several, very many
 
 Columns = TypeVar("Columns", bound=NamedTuple)
 

@@ -93,6 +93,7 @@ from engines.kernels.tally import (
     reach_end,
     settle,
     sum_open,
+    write_summary,
 )
 from engines.types import F64_1D, I64_1D
 
@@ -160,7 +161,16 @@ def begin(run: Run, terms: F64_1D, charges: Charges, lots: float, notes_at: int)
 def play(
     run: Run, bars: Bars, wants: Wants, charges: Charges, terms: F64_1D, lots: float, notes_at: int
 ) -> None:
-    """Run one set from its terms to its summary; every driver calls this."""
+    """Run one set from its terms to its summary."""
+    play_out(run, bars, wants, charges, terms, lots, notes_at)
+    write_summary(run, bars)
+
+
+@rule
+def play_out(
+    run: Run, bars: Bars, wants: Wants, charges: Charges, terms: F64_1D, lots: float, notes_at: int
+) -> None:
+    """Run one set from its terms to its sums; every driver calls this, on a GPU as well."""
     begin(run, terms, charges, lots, notes_at)
     begin_tally(run, bars)
     trade(run, bars, wants, charges)
@@ -286,7 +296,7 @@ def _wake(run: Run, count: int) -> int:
 
 @rule
 def end(run: Run, bars: Bars) -> None:
-    """Note what is still open as trades valued at the close of the last bar; sum the run up."""
+    """Note what is still open as trades valued at the close of the last bar; end the sums."""
     last = len(bars.prices) - 1
     close = bars.prices[last, CLOSE]
     if run[STEPS] != 0:

@@ -266,9 +266,14 @@ def reach_end(run: Run) -> None:
 
 @rule
 def end_tally(run: Run, bars: Bars) -> None:
-    """Settle what was open, end the months and write the summary."""
-    count = len(bars.prices)
+    """Settle what was open and end the months: the sums are whole."""
     settle(run, bars)
-    reach_bar(run, bars, count)
+    reach_bar(run, bars, len(bars.prices))
     end_month(run, SUMS)
-    finish(run, SUMS, bars.days, float(max(1, count - run[START_BAR])), run, FOUND)
+
+
+@rule
+def write_summary(run: Run, bars: Bars) -> None:
+    """Write the summary of a run that has ended."""
+    traded = float(max(1, len(bars.prices) - run[START_BAR]))
+    finish(run, SUMS, bars.days, traded, run, FOUND)

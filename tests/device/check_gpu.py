@@ -31,12 +31,13 @@ from hypothesis import strategies as st
 
 from engines.kernels import gpu, slots
 from engines.kernels.cpu import run_many
+from engines.kernels.summary import FIGURES, SUMS_SIZE, TRADES
 from tests.device.workloads import BARS, STRATEGIES, Workload, workloads
 from tests.property.gpu_cases import Sets, by_cpu, by_gpu, differences, place_of, sets_of
 from tests.property.test_kernel_equals_reference import Terms
 from tests.property.test_kernel_equals_reference import terms as random_terms
 
-KEPT = np.arange(slots.NOTED, slots.NOTED + 24)  # as many figures as a summary has
+KEPT = np.arange(slots.SUMS, slots.SUMS + SUMS_SIZE)  # what a summary is made of
 SECONDS_MAX = 12.0  # a timing that would take longer is left out, and said so
 SECONDS_IN_ALL = 190.0  # no further variant is begun after this
 STARTED = time.perf_counter()
@@ -106,7 +107,7 @@ def equality_on_random_plans(given_arguments: argparse.Namespace) -> Report:
         found = differences(by_gpu(sets), theirs)
         count["plans"] += 1
         count["sets"] += len(theirs)
-        count["trades"] += int(theirs[:, place_of(slots.TRADES)].sum())
+        count["trades"] += int(theirs[:, place_of(slots.SUMS + TRADES)].sum())
         if found:
             wrong.append(f"{terms}, seed {seed}: {found[:5]}")
 
@@ -127,7 +128,7 @@ def equality_on_workloads(given_arguments: argparse.Namespace) -> Report:
         both = Sets(work.bars, work.charges, work.wants, terms, chosen)
         theirs = by_cpu(both)
         found = differences(by_gpu(both), theirs)
-        trades = float(theirs[:, place_of(slots.TRADES)].mean())
+        trades = float(theirs[:, place_of(slots.SUMS + TRADES)].mean())
         report[work.name] = {"sets": len(chosen), "trades a set": trades, "wrong": len(found)}
         print(f"  {work.name}: {report[work.name]} {found[:3]}", flush=True)
     assert all(row["wrong"] == 0 for row in report.values())
@@ -203,7 +204,7 @@ def _seconds(runs: gpu.GpuRuns, work: Workload, terms: Any, sets: Any) -> float:
 def _by_many_cores(work: Workload, small: bool) -> Report:
     """Time the CPU's kernel on all cores: some plans of every strategy."""
     terms = work.terms(4 if small else 100)
-    sums = np.empty((len(terms), slots.RUN - slots.TERMS))
+    sums = np.empty((len(terms), FIGURES + 1))
     run_many(work.bars, work.wants[0], work.charges, terms[:1], sums[:1])
     start = time.perf_counter()
     for wants in work.wants[:20]:

@@ -4,7 +4,6 @@ What is varied: where a run's row lies (local memory, or global memory interleav
 whether large rules are inlined, how many registers a thread may take, threads a block.
 """
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -26,7 +25,7 @@ def many_interleaved(
     if place < len(sets):
         row, run = terms[sets[place, 1]], rows[:, place]
         wants = _cuda.wants_at(tables, sets[place, 0])
-        runs.play(run, bars, wants, charges, row, lots[place], len(run))
+        runs.play_out(run, bars, wants, charges, row, lots[place], len(run))
         outcome[place] = _cuda.RAN if run[OVERFLOWS] == 0 else _cuda.OVERFLOWED
         for column in range(len(kept)):
             found[column, place] = run[kept[column]]
@@ -66,8 +65,6 @@ def build(
 VARIANTS: dict[str, Callable[[int, tuple[Any, ...]], Any]] = {
     "as used": gpu.kernel_of,
     "128 registers": partial(build, registers=128),
-    "outlined from 300 lines": partial(build, lines_max=300),
     "outlined from 1200 lines": partial(build, lines_max=1_200),
     "interleaved in global memory": Interleaved,
-    "all inlined": partial(build, lines_max=math.inf),
 }

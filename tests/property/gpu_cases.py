@@ -14,6 +14,7 @@ from engines.kernels.columns import F64_2D, I64_2D, Bars, Charges, Wants
 from engines.kernels.cpu import LOTS_GROWTH, bars_of, run_one
 from engines.kernels.gpu import GpuRuns
 from engines.kernels.plan_terms import counts_days, refusal, refusal_of_signals, terms_row
+from engines.kernels.summary import FIGURES
 from engines.kernels.wants import charges_of, wants_of
 from engines.plan import Market
 from engines.rules.columns import rule_columns
@@ -22,9 +23,9 @@ from engines.wishes import effective_plan, planned_signals
 from tests.property.test_kernel_equals_reference import Terms
 from tests.property.test_plans_hold import Wishes, klines_of_seed
 
-# All that a run holds in the end, but for where its tables lie.
-ADDRESSES = {slots.PLACES_AT, slots.BOOK_AT, slots.LOTS_AT, slots.NOTES_AT, slots.LOTS_MAX}
-STATE: I64_1D = np.array(sorted(set(range(slots.TERMS, slots.RUN)) - ADDRESSES))
+# All that a run holds in the end, but for its length and the figures, which follow from the sums.
+LEFT_OUT = {slots.NOTES_AT, *range(slots.FOUND, slots.FOUND + FIGURES)}
+STATE: I64_1D = np.array(sorted(set(range(slots.TERMS, slots.RUN)) - LEFT_OUT))
 
 
 @dataclass(frozen=True)
