@@ -26,6 +26,7 @@ from engines.kernels.trials import Market, Trials
 from engines.klines import interval_text
 
 PREPARED_MAX = 4
+RATE_UNKNOWN = 10.0  # sets a second: batches small enough to lose
 GROWTH = 8  # of the sets in one step of calibration
 FAULTS_MAX = 5  # sentences kept of one batch; all are counted
 
@@ -170,13 +171,19 @@ def _evaluated(
 
 
 def calibrated(recipe: Recipe, market: Market, patience_s: float = 0.25) -> float:
-    """Return about how many sets a second one CPU evaluates here, compilation left out."""
-    sets, rate = 1, 0.0
+    """Return about how many sets a second one CPU evaluates here, compilation left out.
+
+    Sets that raise end the try; they are named where they are evaluated.
+    """
+    sets, rate = 1, RATE_UNKNOWN
     while True:
         batch = BatchPlan(1, sets).of(recipe)[0]
-        result = run_batch(recipe, market, batch, 1)
-        rate = len(batch) / result.seconds
+        try:
+            result = run_batch(recipe, market, batch, 1)
+        except Exception:
+            return rate
         # The first call loads what was compiled earlier, or compiles it.
+        rate = len(batch) / result.seconds if sets > 1 else rate
         if sets > 1 and (result.seconds > patience_s or len(batch) < sets):
             return rate
         sets *= GROWTH

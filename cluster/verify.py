@@ -1,9 +1,10 @@
 """Run a winner again on the reference and compare: the last word on every set that is shown.
 
 Two comparisons. The trades of the reference against those of the kernel's single run, one by one
-and exactly. And the summary metrics of the table against those measured on the reference: counts
-exactly, the rest to `TOLERANCE` of their size, since a sum of the same trades may be taken in
-another order. The size of money is that of the sums that it is made of, a ratio's at least one.
+and exactly. And the summary metrics of the table against those measured on the reference, to
+`TOLERANCE` of the size of what is summed for them, since the sums of the same trades may be taken
+in another order: for money that is the capital, the results and all that was bought and sold; for
+ratios the same over the capital, and at least their own size.
 """
 
 import math
@@ -67,11 +68,12 @@ def verify_set(
 def first_metric_difference(reference: Backtest, row: Mapping[str, float | None]) -> str:
     """Return the first metric of a row that the reference does not give, "" if it gives all."""
     figures = measure(reference)
-    size = _money_turned_over(reference)
+    size = _money_moved(reference)
+    size_ratio = size / reference.plan.capital_quote
     for name in SUMMARY:
         theirs = row[name]
         ours, theirs = figures[name], math.nan if theirs is None else theirs
-        if not _is_same(ours, theirs, size if name.endswith(UNIT_QUOTE) else 1.0):
+        if not _is_same(ours, theirs, size if name.endswith(UNIT_QUOTE) else size_ratio):
             return f"{name}: {theirs!r} in the table, {ours!r} on the reference"
     return ""
 
@@ -89,9 +91,14 @@ def first_trade_difference(reference: tuple[Trade, ...], kernel: tuple[Trade, ..
     return ""
 
 
-def _money_turned_over(result: Backtest) -> float:
+def _money_moved(result: Backtest) -> float:
     """Return the size of the sums that money figures are made of."""
-    return result.plan.capital_quote + math.fsum(abs(trade.pnl_quote) for trade in result.trades)
+    unit = result.instrument.point_value
+    sums = [
+        abs(trade.pnl_quote) + trade.fee_quote + trade.qty * trade.entry_price * unit
+        for trade in result.trades
+    ]
+    return result.plan.capital_quote + math.fsum(sums)
 
 
 def _is_same(ours: float, theirs: float, size: float) -> bool:

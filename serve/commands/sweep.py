@@ -44,6 +44,7 @@ def _sweep(flags: SweepFlags, typed: SweepFlags, out: Path, resumed: str | None 
     from cluster.study_folder import StudyFolder
     from serve.output import print_json, print_notes
     from serve.studies import study_asked
+    from serve.study_report import write_study_report
     from serve.sweep_output import print_sweep, say_findings
 
     request = request_of(flags)
@@ -60,11 +61,12 @@ def _sweep(flags: SweepFlags, typed: SweepFlags, out: Path, resumed: str | None 
     if folder.is_there:
         _say_what_is_there(folder, anew=flags.force)
     result = _run(study, folder, ranking, flags, typed)
+    report = write_study_report(study, folder)
     if flags.json:
         print_json(folder.read_manifest())
     else:
         print_sweep(result)
-        print(f"study: {folder.path}")
+        print(f"report: {report}")
     say_findings(result)
     return 0 if result.is_sound else 1
 
@@ -94,9 +96,9 @@ def _ask_for_large(study: "Study", *, is_agreed: bool) -> None:
 
 
 def _say_what_is_there(folder: "StudyFolder", *, anew: bool) -> None:
-    batches = folder.read_manifest()["batches"]
+    count = folder.read_manifest()["batches"]["count"]
     how = "begun anew" if anew else "going on with the rest"
-    done = f"{batches['done']} of {batches['count']} batches done"
+    done = f"{len(folder.finished()):,} of {count:,} batches done"
     print(f"note: {folder.path.name} is there, {done}: {how}", file=sys.stderr)
 
 

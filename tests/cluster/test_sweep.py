@@ -1,0 +1,291 @@
+"""A sweep on a cluster gives what one program gives, whatever dies on the way."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from cluster.batches import BatchPlan
+from cluster.settings import ClusterSettings
+from cluster.study import Study, StudyBusy, StudyFault
+from cluster.study_folder import StudyFolder
+from cluster.study_manifest import Standing
+from cluster.study_table import added, table_hash
+from cluster.tasks import run_batch
+from engines.kernels.summary import SUMMARY
+from serve.cli import run
+from tests.cluster.nodes import Nodes, market, small_study, swept, user_strategy
+from tests.unit.test_cli import write_bars
+
+FINE = ClusterSettings(task_seconds=0.001)  # so that there are many batches
+KILLS_ITSELF_ONCE = """\
+mark = Path({mark!r})
+        if self.period == 9 and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)"""
+
+
+def in_one_program(study: Study, sets_max: int = 7) -> tuple[str, pa.Table]:
+    """Return the table of a study and its hash, made without a cluster."""
+    sums, rows, tables = (0, 0), 0, []
+    for batch in BatchPlan(len(study.markets), sets_max).of(study.recipe):
+        found = run_batch(study.recipe, study.markets[batch.market], batch, 1)
+        sums, rows = added(sums, found.sums), rows + found.rows
+        if found.rows:
+            tables.append(pq.read_table(pa.BufferReader(found.parquet)))
+    return table_hash(sums, rows, study.recipe.space.fingerprint), pa.concat_tables(tables)
+
+
+def in_folder(out: Path, study: Study) -> pa.Table:
+    folder = StudyFolder(out / study.id)
+    return pa.concat_tables(
+        pq.read_table(folder.file_of(item)) for item in folder.finished().values() if item.rows
+    )
+
+
+def require_same(found: pa.Table, expected: pa.Table) -> None:
+    """Require the same rows in whatever order; NaN is NaN."""
+    by = [("symbol", "ascending"), ("set_id", "ascending")]
+    one, other = (table.sort_by(by).to_pandas() for table in (found, expected))
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def test_a_sweep_holds_the_rows_of_one_program_and_verifies_its_best(
+    nodes: Nodes, tmp_path: Path
+) -> None:
+    study = small_study(markets=(market(), market(seed=4, symbol="OTHERUSDT")))
+    result = swept(study, tmp_path)
+    assert result.is_sound
+    hashed, table = in_one_program(study)
+    assert result.standing.table_hash == hashed
+    require_same(in_folder(tmp_path, study), table)
+    # fast=20 with slow=20 is excluded by the strategy's rule: 4 plans on 2 markets.
+    assert (result.standing.evaluated, result.standing.excluded) == (88, 8)
+    profits = np.sort(table["net_profit_quote"].to_numpy())[::-1]
+    assert [winner.objective for winner in result.winners] == profits[:3].tolist()
+    manifest = StudyFolder(tmp_path / study.id).read_manifest()
+    assert manifest["status"] == "complete"
+    assert [row["verified"] for row in manifest["best"]] == [True] * 3
+    assert manifest["table_hash"] == hashed
+
+
+def test_a_sample_is_the_same_sets_of_the_grid(nodes: Nodes, tmp_path: Path) -> None:
+    drawn, whole = small_study(sample=(20, 5)), small_study()
+    result = swept(drawn, tmp_path)
+    found = in_folder(tmp_path, drawn)
+    assert result.standing.evaluated + result.standing.excluded == 20
+    _, table = in_one_program(whole)
+    chosen = table.filter(pc.is_in(table["set_id"], found["set_id"].combine_chunks()))
+    require_same(found, chosen)
+
+
+def test_killing_a_worker_changes_nothing_but_time(nodes: Nodes, tmp_path: Path) -> None:
+    mark = tmp_path / "killed"
+    calm = small_study("period=5:12", "", user_strategy(tmp_path))
+    (tmp_path / "wild").mkdir()
+    happens = KILLS_ITSELF_ONCE.format(mark=str(mark))
+    study = small_study("period=5:12", "", user_strategy(tmp_path / "wild", happens))
+    mark.touch()  # so that neither the timed try nor the check dies in this program
+    hashed, _ = in_one_program(calm)
+    watch = Unmarked(mark)
+    result = swept(study, tmp_path / "out", watch, FINE)
+    assert watch.unmarked
+    assert mark.exists()
+    assert result.is_sound
+    assert result.standing.table_hash == hashed
+
+
+class Unmarked:
+    """Take a mark away once the first batch has come, for a worker to find."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark, self.unmarked = mark, False
+
+    def __call__(self, standing: Standing) -> None:
+        if not self.unmarked:
+            self.mark.unlink()
+            self.unmarked = True
+
+
+def test_killing_a_node_changes_nothing_but_time(nodes: Nodes, tmp_path: Path) -> None:
+    slow = user_strategy(tmp_path, "time.sleep(0.2)")
+    study = small_study("period=5:24", "", slow)
+    hashed, _ = in_one_program(study, 100)
+    doomed = [nodes.add(2)]
+
+    def kill(standing: Standing) -> None:
+        if standing.done >= 2 and doomed:
+            nodes.remove(doomed.pop())
+
+    result = swept(study, tmp_path / "out", kill, FINE)
+    assert not doomed
+    assert result.is_sound
+    assert result.standing.table_hash == hashed
+
+
+def test_a_set_that_cannot_be_run_is_named_and_the_rest_goes_on(
+    nodes: Nodes, tmp_path: Path
+) -> None:
+    wild = user_strategy(tmp_path, "1 / (self.period - 20)")
+    result = swept(small_study("period=5:24", "", wild), tmp_path / "out", settings=FINE)
+    assert not result.is_sound
+    assert (result.standing.evaluated, result.standing.failed) == (19, 1)
+    assert "ZeroDivisionError" in result.standing.faults[0]
+
+
+def test_a_batch_that_raises_is_named_and_the_rest_goes_on(nodes: Nodes, tmp_path: Path) -> None:
+    wild = user_strategy(tmp_path, built="1 / (self.period - 20)")
+    study = small_study("period=5:24", "", wild)
+    result = swept(study, tmp_path / "out", settings=FINE)
+    assert not result.is_sound
+    assert result.status == "incomplete"
+    (said,) = result.standing.failed_batches.values()
+    assert "ZeroDivisionError: division by zero in line" in said
+    assert "crossed.py" in said
+    assert 0 < result.standing.evaluated < 20
+    again = swept(study, tmp_path / "out", settings=FINE)
+    assert again.standing.resumed == result.standing.evaluated
+    assert len(again.standing.failed_batches) == 1
+
+
+def test_a_worker_that_always_dies_is_named(nodes: Nodes, tmp_path: Path) -> None:
+    wild = user_strategy(tmp_path, "self.period == 20 and on_worker() and die()")
+    study = small_study("period=5:24", "", wild)
+    settings = ClusterSettings(task_seconds=0.001, task_retries=1)
+    result = swept(study, tmp_path / "out", settings=settings)
+    assert "its worker died, each time that it was tried" in str(result.standing.failed_batches)
+    assert not result.is_sound
+
+
+def test_batches_that_all_fail_end_the_study(nodes: Nodes, tmp_path: Path) -> None:
+    built = "on_worker() and fail(MemoryError('no room'))"
+    study = small_study("period=5:24", "", user_strategy(tmp_path, built=built))
+    with pytest.raises(StudyFault, match=r"each fails: .*MemoryError: no room"):
+        swept(study, tmp_path / "out")
+
+
+def test_a_second_run_at_the_same_time_is_refused(nodes: Nodes, tmp_path: Path) -> None:
+    study = small_study()
+    refused = pytest.raises(StudyBusy, match=r"expected one run at a time, found process \d+ on")
+    with StudyFolder(tmp_path / study.id).locked(), refused:
+        swept(study, tmp_path)
+
+
+def test_a_full_disk_is_one_sentence_and_loses_nothing(
+    nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = small_study()
+    calls, flush = [0], os.fsync
+
+    def full(descriptor: int) -> None:
+        calls[0] += 1
+        if calls[0] > 6:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StudyFault, match="No space left on device"):
+        swept(study, tmp_path, settings=FINE)
+    monkeypatch.undo()
+    kept = StudyFolder(tmp_path / study.id).finished()
+    assert kept
+    assert not list((tmp_path / study.id / "batches").glob("*.part"))
+    result = swept(study, tmp_path, settings=FINE)
+    assert result.standing.resumed == sum(item.rows + item.excluded for item in kept.values())
+    assert result.standing.table_hash == in_one_program(study)[0]
+
+
+def test_a_row_that_the_reference_does_not_give_fails_the_study(
+    nodes: Nodes, tmp_path: Path
+) -> None:
+    study = small_study()
+    swept(study, tmp_path)
+    folder = StudyFolder(tmp_path / study.id)
+    for item in folder.finished().values():
+        table = pq.read_table(folder.file_of(item))
+        place = table.column_names.index("fees_quote")
+        wrong = pa.array(table["fees_quote"].to_numpy() + 1e-6)
+        pq.write_table(table.set_column(place, "fees_quote", wrong), folder.file_of(item))
+    result = swept(study, tmp_path)
+    assert not result.is_sound
+    assert "fees_quote: " in result.winners[0].difference
+    assert "in the table" in result.winners[0].difference
+    assert "on the reference" in result.winners[0].difference
+
+
+def test_a_program_killed_half_way_is_resumed_by_the_command_that_it_prints(
+    nodes: Nodes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bars = write_bars(tmp_path / "TESTUSDT_15m.csv", bars=600)
+    slow = user_strategy(tmp_path, "time.sleep(0.1)")
+    out = tmp_path / "out"
+    words = [
+        "sweep", slow, "--bars", str(bars), "--grid", "period=5:44", "--out", str(out),
+        "--address", nodes.address, "--no-causality-check", "--objective", "net_profit_quote",
+    ]  # fmt: skip  # flags with their values
+    environment = os.environ | {"PHALANX_TASK_SECONDS": "0.1"}
+    said = (tmp_path / "said.txt").open("w+")
+    command = [sys.executable, "-m", "serve.cli", *words]
+    with said, subprocess.Popen(command, env=environment, stderr=said) as program:
+        folder = _begun(out, program, said)
+        program.kill()
+    before = len(folder.finished())
+    assert run(["sweep", "--resume", folder.path.name, "--out", str(out)]) == 0
+    printed = capsys.readouterr()
+    assert f"{before} of" in printed.err
+    assert "going on with the rest" in printed.err
+    numbers = [json.loads(line)["number"] for line in _lines(folder)]
+    assert len(numbers) == len(set(numbers)) > before
+    assert "40 sets evaluated, 0 excluded by rules, 0 failed" in printed.out
+    assert (folder.path / "report.html").is_file()
+
+
+def _begun(out: Path, program: "subprocess.Popen[bytes]", said: TextIO) -> StudyFolder:
+    """Return the folder of a study of which some batches are done."""
+    for _ in range(6000):
+        for path in out.glob("*/journal.jsonl"):
+            if len(path.read_text().splitlines()) >= 2:
+                return StudyFolder(path.parent)
+        assert program.poll() is None, f"{said.name}: {Path(said.name).read_text()}"
+        time.sleep(0.05)
+    raise AssertionError("no batch in five minutes")
+
+
+def _lines(folder: StudyFolder) -> list[str]:
+    return (folder.path / "journal.jsonl").read_text().splitlines()
+
+
+def test_the_command_prints_a_verified_list_and_counts_its_trials_once(
+    nodes: Nodes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bars = write_bars(tmp_path / "TESTUSDT_15m.csv", bars=1500)
+    words = [
+        "sweep", "rsi_mean_reversion", "--bars", bars, "--grid", "rsi=7:14:7 oversold=25,30",
+        "--plan-grid", "stop_loss=1%:3%:1%", "--where", "trades>=1", "--top", "2",
+        "--objective", "net_profit_quote", "--out", tmp_path,
+    ]  # fmt: skip  # flags with their values
+    assert run([str(word) for word in words]) == 0
+    said = capsys.readouterr()
+    assert "note: rsi means rsi_period" in said.err
+    assert "note: the strategy brings stops or targets of its own: exits.levels is plan" in said.err
+    assert said.out.splitlines()[0].split()[:5] == [
+        "rank", "set", "rsi_period", "oversold", "stop_loss_ratio",
+    ]  # fmt: skip  # one row
+    assert said.out.count("yes") == 2
+    assert "trials of rsi_mean_reversion on TESTUSDT 15m so far: 12" in said.out
+    assert run([*map(str, words), "--force", "--json"]) == 0
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert document["trials"] == {"TESTUSDT 15m": 12}
+    assert document["counts"]["evaluated"] == 12
+    assert set(document["best"][0]["metrics"]) == set(SUMMARY)
