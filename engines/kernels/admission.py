@@ -1,16 +1,21 @@
 """How much of an entry may fill where it fills (`engines/admission.py`, its strict form)."""
 
+import math
+
 from engines.kernels._compiled import rule
 from engines.kernels.columns import Run
-from engines.kernels.money import equity_at, lacks_funds
+from engines.kernels.liquidation import lacks_isolated_margin
+from engines.kernels.money import equity_at, lacks_funds, notional
 from engines.kernels.slots import (
     CUT,
     DIRECTION,
-    IS_SPOT,
+    IS_EXACT,
+    IS_ISOLATED,
     ROOM_STEPS,
     START_EQUITY,
     START_STEPS,
     STEPS,
+    VALUE_MAX,
     WRONG_SIDE,
 )
 
@@ -30,6 +35,14 @@ def allowed(run: Run, side: float, steps: float) -> float:
 
 
 @rule
+def is_too_large(run: Run, side: float, opening: float, price: float) -> bool:
+    """Return whether the position would be worth more than its leverage allows."""
+    if run[VALUE_MAX] == math.inf:
+        return False
+    return notional(run, opening + max(0.0, run[STEPS] * side), price) > run[VALUE_MAX]
+
+
+@rule
 def lacks_where_it_fills(
     run: Run, side: float, opening: float, price: float, is_at_open: bool
 ) -> bool:
@@ -39,8 +52,10 @@ def lacks_where_it_fills(
     equity = equity_at(run, price)
     if equity <= 0:
         return True
-    if run[IS_SPOT] != 0:
-        return lacks_funds(run, opening + same, side, price, equity)
+    if run[IS_EXACT] != 0:
+        if lacks_funds(run, opening + same, side, price, equity):
+            return True
+        return run[IS_ISOLATED] != 0 and lacks_isolated_margin(run, opening, side, price)
     if held * side >= 0 and start * side < 0:
         return False
     if held == start and is_at_open:

@@ -24,6 +24,7 @@ from engines.kernels.plan_terms import (
 from engines.kernels.results import equity_of, fills_of, payments_of, trades_of
 from engines.kernels.wants import charges_of, wants_of
 from engines.klines import Klines
+from engines.liquidation import is_liquidable
 from engines.plan import Plan
 from engines.rules.columns import rule_columns
 from engines.types import F64_1D
@@ -56,7 +57,8 @@ def run_by_kernel(
     _require(refusal_of_signals(signals, instrument))
     wants = wants_of(signals, rule_columns(plan, klines))
     charges = charges_of(costs, klines, instrument, settlements, counts_days(plan))
-    bars = bars_of(klines, instrument.time_zone, start_bar)
+    marks = mark if is_liquidable(plan) else None
+    bars = bars_of(klines, instrument.time_zone, start_bar, marks)
     run, notes = _noted(bars, wants, charges, terms_row(plan, costs, instrument, start_bar))
     if run[slots.NEEDS_REFERENCE]:
         _require("a number too large or too small to round exactly")

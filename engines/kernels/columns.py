@@ -47,12 +47,15 @@ class Bars(NamedTuple):
     `prices` [T, 4] are open, high, low and close. `reach` [N, 2] are high and low: of each bar,
     then of each aligned block of 64 bars, then of each of 4096. `months` are the bars at which a
     month begins after that of the first traded bar; `days` are those from its open to the end.
+    `marks` [T, 4] are the mark price, [0, 4] without one, and `watched` is the reach of both.
     """
 
     prices: F64_2D
     reach: F64_2D
     months: I64_1D
     days: float
+    marks: F64_2D
+    watched: F64_2D
 
 
 class Wants(NamedTuple):
@@ -105,7 +108,9 @@ class Charges(NamedTuple):
     Slippage, volume and the days of each bar's open and close are [T], settlements [N].
 
     `is_before` tells whether a settlement comes ahead of the fills of its bar's open; they ascend
-    by bar. Columns that nothing needs are empty; `settles` is 0 in a run without funding.
+    by bar. `day_bars` are the first bars of each day. Columns that nothing needs are empty;
+    `settles` is 0 in a run without funding. `tiers` [K, 3] are the margin tiers of the instrument:
+    limit, ratio and deduction.
     """
 
     slip_ratio: F64_1D
@@ -118,3 +123,5 @@ class Charges(NamedTuple):
     settles: int
     open_day: I64_1D
     close_day: I64_1D
+    day_bars: I64_1D
+    tiers: F64_2D

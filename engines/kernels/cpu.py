@@ -20,8 +20,11 @@ from engines.kernels import (
     desk,
     exact,
     fills,
+    forced,
     gates,
+    guards,
     legs,
+    liquidation,
     lots,
     money,
     notes,
@@ -39,9 +42,10 @@ from engines.kernels._compiled import driver, shared, stamp_of
 from engines.kernels.columns import F64_2D, Bars, Charges, Wants, frozen
 from engines.kernels.runs import size_of
 from engines.kernels.search import LARGE, SMALL
-from engines.kernels.slots import FOUND, LOTS_ROOM, NEEDS_REFERENCE, NOTE, OVERFLOWS, RUN
+from engines.kernels.slots import FOUND, HIGH, LOTS_ROOM, LOW, NEEDS_REFERENCE, NOTE, OVERFLOWS, RUN
 from engines.kernels.summary import FIGURES
 from engines.klines import DAY_MS, Klines
+from engines.liquidation import MarkPath
 from engines.metrics.ratios import month_starts
 from engines.types import F64_1D
 
@@ -86,31 +90,49 @@ def _drivers(stamp: int) -> tuple[RunOne, RunMany]:
 
 
 RULES = (
-    admission, book, decisions, desk, exact, fills, gates, legs, lots, money, notes, path, rounding,
-    rounds, rungs, runs, search, slots, summary, tally,
+    admission, book, decisions, desk, exact, fills, forced, gates, guards, legs, liquidation, lots,
+    money, notes, path, rounding, rounds, rungs, runs, search, slots, summary, tally,
 )  # fmt: skip # all that a run calls
 run_one, run_many = _drivers(stamp_of(*RULES))
 
 
-def bars_of(klines: Klines, time_zone: str = "UTC", start_bar: int = 0) -> Bars:
-    """Return bars with the extremes of their blocks, and the months from `start_bar` on."""
+def bars_of(
+    klines: Klines, time_zone: str = "UTC", start_bar: int = 0, mark: Klines | None = None
+) -> Bars:
+    """Return bars with the extremes of their blocks, and the months from `start_bar` on.
+
+    `mark` are bars of the mark price, on which a run with leverage is liquidated if their interval
+    is the traded one.
+    """
     prices = np.empty((len(klines), 4))
     for place, column in enumerate((klines.open, klines.high, klines.low, klines.close)):
         prices[:, place] = column
-    blocks = [
-        np.column_stack(
-            [
-                np.maximum.reduceat(klines.high, starts),
-                np.minimum.reduceat(klines.low, starts),
-            ]
+    reach = watched = _reach_of(klines.high, klines.low)
+    marks = np.empty((0, 4))
+    path = None if mark is None else MarkPath.of(klines, mark)
+    if path is not None:
+        marks = np.column_stack(path)
+        watched = _reach_of(
+            np.maximum(klines.high, marks[:, HIGH]), np.minimum(klines.low, marks[:, LOW])
         )
-        for starts in (np.arange(0, len(klines), size) for size in (SMALL, LARGE))
-    ]
     times = klines.open_time_ms[min(start_bar, len(klines) - 1) :]
     starts = month_starts(int(times[0]), int(times[-1]), ZoneInfo(time_zone))
     return Bars(
         frozen(prices),
-        frozen(np.concatenate([prices[:, 1:3], *blocks])),
+        reach,
         frozen(np.searchsorted(klines.open_time_ms, starts[1:]), np.int64),
         (int(times[-1]) + klines.interval_ms - int(times[0])) / DAY_MS,
+        frozen(marks),
+        watched,
     )
+
+
+def _reach_of(high: F64_1D, low: F64_1D) -> F64_2D:
+    """Return high and low of each bar and of its blocks [N, 2]."""
+    starts = [np.arange(0, len(high), size) for size in (SMALL, LARGE)]
+    blocks = [
+        np.column_stack((np.maximum.reduceat(high, at), np.minimum.reduceat(low, at)))
+        for at in starts
+    ]
+    reach: F64_2D = frozen(np.concatenate([np.column_stack((high, low)), *blocks]))
+    return reach

@@ -21,6 +21,7 @@ from engines.kernels.rounding import steps_down
 from engines.kernels.rounds import kelly_share
 from engines.kernels.rungs import drop_rungs, other_campaign, put_rungs, steps_of, tend
 from engines.kernels.slots import (
+    AFTER_CAP,
     AT_A_LOSS,
     AT_MARKET,
     AT_STOP,
@@ -42,6 +43,7 @@ from engines.kernels.slots import (
     FIRST_WORDS,
     FUNDING_OPEN,
     IS_DUE,
+    IS_HALTED,
     IS_TENDED,
     KIND_OF_ENTRY,
     LACKS_ATR,
@@ -238,6 +240,9 @@ def _issue(run: Run, steps: float, price: float, equity: float, bar: int, close:
     is_market, side = run[ENTRY_KIND] == AT_MARKET, run[SIDE + FIRST_ORDER]
     is_closing = run[CLOSE_REASON] != NO_REASON
     run[CLOSES_ONLY] = 0.0
+    if run[IS_HALTED] != 0:
+        run[AFTER_CAP] += 1
+        return
     if lacks_funds(run, steps, side, price, equity):
         run[CANNOT_PAY] += 1
         run[CLOSES_ONLY] = 1.0

@@ -5,8 +5,10 @@ the reference's divisions, even where a quotient is one. What it closes are rows
 lots, in the order of the close rule; what it spends are entries (`lots`).
 """
 
+import math
+
 from engines.kernels._compiled import rule
-from engines.kernels.admission import allowed, lacks_where_it_fills
+from engines.kernels.admission import allowed, is_too_large, lacks_where_it_fills
 from engines.kernels.book import refresh_book, rest
 from engines.kernels.columns import Run
 from engines.kernels.legs import move_legs, put_legs, side_of
@@ -21,21 +23,21 @@ from engines.kernels.lots import (
 )
 from engines.kernels.money import (
     due_price,
-    fee,
+    fee_of,
     margin_call_steps,
-    refresh_guards,
     slipped_price,
     steps_for,
 )
 from engines.kernels.notes import note, note_lot
 from engines.kernels.rounding import qty_of
 from engines.kernels.rounds import add_to_round, end_round
-from engines.kernels.rungs import drop_rungs, wake_rungs
+from engines.kernels.rungs import drop_rungs, other_campaign, wake_rungs
 from engines.kernels.slots import (
     AT_MARKET,
     AT_STOP,
     BAR,
     BASIS,
+    BEYOND_LEVERAGE,
     CAMPAIGN_NOW,
     CLOSE_ORDER,
     CLOSE_REASON,
@@ -66,10 +68,13 @@ from engines.kernels.slots import (
     IS_TENDED,
     KIND_OF_ENTRY,
     LEG,
+    LEG_LIMIT,
     LEG_LOT,
     LEG_PLACE,
     LEG_STEPS,
+    LEG_STOP,
     LIFO,
+    LIQUIDATION,
     LIVES,
     LOT,
     LOT_BAR,
@@ -121,7 +126,7 @@ from engines.kernels.slots import (
     WORDS,
 )
 from engines.kernels.summary import add_exposure
-from engines.kernels.tally import reach_fill, sum_up
+from engines.kernels.tally import count_liquidation, reach_fill, sum_up
 
 
 @rule
@@ -172,6 +177,8 @@ def _reduce(
             share = exit_fee * part / steps
             pnl, fee_in, funding = part_of_lot(run, lot, part, share, price, slip, reason, name)
             sum_up(run, lot, part, price, pnl, fee_in, share, funding)
+            if reason == LIQUIDATION:
+                count_liquidation(run)
             qty, entry_price = qty_of(run, part), run[LOT_PRICE + lot]
             cost = entry_price * (qty * run[POINT_VALUE]) + fee_in
             add_to_round(run, pnl, cost, entry_price * qty)
@@ -197,7 +204,7 @@ def transact(
     `origin` is the lot whose exit this is (NO_LOT: of none), for an entry the order.
     """
     total = closing + opening
-    fee_quote = fee(run, total, price)
+    fee_quote = fee_of(run, total, price, reason)
     reach_fill(run, closing)
     row = note(run, FILL_NOTE)
     if row > 0:
@@ -253,17 +260,51 @@ def _open(
 def _slips(
     run: Run, order: float, own: int, side: float, asked: float, closing: float,
     price: float, reason: float, name: float,
-) -> None:  # fmt: skip # one list
-    """Book a close that slips and is due at `price`."""
+) -> float:  # fmt: skip # one list
+    """Book a close that slips and is due at `price`; return its price."""
     due = due_price(run, price)
     fill_price = slipped_price(run, due, side, asked)
     slip = (fill_price - due) * side
     transact(run, order, own, side, closing, 0.0, fill_price, slip, reason, name)
+    return fill_price
 
 
 @rule
-def fill_leg(run: Run, leg: int, price: float, slips: bool, reason: float, name: float) -> None:
-    """Fill a leg of the bracket at `price`."""
+def clear_book(run: Run) -> None:
+    """Cancel all that waits; of a lot's legs only the first that has filled stays, as a mark."""
+    run[LIVES + FIRST_ORDER], run[CLOSE_REASON] = 0.0, NO_REASON
+    drop_rungs(run, int(run[CAMPAIGN_NOW]))
+    drop_rungs(run, other_campaign(run))
+    for place in range(int(run[LOTS])):
+        lot = lot_at(run, place)
+        kept, first = 0, lot + LOT
+        for number in range(int(run[LOT_LEGS + lot])):
+            leg = first + number * LEG
+            if run[LIVES + leg] == 0 and kept == 0:
+                run[LEG_STOP + first] = run[LEG_STOP + leg]
+                run[LEG_LIMIT + first] = run[LEG_LIMIT + leg]
+                kept = 1
+            run[LIVES + leg] = 0.0
+        run[LOT_LEGS + lot] = kept
+    refresh_book(run)
+
+
+@rule
+def force_close(run: Run, price: float, slips: bool, reason: float, name: float) -> None:
+    """Close the position at `price` without an order."""
+    steps, side = abs(run[STEPS]), -side_of(run)
+    if steps == 0:
+        return
+    if slips:
+        _slips(run, FORCED_ORDER, NO_LOT, side, steps, steps, price, reason, name)
+    else:
+        due = due_price(run, price)
+        transact(run, FORCED_ORDER, NO_LOT, side, steps, 0.0, due, 0.0, reason, name)
+
+
+@rule
+def fill_leg(run: Run, leg: int, price: float, slips: bool, reason: float, name: float) -> float:
+    """Fill a leg of the bracket at `price`; return the price of the fill."""
     run[LIVES + leg] = 0.0
     held, side, lot = abs(run[STEPS]), -side_of(run), int(run[LEG_LOT + leg])
     asked = steps = held
@@ -272,28 +313,29 @@ def fill_leg(run: Run, leg: int, price: float, slips: bool, reason: float, name:
         steps = min(asked, run[LOT_BOUND + lot])
     order = run[LEG_PLACE + leg]
     if slips:
-        _slips(run, order, lot, side, asked, steps, price, reason, name)
-    else:
-        due = due_price(run, price)
-        transact(run, order, lot, side, steps, 0.0, due, 0.0, reason, name)
-    refresh_guards(run)
+        return _slips(run, order, lot, side, asked, steps, price, reason, name)
+    due = due_price(run, price)
+    transact(run, order, lot, side, steps, 0.0, due, 0.0, reason, name)
+    return due
 
 
 @rule
-def fill_close(run: Run) -> None:
-    """Fill the close that waits for this open."""
+def fill_close(run: Run) -> float:
+    """Fill the close that waits; return the price of the fill, NaN if nothing is held."""
     reason, steps = run[CLOSE_REASON], abs(run[STEPS])
     run[CLOSE_REASON] = NO_REASON
-    if reason == NO_REASON or steps == 0:
-        return
+    if steps == 0:
+        return math.nan
     side = -side_of(run)
-    _slips(run, CLOSE_ORDER, NO_LOT, side, steps, steps, run[PRICE], reason, reason)
-    refresh_guards(run)
+    return _slips(run, CLOSE_ORDER, NO_LOT, side, steps, steps, run[PRICE], reason, reason)
 
 
 @rule
-def fill_entry(run: Run, order: int, price: float, slips: bool, is_at_open: bool) -> None:
-    """Fill an entry that waits at `price`, or drop it where a rule forbids it."""
+def fill_entry(run: Run, order: int, price: float, slips: bool, is_at_open: bool) -> float:
+    """Fill an entry that waits at `price`, or drop it where a rule forbids it.
+
+    Returns: the price of the fill, NaN if the entry was dropped.
+    """
     side, held, own = run[SIDE + order], run[STEPS], run[OWN_STEPS + order]
     run[LIVES + order] = 0.0
     is_first = order == FIRST_ORDER
@@ -309,19 +351,20 @@ def fill_entry(run: Run, order: int, price: float, slips: bool, is_at_open: bool
         run[NO_ROOM] += 1
     elif not is_first or run[CLOSES_ONLY] == 0:
         opening = allowed(run, side, own)
+    if opening > 0 and is_too_large(run, side, opening, fill_price):
+        run[BEYOND_LEVERAGE] += 1
+        opening = 0.0
     if opening > 0 and lacks_where_it_fills(run, side, opening, fill_price, is_at_open):
         run[COULD_NOT_PAY] += 1
         closing = opening = 0.0
     if is_first and opening == 0:
         drop_rungs(run, int(run[WORDS + order]))
-    if closing + opening > 0:
-        slip = (fill_price - due) * side
-        transact(
-            run, ENTRY_ORDER, order, side, closing, opening, fill_price, slip, REVERSAL, NO_REASON
-        )
-    else:
+    if closing + opening == 0:
         refresh_book(run)
-    refresh_guards(run)
+        return math.nan
+    slip = (fill_price - due) * side
+    transact(run, ENTRY_ORDER, order, side, closing, opening, fill_price, slip, REVERSAL, NO_REASON)
+    return fill_price
 
 
 @rule
@@ -339,4 +382,3 @@ def call_margin(run: Run) -> None:
             if part > 0:
                 _slips(run, FORCED_ORDER, lot, side, part, part, price, MARGIN_CALL, MARGIN_CALL)
             place += place < int(run[LOTS]) and lot_at(run, place) == lot
-    refresh_guards(run)

@@ -75,7 +75,7 @@ class Groups:
         klines = market.klines
         self.market = market
         self.start_bar = 0 if market.since_ms is None else klines.index_at(market.since_ms)
-        self.bars = bars_of(klines, market.instrument.time_zone, self.start_bar)
+        self.bars = bars_of(klines, market.instrument.time_zone, self.start_bar, market.mark)
         self._columns: dict[Key, Columns | Fault] = {}
 
     def sort(self, plans: Mapping[int, Plan]) -> Sorted:

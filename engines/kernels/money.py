@@ -1,4 +1,4 @@
-"""Equity, sizes, funds and the margin guards: `account`, `costs` and `slippage` as scalar rules.
+"""Equity, sizes and funds: `account`, `costs` and `slippage` as scalar rules.
 
 Theory. The order of the float operations is the reference's; without currency rates a factor of one
 is left out, which changes no bit. See `engines/account.py` for what each rule means.
@@ -23,13 +23,15 @@ from engines.kernels.slots import (
     BY_CASH,
     BY_QTY,
     BY_RISK,
+    CALLS_MARGIN,
     CAPITAL,
     COMMISSION,
     COMMISSION_KIND,
     FEES_OPEN,
     FUNDING_OPEN,
-    GUARD_DOWN,
-    GUARD_UP,
+    LEVERAGE,
+    LIQUIDATION,
+    LIQUIDATION_FEE,
     MARGIN_LONG,
     MARGIN_SHORT,
     NET,
@@ -66,6 +68,14 @@ def fee(run: Run, steps: float, price: float) -> float:
     if run[COMMISSION_KIND] == PER_CONTRACT:
         return qty_of(run, steps) * run[COMMISSION]
     return run[COMMISSION]
+
+
+@rule
+def fee_of(run: Run, steps: float, price: float, reason: float) -> float:
+    """Return the commission of a fill, or the fee of a liquidation that has its own."""
+    if reason == LIQUIDATION and run[LIQUIDATION_FEE] == run[LIQUIDATION_FEE]:
+        return notional(run, steps, price) * run[LIQUIDATION_FEE]
+    return fee(run, steps, price)
 
 
 @rule
@@ -107,7 +117,7 @@ def margin_call_steps(run: Run, price: float) -> float:
     """Return how many steps a margin call sells at `price`, 0 when none is due."""
     held, side = abs(run[STEPS]), run[STEPS]
     ratio = margin_ratio(run, side)
-    if held == 0 or ratio == 0:
+    if held == 0 or ratio == 0 or run[CALLS_MARGIN] == 0:
         return 0.0
     equity = equity_at(run, price)
     if not lacks_funds(run, held, side, price, equity):
@@ -119,32 +129,15 @@ def margin_call_steps(run: Run, price: float) -> float:
     return min(held, MARGIN_CALL_MULTIPLE * cover)
 
 
-@rule
-def refresh_guards(run: Run) -> None:
-    """Set the prices at or beyond which a margin call may be due."""
-    held = run[STEPS]
-    run[GUARD_DOWN], run[GUARD_UP] = -math.inf, math.inf
-    ratio = margin_ratio(run, held)
-    if held == 0 or ratio == 0:
-        return
-    owned = settled(run)
-    unit = qty_of(run, abs(held)) * run[POINT_VALUE]
-    cost = unit * run[PRICE_AVG]
-    if held < 0:
-        run[GUARD_UP] = (owned + cost) / (unit * (1 + ratio))
-    elif ratio != 1:
-        run[GUARD_DOWN] = (cost - owned) / (unit * (1 - ratio))
-    elif cost > owned:
-        run[GUARD_DOWN] = math.inf
-
-
 # Sizes.
 
 
 @rule
 def share_of_equity(run: Run, stop_ratio: float, volatility_ratio: float) -> float:
     """Return the share that the sizing by risk or volatility spends, NaN if it is not known."""
-    over = stop_ratio if run[SIZING_KIND] == BY_RISK else volatility_ratio
+    over = volatility_ratio
+    if run[SIZING_KIND] == BY_RISK:
+        over = stop_ratio * run[LEVERAGE]
     if not over > 0:
         return math.nan
     return min(max(run[SIZING_VALUE] / over, run[SHARE_MIN]), run[SHARE_MAX])
@@ -159,9 +152,9 @@ def money_for(run: Run, equity: float, share: float) -> float:
         share = run[SIZING_VALUE]
         if run[SIZING_KIND] == BY_CASH:
             return share
-    money = share * equity
+    money = share * equity * run[LEVERAGE]
     if run[COMMISSION_KIND] == PER_ORDER:
-        money = max(0.0, money - run[COMMISSION])
+        money = max(0.0, money - run[COMMISSION] * run[LEVERAGE])
     return ten_digits(run, money)
 
 
@@ -172,10 +165,11 @@ def steps_for(run: Run, money: float, price: float) -> float:
         return steps_down(run, run[SIZING_VALUE])
     unit = price * run[POINT_VALUE]
     if run[SIZING_KIND] != BY_CASH:
+        commission = run[COMMISSION] * run[LEVERAGE]
         if run[COMMISSION_KIND] == PER_NOTIONAL:
-            unit *= 1 + run[COMMISSION]
+            unit *= 1 + commission
         elif run[COMMISSION_KIND] == PER_CONTRACT:
-            unit += run[COMMISSION]
+            unit += commission
     return steps_truncated(run, money / unit)
 
 

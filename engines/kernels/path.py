@@ -5,10 +5,12 @@ import math
 from engines.kernels._compiled import rule
 from engines.kernels.book import is_trailing, order_at, refresh_book
 from engines.kernels.columns import Run
-from engines.kernels.fills import call_margin, fill_close, fill_entry, fill_leg
+from engines.kernels.fills import fill_close, fill_entry, fill_leg
+from engines.kernels.forced import check_limits, follow_fill, force, judge_mark
+from engines.kernels.guards import refresh_guards
 from engines.kernels.legs import arm_on, arms_first, ratchet_on, side_of, stop_reason
 from engines.kernels.lots import lot_at
-from engines.kernels.money import equity_at, refresh_guards
+from engines.kernels.money import equity_at
 from engines.kernels.notes import note_payment
 from engines.kernels.rounding import qty_of
 from engines.kernels.slots import (
@@ -16,14 +18,18 @@ from engines.kernels.slots import (
     AT_STOP,
     BAR,
     BOOK,
+    CLOSE_REASON,
     DOWN,
     FIRST_ORDER,
+    FORCED_DOWN,
+    FORCED_UP,
     FUNDING_OPEN,
     GUARD_DOWN,
     GUARD_UP,
     HAS_MOVES,
     IS_FRESH,
     IS_LEG,
+    IS_MARKED,
     IS_TRAILING,
     KIND_OF_ENTRY,
     LEG_LIMIT,
@@ -38,6 +44,11 @@ from engines.kernels.slots import (
     LOT_LOW,
     LOT_STEPS,
     LOTS,
+    MARK_CLOSE,
+    MARK_HIGH,
+    MARK_LOW,
+    MARK_OPEN,
+    NO_REASON,
     ORDER_DOWN,
     ORDER_UP,
     PATH_HIGH,
@@ -84,16 +95,40 @@ def pay_funding(run: Run, settlement: int, mark_price: float, rate: float) -> No
 
 
 @rule
+def start_bar(run: Run, close_before: float) -> None:
+    """Note the position that a bar starts with, and its equity at the close before."""
+    run[START_STEPS], run[START_EQUITY] = run[STEPS], equity_at(run, close_before)
+
+
+@rule
 def open_bar(run: Run, close_before: float) -> None:
     """Fill at the open: market orders in their order, then what the open has passed."""
-    run[START_STEPS], run[START_EQUITY] = run[STEPS], equity_at(run, close_before)
-    fill_close(run)
-    if is_queued(run):
-        fill_entry(run, FIRST_ORDER, run[PRICE], True, True)
+    start_bar(run, close_before)
+    judge_mark(run, run[MARK_OPEN])
+    force(run)
+    _fill_market(run, True)
     if run[IS_TRAILING] != 0:
         _advance(run, run[PRICE])
-    _fill_passed(run)
-    check_margin(run)
+    force(run)
+    _fill_passed(run, True)
+    check_limits(run)
+
+
+@rule
+def close_bar(run: Run, close: float) -> None:
+    """Fill at the close what the decision at it asked for."""
+    run[PRICE], run[IS_FRESH] = close, 0.0
+    _fill_market(run, False)
+    _fill_passed(run, False)
+
+
+@rule
+def _fill_market(run: Run, is_at_open: bool) -> None:
+    """Fill the close and the market entry that wait."""
+    if run[CLOSE_REASON] != NO_REASON:
+        follow_fill(run, fill_close(run))
+    if is_queued(run):
+        follow_fill(run, fill_entry(run, FIRST_ORDER, run[PRICE], True, is_at_open))
 
 
 @rule
@@ -105,7 +140,10 @@ def is_queued(run: Run) -> bool:
 @rule
 def pass_bar(run: Run, open_price: float, high: float, low: float, close: float) -> None:
     """Go through the rest of a bar, step by step only if it can meet something."""
-    if not _is_untouched(run, high, low):
+    top, bottom = high, low
+    if run[IS_MARKED] != 0:
+        top, bottom = max(high, run[MARK_HIGH]), min(low, run[MARK_LOW])
+    if not _is_untouched(run, top, bottom):
         _walk(run, open_price, high, low, close)
         return
     run[PATH_HIGH], run[PATH_LOW], run[PRICE] = high, low, close
@@ -128,25 +166,49 @@ def _is_untouched(run: Run, high: float, low: float) -> bool:
 
 
 @rule
-def check_margin(run: Run) -> None:
-    """Call margin if the price is at a guard or beyond."""
-    if not run[GUARD_DOWN] < run[PRICE] < run[GUARD_UP]:
-        call_margin(run)
-
-
-@rule
 def _walk(run: Run, open_price: float, high: float, low: float, close: float) -> None:
     """Go the way of a bar: to the extreme nearer to its open, to the other one, to its close."""
     is_high_first = high - open_price < open_price - low
     for point in range(3):
         extreme = high if (point == 0) == is_high_first else low
         target = close if point == 2 else extreme
-        while _meet(run, target):
-            pass
-        _advance(run, target)
-        check_margin(run)
+        _move(run, target)
+        mark = run[MARK_CLOSE]
+        if point < 2:
+            mark = run[MARK_HIGH] if (point == 0) == is_high_first else run[MARK_LOW]
+        judge_mark(run, mark)
+        check_limits(run)
         if run[STEPS] == 0 and run[BOOK] == 0:
             return
+
+
+@rule
+def _move(run: Run, target: float) -> None:
+    """Move the price to `target`, acting on each level that it meets."""
+    while True:
+        # Orders up to a forced level fill first, and what they fill may move it.
+        if run[FORCED_DOWN] < target < run[FORCED_UP]:
+            if _travel(run, target):
+                return
+            continue
+        level = max(run[PRICE], run[FORCED_UP])
+        if target <= run[FORCED_DOWN]:
+            level = min(run[PRICE], run[FORCED_DOWN])
+        if _travel(run, level):
+            force(run)
+
+
+@rule
+def _travel(run: Run, target: float) -> bool:
+    """Move the price to `target`, filling the orders on the way; return whether it came there.
+
+    It does not where a fill has brought a forced level to this side of it.
+    """
+    while _meet(run, target):
+        if not run[FORCED_DOWN] <= target <= run[FORCED_UP]:
+            return False
+    _advance(run, target)
+    return True
 
 
 @rule
@@ -182,8 +244,8 @@ def is_selling(run: Run, order: int) -> bool:
 
 
 @rule
-def _fill_passed(run: Run) -> None:
-    """Fill at the open what it has passed: entries from the lowest level up, then the last leg."""
+def _fill_passed(run: Run, is_at_open: bool) -> None:
+    """Fill here what the price has passed: entries from the lowest level up, then the last leg."""
     price = run[PRICE]
     while not run[UP] > price > run[DOWN]:
         found, is_entry, lowest = NO_ORDER, False, math.inf
@@ -203,7 +265,7 @@ def _fill_passed(run: Run) -> None:
             return
         is_up = run[ORDER_UP + found] <= price
         rises = is_up if is_selling(run, found) else run[ORDER_DOWN + found] < price
-        _touch(run, found, price, rises, price, True)
+        _touch(run, found, price, rises, price, is_at_open)
 
 
 @rule
@@ -248,19 +310,19 @@ def _touch(
             limit, trigger = run[LEG_LIMIT + order], run[LEG_TRIGGER + order]
             limit_price = _limit_price(run, limit, trigger, -sign)
         reason = run[PROFIT_REASON + order]
-        fill_leg(run, order, limit_price, False, reason, reason)
+        follow_fill(run, fill_leg(run, order, limit_price, False, reason, reason))
 
 
 @rule
 def _touch_entry(run: Run, order: int, limit_price: float, is_at_open: bool) -> None:
     """Fill a priced entry here; `limit_price` as in `_touch`."""
     if run[KIND_OF_ENTRY + order] == AT_STOP:
-        fill_entry(run, order, run[PRICE], True, is_at_open)
+        follow_fill(run, fill_entry(run, order, run[PRICE], True, is_at_open))
         return
     if limit_price != limit_price:  # NaN
         level, trigger = run[LEVEL + order], run[TRIGGER + order]
         limit_price = _limit_price(run, level, trigger, run[SIDE + order])
-    fill_entry(run, order, limit_price, False, is_at_open)
+    follow_fill(run, fill_entry(run, order, limit_price, False, is_at_open))
 
 
 @rule
@@ -277,7 +339,7 @@ def _stop_out(run: Run, leg: int, price: float, reason: float) -> None:
     if reason != TRAILING_STOP:
         has_stop = run[LEG_STOP + leg] == run[LEG_STOP + leg]
         name = run[STOP_REASON + leg] if has_stop else PLAIN_NAME + run[LEG_PLACE + leg]
-    fill_leg(run, leg, price, True, reason, name)
+    follow_fill(run, fill_leg(run, leg, price, True, reason, name))
 
 
 @rule

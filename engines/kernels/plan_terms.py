@@ -1,9 +1,8 @@
 """Which plans the kernel can run, and a plan's settings as the row of terms that it reads.
 
 Theory. The kernel lets one entry and its ladder wait beside the position. Whatever needs more
-(forced closes other than margin calls, currency rates) is refused with the setting's name, and so
-is a number so large that whole ticks or steps would not stay exact: a run that is accepted equals
-the reference in every bit.
+(hedge mode, currency rates) is refused with the setting's name, and so is a number so large that
+whole ticks or steps would not stay exact: a run that is accepted equals the reference in every bit.
 """
 
 import math
@@ -17,6 +16,7 @@ from engines.instrument import Instrument
 from engines.kernels import slots
 from engines.kernels.columns import F64_2D
 from engines.klines import Klines
+from engines.liquidation import is_isolated, is_liquidable, notional_max
 from engines.plan import (
     Basis,
     CloseRule,
@@ -59,7 +59,10 @@ ENTRIES = {
     EntryKind.LIMIT: slots.AT_LIMIT,
     EntryKind.STOP: slots.AT_STOP,
 }
-COUNTS = slots.TRADES_DAY_MAX, slots.TRADES_WEEK_MAX, slots.LOSSES_MAX
+LIMITS = (
+    slots.TRADES_DAY_MAX, slots.TRADES_WEEK_MAX, slots.LOSSES_MAX, slots.FILLS_MAX,
+    slots.LOSS_RATIO_MAX, slots.LOSS_QUOTE_MAX,
+)  # fmt: skip # in the order of `_counts_of` and `_caps_of`
 LOT_ORDERS = {
     CloseRule.FIFO: slots.FIFO,
     CloseRule.LIFO: slots.LIFO,
@@ -76,20 +79,17 @@ DIRECTIONS = {Direction.BOTH: 0, Direction.LONG: 1, Direction.SHORT: -1}
 
 def refusal(plan: Plan, costs: Costs, instrument: Instrument, klines: Klines) -> str | None:
     """Return why the kernel cannot run this, None if it can; `plan` is the effective one."""
-    exits = plan.exits
-    caps = (plan.intraday_fills_max, plan.intraday_loss_ratio_max, plan.intraday_loss_quote_max)
     reasons = {
         "a ladder that refills with several targets": (
-            plan.ladder is not None and plan.ladder.refill and len(exits.targets) > 1
+            plan.ladder is not None and plan.ladder.refill and len(plan.exits.targets) > 1
         ),
         "hedge mode": plan.is_hedged,
-        "leverage": plan.is_leveraged,
-        "fills at the close (process_on_close)": plan.process_on_close,
+        f"leverage with more than {slots.TIERS_MAX} margin tiers": (
+            plan.is_leveraged and len(instrument.margin_tiers) > slots.TIERS_MAX
+        ),
         f"Kelly's sizing over more than {slots.KELLY_MAX} positions": (
             plan.sizing.kind is SizingKind.KELLY and plan.sizing.trades > slots.KELLY_MAX
         ),
-        "caps of a day": any(cap is not None for cap in caps),
-        "a largest drawdown": exits.drawdown_ratio_max is not None,
         "numbers beyond exact ticks": not _is_exact(plan, costs, instrument, klines),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
@@ -97,12 +97,16 @@ def refusal(plan: Plan, costs: Costs, instrument: Instrument, klines: Klines) ->
 
 def counts_days(plan: Plan) -> bool:
     """Return whether a run of this plan has to know the day of each bar."""
-    return any(count is not None for count in _counts_of(plan))
+    return any(limit is not None for limit in (*_counts_of(plan), *_caps_of(plan)))
 
 
 def _counts_of(plan: Plan) -> tuple[int | None, ...]:
     rules = plan.reentry
     return rules.trades_per_day_max, rules.trades_per_week_max, rules.losses_in_a_row_max
+
+
+def _caps_of(plan: Plan) -> tuple[float | None, ...]:
+    return plan.intraday_fills_max, plan.intraday_loss_ratio_max, plan.intraday_loss_quote_max
 
 
 def _is_exact(plan: Plan, costs: Costs, instrument: Instrument, klines: Klines) -> bool:
@@ -175,6 +179,7 @@ def terms_row(plan: Plan, costs: Costs, instrument: Instrument, start_bar: int =
     _set_instrument(row, instrument)
     _set_money(row, plan, costs)
     _set_exits(row, plan)
+    _set_limits(row, plan, costs, instrument)
     _set_room(row, plan)
     _set_ladder(row, plan.ladder)
     row[slots.START_BAR] = start_bar
@@ -203,18 +208,32 @@ def _set_money(row: F64_1D, plan: Plan, costs: Costs) -> None:
     row[slots.SIZING_KIND], row[slots.SIZING_VALUE] = SIZINGS[sizing.kind], sizing.value
     row[slots.SHARE_MIN], row[slots.SHARE_MAX] = sizing.ratio_min, sizing.ratio_max
     row[slots.KELLY_TRADES], row[slots.KELLY_TRADES_MIN] = sizing.trades, sizing.trades_min
-    row[slots.MARGIN_LONG] = plan.margin_long_ratio
-    row[slots.MARGIN_SHORT] = plan.margin_short_ratio
+    row[slots.MARGIN_LONG] = plan.margin_long_ratio / plan.leverage
+    row[slots.MARGIN_SHORT] = plan.margin_short_ratio / plan.leverage
     row[slots.DIRECTION] = DIRECTIONS[plan.direction]
     row[slots.ENTRY_KIND], row[slots.ENTRY_OFFSET] = (
         ENTRIES[plan.entry.kind],
         plan.entry.offset_ratio,
     )
-    row[slots.IS_SPOT] = plan.market is Market.SPOT
     row[slots.TIMEOUT_BARS] = plan.entry.timeout_bars
     row[slots.DELAY_BARS], row[slots.COOLDOWN_BARS] = reentry.delay_bars, reentry.cooldown_bars
-    for slot, count in zip(COUNTS, _counts_of(plan), strict=True):
-        row[slot] = math.inf if count is None else count
+
+
+def _set_limits(row: F64_1D, plan: Plan, costs: Costs, instrument: Instrument) -> None:
+    limits = (*_counts_of(plan), *_caps_of(plan))
+    for slot, limit in zip(LIMITS, limits, strict=True):
+        row[slot] = math.inf if limit is None else limit
+    row[slots.HAS_CAPS] = any(cap is not None for cap in _caps_of(plan))
+    if plan.exits.drawdown_ratio_max is not None:
+        row[slots.DRAWDOWN_MAX] = plan.exits.drawdown_ratio_max
+    row[slots.LEVERAGE] = plan.leverage
+    row[slots.IS_LIQUIDABLE], row[slots.IS_ISOLATED] = is_liquidable(plan), is_isolated(plan)
+    row[slots.CALLS_MARGIN] = not is_liquidable(plan)
+    row[slots.IS_EXACT] = is_liquidable(plan) or plan.market is Market.SPOT
+    row[slots.VALUE_MAX] = notional_max(plan, instrument)
+    if costs.liquidation_fee_ratio is not None:
+        row[slots.LIQUIDATION_FEE] = costs.liquidation_fee_ratio
+    row[slots.SETTLES] = plan.process_on_close
 
 
 def _set_room(row: F64_1D, plan: Plan) -> None:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from engines.caps import DRAWDOWN_NAME, FILLS_CAP_NAME, LOSS_CAP_NAME
 from engines.execution import MARGIN_CALL_NAME
 from engines.instrument import Instrument
 from engines.kernels import search, slots
@@ -36,6 +37,7 @@ from engines.kernels.slots import (
     T_SIDE,
 )
 from engines.klines import Klines
+from engines.liquidation import LIQUIDATION_NAME
 from engines.signal_brackets import BRACKET_ID
 from engines.signal_orders import ENTRY_NAMES
 from engines.trades import OPEN_AT_END, ExitReason, Fill, FundingPayment, Side, Trade
@@ -55,6 +57,9 @@ REASONS = {
     slots.WEEKEND_CLOSE: ExitReason.WEEKEND_CLOSE,
     slots.MARGIN_CALL: ExitReason.MARGIN_CALL,
     slots.END_OF_DATA: ExitReason.END_OF_DATA,
+    slots.LIQUIDATION: ExitReason.LIQUIDATION,
+    slots.MAX_DRAWDOWN: ExitReason.MAX_DRAWDOWN,
+    slots.RISK_RULE: ExitReason.RISK_RULE,
 }
 LEG_IDS = {place: f"target{place + 1}" for place in range(slots.LEGS_MAX)} | {
     slots.BRACKET_ORDER: BRACKET_ID
@@ -62,6 +67,8 @@ LEG_IDS = {place: f"target{place + 1}" for place in range(slots.LEGS_MAX)} | {
 NAMES = (
     {code: reason.value for code, reason in REASONS.items()}
     | {slots.MARGIN_CALL: MARGIN_CALL_NAME, slots.END_OF_DATA: OPEN_AT_END}
+    | {slots.LIQUIDATION: LIQUIDATION_NAME, slots.MAX_DRAWDOWN: DRAWDOWN_NAME}
+    | {slots.FILLS_CAP: FILLS_CAP_NAME, slots.LOSS_CAP: LOSS_CAP_NAME}
     | {slots.PLAIN_NAME + place: name for place, name in LEG_IDS.items()}
 )
 SIDES = {1.0: Side.BUY, -1.0: Side.SELL}

@@ -3,18 +3,22 @@
 import math
 
 from engines.kernels._compiled import rule
-from engines.kernels.columns import F64_2D, Bars, Charges, Run, Wants
+from engines.kernels.columns import Bars, Charges, Run, Wants
 from engines.kernels.decisions import decide, is_event, is_full
 from engines.kernels.fills import part_of_lot
+from engines.kernels.forced import check_limits, start_day
+from engines.kernels.guards import raise_peak, refresh_guards
+from engines.kernels.liquidation import put_tiers
 from engines.kernels.lots import lay_out_lots, lot_at, oldest_bar
-from engines.kernels.money import fee
+from engines.kernels.money import equity_at, fee
 from engines.kernels.path import (
     arrive,
-    check_margin,
+    close_bar,
     is_queued,
     open_bar,
     pass_bar,
     pay_funding,
+    start_bar,
 )
 from engines.kernels.search import first_touch, place_from
 from engines.kernels.slots import (
@@ -24,25 +28,35 @@ from engines.kernels.slots import (
     CAMPAIGN,
     CAMPAIGN_NOW,
     CAMPAIGNS_AT,
+    CAPITAL,
     CLOSE,
     CLOSE_REASON,
+    COLD,
     DECISION_DAY,
     DOWN,
+    DRAWDOWN_MAX,
     END_OF_DATA,
     ENTERS,
+    EQUITY_MIN,
     FEES_OPEN,
+    FLOOR,
     FUNDING_OPEN,
     GUARD_DOWN,
     GUARD_UP,
     HALTED_DAY,
+    HAS_CAPS,
     HIGH,
     IS_DUE,
+    IS_LIQUIDABLE,
+    IS_MARKED,
     IS_TENDED,
     IS_TRAILING,
     LADDER_AT,
     LAST_END_BAR,
     LEG,
     LEGS_EACH,
+    LOOK_DOWN,
+    LOOK_UP,
     LOSSES_MAX,
     LOT,
     LOT_SIZE,
@@ -51,6 +65,10 @@ from engines.kernels.slots import (
     LOTS_AT,
     LOTS_MAX,
     LOW,
+    MARK_CLOSE,
+    MARK_HIGH,
+    MARK_LOW,
+    MARK_OPEN,
     NEEDS_REFERENCE,
     NET,
     NO_REASON,
@@ -60,10 +78,12 @@ from engines.kernels.slots import (
     OVERFLOWS,
     PATH_HIGH,
     PATH_LOW,
+    PEAK,
     PLACES_AT,
     RUN,
     RUNG_SIZE,
     RUNGS,
+    SETTLES,
     SLIP_IMPACT,
     SLIP_NOW,
     SLIPS_BY_RATIO,
@@ -129,11 +149,13 @@ def _size_of_campaign(terms: F64_1D) -> float:
 
 
 @rule
-def begin(run: Run, terms: F64_1D, charges: Charges, lots: float, notes_at: int) -> None:
+def begin(
+    run: Run, terms: F64_1D, bars: Bars, charges: Charges, lots: float, notes_at: int
+) -> None:
     """Put the terms of a set into its run, and the state in which every run begins."""
     for place in range(TERMS):
         run[place] = terms[place]
-    for place in range(TERMS, RUN):
+    for place in range(TERMS, COLD):
         run[place] = 0.0
     run[PLACES_AT], run[LOTS_MAX], run[LOT_SIZE] = RUN, lots, _size_of_lot(terms)
     run[BOOK_AT] = RUN + lots
@@ -148,12 +170,26 @@ def begin(run: Run, terms: F64_1D, charges: Charges, lots: float, notes_at: int)
     run[NOTES_AT] = notes_at
     lay_out_lots(run)
     run[BAR] = -1
-    run[UP] = run[GUARD_UP] = run[TIMEOUT] = math.inf
-    run[DOWN] = run[GUARD_DOWN] = -math.inf
+    run[UP] = run[TIMEOUT] = math.inf
+    run[DOWN] = -math.inf
     run[LAST_END_BAR] = -math.inf
+    _begin_limits(run, bars, charges)
+
+
+@rule
+def _begin_limits(run: Run, bars: Bars, charges: Charges) -> None:
+    """Set what limits and counts begin with."""
     run[HALTED_DAY] = -1
+    run[EQUITY_MIN] = run[FLOOR] = -math.inf
+    run[PEAK] = run[CAPITAL]
+    if run[DRAWDOWN_MAX] == run[DRAWDOWN_MAX]:
+        run[FLOOR] = run[CAPITAL] * (1 - run[DRAWDOWN_MAX])
+    if run[IS_LIQUIDABLE] != 0:
+        put_tiers(run, charges.tiers)
+        run[IS_MARKED] = len(bars.marks) > 0
+    refresh_guards(run)
     counts = min(run[TRADES_DAY_MAX], run[TRADES_WEEK_MAX], run[LOSSES_MAX])
-    if counts < math.inf and len(charges.open_day) == 0:
+    if (counts < math.inf or run[HAS_CAPS] != 0) and len(charges.open_day) == 0:
         run[NEEDS_REFERENCE] = 1.0
 
 
@@ -171,7 +207,7 @@ def play_out(
     run: Run, bars: Bars, wants: Wants, charges: Charges, terms: F64_1D, lots: float, notes_at: int
 ) -> None:
     """Run one set from its terms to its sums; every driver calls this, on a GPU as well."""
-    begin(run, terms, charges, lots, notes_at)
+    begin(run, terms, bars, charges, lots, notes_at)
     begin_tally(run, bars)
     trade(run, bars, wants, charges)
     end(run, bars)
@@ -180,8 +216,8 @@ def play_out(
 @rule
 def trade(run: Run, bars: Bars, wants: Wants, charges: Charges) -> None:
     """Trade the wishes of one set from its first bar to the last."""
-    prices, count, bar = bars.prices, len(bars.prices), int(run[START_BAR])
-    settlement = flat = long = short = room_long = room_short = 0
+    count, bar = len(bars.prices), int(run[START_BAR])
+    settlement = day = flat = long = short = room_long = room_short = 0
     while bar < count and run[OVERFLOWS] == 0:
         if run[STEPS] == 0:
             event, flat = _next_event(wants.flat, flat, bar, count)
@@ -197,24 +233,49 @@ def trade(run: Run, bars: Bars, wants: Wants, charges: Charges) -> None:
         event = min(event, max(bar, _wake(run, count)), count - 1)
         busy = bar
         if not _has_orders(run):
-            busy = event + 1
-            if run[STEPS] != 0 and charges.settles != 0:
-                settlement = place_from(charges.settle_bar, settlement, bar)
-                if settlement < len(charges.settle_bar):
-                    busy = min(busy, charges.settle_bar[settlement])
-            down, up = max(run[DOWN], run[GUARD_DOWN]), min(run[UP], run[GUARD_UP])
-            busy = first_touch(bars.reach, count, bar, busy, down, up)
+            settlement = place_from(charges.settle_bar, settlement, bar)
+            day = place_from(charges.day_bars, day, bar)
+            busy = _next_busy(run, bars, charges, bar, event + 1, settlement, day)
         bar = min(busy, event)
         reach_bar(run, bars, bar)
         if busy <= event:
-            settlement = _play(run, prices, charges, bar, settlement)
-        wishes = wants.wishes[bar]
-        if is_event(run, wishes) or run[IS_DUE] != 0 or bar >= _wake(run, count):
-            if wishes & ENTERS or run[IS_TENDED] != 0:
-                _read(run, wants, charges, bar)
-            decide(run, wishes, bar, prices[bar, CLOSE])
+            settlement = _play(run, bars, charges, bar, settlement)
+        if is_event(run, wants.wishes[bar]) or bar >= _wake(run, count):
+            _decide_at(run, bars, wants, charges, bar)
+        raise_peak(run, bars.prices[bar, CLOSE])
         settle(run, bars)
         bar += 1
+
+
+@rule
+def _next_busy(
+    run: Run, bars: Bars, charges: Charges, bar: int, stop: int, settlement: int, day: int
+) -> int:
+    """Return the first bar of [bar, stop) that has to be played, else `stop`.
+
+    `settlement` and `day` are the places of the next ones from `bar` on.
+    """
+    if run[STEPS] != 0 and settlement < len(charges.settle_bar):
+        stop = min(stop, charges.settle_bar[settlement])
+    if run[HAS_CAPS] != 0 and day < len(charges.day_bars):
+        stop = min(stop, charges.day_bars[day])
+    down = max(run[DOWN], run[GUARD_DOWN], run[LOOK_DOWN])
+    up = min(run[UP], run[GUARD_UP], run[LOOK_UP])
+    return first_touch(bars.watched, len(bars.prices), bar, stop, down, up)
+
+
+@rule
+def _decide_at(run: Run, bars: Bars, wants: Wants, charges: Charges, bar: int) -> None:
+    """Decide at the close of `bar`, and fill there if the plan says so."""
+    wishes, close = wants.wishes[bar], bars.prices[bar, CLOSE]
+    if wishes & ENTERS or run[IS_TENDED] != 0:
+        _read(run, wants, charges, bar)
+    decide(run, wishes, bar, close)
+    if run[SETTLES] != 0:
+        if run[BAR] != bar:  # It was quiet.
+            start_bar(run, _stand(run, bars, charges, bar))
+            run[PATH_HIGH], run[PATH_LOW] = bars.prices[bar, HIGH], bars.prices[bar, LOW]
+        close_bar(run, close)
 
 
 @rule
@@ -231,22 +292,35 @@ def _has_orders(run: Run) -> bool:
 
 
 @rule
-def _play(run: Run, prices: F64_2D, charges: Charges, bar: int, settlement: int) -> int:
-    """Let the market move through one bar; return the place of the next settlement."""
+def _stand(run: Run, bars: Bars, charges: Charges, bar: int) -> float:
+    """Stand at the open of a bar and know what holds in it; return the close before."""
     before = max(0, bar - 1)
-    arrive(run, bar, prices[bar, OPEN])
+    arrive(run, bar, bars.prices[bar, OPEN])
     if run[SLIPS_BY_RATIO] != 0:
         run[SLIP_NOW] = charges.slip_ratio[before]
         if run[SLIP_IMPACT] != 0:
             run[VOLUME_NOW] = charges.volume[before]
-    if charges.settles != 0:
-        settlement = _settle(run, charges, bar, settlement, 1)
     if len(charges.open_day) > 0:
         run[OPEN_DAY] = charges.open_day[bar]
-    open_bar(run, prices[before, CLOSE])
+    if run[IS_MARKED] != 0:
+        run[MARK_OPEN], run[MARK_CLOSE] = bars.marks[bar, OPEN], bars.marks[bar, CLOSE]
+        run[MARK_HIGH], run[MARK_LOW] = bars.marks[bar, HIGH], bars.marks[bar, LOW]
+    return float(bars.prices[before, CLOSE])
+
+
+@rule
+def _play(run: Run, bars: Bars, charges: Charges, bar: int, settlement: int) -> int:
+    """Let the market move through one bar; return the place of the next settlement."""
+    prices, close_before = bars.prices, _stand(run, bars, charges, bar)
+    is_dated = run[HAS_CAPS] != 0 and len(charges.open_day) > 0
+    if is_dated and (bar == 0 or charges.open_day[bar] != charges.open_day[bar - 1]):
+        start_day(run, equity_at(run, close_before))
+    if charges.settles != 0:
+        settlement = _settle(run, charges, bar, settlement, 1)
+    open_bar(run, close_before)
     if charges.settles != 0:
         settlement = _settle(run, charges, bar, settlement, 0)
-        check_margin(run)
+        check_limits(run)
     pass_bar(run, prices[bar, OPEN], prices[bar, HIGH], prices[bar, LOW], prices[bar, CLOSE])
     return settlement
 
@@ -287,8 +361,10 @@ def at(column: F64_1D, bar: int, missing: float) -> float:
 
 @rule
 def _wake(run: Run, count: int) -> int:
-    """Return the bar at whose close an entry times out or the position has been held its bars."""
+    """Return the bar at whose close an entry times out, or the position must be seen to."""
     wake = float(count)
+    if run[IS_DUE] != 0:
+        return 0
     if run[STEPS] != 0:
         wake = min(wake, oldest_bar(run) + run[BARS_HELD_MAX] - 1)
     return int(min(wake, run[TIMEOUT]))

@@ -22,7 +22,7 @@ COMMISSION, COMMISSION_KIND, SLIP_TICKS, SLIPS_BY_RATIO, SLIP_IMPACT = range(8, 
 (
     CAPITAL, SIZING_KIND, SIZING_VALUE, SHARE_MIN, SHARE_MAX, MARGIN_LONG, MARGIN_SHORT, DIRECTION,
     ROOM_STEPS, DELAY_BARS, COOLDOWN_BARS, START_BAR, ENTRY_KIND, ENTRY_OFFSET, TIMEOUT_BARS,
-    IS_SPOT,
+    IS_EXACT,
 ) = range(13, 29)  # fmt: skip # one list
 # Terms: exits. Targets and their portions are LEGS_MAX places each.
 LEGS_MAX = 4
@@ -35,12 +35,14 @@ PORTIONS = TARGET_RATIOS + LEGS_MAX
 # Terms: limits and rules that count.
 LIMITS = PORTIONS + LEGS_MAX
 (
-    KELLY_TRADES, KELLY_TRADES_MIN, TRADES_DAY_MAX, TRADES_WEEK_MAX, LOSSES_MAX,
-) = range(LIMITS, LIMITS + 5)  # fmt: skip # one list
+    KELLY_TRADES, KELLY_TRADES_MIN, TRADES_DAY_MAX, TRADES_WEEK_MAX, LOSSES_MAX, FILLS_MAX,
+    LOSS_RATIO_MAX, LOSS_QUOTE_MAX, DRAWDOWN_MAX, LEVERAGE, IS_LIQUIDABLE, IS_ISOLATED,
+    CALLS_MARGIN, VALUE_MAX, HAS_CAPS, SETTLES, LIQUIDATION_FEE,
+) = range(LIMITS, LIMITS + 17)  # fmt: skip # one list
 
 # Terms: how many entries a position holds, how lots are consumed, what distances count from, how
 # many legs a lot may have and for how many lots there is room at first.
-ROOM, LOT_ORDER, BASIS, LEGS_EACH, LOTS_ROOM = range(LOSSES_MAX + 1, LOSSES_MAX + 6)
+ROOM, LOT_ORDER, BASIS, LEGS_EACH, LOTS_ROOM = range(LIQUIDATION_FEE + 1, LIQUIDATION_FEE + 6)
 # Terms: the ladder. RUNGS wait beside an entry; LATE_ENTRIES is infinite without a late target.
 RUNGS, BUDGET_RATIO, REFILLS, LATE_ENTRIES, LATE_RATIO, IS_TENDED = range(
     LOTS_ROOM + 1, LOTS_ROOM + 7
@@ -97,11 +99,14 @@ REFUSALS = (
     "entries beyond the pyramiding limit",
     "ladders whose entry is smaller than one quantity step",
     "rungs smaller than one quantity step",
+    "entries after a cap of the day",
+    "orders beyond what the leverage may open",
 )
 (
     CANNOT_PAY, TOO_SMALL, BELOW_MINIMUM, WRONG_SIDE, CUT, COULD_NOT_PAY, NO_SIZE, AT_A_LOSS,
     LACKS_ATR, WITHIN_DELAY, WITHIN_COOLDOWN, WOULD_WAIT, TIMED_OUT, SESSION_CANCELLED,
-    BEYOND_DAY, BEYOND_WEEK, AFTER_LOSSES, NO_ROOM, SMALL_LADDER, SMALL_RUNGS,
+    BEYOND_DAY, BEYOND_WEEK, AFTER_LOSSES, NO_ROOM, SMALL_LADDER, SMALL_RUNGS, AFTER_CAP,
+    BEYOND_LEVERAGE,
 ) = range(REFUSED, REFUSED + len(REFUSALS))  # fmt: skip # one list
 
 # An order: where a rising and a falling price meet it, whether it lives, whether it is a leg.
@@ -132,19 +137,20 @@ COUNTS = REFUSED + len(REFUSALS)
     OPEN_DAY, DECISION_DAY, ENTRY_DAY, ENTRY_WEEK, DAY_ENTRIES, WEEK_ENTRIES, ROUND_LOSSES,
     HALTED_DAY,
 ) = range(COUNTS, COUNTS + 8)  # fmt: skip # one list
+# What the caps of a day and the largest drawdown have seen, the levels at which the broker closes,
+# those at which the peak of equity may rise, and the bar's mark prices.
+(
+    DAY_FILLS, EQUITY_MIN, IS_HALTED, IS_OVER, PEAK, FLOOR, FORCED_DOWN, FORCED_UP, LIQUIDATION_AT,
+    LOOK_DOWN, LOOK_UP, IS_MARKED, MARK_OPEN, MARK_HIGH, MARK_LOW, MARK_CLOSE,
+) = range(HALTED_DAY + 1, HALTED_DAY + 17)  # fmt: skip # one list
 
 # Sums that are kept exactly: their number of parts, then the parts (`exact`).
 PARTS_MAX = 8
 ROUND_PNL, ROUND_WEIGHED, ROUND_WEIGHTS, TOTAL = range(
-    HALTED_DAY + 1, HALTED_DAY + 1 + 4 * (PARTS_MAX + 1), PARTS_MAX + 1
+    MARK_CLOSE + 1, MARK_CLOSE + 1 + 4 * (PARTS_MAX + 1), PARTS_MAX + 1
 )
-# The ratio of the last trade, and of the last rounds that Kelly's sizing looks at.
-KELLY_MAX = 128
-ROUND_RATIO = TOTAL + PARTS_MAX + 1
-KELLY_RATIOS = ROUND_RATIO + 1
-
 # The entry that waits, and its words.
-FIRST_ORDER = KELLY_RATIOS + KELLY_MAX
+FIRST_ORDER = TOTAL + PARTS_MAX + 1
 FIRST_WORDS = FIRST_ORDER + ENTRY
 
 # What the summary is made of (`tally`): the sums and the figures of `summary`, the month, the
@@ -156,7 +162,20 @@ FOUND = SUMS + SUMS_SIZE
     NEXT_MONTH, MONTH_BAR, LAST_FILL_BAR, SETTLED_PEAK, STRETCH_START, STRETCH_STOP, STRETCH_UNIT,
     STRETCH_SETTLED, STRETCH_LOT, LONE_LOT, LONE_FALL, LONE_FALL_RATIO, WAITS_AT, WAITS_MAX, WAITS,
 ) = range(FOUND + FIGURES, FOUND + FIGURES + 15)  # fmt: skip # one list
-RUN = WAITS + 1
+
+# From COLD on nothing has to be cleared. The ratio of the last trade, and of the last rounds that
+# Kelly's sizing looks at.
+COLD = WAITS + 1
+KELLY_MAX = 128
+ROUND_RATIO = COLD
+KELLY_RATIOS = ROUND_RATIO + 1
+# How many margin tiers there are, and the tiers: TIER places each.
+TIERS_MAX = 64
+NOTIONAL_MAX, MAINTENANCE, DEDUCTION = range(3)
+TIER = DEDUCTION + 1
+TIERS = KELLY_RATIOS + KELLY_MAX
+TIERS_FROM = TIERS + 1
+RUN = TIERS_FROM + TIERS_MAX * TIER
 
 # Behind the RUN places: the places of the lots (LOTS_MAX), the book, ladder and campaigns, the
 # lots, and the trades that wait. A lot is a row of the trade list and the entry that opened it in
@@ -201,8 +220,12 @@ FROM_ENTRY, FROM_AVERAGE, FROM_LAST = range(3)
 NO_TRAIL, TRAIL_RATIO, TRAIL_BY_TICKS, TRAIL_QUOTE = range(4)
 (
     NO_REASON, SIGNAL, REVERSAL, STOP_LOSS, TAKE_PROFIT, ATR_SL, ATR_TP, TRAILING_STOP,
-    BREAKEVEN_SL, TIME_EXIT, SESSION_CLOSE, WEEKEND_CLOSE, MARGIN_CALL, END_OF_DATA,
-) = map(float, range(14))  # fmt: skip # one list
+    BREAKEVEN_SL, TIME_EXIT, SESSION_CLOSE, WEEKEND_CLOSE, MARGIN_CALL, END_OF_DATA, LIQUIDATION,
+    MAX_DRAWDOWN, RISK_RULE,
+) = map(float, range(17))  # fmt: skip # one list
+
+# Names of fills by a cap, which the reason does not tell.
+FILLS_CAP, LOSS_CAP = 17.0, 18.0
 
 # Wishes of one close, as bits.
 ENTERS_LONG, ENTERS_SHORT, LEAVES_LONG, LEAVES_SHORT, SESSION_ENDS, WEEKEND_BEGINS = (

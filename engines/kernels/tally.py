@@ -71,6 +71,7 @@ from engines.kernels.slots import (
 from engines.kernels.summary import (
     BEFORE,
     BEFORE_PEAK,
+    LIQUIDATIONS,
     add_exposure,
     add_fall,
     add_open,
@@ -157,6 +158,12 @@ def sum_up(
         run[LONE_LOT] = NO_LOT
         if leaves_part:
             deepen(run, SUMS, run[LONE_FALL], run[LONE_FALL_RATIO])
+
+
+@rule
+def count_liquidation(run: Run) -> None:
+    """Count a trade that a liquidation has ended."""
+    run[SUMS + LIQUIDATIONS] += 1
 
 
 @rule

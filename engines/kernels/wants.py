@@ -12,7 +12,7 @@ import numpy as np
 from engines.costs import Costs, SlippageKind
 from engines.funding import Settlements
 from engines.instrument import Instrument
-from engines.kernels.columns import NONE, U8_1D, Charges, Wants, frozen
+from engines.kernels.columns import F64_2D, NONE, U8_1D, Charges, Wants, frozen
 from engines.kernels.slots import (
     ENTERS_LONG,
     ENTERS_SHORT,
@@ -22,6 +22,7 @@ from engines.kernels.slots import (
     WEEKEND_BEGINS,
 )
 from engines.klines import DAY_MS, Klines
+from engines.liquidation import NO_MAINTENANCE
 from engines.rules.clock import local_times_ms
 from engines.rules.columns import RuleColumns
 from engines.signals import Signals
@@ -30,6 +31,7 @@ from engines.trades import Side
 from engines.types import BOOL_1D, F64_1D, I64_1D
 
 EPOCH_DAY = date(1970, 1, 1).toordinal()
+NO_DAYS: I64_1D = frozen(None, np.int64)
 
 
 def wants_of(signals: Signals, rules: RuleColumns) -> Wants:
@@ -100,6 +102,9 @@ def charges_of(
             for item in settlements.of(bar, is_before)
         ]
     stamps = klines.open_time_ms, klines.close_time_ms
+    open_day, close_day = (
+        _days_of(times, instrument) if with_days else NO_DAYS for times in stamps
+    )
     table = np.array(rows, dtype=np.float64).reshape(-1, 5).T
     return Charges(
         frozen(ratios),
@@ -110,8 +115,18 @@ def charges_of(
         frozen(table[3]),
         frozen(table[4], np.uint8),
         int(settlements is not None),
-        *(_days_of(times, instrument) if with_days else frozen(None, np.int64) for times in stamps),
+        open_day,
+        close_day,
+        frozen(np.flatnonzero(np.diff(open_day, prepend=-1)), np.int64),
+        frozen(_tiers_of(instrument)),
     )
+
+
+def _tiers_of(instrument: Instrument) -> F64_2D:
+    """Return limit, ratio and deduction of each margin tier [K, 3]."""
+    tiers = instrument.margin_tiers or NO_MAINTENANCE
+    rows = [(t.notional_max, t.maintenance_ratio, t.deduction_quote) for t in tiers]
+    return np.array(rows, dtype=np.float64)
 
 
 def _days_of(time_ms: I64_1D, instrument: Instrument) -> I64_1D:

@@ -34,7 +34,7 @@ from engines.synthetic import synthetic_klines
 from engines.wishes import Tradable, makes_signals
 from strategies.registry import REGISTRY
 from tests.property import plans_random as random_plans
-from tests.property.test_plans_hold import BARS_MAX, TICK, Wishes, klines_of_seed
+from tests.property.test_plans_hold import BARS_MAX, TICK, TIERS, Wishes, klines_of_seed
 
 EXAMPLES, EXAMPLES_LONG, SEEDS = 300, 20_000, 8  # plans, and runs of each
 ONLY_REFERENCE = {"channel_breakout"}  # orders of its own
@@ -49,12 +49,18 @@ PARTS = {
     "margin": ("margin_long_ratio", "margin_short_ratio"),
     "verify": ("limit_verify_ticks",),
     "room": ("position_qty_max",),
+    "leverage": ("leverage", "margin_mode"),
+    "caps": ("intraday_fills_max", "intraday_loss_ratio_max", "intraday_loss_quote_max"),
+    "settles": ("process_on_close",),
+    "drawdown": (),
 }
 INSTRUMENTS = (
-    Instrument("R/USDT:USDT", TICK, 0.001),
-    Instrument("R/USDT:USDT", TICK, 0.001, qty_min=0.5, notional_min=100.0),
-    Instrument("R/USDT:USDT", 0.05, 0.03, point_value=0.7, time_zone="America/New_York"),
-    Instrument("R/USDT:USDT", TICK, 1.0, point_value=2.0),
+    Instrument("R/USDT:USDT", TICK, 0.001, margin_tiers=TIERS),
+    Instrument("R/USDT:USDT", TICK, 0.001, qty_min=0.5, notional_min=100.0, margin_tiers=TIERS),
+    Instrument(
+        "R/USDT:USDT", 0.05, 0.03, point_value=0.7, time_zone="America/New_York", margin_tiers=TIERS
+    ),
+    Instrument("R/USDT:USDT", TICK, 1.0, point_value=2.0, margin_tiers=TIERS),
 )
 
 
@@ -75,17 +81,13 @@ def assert_equal(ours: Backtest, theirs: Backtest) -> None:
 def plans(draw: st.DrawFn) -> Plan:
     """Return a plan that the kernel accepts, with some of its parts left plain."""
     plain = Plan()
-    loud = draw(st.sets(st.sampled_from(sorted(PARTS)), min_size=3, max_size=6))
+    loud = draw(st.sets(st.sampled_from(sorted(PARTS)), min_size=3, max_size=7))
     held = {
         "position_mode": st.just(PositionMode.NET),
-        "leverage": st.just(1.0),
         "pyramiding": st.sampled_from((0, 1, 1, 2, 3, 5)),
-        "process_on_close": st.just(False),
-        "intraday_fills_max": st.none(),
-        "intraday_loss_ratio_max": st.none(),
-        "intraday_loss_quote_max": st.none(),
-        "exits": random_plans.exits().map(lambda exits: replace(exits, drawdown_ratio_max=None)),
     }
+    if "drawdown" not in loud:
+        held["exits"] = random_plans.exits().map(lambda own: replace(own, drawdown_ratio_max=None))
     for name, fields in PARTS.items():
         if name not in loud:
             held |= {field: st.just(getattr(plain, field)) for field in fields}
@@ -105,6 +107,7 @@ class Terms:
     costs: Costs
     funding_rate: float | None
     funding_hours: int
+    has_mark: bool
 
 
 @st.composite
@@ -117,6 +120,27 @@ def terms(draw: st.DrawFn) -> Terms:
         costs=draw(random_plans.costs()),
         funding_rate=draw(st.sampled_from((None, None, 0.0001, -0.0003, 0.004))),
         funding_hours=draw(st.sampled_from((1, 4, 8))),
+        has_mark=draw(st.booleans()),
+    )
+
+
+def mark_of(klines: Klines, seed: int) -> Klines:
+    """Return mark bars beside the traded ones: a little elsewhere, and one in ten is missing."""
+    source = np.random.default_rng([seed, 2])
+    there = (source.random(len(klines)) < 0.9) | (len(klines) < 50)  # few gaps hide the interval
+    there[0] = True
+    shift = np.exp(source.normal(0, 0.01, len(klines)))
+    open_, high, low, close = (
+        (getattr(klines, name) * shift)[there] for name in ("open", "high", "low", "close")
+    )
+    return replace(
+        klines,
+        open_time_ms=klines.open_time_ms[there],
+        open=open_,
+        high=high,
+        low=low,
+        close=close,
+        volume=klines.volume[there],
     )
 
 
@@ -126,14 +150,15 @@ def check(terms: Terms, seed: int) -> None:
     funding = None
     if terms.funding_rate is not None and terms.plan.market is Market.LINEAR:
         funding = constant_funding(terms.funding_rate, terms.funding_hours, klines)
+    mark = mark_of(klines, seed) if terms.has_mark else None
     arguments = Wishes(seed), klines, terms.instrument, terms.plan, terms.costs
     try:
-        theirs = run_backtest(*arguments, funding=funding)
+        theirs = run_backtest(*arguments, funding=funding, mark=mark)
     except PlanFault:  # Bars of an hour can close outside hours that half an hour would meet.
         with pytest.raises(PlanFault):
-            run_by_kernel(*arguments, funding=funding)
+            run_by_kernel(*arguments, funding=funding, mark=mark)
         return
-    assert_equal(run_by_kernel(*arguments, funding=funding), theirs)
+    assert_equal(run_by_kernel(*arguments, funding=funding, mark=mark), theirs)
 
 
 @settings(max_examples=EXAMPLES)

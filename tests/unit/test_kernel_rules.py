@@ -172,11 +172,7 @@ def test_notes_beyond_the_room_are_counted_and_not_written(klines: Klines) -> No
     [
         (Plan(ladder=replace(LADDER, refill=True), exits=Exits(targets=TARGETS)), "ladder"),
         (Plan(position_mode=PositionMode.HEDGE), "hedge"),
-        (Plan(leverage=2.0), "leverage"),
-        (Plan(process_on_close=True), "process_on_close"),
         (Plan(sizing=Sizing(SizingKind.KELLY, 0.5, trades=1_000)), "Kelly"),
-        (Plan(intraday_fills_max=3), "caps"),
-        (Plan(exits=Exits(drawdown_ratio_max=0.2)), "drawdown"),
         (Plan(exits=Exits(take_profit_ratio=1e9)), "exact ticks"),
         (Plan(sizing=Sizing(SizingKind.QTY, 1e15)), "exact ticks"),
     ],
