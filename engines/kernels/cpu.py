@@ -14,6 +14,7 @@ import numpy as np
 from numba import prange
 
 from engines.kernels import (
+    _compiled,
     admission,
     book,
     decisions,
@@ -90,8 +91,9 @@ def _drivers(stamp: int) -> tuple[RunOne, RunMany]:
 
 
 RULES = (
-    admission, book, decisions, desk, exact, fills, forced, gates, guards, legs, liquidation, lots,
-    money, notes, path, rounding, rounds, rungs, runs, search, slots, summary, tally,
+    _compiled, admission, book, decisions, desk, exact, fills, forced, gates, guards, legs,
+    liquidation, lots, money, notes, path, rounding, rounds, rungs, runs, search, slots, summary,
+    tally,
 )  # fmt: skip # all that a run calls
 run_one, run_many = _drivers(stamp_of(*RULES))
 
