@@ -42,7 +42,8 @@ def shared(function: Rule) -> Rule:
     Numba names a compiled function at random and takes that name into the key of whoever closes
     over it, so that no later program would find anything in the cache: here the name is its own.
     """
-    compiled: Any = njit(error_model="numpy", nogil=True, _nrt=False)(function)
+    options: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False}
+    compiled: Any = njit(**options)(function)
     compiled._set_uuid(f"{function.__module__}.{function.__qualname__}")
     return cast(Rule, compiled)
 
