@@ -31,8 +31,8 @@ ENDS = SESSION_ENDS | WEEKEND_BEGINS
 WORD = 8
 
 
-def _passes(stamp: int) -> tuple[Add, List]:
-    """Return the passes; what they close over is a part of the key of their cache."""
+def _adder(stamp: int) -> Add:
+    """Return the pass that adds a column; what it closes over is a part of its cache's key."""
 
     def add(bits: U8_1D, wished: U8_1D, allowed: U8_1D, bit: int) -> None:
         count = len(wished) if stamp != 0 else 0
@@ -42,6 +42,12 @@ def _passes(stamp: int) -> tuple[Add, List]:
         else:
             for bar in range(count):
                 bits[bar] |= np.uint8((wished[bar] & allowed[bar]) * bit)
+
+    return driver(add)
+
+
+def _lister(stamp: int) -> List:
+    """Return the pass that lists the bars of `total` wishes, as `Wants` has them."""
 
     def listed(bits: U8_1D, total: int) -> Events:
         flat, long, short = (
@@ -77,7 +83,8 @@ def _passes(stamp: int) -> tuple[Add, List]:
             roomy_short[:roomy_shorts],
         )  # fmt: skip # the order of `Wants`
 
-    return driver(add), driver(listed)
+    return driver(listed)
 
 
-add_wishes, list_wishes = _passes(stamp_of(slots))
+STAMP = stamp_of(slots)
+add_wishes, list_wishes = _adder(STAMP), _lister(STAMP)
