@@ -30,9 +30,9 @@ from numba.np.numpy_support import from_dtype
 
 from engines.errors import KernelFault
 from engines.kernels import runs
-from engines.kernels._compiled import rule
-from engines.kernels.columns import F64_2D, I64_2D, U8_1D, Bars, Charges, Tables, Wants
+from engines.kernels.columns import F64_2D, I64_2D, U8_1D, Bars, Charges, Tables
 from engines.kernels.slots import OVERFLOWS
+from engines.kernels.tables import wants_at
 from engines.types import F64_1D, I64_1D
 
 # What came of a set: its row would not fit, it was run, or more lots were open than had room.
@@ -69,26 +69,6 @@ def many_of(room: int) -> Callable[..., None]:
                     found[column, place] = run[kept[column]]
 
     return many
-
-
-@rule
-def wants_at(tables: Tables, want: int) -> Wants:
-    """Return what is wished at a place of the tables, as parts of them."""
-    starts = tables.starts
-    return Wants(
-        tables.wishes[want],
-        tables.flat[starts[want, 0] : starts[want + 1, 0]],
-        tables.long[starts[want, 1] : starts[want + 1, 1]],
-        tables.short[starts[want, 2] : starts[want + 1, 2]],
-        tables.roomy_long[starts[want, 3] : starts[want + 1, 3]],
-        tables.roomy_short[starts[want, 4] : starts[want + 1, 4]],
-        tables.stop_price[want],
-        tables.target_price[want],
-        tables.size[want],
-        tables.equity_ratio[want],
-        tables.atr[want],
-        tables.atr_ratio[want],
-    )
 
 
 def types_of(bars: Bars, tables: Tables, charges: Charges) -> tuple[Any, ...]:

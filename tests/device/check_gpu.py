@@ -32,6 +32,7 @@ from hypothesis import strategies as st
 from engines.kernels import gpu, slots
 from engines.kernels.cpu import run_many
 from engines.kernels.summary import FIGURES, SUMS_SIZE, TRADES
+from engines.kernels.tables import tables_of
 from tests.device.workloads import BARS, STRATEGIES, Workload, workloads
 from tests.property.gpu_cases import Sets, by_cpu, by_gpu, differences, place_of, sets_of
 from tests.property.test_kernel_equals_reference import Terms
@@ -192,7 +193,7 @@ def variants(given_arguments: argparse.Namespace) -> Report:
 def _signature(work: Workload) -> tuple[Any, ...]:
     from engines.kernels import _cuda  # here, so that a failure is one part's
 
-    return _cuda.types_of(work.bars, gpu.packed(work.wants[:1]), work.charges)
+    return _cuda.types_of(work.bars, tables_of(work.wants[:1]), work.charges)
 
 
 def _seconds(runs: gpu.GpuRuns, work: Workload, terms: Any, sets: Any) -> float:
