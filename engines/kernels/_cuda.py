@@ -11,7 +11,8 @@ wishes: their threads then go the same way.
 Equality with the CPU needs every product and sum rounded on its own. NVVM fuses a product into the
 sum after it unless told not to, and numba-cuda has no option for that, so the one is passed here
 while the kernel is compiled, link-time optimisation stays off (the assembly that is looked at is
-the assembly that runs), and assembly that fuses all the same is refused.
+the assembly that runs), and assembly that fuses all the same is refused. Nothing is compiled later,
+out of sight, for arguments of other types: a call with such fails.
 
 NVVM inlines every rule wherever it is called, which makes a megabyte of code that takes a minute to
 compile and does not fit an instruction cache; so large rules are marked as functions to stay.
@@ -139,4 +140,5 @@ def compiled(room: int, signature: tuple[Any, ...]) -> Any:
         assembly = kernel.compile(signature).library.get_asm_str()
     if (found := fused(assembly)) is not None:
         raise KernelFault("GPU kernel", "products and sums that are rounded apart", found)
+    kernel.disable_compile()
     return kernel

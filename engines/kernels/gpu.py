@@ -121,7 +121,11 @@ def _copied(columns: Columns) -> Columns:
 
 
 def _copied_each(*arrays: npt.NDArray[Any]) -> Iterator[Any]:
-    """Return arrays on the device (Any: numba-cuda has no types)."""
+    """Return arrays on the device (Any: numba-cuda has no types).
+
+    A new array has the steps of its shape; a view of one row may have others, and a type of its own
+    on a GPU, though NumPy calls both contiguous.
+    """
     from numba import cuda  # here, since it is optional
 
-    return (cuda.to_device(np.ascontiguousarray(array)) for array in arrays)
+    return (cuda.to_device(np.array(array, order="C")) for array in arrays)
