@@ -16,7 +16,7 @@ from engines.search.space import Space, Tile, Tiling
 
 SETS_MAX = 200_000  # of a batch: 60 MB of figures
 PLANS_MAX = 4_096
-BATCHES_PER_CPU = 8
+BATCHES_PER_CPU = 4
 Rectangle = tuple[list[int], list[int]]
 
 
@@ -85,10 +85,11 @@ class Batches:
 def sets_for(rate: float, seconds: float, sets: int, cpus: float) -> int:
     """Return how many sets a batch should hold at `rate` sets a second and CPU.
 
-    It is worth `seconds`, but leaves several batches for every CPU unless they become tiny.
+    It is worth `seconds`, and no less than a quarter of that where a small study has to leave
+    several batches for every CPU.
     """
     fair = sets / max(1.0, cpus * BATCHES_PER_CPU)
-    return int(min(max(min(rate * seconds, fair), rate * seconds / 8, 1), SETS_MAX))
+    return int(min(max(min(rate * seconds, fair), rate * seconds / 4, 1), SETS_MAX))
 
 
 def rectangles(work: Tile | range, space: Space, sample: Sample | None) -> Iterator[Rectangle]:

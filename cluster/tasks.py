@@ -19,14 +19,17 @@ import ray
 from cluster.batches import Batch, BatchPlan, rectangles
 from cluster.study import Recipe, StudyFault, code_version
 from cluster.study_table import ENGINE_NAMES, Rows, parquet_of, row_sums, table_of
-from cluster.trial_keys import trial_keys
+from cluster.trial_keys import U64_1D, U64_2D, trial_keys
 from cluster.user_strategy import FoundStrategy, fault_of
 from engines.errors import Fault
 from engines.kernels.trials import Market, Trials
 from engines.klines import interval_text
+from engines.plan import Plan
+from engines.types import I64_1D
 
 PREPARED_MAX = 4
 RATE_UNKNOWN = 10.0  # sets a second: batches small enough to lose
+CLOCK_STEP_S = 1e-4
 GROWTH = 8  # of the sets in one step of calibration
 FAULTS_MAX = 5  # sentences kept of one batch; all are counted
 
@@ -50,22 +53,37 @@ class BatchResult:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A run of plans made ready: trials of those that do not contradict, and their indices [Q].
+
+    `key_steps` [Q] is by how much the trial key of each plan differs from that of the first one.
+    """
+
+    trials: Trials
+    plans: I64_1D
+    key_steps: U64_1D
+
+
 @dataclass(slots=True)
 class Workbench:
     """What a worker has prepared, by study, market and plans; the least used goes first."""
 
-    _prepared: OrderedDict[object, tuple[Trials, list[int]]] = field(default_factory=OrderedDict)
+    _prepared: OrderedDict[object, Prepared] = field(default_factory=OrderedDict)
 
-    def trials(
+    def prepared(
         self, recipe: Recipe, number: int, market: Market, plans: Sequence[int], threads: int
-    ) -> tuple[Trials, list[int]]:
-        """Return the trials of these plans and the indices of those that do not contradict."""
+    ) -> Prepared:
+        """Return what was made ready of these plans, or make it."""
         key = (recipe.study_id, number, tuple(plans), threads)
         if key not in self._prepared:
             known = [(index, recipe.plan_at(index)) for index in plans]
             kept = [(index, plan) for index, plan in known if plan is not None]
             trials = Trials(market, [plan for _, plan in kept], threads)
-            self._prepared[key] = trials, [index for index, _ in kept]
+            keys = _keys(recipe, market, [0], trials.plans)[0]
+            self._prepared[key] = Prepared(
+                trials, np.array([index for index, _ in kept], np.int64), keys - keys[:1]
+            )
             while len(self._prepared) > PREPARED_MAX:
                 self._prepared.popitem(last=False)
         self._prepared.move_to_end(key)
@@ -87,8 +105,8 @@ def run_batch(recipe: Recipe, market: Market, batch: Batch, threads: int) -> Bat
     failed, faults = 0, list[str]()
     try:
         for strategies, plans in rectangles(batch.work, recipe.space, recipe.sample):
-            trials, kept = WORKBENCH.trials(recipe, batch.market, market, plans, threads)
-            rows, wrong = _evaluated(recipe, market, strategies, trials, kept)
+            ready = WORKBENCH.prepared(recipe, batch.market, market, plans, threads)
+            rows, wrong = _evaluated(recipe, market, strategies, ready)
             parts.append(rows)
             failed += len(wrong)
             faults += [text for text in wrong if text not in faults][: FAULTS_MAX - len(faults)]
@@ -137,26 +155,20 @@ def _require_same_code(recipe: Recipe) -> None:
 
 
 def _evaluated(
-    recipe: Recipe, market: Market, strategies: Sequence[int], trials: Trials, plans: list[int]
+    recipe: Recipe, market: Market, strategies: Sequence[int], ready: Prepared
 ) -> tuple[Rows, list[str]]:
     """Return the rows of every strategy that its rules allow with the plans, and what failed."""
     built = [(index, recipe.strategy_at(index)) for index in strategies]
     kept = [(index, strategy) for index, strategy in built if strategy is not None]
-    if not (kept and plans):
+    if not (kept and len(ready.plans)):
         return Rows.joined([]), []
-    found = trials.run([strategy for _, strategy in kept])
-    indices = np.array([index for index, _ in kept])
-    keys = trial_keys(
-        recipe.code,
-        [recipe.parameters_at(index) for index, _ in kept],
-        trials.plans,
-        market.costs,
-        market.since_ms,
-    )
+    found = ready.trials.run([strategy for _, strategy in kept])
+    indices = [index for index, _ in kept]
+    keys = _keys(recipe, market, indices, ready.trials.plans[:1]) + ready.key_steps
     shape = found.engine.shape
     rows = Rows(
-        strategy=np.repeat(indices, len(plans)),
-        plan=np.tile(np.array(plans), len(kept)),
+        strategy=np.repeat(np.array(indices), shape[1]),
+        plan=np.tile(ready.plans, shape[0]),
         values=found.values.reshape(shape[0] * shape[1], -1),
         engine=found.engine.ravel(),
         trial_key=keys.ravel(),
@@ -170,6 +182,14 @@ def _evaluated(
     return Rows(*(getattr(rows, name)[ran.ravel()] for name in names)), list(found.errors.values())
 
 
+def _keys(
+    recipe: Recipe, market: Market, strategies: Sequence[int], plans: Sequence[Plan]
+) -> U64_2D:
+    """Return the trial keys [S, Q] of strategies, by index, with plans."""
+    parameters = [recipe.parameters_at(index) for index in strategies]
+    return trial_keys(recipe.code, parameters, plans, market.costs, market.since_ms)
+
+
 def calibrated(recipe: Recipe, market: Market, patience_s: float = 0.25) -> float:
     """Return about how many sets a second one CPU evaluates here, compilation left out.
 
@@ -177,16 +197,25 @@ def calibrated(recipe: Recipe, market: Market, patience_s: float = 0.25) -> floa
     """
     sets, rate = 1, RATE_UNKNOWN
     while True:
-        batch = BatchPlan(1, sets).of(recipe)[0]
+        batches = BatchPlan(1, sets).of(recipe)
+        batch = batches[0]
         try:
-            result = run_batch(recipe, market, batch, 1)
+            seconds = _cpu_seconds(recipe, market, batch)
+            if seconds > patience_s:  # It may have loaded a kernel, or compiled one.
+                seconds = min(seconds, _cpu_seconds(recipe, market, batch))
         except Exception:
             return rate
-        # The first call loads what was compiled earlier, or compiles it.
-        rate = len(batch) / result.seconds if sets > 1 else rate
-        if sets > 1 and (result.seconds > patience_s or len(batch) < sets):
+        rate = len(batch) / seconds
+        if seconds > patience_s or len(batches) == 1:
             return rate
         sets *= GROWTH
+
+
+def _cpu_seconds(recipe: Recipe, market: Market, batch: Batch) -> float:
+    """Return what a batch costs on one CPU, whoever else uses it."""
+    started = time.process_time()
+    run_batch(recipe, market, batch, 1)
+    return max(time.process_time() - started, CLOCK_STEP_S)
 
 
 evaluate = ray.remote(run_batch)
