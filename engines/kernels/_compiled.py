@@ -33,16 +33,16 @@ def driver(function: Rule, parallel: bool = False) -> Rule:
     return cast(Rule, compiled)
 
 
-def shared(function: Rule) -> Rule:
+def shared(function: Rule, *, makes_arrays: bool = False) -> Rule:
     """Return the function compiled once for several drivers, kept in the caches of theirs.
 
-    It makes no arrays, so it may leave Numba's reference counts alone (`_nrt`): to count every
-    array at every call that is not inlined took half of a run, and more where threads share them.
+    One that makes no arrays leaves Numba's reference counts alone (`_nrt`): to count every array
+    at every call that is not inlined took half of a run, and more where threads share them.
 
     Numba names a compiled function at random and takes that name into the key of whoever closes
     over it, so that no later program would find anything in the cache: here the name is its own.
     """
-    options: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False}
+    options: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": makes_arrays}
     compiled: Any = njit(**options)(function)
     compiled._set_uuid(f"{function.__module__}.{function.__qualname__}")
     return cast(Rule, compiled)

@@ -88,7 +88,8 @@ def _step(lanes: F64_1D, places: U64_1D, tables: Passages, fixed: Fixed) -> None
     move_on(lanes)
 
 
-take, step, walk_block = shared(_take), shared(_step), shared(_walk_block)
+take, step = shared(_take), shared(_step)
+walk_block = shared(_walk_block, makes_arrays=True)
 
 
 def _play_block(
@@ -118,7 +119,7 @@ def _play_block(
                 owner[lane], running = -1, running - 1
 
 
-play_block = shared(_play_block)
+play_block = shared(_play_block, makes_arrays=True)
 
 
 def _survey(stamp: int) -> Survey:
