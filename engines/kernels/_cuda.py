@@ -11,7 +11,8 @@ wishes: their threads then go the same way.
 Equality with the CPU needs every product and sum rounded on its own. NVVM fuses a product into the
 sum after it unless told not to, and numba-cuda has no option for that, so the one is passed here
 while the kernel is compiled, link-time optimisation stays off (the assembly that is looked at is
-the assembly that runs), and assembly that fuses all the same is refused.
+the assembly that runs), and assembly that fuses all the same is refused. Nothing is compiled later,
+out of sight, for arguments of other types: a call with such fails.
 
 NVVM inlines every rule wherever it is called, which makes a megabyte of code that takes a minute to
 compile and does not fit an instruction cache; so large rules are marked as functions to stay.
@@ -30,9 +31,9 @@ from numba.np.numpy_support import from_dtype
 
 from engines.errors import KernelFault
 from engines.kernels import runs
-from engines.kernels._compiled import rule
-from engines.kernels.columns import F64_2D, I64_2D, U8_1D, Bars, Charges, Tables, Wants
+from engines.kernels.columns import F64_2D, I64_2D, U8_1D, Bars, Charges, Tables
 from engines.kernels.slots import OVERFLOWS
+from engines.kernels.tables import wants_at
 from engines.types import F64_1D, I64_1D
 
 # What came of a set: its row would not fit, it was run, or more lots were open than had room.
@@ -69,26 +70,6 @@ def many_of(room: int) -> Callable[..., None]:
                     found[column, place] = run[kept[column]]
 
     return many
-
-
-@rule
-def wants_at(tables: Tables, want: int) -> Wants:
-    """Return what is wished at a place of the tables, as parts of them."""
-    starts = tables.starts
-    return Wants(
-        tables.wishes[want],
-        tables.flat[starts[want, 0] : starts[want + 1, 0]],
-        tables.long[starts[want, 1] : starts[want + 1, 1]],
-        tables.short[starts[want, 2] : starts[want + 1, 2]],
-        tables.roomy_long[starts[want, 3] : starts[want + 1, 3]],
-        tables.roomy_short[starts[want, 4] : starts[want + 1, 4]],
-        tables.stop_price[want],
-        tables.target_price[want],
-        tables.size[want],
-        tables.equity_ratio[want],
-        tables.atr[want],
-        tables.atr_ratio[want],
-    )
 
 
 def types_of(bars: Bars, tables: Tables, charges: Charges) -> tuple[Any, ...]:
@@ -159,4 +140,5 @@ def compiled(room: int, signature: tuple[Any, ...]) -> Any:
         assembly = kernel.compile(signature).library.get_asm_str()
     if (found := fused(assembly)) is not None:
         raise KernelFault("GPU kernel", "products and sums that are rounded apart", found)
+    kernel.disable_compile()
     return kernel

@@ -2,11 +2,11 @@
 
 Theory. Both drivers call one compiled pass over the bars. `run_one` notes every trade, fill and
 payment behind the run; what does not fit is counted, so that the caller can come again with room
-for it. `run_many` notes nothing and leaves of each set its summary and, behind it, whether only the
-reference can run it; the sets are dealt out in blocks, one run a block.
+for it. `run_sets` notes nothing and leaves of each set its summary and, behind it, whether only the
+reference can run it; the sets are dealt out to the threads in blocks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -37,29 +37,31 @@ from engines.kernels import (
     search,
     slots,
     summary,
+    tables,
     tally,
 )
 from engines.kernels._compiled import driver, shared, stamp_of
-from engines.kernels.columns import F64_2D, Bars, Charges, Wants, frozen
+from engines.kernels.columns import F64_2D, I64_2D, Bars, Charges, Tables, Wants, frozen
 from engines.kernels.runs import size_of
 from engines.kernels.search import LARGE, SMALL
 from engines.kernels.slots import FOUND, HIGH, LOTS_ROOM, LOW, NEEDS_REFERENCE, NOTE, OVERFLOWS, RUN
 from engines.kernels.summary import FIGURES
+from engines.kernels.tables import tables_of, wants_at
 from engines.klines import DAY_MS, Klines
 from engines.liquidation import MarkPath
 from engines.metrics.ratios import month_starts
 from engines.types import F64_1D
 
 LOTS_GROWTH = 4  # times as much room for a run whose lots did not fit
-BLOCK = 16  # sets that one thread runs at a time
+BLOCK, BLOCKS_MIN = 16, 32  # sets that one thread runs at a time; fewer where there are few blocks
 
 RunOne: TypeAlias = Callable[[Bars, Wants, Charges, F64_1D, float, int], F64_1D]
-RunMany: TypeAlias = Callable[[Bars, Wants, Charges, F64_2D, F64_2D], None]
+RunSets: TypeAlias = Callable[[Bars, Tables, Charges, F64_2D, I64_2D, F64_2D], None]
 
 play = shared(runs.play)
 
 
-def _drivers(stamp: int) -> tuple[RunOne, RunMany]:
+def _drivers(stamp: int) -> tuple[RunOne, RunSets]:
     """Return the drivers; what they close over is a part of the key of their cache."""
 
     def one(
@@ -70,17 +72,21 @@ def _drivers(stamp: int) -> tuple[RunOne, RunMany]:
         play(run, bars, wants, charges, terms, lots, size)
         return run
 
-    def many(bars: Bars, wants: Wants, charges: Charges, terms: F64_2D, found: F64_2D) -> None:
-        count = len(terms) if stamp != 0 else 0
-        for block in prange((count + BLOCK - 1) // BLOCK):
+    def many(
+        bars: Bars, tables: Tables, charges: Charges, terms: F64_2D, sets: I64_2D, found: F64_2D
+    ) -> None:
+        count = len(sets) if stamp != 0 else 0
+        block = max(1, min(BLOCK, count // BLOCKS_MIN))
+        for part in prange((count + block - 1) // block):
             run = np.empty(RUN)
-            for place in range(block * BLOCK, min(count, (block + 1) * BLOCK)):
-                lots = terms[place, LOTS_ROOM]
+            for place in range(part * block, min(count, (part + 1) * block)):
+                want, row = sets[place]
+                lots = terms[row, LOTS_ROOM]
                 while True:
-                    size = size_of(terms[place], lots)
+                    size = size_of(terms[row], lots)
                     if size > len(run):
                         run = np.empty(size)
-                    play(run, bars, wants, charges, terms[place], lots, len(run))
+                    play(run, bars, wants_at(tables, want), charges, terms[row], lots, len(run))
                     if run[OVERFLOWS] == 0:
                         break
                     lots *= LOTS_GROWTH
@@ -93,9 +99,27 @@ def _drivers(stamp: int) -> tuple[RunOne, RunMany]:
 RULES = (
     _compiled, admission, book, decisions, desk, exact, fills, forced, gates, guards, legs,
     liquidation, lots, money, notes, path, rounding, rounds, rungs, runs, search, slots, summary,
-    tally,
+    tables, tally,
 )  # fmt: skip # all that a run calls
-run_one, run_many = _drivers(stamp_of(*RULES))
+run_one, run_block = _drivers(stamp_of(*RULES))
+
+
+def run_sets(
+    bars: Bars, wants: Sequence[Wants], charges: Charges, terms: F64_2D, sets: I64_2D
+) -> F64_2D:
+    """Run sets [N, 2], each a place among the wants and a row of `terms` [P, TERMS].
+
+    Returns the figures of each set and behind them whether only the reference can run it, not 0.
+    """
+    found = np.empty((len(sets), FIGURES + 1))
+    run_block(bars, tables_of(wants), charges, terms, sets, found)
+    return found
+
+
+def run_many(bars: Bars, wants: Wants, charges: Charges, terms: F64_2D, found: F64_2D) -> None:
+    """Run a set for each row of `terms`, all with the same wants, as `run_sets` does."""
+    rows = np.arange(len(terms))
+    found[:] = run_sets(bars, (wants,), charges, terms, np.column_stack((0 * rows, rows)))
 
 
 def bars_of(

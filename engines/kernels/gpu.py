@@ -20,12 +20,11 @@ import numpy.typing as npt
 from engines.kernels.columns import F64_2D, I64_2D, U8_1D, Bars, Charges, Tables, Wants
 from engines.kernels.cpu import LOTS_GROWTH
 from engines.kernels.slots import LOTS_ROOM, RUN
+from engines.kernels.tables import tables_of
 from engines.types import BOOL_1D, F64_1D, I64_1D
 
 CHUNK = 1 << 17  # sets; several times what the largest GPU runs at once
 BLOCK = 64  # threads: two warps, so that a slow set holds up few others
-EVENTS = ("flat", "long", "short", "roomy_long", "roomy_short")
-COLUMNS = Wants._fields[1 + len(EVENTS) :]
 ROOMS = RUN + 256, 4 * RUN, 16 * RUN  # places of a thread's row: one lot, several, very many
 
 Columns = TypeVar("Columns", bound=NamedTuple)
@@ -40,22 +39,6 @@ def why_not() -> str | None:
     if not cuda.is_available():
         return "no CUDA driver, toolkit or device answers"
     return None
-
-
-def packed(wants: Sequence[Wants]) -> Tables:
-    """Return wants one below the other; those that lack a column another has are given NaN."""
-    starts = np.zeros((len(wants) + 1, len(EVENTS)), dtype=np.int64)
-    starts[1:] = [[len(getattr(want, name)) for name in EVENTS] for want in wants]
-    tables: dict[str, npt.NDArray[Any]] = {"starts": starts.cumsum(axis=0)}
-    tables["wishes"] = np.stack([want.wishes for want in wants])
-    for name in EVENTS:
-        tables[name] = np.concatenate([getattr(want, name) for want in wants])
-    for name in COLUMNS:
-        rows = [getattr(want, name) for want in wants]
-        width = max(map(len, rows))
-        filled = [row if len(row) == width else np.full(width, np.nan) for row in rows]
-        tables[name] = np.stack(filled)
-    return Tables(**tables)
 
 
 class GpuRuns:
@@ -76,7 +59,7 @@ class GpuRuns:
         """
         from engines.kernels._cuda import OVERFLOWED, RAN  # here, since numba-cuda is optional
 
-        batch = _Batch(self, packed(wants), terms, kept)
+        batch = _Batch(self, tables_of(wants), terms, kept)
         found, ran = np.full((len(sets), len(kept)), np.nan), np.zeros(len(sets), dtype=np.bool_)
         lots, trying = terms[sets[:, 1], LOTS_ROOM], np.arange(len(sets))
         for room in ROOMS:
@@ -138,7 +121,11 @@ def _copied(columns: Columns) -> Columns:
 
 
 def _copied_each(*arrays: npt.NDArray[Any]) -> Iterator[Any]:
-    """Return arrays on the device (Any: numba-cuda has no types)."""
+    """Return arrays on the device (Any: numba-cuda has no types).
+
+    A new array has the steps of its shape; a view of one row may have others, and a type of its own
+    on a GPU, though NumPy calls both contiguous.
+    """
     from numba import cuda  # here, since it is optional
 
-    return (cuda.to_device(np.ascontiguousarray(array)) for array in arrays)
+    return (cuda.to_device(np.array(array, order="C")) for array in arrays)

@@ -2,8 +2,8 @@
 
 Theory. `FORCED_DOWN` and `FORCED_UP` are met where they lie on the path, like a stop; the guards
 also hold what is judged only at the points of the path. The peak of equity, from which the drawdown
-counts, can rise only at a close beyond `LOOK_DOWN` or `LOOK_UP`; these are set a little too near,
-since a price computed from the peak need not give back the peak to the last bit. So the bars
+counts, can rise only at a close beyond `LOOK_DOWN` or `LOOK_UP`; these belong to a little less than
+the peak, since a price computed from it need not give it back to the last bit. So the bars
 between need no look, and the peak is raised at the end of each bar that is played.
 """
 
@@ -34,7 +34,7 @@ from engines.kernels.slots import (
     STEPS,
 )
 
-NEARER = 1e-9  # of a price: far more than the noise of computing it
+NEARER = 1e-9  # of equity: far more than the noise of computing it
 
 
 @rule
@@ -71,7 +71,8 @@ def _refresh_levels(run: Run, held: float) -> None:
     on_path, level = math.nan, math.nan
     if run[DRAWDOWN_MAX] == run[DRAWDOWN_MAX]:
         on_path = _price_at_equity(run, run[FLOOR])
-        _look(run, held, _price_at_equity(run, run[PEAK]))
+        look = _price_at_equity(run, run[PEAK] * (1 - NEARER))
+        run[LOOK_UP if held > 0 else LOOK_DOWN] = look
     if run[IS_LIQUIDABLE] != 0:
         level = liquidation_price(run)
         run[LIQUIDATION_AT] = level
@@ -101,14 +102,6 @@ def _price_at_equity(run: Run, equity: float) -> float:
     """Return the price at which the open position leaves this equity."""
     unit = qty_of(run, run[STEPS]) * run[POINT_VALUE]
     return run[PRICE_AVG] + (equity - settled(run)) / unit
-
-
-@rule
-def _look(run: Run, held: float, price: float) -> None:
-    if held > 0:
-        run[LOOK_UP] = price - NEARER * abs(price)
-    else:
-        run[LOOK_DOWN] = price + NEARER * abs(price)
 
 
 @rule

@@ -9,8 +9,8 @@ A set that cannot be run at all (a plan that contradicts the market, a strategy 
 row of NaN and one sentence that says why; the other sets go on.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TypeAlias
 
@@ -21,8 +21,8 @@ import numpy.typing as npt
 from engines.backtest import run_backtest
 from engines.errors import Fault, StrategyFault
 from engines.features._shared import Shelf, sharing
-from engines.kernels.columns import F64_2D, U8_1D
-from engines.kernels.cpu import run_many
+from engines.kernels.columns import I64_2D, Wants
+from engines.kernels.cpu import run_sets
 from engines.kernels.first_passage import run_first_passage
 from engines.kernels.groups import Group, Groups, Market, Sorted
 from engines.kernels.plan_terms import refusal_of_signals
@@ -31,6 +31,7 @@ from engines.kernels.wants import wants_of
 from engines.metrics.measure import measure
 from engines.plan import Plan
 from engines.signals import Signals
+from engines.types import I64_1D
 from engines.wishes import (
     MakesSignals,
     Tradable,
@@ -42,6 +43,9 @@ from engines.wishes import (
 __all__ = ["Engine", "Market", "Summaries", "Trials"]
 
 SHARED_BYTES = 100_000_000  # of features that strategies share
+WANTS_MAX = 32  # that wait for more of them
+WAITING_BYTES = 50_000_000  # of wishes that wait for more of them
+SETS_ENOUGH = 256  # sets that keep all threads busy
 
 F64_3D: TypeAlias = npt.NDArray[np.float64]
 U8_2D: TypeAlias = npt.NDArray[np.uint8]
@@ -85,37 +89,84 @@ class Trials:
 
     def run(self, strategies: Sequence[Tradable]) -> Summaries:
         """Return the summaries of every strategy with every plan."""
-        shape = len(strategies), len(self.plans)
-        values, engine = np.full((*shape, FIGURES), np.nan), np.zeros(shape, np.uint8)
-        errors: dict[tuple[int, int], str] = {}
+        batch = _Batch(strategies, self.plans)
         threads = numba.get_num_threads()
         numba.set_num_threads(self._threads)
         for row, strategy in enumerate(strategies):
-            failed = self._run(strategy, values[row], engine[row])
-            errors.update({(row, column): text for column, text in failed.items()})
+            if makes_signals(strategy):
+                self._want(row, strategy, batch)
+            else:
+                batch.left += [(row, column) for column in range(len(self.plans))]
+        for machine in list(batch.machines):
+            self._play(machine, batch)
+        for place in batch.left:
+            self._run_reference(place, batch)
         numba.set_num_threads(threads)
-        return Summaries(values, engine, errors)
+        return Summaries(batch.values, batch.engine, batch.errors)
 
-    def _run(self, strategy: Tradable, values: F64_2D, engine: U8_1D) -> dict[int, str]:
-        """Run one strategy with every plan; return what failed, by the plan's place."""
-        left, failed = list(range(len(self.plans))), dict[int, str]()
-        if makes_signals(strategy):
-            try:
-                signals = self._wishes_of(strategy)
-            except Fault as fault:
-                return dict.fromkeys(left, str(fault))
-            if refusal_of_signals(signals, self.market.instrument) is None:
-                sets = self._sort(strategy)
-                left, failed = list(sets.left), dict(sets.failed)
-                for group in sets.groups:
-                    left += self._run_group(signals, group, values, engine)
-        for column in left:
-            try:
-                values[column] = self._run_reference(strategy, self.plans[column])
-                engine[column] = Engine.REFERENCE
-            except Fault as fault:
-                failed[column] = str(fault)
-        return failed
+    def _want(self, row: int, strategy: MakesSignals, batch: "_Batch") -> None:
+        """Run what faster engines can of one strategy, and let the machine's sets wait."""
+        columns = range(len(self.plans))
+        try:
+            signals = self._wishes_of(strategy)
+        except Fault as fault:
+            batch.fail(row, columns, str(fault))
+            return
+        if refusal_of_signals(signals, self.market.instrument) is not None:
+            batch.left += [(row, column) for column in columns]
+            return
+        sets = self._sort(strategy)
+        batch.left += [(row, column) for column in sets.left]
+        for column, text in sets.failed.items():
+            batch.fail(row, (column,), text)
+        for group in sets.groups:
+            taken = signals
+            if not group.takes_levels:
+                taken = replace(signals, stop_price=None, target_price=None)
+            wants = wants_of(taken, group.rules)
+            items = self._pass_levels(row, wants, group, batch)
+            if not len(items):
+                continue
+            machine = batch.machine_of(group)
+            machine.add(row, wants, items)
+            if machine.is_full or sets is not self._sorted:  # else more may come for this group
+                self._play(machine, batch)
+
+    def _pass_levels(self, row: int, wants: Wants, group: Group, batch: "_Batch") -> I64_1D:
+        """Run by first passage what can be; return which plans of the group it leaves."""
+        found = np.full((len(group.places), FIGURES + 1), UNDECIDED)
+        run_first_passage(self._groups.bars, wants, group.charges, group.terms, found)
+        is_run = found[:, FIGURES] == 0
+        columns = np.array(group.places)[is_run]
+        batch.values[row, columns] = found[is_run, :FIGURES]
+        batch.engine[row, columns] = Engine.FIRST_PASSAGE
+        return np.flatnonzero(~is_run)
+
+    def _play(self, machine: "_Machine", batch: "_Batch") -> None:
+        """Run the sets that wait for the machine; those that it cannot decide are left."""
+        batch.machines.remove(machine)
+        group, sets = machine.group, np.concatenate(machine.sets)
+        found = run_sets(self._groups.bars, machine.wants, group.charges, group.terms, sets)
+        rows, columns = np.array(machine.rows)[sets[:, 0]], np.array(group.places)[sets[:, 1]]
+        is_run = found[:, FIGURES] == 0
+        batch.values[rows[is_run], columns[is_run]] = found[is_run, :FIGURES]
+        batch.engine[rows[is_run], columns[is_run]] = Engine.MACHINE
+        batch.left += zip(rows[~is_run].tolist(), columns[~is_run].tolist(), strict=True)
+
+    def _run_reference(self, place: tuple[int, int], batch: "_Batch") -> None:
+        row, column = place
+        market = self.market
+        try:
+            result = run_backtest(
+                batch.strategies[row], market.klines, market.instrument, self.plans[column],
+                market.costs, since_ms=market.since_ms, funding=market.funding, mark=market.mark,
+            )  # fmt: skip # who and where, then the rest
+        except Fault as fault:
+            batch.fail(row, (column,), str(fault))
+            return
+        figures = measure(result)
+        batch.values[place] = [figures[name] for name in SUMMARY]
+        batch.engine[place] = Engine.REFERENCE
 
     def _wishes_of(self, strategy: MakesSignals) -> Signals:
         """Return what a strategy wants; one that fails is at fault, whatever it raises."""
@@ -151,30 +202,52 @@ class Trials:
         sets = self._groups.sort(effective)
         return replace(sets, failed={**sets.failed, **failed})
 
-    def _run_group(
-        self, signals: Signals, group: Group, values: F64_2D, engine: U8_1D
-    ) -> list[int]:
-        """Run plans that read the same columns; return the places of those it cannot decide."""
-        if not group.takes_levels:
-            signals = replace(signals, stop_price=None, target_price=None)
-        wants = wants_of(signals, group.rules)
-        bars, places, terms = self._groups.bars, np.array(group.places), group.terms
-        for run_by, ran_by in (
-            (run_first_passage, Engine.FIRST_PASSAGE), (run_many, Engine.MACHINE),
-        ):  # fmt: skip # the faster one first
-            found = np.full((len(places), FIGURES + 1), UNDECIDED)
-            run_by(bars, wants, group.charges, terms, found)
-            is_run = found[:, FIGURES] == 0
-            values[places[is_run]], engine[places[is_run]] = found[is_run, :FIGURES], ran_by
-            places, terms = places[~is_run], terms[~is_run]
-        left: list[int] = places.tolist()
-        return left
 
-    def _run_reference(self, strategy: Tradable, plan: Plan) -> list[float]:
-        market = self.market
-        result = run_backtest(
-            strategy, market.klines, market.instrument, plan, market.costs,
-            since_ms=market.since_ms, funding=market.funding, mark=market.mark,
-        )  # fmt: skip # who and where, then the rest
-        figures = measure(result)
-        return [figures[name] for name in SUMMARY]
+@dataclass(slots=True, eq=False)
+class _Machine:
+    """Sets that wait for the machine: one call runs several wants with a group of plans.
+
+    `sets` are rows of places among `wants` and among the plans of the group, [N, 2] each.
+    """
+
+    group: Group
+    rows: list[int] = field(default_factory=list)
+    wants: list[Wants] = field(default_factory=list)
+    sets: list[I64_2D] = field(default_factory=list)
+
+    def add(self, row: int, wants: Wants, items: I64_1D) -> None:
+        """Let some plans of the group wait with the wants of the strategy at `row`."""
+        self.sets.append(np.column_stack((np.full_like(items, len(self.wants)), items)))
+        self.rows.append(row)
+        self.wants.append(wants)
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether no more fit into a call, or waiting for more would gain nothing."""
+        held = sum(column.nbytes for want in self.wants for column in want)
+        is_large = sum(map(len, self.sets)) >= SETS_ENOUGH or held > WAITING_BYTES
+        return is_large or len(self.wants) == WANTS_MAX
+
+
+class _Batch:
+    """The sets of one call: what was found, and what still waits."""
+
+    def __init__(self, strategies: Sequence[Tradable], plans: Sequence[Plan]) -> None:
+        shape = len(strategies), len(plans)
+        self.strategies = strategies
+        self.values, self.engine = np.full((*shape, FIGURES), np.nan), np.zeros(shape, np.uint8)
+        self.errors: dict[tuple[int, int], str] = {}
+        self.left: list[tuple[int, int]] = []
+        self.machines: list[_Machine] = []
+
+    def fail(self, row: int, columns: Iterable[int], text: str) -> None:
+        """Note why sets of a strategy could not be run."""
+        self.errors.update(dict.fromkeys(((row, column) for column in columns), text))
+
+    def machine_of(self, group: Group) -> _Machine:
+        """Return where wishes wait for a group of plans."""
+        for machine in self.machines:
+            if machine.group is group:
+                return machine
+        self.machines.append(_Machine(group))
+        return self.machines[-1]

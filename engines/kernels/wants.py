@@ -13,6 +13,7 @@ from engines.costs import Costs, SlippageKind
 from engines.funding import Settlements
 from engines.instrument import Instrument
 from engines.kernels.columns import F64_2D, NONE, U8_1D, Charges, Wants, frozen
+from engines.kernels.listing import WORD, add_wishes, list_wishes
 from engines.kernels.slots import (
     ENTERS_LONG,
     ENTERS_SHORT,
@@ -36,8 +37,8 @@ NO_DAYS: I64_1D = frozen(None, np.int64)
 
 def wants_of(signals: Signals, rules: RuleColumns) -> Wants:
     """Return the wishes that the rules allow."""
-    ends = SESSION_ENDS | WEEKEND_BEGINS
-    bits = np.zeros(len(signals), dtype=np.uint8)
+    count = len(signals)
+    bits = np.zeros(count + -count % WORD, dtype=np.uint8)
     for bit, wished, allowed, forced in (
         (ENTERS_LONG, signals.entry_long, rules.may_long, None),
         (ENTERS_SHORT, signals.entry_short, rules.may_short, None),
@@ -48,32 +49,22 @@ def wants_of(signals: Signals, rules: RuleColumns) -> Wants:
     ):
         for column in (wished, forced):
             if column is not None:
-                bits |= _bit(column if allowed is None else column & allowed, bit)
-    any_bars = np.flatnonzero(bits != 0)
-    found = bits[any_bars]
-    events = (
-        any_bars[(found & mask) != 0]
-        for mask in (
-            ENTERS_LONG | ENTERS_SHORT | ends,
-            ENTERS_SHORT | LEAVES_LONG | ends,
-            ENTERS_LONG | LEAVES_SHORT | ends,
-            ENTERS_LONG | ENTERS_SHORT | LEAVES_LONG | ends,
-            ENTERS_LONG | ENTERS_SHORT | LEAVES_SHORT | ends,
-        )
-    )
+                add_wishes(bits, _bytes_of(column), _bytes_of(allowed), bit)
+    total = int(np.count_nonzero(bits))
     columns = (
         signals.stop_price, signals.target_price, signals.size, signals.equity_ratio, rules.atr,
         rules.atr_ratio,
     )  # fmt: skip # the order of the fields
     return Wants(
-        frozen(bits, np.uint8),
-        *(frozen(bars, np.int64) for bars in events),
+        frozen(bits[:count], np.uint8),
+        *(frozen(bars, np.int64) for bars in list_wishes(bits, total)),
         *(frozen(column) for column in columns),
     )
 
 
-def _bit(column: BOOL_1D, bit: int) -> U8_1D:
-    return np.multiply(column.view(np.uint8), bit, dtype=np.uint8)
+def _bytes_of(column: BOOL_1D | None) -> U8_1D:
+    flags: U8_1D = frozen(None if column is None else column.view(np.uint8), np.uint8)
+    return flags
 
 
 def charges_of(

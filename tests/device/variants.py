@@ -13,6 +13,7 @@ from numba import cuda, float64
 from engines.kernels import _cuda, gpu, runs
 from engines.kernels.columns import F64_2D, I64_2D, U8_1D, Bars, Charges, Tables
 from engines.kernels.slots import OVERFLOWS
+from engines.kernels.tables import wants_at
 from engines.types import F64_1D, I64_1D
 
 
@@ -24,7 +25,7 @@ def many_interleaved(
     place = cuda.grid(1)
     if place < len(sets):
         row, run = terms[sets[place, 1]], rows[:, place]
-        wants = _cuda.wants_at(tables, sets[place, 0])
+        wants = wants_at(tables, sets[place, 0])
         runs.play_out(run, bars, wants, charges, row, lots[place], len(run))
         outcome[place] = _cuda.RAN if run[OVERFLOWS] == 0 else _cuda.OVERFLOWED
         for column in range(len(kept)):

@@ -88,14 +88,17 @@ def by_gpu(sets: Sets) -> F64_2D:
     return found
 
 
-def differences(ours: F64_2D, theirs: F64_2D) -> list[str]:
-    """Return the values that differ in any bit but a NaN's, by set and place of the run."""
+def differences(ours: F64_2D, theirs: F64_2D) -> list[tuple[str, str]]:
+    """Return the values that differ in any bit but a NaN's: which of a run, and what each is."""
     same = (ours == theirs) & (np.signbit(ours) == np.signbit(theirs))
     same |= np.isnan(ours) & np.isnan(theirs)
     return [
-        f"set {row}, place {STATE[place]}: GPU {ours[row, place].hex()}, "
-        f"CPU {theirs[row, place].hex()}"
+        (
+            f"sum {slot - slots.SUMS}" if slot >= slots.SUMS else f"state {slot}",
+            f"set {row}: GPU {ours[row, place].hex()}, CPU {theirs[row, place].hex()}",
+        )
         for row, place in np.argwhere(~same).tolist()
+        for slot in [int(STATE[place])]
     ]
 
 

@@ -1,6 +1,6 @@
 """Many sets at once: their places, who ran them, and those that could not be run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -15,13 +15,14 @@ from engines.kernels.summary import SUMMARY
 from engines.kernels.trials import Engine, Market, Trials
 from engines.klines import MINUTE_MS, Klines
 from engines.metrics.measure import measure
-from engines.plan import Exits, Plan, PositionMode
+from engines.plan import Exits, Plan, PositionMode, Trailing
 from engines.signals import Signals
 from engines.synthetic import synthetic_klines
 from engines.wishes import Tradable
 from strategies.base import SignalStrategy
 from strategies.channel_breakout import ChannelBreakout
 from strategies.ema_crossover import EmaCrossover
+from strategies.rsi_mean_reversion import RsiMeanReversion
 
 PLANS = (
     Plan(),
@@ -125,3 +126,15 @@ def test_a_strategy_may_write_into_what_a_feature_gave_it(market: Market) -> Non
     np.testing.assert_array_equal(found.values[0], found.values[2])
     wanted = reference_row(market, Scribbler(), PLANS[0])
     np.testing.assert_allclose(found.values[1, 0], wanted, rtol=1e-9, atol=1e-9)
+
+
+def test_wishes_that_wait_for_the_machine_together_keep_their_places(market: Market) -> None:
+    trailing = Exits(trailing=Trailing(0.004, 0.006))
+    plans = (Plan(exits=trailing), Plan(), Plan(exits=replace(trailing, stop_loss_ratio=0.01)))
+    strategies = [EmaCrossover(fast=fast) for fast in range(3, 12)] + [RsiMeanReversion()]
+    together = Trials(market, plans, threads=2).run(strategies)
+    assert together.engine[:, 0].tolist() == [Engine.MACHINE] * len(strategies)
+    for row, strategy in enumerate(strategies):
+        alone = Trials(market, plans, threads=1).run([strategy])
+        np.testing.assert_array_equal(together.values[row], alone.values[0])
+        np.testing.assert_array_equal(together.engine[row], alone.engine[0])
