@@ -29,10 +29,8 @@ from engines.kernels.passage_columns import (
     L_ATR,
     L_COLUMN,
     L_RATIO,
-    MONTH_SHIFT,
     MONTHS_MAX,
     NO_COLUMN,
-    U32_1D,
     VALUE,
     Fixed,
     Ground,
@@ -155,6 +153,7 @@ def _ground(bars: Bars, wants: Wants, charges: Charges, terms: F64_2D) -> Ground
         reach=bars.reach,
         wishes=frozen(wishes, np.uint8),
         slip_ratio=charges.slip_ratio,
+        months=bars.months,
         entries=frozen(entries, np.int64),
         horizon=frozen(np.minimum(horizon, timed), np.int64),
         is_timed=frozen(timed <= horizon, np.uint8),
@@ -189,7 +188,7 @@ def _run_group(ground: Ground, bars: Bars, wants: Wants, terms: F64_2D) -> F64_2
     )
     size = len(ground.entries) + 2
     rows_max = max(2, TABLE_BYTES_MAX // (RECORD_BYTES * size))
-    fixed, after = _fixed(bars, terms[0]), _after(bars, ground.entries)
+    fixed = _fixed(bars, terms[0])
     # Neighbours in a block share rows, so that these stay in the cache.
     order = np.lexsort((target % TILE, stop, target // TILE))
     stop, target = stop[order], target[order]
@@ -205,7 +204,7 @@ def _run_group(ground: Ground, bars: Bars, wants: Wants, terms: F64_2D) -> F64_2
         records = (len(own_stops) + len(own_targets)) * size
         tables = Passages(
             np.empty(size * EVENT), np.empty(size), np.empty(records, np.uint32),
-            np.empty(records * VALUE), after,
+            np.empty(records * VALUE), np.empty(len(bars.prices) + 1, np.uint32),
         )  # fmt: skip # the order of its fields
         survey(own, terms[0], tables)
         sets = np.zeros((len(at_stop), SET), dtype=np.uint64)
@@ -216,14 +215,6 @@ def _run_group(ground: Ground, bars: Bars, wants: Wants, terms: F64_2D) -> F64_2
         advance(tables, sets, fixed, figures)
         found[order[part]] = figures
     return found
-
-
-def _after(bars: Bars, entries: I64_1D) -> U32_1D:
-    """Return of every bar [T + 1] its month and the first event at or after the bar before."""
-    every = np.arange(len(bars.prices) + 1)
-    after = np.searchsorted(entries, every - 1)
-    month = np.searchsorted(bars.months, every, side="right")
-    return ((month << MONTH_SHIFT) | after).astype(np.uint32)
 
 
 def _is_sorted(levels: F64_2D) -> bool:
@@ -275,6 +266,7 @@ def _fixed(bars: Bars, terms: F64_1D) -> Fixed:
         point_value=terms[slots.POINT_VALUE],
         step_over=terms[slots.STEP_OVER],
         step_under=terms[slots.STEP_UNDER],
+        step_size=terms[slots.STEP_OVER] / terms[slots.STEP_UNDER],
         room_steps=terms[slots.ROOM_STEPS],
         qty_min=terms[slots.QTY_MIN],
         notional_min=terms[slots.NOTIONAL_MIN],

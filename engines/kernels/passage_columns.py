@@ -67,7 +67,7 @@ class Passages(NamedTuple):
 
 
 class Ground(NamedTuple):
-    """What a walk reads: bars, wishes [T], and the events by their bars [K].
+    """What a walk reads: bars, wishes [T], where months begin, and the events by their bars [K].
 
     `prices` and `reach` are those of `Bars`.
     `horizon` [K] is the close at which a position of the event is closed, the number of bars if
@@ -80,6 +80,7 @@ class Ground(NamedTuple):
     reach: F64_2D
     wishes: U8_1D
     slip_ratio: F64_1D
+    months: I64_1D
     entries: I64_1D
     horizon: I64_1D
     is_timed: U8_1D
@@ -102,6 +103,7 @@ class Fixed(NamedTuple):
     point_value: float
     step_over: float
     step_under: float
+    step_size: float
     room_steps: float
     qty_min: float
     notional_min: float

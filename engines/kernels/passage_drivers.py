@@ -44,7 +44,7 @@ from engines.kernels.passage_lanes import (
     tally,
     turn,
 )
-from engines.kernels.passage_walk import STOPS, TARGETS, put_bounds, walk
+from engines.kernels.passage_walk import STOPS, TARGETS, put_after, put_bounds, walk
 from engines.kernels.slots import RUN, TERMS
 from engines.kernels.summary import SUMS_SIZE
 from engines.types import F64_1D
@@ -78,18 +78,7 @@ def _take(lanes: F64_1D, places: U64_1D, lane: int, item: U64_1D, fixed: Fixed) 
     start_lane(lanes, places, lane, fixed)
 
 
-def _step(lanes: F64_1D, places: U64_1D, tables: Passages, fixed: Fixed) -> None:
-    fetch(lanes, places, tables)
-    if size(lanes, fixed):
-        size_exactly(lanes, places, tables, fixed)
-    turn(lanes, fixed)
-    tally(lanes)
-    mark(lanes, fixed)
-    move_on(lanes)
-
-
-take, step = shared(_take), shared(_step)
-walk_block = shared(_walk_block, makes_arrays=True)
+take, walk_block = shared(_take), shared(_walk_block, makes_arrays=True)
 
 
 def _play_block(
@@ -104,8 +93,15 @@ def _play_block(
         if waiting < last:
             owner[lane] = waiting
             waiting, running = waiting + 1, running + 1
+    events, times, values, after = tables.events, tables.times, tables.values, tables.after
     while running > 0:
-        step(lanes, places, tables, fixed)
+        fetch(lanes, places, events, times, values, after)
+        if size(lanes, fixed):
+            size_exactly(lanes, places, tables.units, fixed)
+        turn(lanes, fixed)
+        tally(lanes)
+        mark(lanes, fixed)
+        move_on(lanes)
         for lane in range(LANES):
             marks[places[MONTH + lane] * np.uint64(LANES) + np.uint64(lane)] = lanes[NET + lane]
             if places[AT + lane] != places[END + lane] or owner[lane] < 0:
@@ -128,6 +124,7 @@ def _survey(stamp: int) -> Survey:
     def survey(ground: Ground, terms: F64_1D, out: Passages) -> None:
         count = len(ground.entries) if stamp != 0 else 0
         put_bounds(ground, out)
+        put_after(ground, out.after)
         for block in prange((count + EVENTS_A_BLOCK - 1) // EVENTS_A_BLOCK):
             start = block * EVENTS_A_BLOCK
             walk_block(ground, terms, out, start, min(count, start + EVENTS_A_BLOCK))

@@ -40,12 +40,12 @@ from engines.kernels.passage_columns import (
     PHASE_BITS,
     RELIEVED,
     REVERSED,
+    U32_1D,
     U64_1D,
     V_LOSS,
     V_PRICE,
     VALUE_BITS,
     Fixed,
-    Passages,
 )
 from engines.kernels.passage_events import STEPS_NOISE, exact_steps
 from engines.types import F64_1D
@@ -93,34 +93,36 @@ def start_lane(lanes: F64_1D, places: U64_1D, lane: int, fixed: Fixed) -> None:
 
 
 @rule
-def fetch(lanes: F64_1D, places: U64_1D, tables: Passages) -> None:
+def fetch(
+    lanes: F64_1D, places: U64_1D, events: F64_1D, times: U32_1D, values: F64_1D, after: U32_1D
+) -> None:
     """Look up how the position of each lane ends, and the event after it; move there."""
     for lane in range(LANES):
         at = places[AT + lane]
         stop, target = places[STOP_ROW + lane] + at, places[TARGET_ROW + lane] + at
-        by_stop, by_target = np.uint64(tables.times[stop]), np.uint64(tables.times[target])
+        by_stop, by_target = np.uint64(times[stop]), np.uint64(times[target])
         # With both behind the price of one open, the limit fills.
         time = by_target if by_target <= by_stop else by_stop
         value = (target if by_target <= by_stop else stop) << np.uint64(VALUE_BITS)
-        lanes[PRICE + lane] = tables.values[value + np.uint64(V_PRICE)]
-        lanes[LOSS + lane] = tables.values[value + np.uint64(V_LOSS)]
+        lanes[PRICE + lane] = values[value + np.uint64(V_PRICE)]
+        lanes[LOSS + lane] = values[value + np.uint64(V_LOSS)]
         bar = time >> np.uint64(PHASE_BITS)
         base = places[BARS_ROW + lane]
         follower = (time + np.uint64(PHASES - 1)) >> np.uint64(PHASE_BITS)
-        at = np.uint64(tables.after[base + follower]) & np.uint64(EVENT_MASK)
+        at = np.uint64(after[base + follower]) & np.uint64(EVENT_MASK)
         places[AT + lane] = at
-        places[MONTH + lane] = np.uint64(tables.after[base + bar]) >> np.uint64(MONTH_SHIFT)
+        places[MONTH + lane] = np.uint64(after[base + bar]) >> np.uint64(MONTH_SHIFT)
         lanes[BAR + lane] = bar
         lanes[PHASE + lane] = time & np.uint64(PHASES - 1)
         event = (places[EVENTS + lane] + at) << np.uint64(EVENT_BITS)
-        lanes[N_PRICE + lane] = tables.events[event + np.uint64(E_PRICE)]
-        lanes[N_SHARE + lane] = tables.events[event + np.uint64(E_SHARE_STEPS)]
-        lanes[N_FIXED + lane] = tables.events[event + np.uint64(E_FIXED_STEPS)]
-        lanes[N_CLOSE + lane] = tables.events[event + np.uint64(E_CLOSE)]
-        lanes[N_SIDE + lane] = tables.events[event + np.uint64(E_SIDE)]
-        lanes[N_BAR + lane] = tables.events[event + np.uint64(E_BAR)]
-        lanes[N_NEED + lane] = tables.events[event + np.uint64(E_NEED)]
-        lanes[N_MODE + lane] = tables.events[event + np.uint64(E_MODE)]
+        lanes[N_PRICE + lane] = events[event + np.uint64(E_PRICE)]
+        lanes[N_SHARE + lane] = events[event + np.uint64(E_SHARE_STEPS)]
+        lanes[N_FIXED + lane] = events[event + np.uint64(E_FIXED_STEPS)]
+        lanes[N_CLOSE + lane] = events[event + np.uint64(E_CLOSE)]
+        lanes[N_SIDE + lane] = events[event + np.uint64(E_SIDE)]
+        lanes[N_BAR + lane] = events[event + np.uint64(E_BAR)]
+        lanes[N_NEED + lane] = events[event + np.uint64(E_NEED)]
+        lanes[N_MODE + lane] = events[event + np.uint64(E_MODE)]
 
 
 @rule
@@ -163,7 +165,7 @@ def size(lanes: F64_1D, fixed: Fixed) -> bool:
 
 
 @rule
-def size_exactly(lanes: F64_1D, places: U64_1D, tables: Passages, fixed: Fixed) -> None:
+def size_exactly(lanes: F64_1D, places: U64_1D, units: F64_1D, fixed: Fixed) -> None:
     """Find the sizes that are too near to a whole step in the reference's own order."""
     for lane in range(LANES):
         if lanes[IS_NEAR + lane] == 0 or lanes[N_SHARE + lane] == 0:
@@ -177,7 +179,7 @@ def size_exactly(lanes: F64_1D, places: U64_1D, tables: Passages, fixed: Fixed) 
                 pnl = 0.0
             equity = fixed.capital + (lanes[NET + lane] + pnl)
         event = places[EVENTS + lane] + places[AT + lane]
-        unit = tables.units[event]
+        unit = units[event]
         lanes[N_STEPS + lane] = exact_steps(
             equity, fixed.share, fixed.order_fee, unit, fixed.step_over, fixed.step_under
         )
@@ -188,10 +190,10 @@ def turn(lanes: F64_1D, fixed: Fixed) -> None:
     """Close the position of each lane and open the next."""
     for lane in range(LANES):
         steps, wanted, mode = lanes[STEPS + lane], lanes[N_STEPS + lane], lanes[MODE + lane]
-        least = wanted * fixed.step_over / fixed.step_under
-        is_sound = (wanted >= 1.0) & (wanted <= STEPS_MAX) & (least >= fixed.qty_min)
-        is_sound &= least * lanes[N_CLOSE + lane] * fixed.point_value >= fixed.notional_min
         opening = min(wanted, fixed.room_steps)
+        opening_qty = opening * fixed.step_over / fixed.step_under
+        is_sound = (wanted >= 1.0) & (wanted <= STEPS_MAX) & (opening_qty >= fixed.qty_min)
+        is_sound &= opening_qty * lanes[N_CLOSE + lane] * fixed.point_value >= fixed.notional_min
         is_joint = mode == REVERSED
         total = steps + opening if is_joint else opening
         qty = total * fixed.step_over / fixed.step_under
@@ -205,11 +207,11 @@ def turn(lanes: F64_1D, fixed: Fixed) -> None:
         before = lanes[NET + lane]
         net = before + closed
         own = min(lanes[EQUITY + lane], fixed.capital + net)
-        is_sound &= least * lanes[N_NEED + lane] <= own * SURE
+        is_sound &= wanted * fixed.step_size * lanes[N_NEED + lane] <= own * SURE
         lanes[OWNED + lane] = fixed.capital + (before - lanes[LOT_FEE + lane])
         lanes[NET + lane], lanes[PNL + lane], lanes[PAID + lane] = net, pnl, exit_fee
         lanes[N_STEPS + lane] = opening
-        lanes[N_QTY + lane] = opening * fixed.step_over / fixed.step_under
+        lanes[N_QTY + lane] = opening_qty
         lanes[LOT_FEE + lane] = fill_fee * opening / total
         is_unsure = (lanes[N_SIDE + lane] != 0) & (not is_sound)
         lanes[IS_UNSURE + lane] = max(lanes[IS_UNSURE + lane], 1.0 if is_unsure else 0.0)

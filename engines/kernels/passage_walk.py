@@ -33,6 +33,7 @@ from engines.kernels.passage_columns import (
     L_ATR,
     L_COLUMN,
     L_RATIO,
+    MONTH_SHIFT,
     NEVER,
     ON_FIRST_LEG,
     ON_SECOND_LEG,
@@ -289,3 +290,15 @@ def put_bounds(ground: Ground, out: Passages) -> None:
     for row in range(len(ground.stops) + len(ground.targets)):
         _put(out.times, out.values, row * size + size - 2, end, 1.0, 0.0)
         _put(out.times, out.values, row * size + size - 1, 0, 1.0, 0.0)
+
+
+@rule
+def put_after(ground: Ground, after: U32_1D) -> None:
+    """Write of every bar its month and the first event at or after the bar before."""
+    event = month = 0
+    for bar in range(len(after)):
+        while event < len(ground.entries) and ground.entries[event] < bar - 1:
+            event += 1
+        while month < len(ground.months) and ground.months[month] <= bar:
+            month += 1
+        after[bar] = np.uint32((month << MONTH_SHIFT) | event)
