@@ -84,7 +84,7 @@ def _take(
         marks[month * LANES + lane] = math.nan
 
 
-take, walk_block = shared(_take), shared(_walk_block, makes_arrays=True)
+take, walk_block = shared(_take), shared(_walk_block)
 
 
 def _play_block(
@@ -119,7 +119,7 @@ def _play_block(
                 owner[lane], running = NO_SET, running - 1
 
 
-play_block = shared(_play_block, makes_arrays=True)
+play_block = shared(_play_block)
 
 
 def _survey(stamp: int) -> Survey:

@@ -85,7 +85,7 @@ class Trials:
         self._threads = min(threads, numba.get_num_threads())
         self._groups = Groups(market)
         self._shelf = Shelf(SHARED_BYTES)
-        self._left_alone: Sorted | None = None
+        self._sorted: Sorted | None = None
 
     def run(self, strategies: Sequence[Tradable]) -> Summaries:
         """Return the summaries of every strategy with every plan."""
@@ -189,24 +189,25 @@ class Trials:
 
     def _sort(self, strategy: MakesSignals) -> Sorted:
         """Return where the plans go as this strategy makes them; most leave them as they are."""
-        # Without a `plan` of its own a strategy's plans are those of every other such one.
         leaves_them = not callable(getattr(strategy, "plan", None))
-        if leaves_them and self._left_alone is not None:
-            return self._left_alone
-        sets = self._sort_anew(strategy)
-        if leaves_them:
-            self._left_alone = sets
-        return sets
-
-    def _sort_anew(self, strategy: MakesSignals) -> Sorted:
+        if leaves_them and self._sorted is not None:
+            return self._sorted
         failed, effective = dict[int, str](), dict[int, Plan]()
         for place, plan in enumerate(self.plans):
             try:
                 effective[place] = effective_plan(strategy, plan)
             except Fault as fault:
                 failed[place] = str(fault)
+        are_same = not failed and all(
+            plan is self.plans[place] for place, plan in effective.items()
+        )
+        if are_same and self._sorted is not None:
+            return self._sorted
         sets = self._groups.sort(effective)
-        return replace(sets, failed={**sets.failed, **failed})
+        sets = replace(sets, failed={**sets.failed, **failed})
+        if leaves_them or are_same:
+            self._sorted = sets
+        return sets
 
 
 @dataclass(slots=True, eq=False)
