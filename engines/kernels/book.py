@@ -3,7 +3,8 @@
 Theory. The book is a list of addresses in the order in which the orders came to rest, so the first
 of several at one price is the one with the lowest slot. An order that has filled or was withdrawn
 lives no longer; `refresh_book` lets the dead go and finds the nearest levels in the same pass, so
-whoever changes an order calls it before the path goes on.
+whoever changes an order calls it before the path goes on. TRAIL_UP and TRAIL_DOWN are the best
+prices of trailing legs: a bar that stays between them and the nearest levels changes nothing.
 """
 
 import math
@@ -23,6 +24,9 @@ from engines.kernels.slots import (
     ORDER_DOWN,
     ORDER_UP,
     SIDE,
+    STEPS,
+    TRAIL_DOWN,
+    TRAIL_UP,
     TRIGGER,
     UP,
 )
@@ -47,6 +51,7 @@ def rest(run: Run, order: int) -> None:
 def refresh_book(run: Run) -> None:
     """Let the dead go and find the nearest levels over those that live."""
     up, down, trails, kept = math.inf, -math.inf, 0.0, 0
+    run[TRAIL_UP], run[TRAIL_DOWN] = math.inf, -math.inf
     at = int(run[BOOK_AT])
     for place in range(int(run[BOOK])):
         order = int(run[at + place])
@@ -57,6 +62,10 @@ def refresh_book(run: Run) -> None:
         up, down = min(up, run[ORDER_UP + order]), max(down, run[ORDER_DOWN + order])
         if run[IS_LEG + order] != 0 and is_trailing(run, order):
             trails = 1.0
+            if run[STEPS] > 0:
+                run[TRAIL_UP] = min(run[TRAIL_UP], run[BEST_PRICE + order])
+            else:
+                run[TRAIL_DOWN] = max(run[TRAIL_DOWN], run[BEST_PRICE + order])
     run[UP], run[DOWN], run[IS_TRAILING], run[BOOK] = up, down, trails, kept
 
 

@@ -62,7 +62,9 @@ from engines.kernels.slots import (
     START_STEPS,
     STEPS,
     STOP_REASON,
+    TRAIL_DOWN,
     TRAIL_TICKS,
+    TRAIL_UP,
     TRAILING_STOP,
     TRIGGER,
     UP,
@@ -159,7 +161,8 @@ def _is_untouched(run: Run, high: float, low: float) -> bool:
     return (
         high < run[UP]
         and low > run[DOWN]
-        and run[IS_TRAILING] == 0
+        and high <= run[TRAIL_UP]
+        and low >= run[TRAIL_DOWN]
         and high < run[GUARD_UP]
         and low > run[GUARD_DOWN]
     )
@@ -285,7 +288,7 @@ def _advance(run: Run, price: float) -> None:
                 run[LOT_HIGH + lot] = price
             elif price < run[LOT_LOW + lot]:
                 run[LOT_LOW + lot] = price
-    if run[IS_TRAILING] != 0:
+    if price > run[TRAIL_UP] or price < run[TRAIL_DOWN]:
         sign = side_of(run)
         for place in range(int(run[BOOK])):
             order = order_at(run, place)

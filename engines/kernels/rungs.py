@@ -13,7 +13,7 @@ seen open and are closed wait again, and from so many entries on every leg gets 
 import math
 
 from engines.kernels._compiled import rule
-from engines.kernels.book import is_trailing, refresh_book, rest, set_levels_of_entry
+from engines.kernels.book import refresh_book, rest, set_levels_of_entry
 from engines.kernels.columns import Run
 from engines.kernels.desk import is_large_enough, price_if_now, set_level
 from engines.kernels.legs import arm_on, ratchet_on, refresh_leg, set_levels, side_of
@@ -33,7 +33,6 @@ from engines.kernels.slots import (
     HAS_FILLED,
     IS_HELD,
     IS_LEG,
-    IS_TRAILING,
     KIND_OF_ENTRY,
     LADDER_AT,
     LATE_ENTRIES,
@@ -211,5 +210,4 @@ def _renew(run: Run, leg: int, close: float) -> None:
     if run[TRAIL_UNIT] != NO_TRAIL:
         arm_on(run, leg, close, sign)
     rest(run, leg)
-    if is_trailing(run, leg):
-        run[IS_TRAILING] = 1.0
+    refresh_book(run)

@@ -50,7 +50,6 @@ from engines.kernels.slots import (
     IS_LIQUIDABLE,
     IS_MARKED,
     IS_TENDED,
-    IS_TRAILING,
     LADDER_AT,
     LAST_END_BAR,
     LEG,
@@ -93,6 +92,8 @@ from engines.kernels.slots import (
     TIMEOUT,
     TRADES_DAY_MAX,
     TRADES_WEEK_MAX,
+    TRAIL_DOWN,
+    TRAIL_UP,
     UP,
     VOLUME_NOW,
     WAIT,
@@ -170,8 +171,8 @@ def begin(
     run[NOTES_AT] = notes_at
     lay_out_lots(run)
     run[BAR] = -1
-    run[UP] = run[TIMEOUT] = math.inf
-    run[DOWN] = -math.inf
+    run[UP] = run[TRAIL_UP] = run[TIMEOUT] = math.inf
+    run[DOWN] = run[TRAIL_DOWN] = -math.inf
     run[LAST_END_BAR] = -math.inf
     _begin_limits(run, bars, charges)
 
@@ -259,8 +260,8 @@ def _next_busy(
         stop = min(stop, charges.settle_bar[settlement])
     if run[HAS_CAPS] != 0 and day < len(charges.day_bars):
         stop = min(stop, charges.day_bars[day])
-    down = max(run[DOWN], run[GUARD_DOWN], run[LOOK_DOWN])
-    up = min(run[UP], run[GUARD_UP], run[LOOK_UP])
+    down = max(run[DOWN], run[TRAIL_DOWN], run[GUARD_DOWN], run[LOOK_DOWN])
+    up = min(run[UP], run[TRAIL_UP], run[GUARD_UP], run[LOOK_UP])
     return first_touch(bars.watched, len(bars.prices), bar, stop, down, up)
 
 
@@ -288,7 +289,7 @@ def _next_event(events: I64_1D, place: int, bar: int, count: int) -> tuple[int, 
 @rule
 def _has_orders(run: Run) -> bool:
     """Return whether the next bar has to be played whatever its prices are."""
-    return is_queued(run) or run[CLOSE_REASON] != NO_REASON or run[IS_TRAILING] != 0
+    return is_queued(run) or run[CLOSE_REASON] != NO_REASON
 
 
 @rule

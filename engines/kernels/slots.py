@@ -57,8 +57,8 @@ TERMS = IS_TENDED + 1
 # State: the point of the path, what a bar slips by, and the nearest levels that wait.
 (
     BAR, PRICE, PATH_HIGH, PATH_LOW, SLIP_NOW, VOLUME_NOW, START_STEPS, START_EQUITY, GUARD_DOWN,
-    GUARD_UP, UP, DOWN, IS_TRAILING,
-) = range(OVERFLOWS + 1, OVERFLOWS + 14)  # fmt: skip # one list
+    GUARD_UP, UP, DOWN, TRAIL_UP, TRAIL_DOWN, IS_TRAILING,
+) = range(OVERFLOWS + 1, OVERFLOWS + 16)  # fmt: skip # one list
 # State: where the tables of this run lie, and how many orders the book holds.
 PLACES_AT, BOOK_AT, LOTS_AT, NOTES_AT, LOTS_MAX, LOT_SIZE, BOOK = range(
     IS_TRAILING + 1, IS_TRAILING + 8
