@@ -8,6 +8,7 @@ whole ticks or steps would not stay exact: a run that is accepted equals the ref
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
@@ -158,6 +159,7 @@ def refusal_of_signals(signals: Signals, instrument: Instrument) -> str | None:
     return None
 
 
+@lru_cache(maxsize=64)
 def fraction_of(value: float) -> tuple[float, float]:
     """Return the exact decimal that `value` prints as, as numerator and denominator."""
     exact = Fraction(repr(float(value)))
