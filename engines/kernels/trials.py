@@ -45,6 +45,7 @@ __all__ = ["Engine", "Market", "Summaries", "Trials"]
 SHARED_BYTES = 100_000_000  # of features that strategies share
 WANTS_MAX = 32  # that wait for more of them
 WAITING_BYTES = 50_000_000  # of wishes that wait for more of them
+PASSAGE_SETS_MIN = 4  # fewer do not pay for the tables of levels that they would share
 SETS_ENOUGH = 256  # sets that keep all threads busy
 
 F64_3D: TypeAlias = npt.NDArray[np.float64]
@@ -134,6 +135,8 @@ class Trials:
 
     def _pass_levels(self, row: int, wants: Wants, group: Group, batch: "_Batch") -> I64_1D:
         """Run by first passage what can be; return which plans of the group it leaves."""
+        if len(group.places) < PASSAGE_SETS_MIN:
+            return np.arange(len(group.places))
         found = np.full((len(group.places), FIGURES + 1), UNDECIDED)
         run_first_passage(self._groups.bars, wants, group.charges, group.terms, found)
         is_run = found[:, FIGURES] == 0
