@@ -1,0 +1,88 @@
+"""What the first-passage path leaves to the machine: every setting that its tables do not hold."""
+
+import math
+
+import numpy as np
+import pytest
+
+from engines.costs import Costs, SlippageKind
+from engines.instrument import Instrument
+from engines.kernels.trials import Engine, Market, Trials
+from engines.klines import MINUTE_MS
+from engines.margin import MarginTier
+from engines.plan import (
+    Breakeven,
+    Direction,
+    EntryKind,
+    EntryTerms,
+    Exits,
+    Plan,
+    Reentry,
+    Sizing,
+    SizingKind,
+    Target,
+    Trailing,
+)
+from engines.plan import Market as Traded
+from engines.synthetic import synthetic_klines
+from strategies.macd_trend import MacdTrend
+
+TIERS = (MarginTier(math.inf, 0.005, 0.0, 100.0),)
+INSTRUMENT = Instrument("SYNTHETIC", 0.1, 0.001, margin_tiers=TIERS)
+KLINES = synthetic_klines(2_000, 15 * MINUTE_MS, seed=3)
+LEFT = {
+    "leverage": Plan(leverage=3.0),
+    "fills at the close": Plan(process_on_close=True),
+    "largest drawdown": Plan(exits=Exits(drawdown_ratio_max=0.2)),
+    "fills of a day": Plan(intraday_fills_max=3),
+    "loss of a day": Plan(intraday_loss_ratio_max=0.1),
+    "pyramiding": Plan(pyramiding=2),
+    "trades of a day": Plan(reentry=Reentry(trades_per_day_max=1)),
+    "losses in a row": Plan(reentry=Reentry(losses_in_a_row_max=2)),
+    "delay": Plan(reentry=Reentry(delay_bars=2)),
+    "trailing": Plan(exits=Exits(trailing=Trailing())),
+    "breakeven": Plan(exits=Exits(breakeven=Breakeven())),
+    "targets": Plan(exits=Exits(targets=(Target(0.01, 0.5), Target(0.02, 0.5)))),
+    "priced entries": Plan(entry=EntryTerms(EntryKind.LIMIT)),
+    "only in profit": Plan(exits=Exits(only_in_profit=True)),
+    "verified limits": Plan(limit_verify_ticks=1),
+    "spot": Plan(market=Traded.SPOT, direction=Direction.LONG),
+    "risk": Plan(exits=Exits(stop_loss_ratio=0.02), sizing=Sizing(SizingKind.RISK, 0.01)),
+}
+FOLLOWED = {
+    "nothing": Plan(),
+    "levels": Plan(exits=Exits(stop_loss_ratio=0.01, stop_atr=2.0, target_atr=3.0)),
+    "one side": Plan(direction=Direction.LONG),
+    "a fixed size": Plan(sizing=Sizing(SizingKind.QTY, 0.02)),
+}
+
+
+def engines_of(plans: list[Plan], costs: Costs) -> list[Engine]:
+    """Return what runs each plan."""
+    found = Trials(Market(KLINES, INSTRUMENT, costs), plans, threads=1).run([MacdTrend()])
+    return [Engine(number) for number in found.engine[0]]
+
+
+def test_settings_beyond_the_tables_go_to_another_engine() -> None:
+    ran_by = engines_of(list(LEFT.values()), Costs())
+    taken = [name for name, by in zip(LEFT, ran_by, strict=True) if by == Engine.FIRST_PASSAGE]
+    assert taken == []
+
+
+def test_market_entries_with_one_stop_and_one_target_are_followed() -> None:
+    ran_by = engines_of(list(FOLLOWED.values()), Costs())
+    assert ran_by == [Engine.FIRST_PASSAGE] * len(FOLLOWED)
+
+
+@pytest.mark.parametrize("kind", [SlippageKind.VOLUME, SlippageKind.COMBINED])
+def test_slippage_that_depends_on_the_size_goes_to_another_engine(kind: SlippageKind) -> None:
+    assert engines_of([Plan()], Costs(slippage_kind=kind)) == [Engine.MACHINE]
+
+
+def test_one_set_is_what_it_is_among_many() -> None:
+    ratios = np.linspace(0.002, 0.05, 40).tolist()
+    plans = [Plan(exits=Exits(stop_loss_ratio=stop, take_profit_ratio=2 * stop)) for stop in ratios]
+    market = Market(KLINES, INSTRUMENT, Costs())
+    together = Trials(market, plans, threads=2).run([MacdTrend()]).values[0]
+    alone = Trials(market, plans[7:8], threads=1).run([MacdTrend()]).values[0]
+    np.testing.assert_array_equal(together[7], alone[0])
