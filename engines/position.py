@@ -13,7 +13,7 @@ the bars between are read from the columns when the trade closes.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -199,9 +199,9 @@ class Position:
             self._end_round()
             return
         self.lots = [lot for lot in self.lots if lot.steps]
-        self.fees_open_quote = sum(lot.fee_quote for lot in self.lots)
+        self.fees_open_quote = _added(lot.fee_quote for lot in self.lots)
         if self.funding_open_quote:
-            self.funding_open_quote = sum(lot.funding_quote for lot in self.lots)
+            self.funding_open_quote = _added(lot.funding_quote for lot in self.lots)
         self._average()
 
     def _end_round(self) -> None:
@@ -233,7 +233,7 @@ class Position:
         if len(self.lots) <= 1:
             self.price_avg = self.lots[0].price if self.lots else 0.0
             return
-        total = sum(lot.price * lot.steps for lot in self.lots)
+        total = _added(lot.price * lot.steps for lot in self.lots)
         self.price_avg = total / abs(self.signed_steps)
 
     def _consumed_order(self, bound: Sequence[Entry]) -> list[Lot]:
@@ -344,6 +344,17 @@ class Position:
                 fall = max(fall, price - min(self.lows[between]))
         result = (point.price - price) * point.rate
         return max(0.0, rise, result), max(0.0, fall, -result)
+
+
+def _added(amounts: Iterable[float]) -> float:
+    """Return a sum added up from left to right; from Python 3.12 on `sum` corrects its roundings.
+
+    The doubles of a run must not depend on the Python that runs it, and compiled engines add so.
+    """
+    total = 0.0
+    for amount in amounts:
+        total += amount
+    return total
 
 
 def _levels_of(entry: Entry) -> tuple[float | None, float | None]:
