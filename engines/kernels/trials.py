@@ -93,6 +93,13 @@ class Trials:
         batch = _Batch(strategies, self.plans)
         threads = numba.get_num_threads()
         numba.set_num_threads(self._threads)
+        try:
+            self._run(strategies, batch)
+        finally:
+            numba.set_num_threads(threads)
+        return Summaries(batch.values, batch.engine, batch.errors)
+
+    def _run(self, strategies: Sequence[Tradable], batch: "_Batch") -> None:
         for row, strategy in enumerate(strategies):
             if makes_signals(strategy):
                 self._want(row, strategy, batch)
@@ -102,8 +109,6 @@ class Trials:
             self._play(machine, batch)
         for place in batch.left:
             self._run_reference(place, batch)
-        numba.set_num_threads(threads)
-        return Summaries(batch.values, batch.engine, batch.errors)
 
     def _want(self, row: int, strategy: MakesSignals, batch: "_Batch") -> None:
         """Run what faster engines can of one strategy, and let the machine's sets wait."""
