@@ -13,7 +13,7 @@ UV := $(shell command -v uv 2>/dev/null)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
 
-demo: $(READY) ## run `phalanx demo`, which writes a report
+demo: $(READY) ## sweep on a local Ray cluster and write a report
 	$(BIN)/phalanx demo
 
 test: lint ## lint, then the whole suite

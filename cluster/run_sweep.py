@@ -1,11 +1,12 @@
 """Run `phalanx sweep` on the cluster whose head this is, with the same flags.
 
-    ray submit cluster.yaml cluster/run_sweep.py -- rsi_mean_reversion --bars ... --grid ...
-    ray job submit --working-dir cluster -- python run_sweep.py rsi_mean_reversion --bars ...
+    ray submit cluster.yaml cluster/run_sweep.py -- '~/study.yaml'
+    ray job submit -- python -m cluster.run_sweep study.yaml
 
-Both copy this one file to the head and start it there, where the rest of phalanx is installed. So
-it imports nothing of ours, which might be another version than the workers', and becomes the
-installed command: its progress is the job's log, its exit code the job's.
+Ray copies this one file to the head (`ray submit`) and starts it there, where phalanx is installed.
+So it imports nothing of ours, which might be another version than the workers', and becomes the
+installed command: its progress is the job's log, its exit code the job's. Both ways hand their
+words to a shell on the head, unquoted: what has spaces or a > belongs into a study file.
 """
 
 import os

@@ -8,14 +8,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cluster.plan_shapes import tree_of
 from cluster.study import Study, market_name
 from cluster.study_folder import StudyFolder
 from engines.backtest import run_backtest
 from engines.klines import time_text
 from engines.metrics.measure import measure
+from engines.plan import Plan
 from engines.report import Run, is_synthetic
 from engines.report_terms import flat
 from engines.search.objectives import Constraint, Objective
+from engines.search.surfaces import value_text
 from serve.study_page import write_study_pages
 from serve.study_payload import Facts, StudyReport, Winner
 from serve.study_rows import StudyTable
@@ -111,14 +114,14 @@ def _facts(manifest: Mapping[str, Any]) -> Facts:
         (
             "Space",
             [
-                *((axis["name"], _values(axis["values"])) for axis in swept),
+                *((axis["name"], _values(axis["name"], axis["values"])) for axis in swept),
                 ("sets", f"{space['sets']:,}"),
                 ("evaluated", how),
                 ("fingerprint", space["fingerprint"]),
             ],
         ),
         ("Fixed parameters", flat(manifest["strategy"]["fixed"])),
-        ("Base plan", flat(manifest["plan"])),
+        ("Base plan, where not by default", _changed(manifest["plan"])),
         *((f"Bars: {row['symbol']} {row['interval']}", _bars(row)) for row in manifest["markets"]),
         ("Counts", flat(manifest["counts"])),
         ("Engines", [(name, f"{count:,} sets") for name, count in manifest["engines"].items()]),
@@ -128,9 +131,16 @@ def _facts(manifest: Mapping[str, Any]) -> Facts:
     ]
 
 
-def _values(values: Sequence[object]) -> str:
-    """Return values as a person would type them: a few in full, many by their ends."""
-    texts = [f"{value:.12g}" if isinstance(value, float) else str(value) for value in values]
+def _changed(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the settings of a plan that are not the default's."""
+    usual = dict(flat(tree_of(Plan())))
+    rows = [(name, text) for name, text in flat(plan) if usual.get(name) != text]
+    return rows or [("all settings", "by default")]
+
+
+def _values(name: str, values: Sequence[object]) -> str:
+    """Return values as a person reads them: a few in full, many by their ends."""
+    texts = [value_text(name, value) for value in values]
     if len(texts) <= 8:
         return ", ".join(texts)
     return f"{texts[0]}, {texts[1]} ... {texts[-1]} ({len(texts)} values)"

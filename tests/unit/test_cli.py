@@ -139,16 +139,6 @@ def test_what_a_strategy_prints_does_not_reach_stdout(
     assert "asked" in err
 
 
-def test_the_demo_writes_a_report_and_says_that_it_is_synthetic(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    code, out, err = printed(capsys, "demo", "--out", tmp_path / "demo")
-    assert code == 0
-    assert "SYNTHETIC bars:" in out
-    assert "SYNTHETIC bars from seed" in err
-    assert "SYNTHETIC" in (tmp_path / "demo" / "report.html").read_text()
-
-
 def test_strategies_are_listed_with_their_parameters(capsys: pytest.CaptureFixture[str]) -> None:
     assert "channel_breakout" in printed(capsys, "strategies")[1]
     code, out, _ = printed(capsys, "strategies", "ema_crossover", "--json")

@@ -20,11 +20,10 @@ function figuresOf(model) {
 }
 
 function columnsOf(model) {
-  const { winners } = model;
-  const markets = new Set(winners.map(winner => winner.market));
-  const names = Object.keys(winners[0].values);
+  const hasMarkets = model.axes.some(axis => axis.name === "market");
+  const names = Object.keys(model.winners[0].values);
   return [
-    ...(markets.size > 1
+    ...(hasMarkets
       ? [{ text: "Market", key: winner => winner.market, cell: winner => winner.market }] : []),
     ...names.map(name => ({
       text: axisLabel(name), key: winner => winner.values[name][1],
