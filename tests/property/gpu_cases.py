@@ -20,12 +20,13 @@ from engines.plan import Market
 from engines.rules.columns import rule_columns
 from engines.types import F64_1D, I64_1D
 from engines.wishes import effective_plan, planned_signals
-from tests.property.test_kernel_equals_reference import Terms
+from tests.property.test_kernel_equals_reference import Terms, mark_of
 from tests.property.test_plans_hold import Wishes, klines_of_seed
 
-# All that a run holds in the end, but for its length and the figures, which follow from the sums.
+# All that a run holds in the end, but for its length, the figures, which follow from the sums, and
+# the places that a run need not use.
 LEFT_OUT = {slots.NOTES_AT, *range(slots.FOUND, slots.FOUND + FIGURES)}
-STATE: I64_1D = np.array(sorted(set(range(slots.TERMS, slots.RUN)) - LEFT_OUT))
+STATE: I64_1D = np.array(sorted(set(range(slots.TERMS, slots.COLD)) - LEFT_OUT))
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,10 @@ def sets_of(terms: Terms, seed: int, wishes: int) -> Sets | None:
     if terms.funding_rate is not None and terms.plan.market is Market.LINEAR:
         funding = constant_funding(terms.funding_rate, terms.funding_hours, klines)
     plan = effective_plan(Wishes(seed), terms.plan)
+    mark = mark_of(klines, seed) if terms.has_mark else None
     try:
         rules = rule_columns(plan, klines)
-        settlements = settlements_of(plan, klines, funding, None)
+        settlements = settlements_of(plan, klines, funding, mark)
     except PlanFault:  # Bars of an hour can close outside hours that half an hour would meet.
         return None
     assert refusal(plan, terms.costs, terms.instrument, klines) is None
@@ -57,7 +59,7 @@ def sets_of(terms: Terms, seed: int, wishes: int) -> Sets | None:
     if not signals:
         return None
     return Sets(
-        bars_of(klines),
+        bars_of(klines, terms.instrument.time_zone, mark=mark),
         charges_of(terms.costs, klines, terms.instrument, settlements, counts_days(plan)),
         [wants_of(made, rules) for made in signals],
         terms_row(plan, terms.costs, terms.instrument)[np.newaxis],
@@ -94,7 +96,7 @@ def differences(ours: F64_2D, theirs: F64_2D) -> list[tuple[str, str]]:
     same |= np.isnan(ours) & np.isnan(theirs)
     return [
         (
-            f"sum {slot - slots.SUMS}" if slot >= slots.SUMS else f"state {slot}",
+            f"sum {slot - slots.SUMS}" if slots.SUMS <= slot < slots.FOUND else f"state {slot}",
             f"set {row}: GPU {ours[row, place].hex()}, CPU {theirs[row, place].hex()}",
         )
         for row, place in np.argwhere(~same).tolist()
