@@ -118,7 +118,8 @@ def equality_on_random_plans(given_arguments: argparse.Namespace) -> Report:
     compare()
     for place, times in wrong.most_common(40):
         print(f"  {place} differs in {times} sets, first in {first[place]}", flush=True)
-    report: Report = count | {"wrong": dict(wrong.most_common(20)), "seconds": time.perf_counter() - start}
+    seconds, most = time.perf_counter() - start, dict(wrong.most_common(20))
+    report: Report = count | {"wrong": most, "seconds": seconds}
     assert not wrong, report
     assert count["trades"] > count["plans"]
     return report
