@@ -7,6 +7,7 @@ import pytest
 
 from engines.costs import Costs, SlippageKind
 from engines.instrument import Instrument
+from engines.kernels import trials
 from engines.kernels.trials import Engine, Market, Trials
 from engines.klines import MINUTE_MS
 from engines.margin import MarginTier
@@ -55,6 +56,12 @@ FOLLOWED = {
     "one side": Plan(direction=Direction.LONG),
     "a fixed size": Plan(sizing=Sizing(SizingKind.QTY, 0.02)),
 }
+
+
+@pytest.fixture(autouse=True)
+def few_sets_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let first passage take even one set, which trials leave to the machine for speed."""
+    monkeypatch.setattr(trials, "PASSAGE_SETS_MIN", 1)
 
 
 def engines_of(plans: list[Plan], costs: Costs) -> list[Engine]:
