@@ -1,0 +1,55 @@
+"""A study is cut into batches that follow from their numbers and hold every set once."""
+
+import pytest
+
+from cluster.batches import BATCHES_PER_CPU, SETS_MAX, BatchPlan, rectangles, sets_for
+from cluster.settings import SettingsFault, cluster_settings
+from cluster.study import Recipe
+from tests.cluster.nodes import small_study
+
+GRID, PLAN_GRID = "fast=5:20:5 slow=20,30,40", "stop_loss=1%:4%:1%"
+
+
+def recipe(sample: tuple[int, int] | None = None) -> Recipe:
+    return small_study(GRID, PLAN_GRID, sample=sample).recipe
+
+
+def pairs(made: Recipe, sets_max: int, markets: int = 1) -> list[tuple[int, int, int]]:
+    """Return market, strategy and plan of every set of every batch."""
+    return [
+        (batch.market, strategy, plan)
+        for batch in BatchPlan(markets, sets_max).of(made)
+        for strategies, plans in rectangles(batch.work, made.space, made.sample)
+        for strategy in strategies
+        for plan in plans
+    ]
+
+
+@pytest.mark.parametrize("sets_max", [1, 3, 7, 1000])
+def test_batches_hold_every_set_of_every_market_once(sets_max: int) -> None:
+    everything = [(m, s, p) for m in range(2) for s in range(12) for p in range(4)]
+    assert sorted(pairs(recipe(), sets_max, 2)) == everything
+
+
+@pytest.mark.parametrize("sets_max", [1, 3, 7, 1000])
+def test_batches_of_a_sample_hold_each_of_its_sets_once(sets_max: int) -> None:
+    made = recipe((17, 4))
+    assert made.sample is not None
+    drawn = sorted(made.space.split(point) for point in made.sample.points(0, 17).tolist())
+    assert sorted((strategy, plan) for _, strategy, plan in pairs(made, sets_max)) == drawn
+
+
+def test_a_batch_is_worth_its_seconds_and_leaves_work_for_every_cpu() -> None:
+    assert sets_for(rate=100, seconds=2, sets=10**9, cpus=4) == 200
+    assert sets_for(rate=100, seconds=2, sets=1600, cpus=4) == 1600 / (4 * BATCHES_PER_CPU)
+    assert sets_for(rate=100, seconds=2, sets=10, cpus=4) == 50
+    assert sets_for(rate=1e9, seconds=2, sets=10**12, cpus=1) == SETS_MAX
+    assert sets_for(rate=1e-3, seconds=2, sets=10**9, cpus=1) == 1
+
+
+def test_a_wrong_setting_of_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHALANX_TASK_SECONDS", "none")
+    with pytest.raises(SettingsFault, match=r"PHALANX_TASK_SECONDS: expected .*, found 'none'"):
+        cluster_settings()
+    monkeypatch.setenv("PHALANX_TASK_SECONDS", "3")
+    assert cluster_settings().task_seconds == 3
