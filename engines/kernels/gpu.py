@@ -81,7 +81,7 @@ class _Batch:
 
         self._signature = types_of(runs.bars, tables, runs.charges)
         bars, charges = runs.on_device
-        self._columns = bars, _copied(tables), charges, *_copied_each(terms)
+        self._columns = bars, _copied(tables), charges, *copied_each(terms)
         self._kept = kept
 
     def run(self, room: int, sets: I64_2D, lots: F64_1D) -> tuple[U8_1D, F64_2D]:
@@ -100,7 +100,7 @@ class _Batch:
         outcome = cuda.device_array(len(sets), dtype=np.uint8)
         kernel = kernel_of(room, self._signature)
         kernel[-(-len(sets) // BLOCK), BLOCK](
-            *self._columns, *_copied_each(sets, lots, self._kept), answer, outcome
+            *self._columns, *copied_each(sets, lots, self._kept), answer, outcome
         )
         return outcome.copy_to_host(), answer.copy_to_host().T
 
@@ -116,11 +116,11 @@ def kernel_of(room: int, signature: tuple[Any, ...]) -> Any:
 def _copied(columns: Columns) -> Columns:
     """Return a tuple of columns on the device; what is a plain number stays one."""
     return type(columns)(
-        *(next(_copied_each(item)) if isinstance(item, np.ndarray) else item for item in columns)
+        *(next(copied_each(item)) if isinstance(item, np.ndarray) else item for item in columns)
     )
 
 
-def _copied_each(*arrays: npt.NDArray[Any]) -> Iterator[Any]:
+def copied_each(*arrays: npt.NDArray[Any]) -> Iterator[Any]:
     """Return arrays on the device (Any: numba-cuda has no types).
 
     A new array has the steps of its shape; a view of one row may have others, and a type of its own
