@@ -139,6 +139,10 @@ def _gpu() -> Check:
     found = "; ".join(line.strip() for line in answer.stdout.splitlines() if line.strip())
     if importlib.util.find_spec("numba_cuda") is None:
         return Check("GPU", False, False, f"{found}, without numba-cuda", "pip install -e '.[gpu]'")
+    from engines.kernels.gpu import why_not  # here, so that doctor starts where Numba does not
+
+    if (reason := why_not()) is not None:
+        return Check("GPU", False, False, f"{found}, but {reason}", remedy)
     return Check("GPU", bool(found), False, found or "none listed", remedy)
 
 
