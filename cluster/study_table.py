@@ -8,9 +8,11 @@
     trial_key    its key in the trial ledger (`cluster.trial_keys`)
 
 Theory of the hash. A table is known by the sum, modulo 2^64 and in two lanes, of a hash of each
-row's number, market and metrics (an additive multiset hash). A sum does not depend on the order of
-rows, on how they were cut into batches, by how many workers, or which of them died on the way; nor
-does it on the engine, whose results are equal. Swept values follow from the number and the space.
+row's number, market and `HASHED` metrics (an additive multiset hash). A sum does not depend on the
+order of rows, on how they were cut into batches, by how many workers, or which of them died on the
+way. Which engine runs a set does follow from its batch, and engines may add up the same trades in
+another order; so the hash reads the metrics that every engine gives to the last bit: counts, what
+is made of counts, and extremes. Swept values follow from the number and the space.
 """
 
 import hashlib
@@ -32,6 +34,11 @@ from engines.types import I64_1D
 U64 = np.uint64
 LANE = U64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: any odd number with mixed bits
 MODULUS = 1 << 64
+HASHED = (
+    "trades", "wins", "win_ratio", "bars_held_mean", "exposure_ratio", "liquidations",
+    "win_quote_max", "loss_quote_max", "losses_in_a_row_max",
+)  # fmt: skip # one list
+HASHED_PLACES = [SUMMARY.index(name) for name in HASHED]
 ENGINE_NAMES = tuple(engine.name.lower() for engine in Engine)
 ARROW_TYPES = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
 
@@ -103,8 +110,8 @@ def row_sums(rows: Rows, recipe: Recipe, market: str) -> tuple[int, int]:
     """Return the two lanes of the rows' hash; `market` is the market's fingerprint."""
     seed = U64(int(market[:16], 16))
     hashes = mixed((rows.strategy * recipe.space.plans.size + rows.plan).astype(U64) ^ seed)
-    values = rows.values + 0.0  # minus zero is zero
-    bits = np.where(np.isnan(values), np.nan, values).view(U64)
+    values = rows.values[:, HASHED_PLACES] + 0.0  # minus zero is zero
+    bits = np.ascontiguousarray(np.where(np.isnan(values), np.nan, values)).view(U64)
     for place in range(bits.shape[1]):
         hashes = mixed(hashes + bits[:, place])
     lanes = hashes, mixed(hashes ^ LANE)
