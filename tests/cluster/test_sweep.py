@@ -31,7 +31,7 @@ from tests.unit.test_cli import write_bars
 FINE = ClusterSettings(task_seconds=0.001)  # so that there are many batches
 KILLS_ITSELF_ONCE = """\
 mark = Path({mark!r})
-        if self.period == 9 and not mark.exists():
+        if self.period == 43 and not mark.exists():
             mark.touch()
             os.kill(os.getpid(), signal.SIGKILL)"""
 
@@ -98,11 +98,11 @@ def test_a_sample_is_the_same_sets_of_the_grid(nodes: Nodes, tmp_path: Path) -> 
 
 def test_killing_a_worker_changes_nothing_but_time(nodes: Nodes, tmp_path: Path) -> None:
     mark = tmp_path / "killed"
-    calm = small_study("period=5:12", "", user_strategy(tmp_path))
+    calm = small_study("period=5:44", "", user_strategy(tmp_path))
     (tmp_path / "wild").mkdir()
     happens = KILLS_ITSELF_ONCE.format(mark=str(mark))
-    study = small_study("period=5:12", "", user_strategy(tmp_path / "wild", happens))
-    mark.touch()  # so that neither the timed try nor the check dies in this program
+    study = small_study("period=5:44", "", user_strategy(tmp_path / "wild", happens))
+    mark.touch()  # so that the timed try does not die in this program
     hashed, _ = in_one_program(calm)
     watch = Unmarked(mark)
     result = swept(study, tmp_path / "out", watch, FINE)
@@ -113,7 +113,7 @@ def test_killing_a_worker_changes_nothing_but_time(nodes: Nodes, tmp_path: Path)
 
 
 class Unmarked:
-    """Take a mark away once the first batch has come, for a worker to find."""
+    """Take a mark away once the first batch has come; the last ones are not yet sent out then."""
 
     def __init__(self, mark: Path) -> None:
         self.mark, self.unmarked = mark, False
