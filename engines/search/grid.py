@@ -19,6 +19,7 @@ from engines.errors import ParameterFault
 
 Value: TypeAlias = bool | int | float | str | None
 AXIS_VALUES_MAX = 1_000_000
+EXPONENT_MAX = 300  # a float64 ends at 1.8e308, and 1e999999999 as a whole number fills a memory
 TRUTHS: Mapping[str, bool] = {
     "true": True, "yes": True, "1": True, "false": False, "no": False, "0": False,
 }  # fmt: skip  # a table reads by its rows
@@ -187,7 +188,7 @@ def _decimal(text: str, setting: Setting) -> Decimal:
         exact = Decimal(text.strip().removesuffix("%") if is_percent else text.strip())
     except InvalidOperation:
         exact = Decimal("nan")
-    if not exact.is_finite():
+    if not exact.is_finite() or abs(exact.adjusted()) > EXPONENT_MAX:
         kind = "a whole number" if setting.kind is int else "a number"
         raise ParameterFault(f"grid of {setting.name}", kind, repr(text))
     return exact.scaleb(-2) if is_percent else exact

@@ -110,7 +110,9 @@ class Constraint:
         return cls(name, "==" if sign == "=" else sign, value)
 
     def __str__(self) -> str:
-        return f"{self.metric}{self.operator}{self.value:g}"
+        """Return the constraint as `parse` takes it, with every digit: a manifest keeps it so."""
+        number = int(self.value) if self.value.is_integer() else self.value
+        return f"{self.metric}{self.operator}{number!r}"
 
     def holds(self, columns: Columns) -> BOOL_1D:
         """Return of each set [N] whether it fulfils this; what is undefined does not."""

@@ -56,6 +56,14 @@ def test_constraints_are_joined_by_commas_and_take_percentages() -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["net_profit_quote>=1234.5678", "fees_quote<12345678", "sharpe>1e-7", "trades<=inf"]
+)
+def test_a_constraint_is_read_from_its_own_text_without_loss(text: str) -> None:
+    found = Constraint.parse(text)
+    assert Constraint.parse(str(found)) == found
+
+
+@pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("trade>=30", "trades (did you mean it?), found the unknown metric 'trade'"),
