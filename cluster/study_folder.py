@@ -31,6 +31,7 @@ from cluster.tasks import BatchResult
 MANIFEST, JOURNAL, BATCHES, LOCK = "manifest.json", "journal.jsonl", "batches", ".lock"
 MANIFEST_KEY, MANIFEST_VERSION = "phalanx_study", 1
 FILE_DIGITS = 32
+PARQUET_END = b"PAR1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +110,14 @@ class StudyFolder:
             _write_whole(self.path / MANIFEST, (text + "\n").encode())
 
     def finished(self) -> dict[int, Finished]:
-        """Return the batches that are done, by number; those whose file is gone are not."""
+        """Return the batches that are done, by number; not those whose file is gone or cut."""
         found: dict[int, Finished] = {}
         for line in self._lines():
             try:
                 item = _finished(json.loads(line))
             except (ValueError, TypeError, KeyError):
                 continue  # Cut short; its batch is run again.
-            if not item.file or (self.path / BATCHES / item.file).is_file():
+            if not item.file or _is_whole(self.path / BATCHES / item.file):
                 found[item.number] = item
         return found
 
@@ -170,6 +171,16 @@ class StudyFolder:
 def _finished(line: dict[str, Any]) -> Finished:
     first, second = line["sums"]
     return Finished(**{**line, "sums": (first, second), "faults": tuple(line["faults"])})
+
+
+def _is_whole(path: Path) -> bool:
+    """Return whether a Parquet file has its end, which a disk that lost power may not have kept."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-len(PARQUET_END), os.SEEK_END)
+            return file.read() == PARQUET_END
+    except OSError:
+        return False
 
 
 def _write_whole(path: Path, contents: bytes) -> None:
