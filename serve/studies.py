@@ -1,7 +1,5 @@
 """Turn the flags of `phalanx sweep` into a study: strategy, space, plan, markets and ranking."""
 
-import contextlib
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -85,8 +83,7 @@ def _check(strategy: Tradable, study: "Study", *, causality_check: bool) -> None
     _require_bars(strategy, study)
     if causality_check:
         name = study.recipe.strategy.cls.__name__
-        with contextlib.redirect_stdout(sys.stderr):
-            check_causal(strategy, study.markets[0].klines, name=name)
+        check_causal(strategy, study.markets[0].klines, name=name)
 
 
 def _traded(market: "Market", costs: "Costs") -> "Traded":

@@ -50,18 +50,19 @@ def _sweep(flags: SweepFlags, typed: SweepFlags, out: Path, resumed: str | None 
     request = request_of(flags)
     flags = request.flags
     ranking = _ranking(flags)
-    asked = study_asked(request, causality_check=flags.causality_check)
-    study = asked.study
-    if resumed is not None and study.id != resumed:
-        expected = "the strategy, plan, bars and phalanx that it was begun with"
-        raise ParameterFault(f"--resume {resumed}", expected, f"others, which make {study.id}")
-    folder = StudyFolder(out / study.id)
-    print_notes(asked.notes)
-    _ask_for_large(study, is_agreed=flags.yes)
-    if folder.is_there:
-        _say_what_is_there(folder, anew=flags.force)
-    result = _run(study, folder, ranking, flags, typed)
-    report = write_study_report(study, folder)
+    with contextlib.redirect_stdout(sys.stderr):  # What a strategy's own code prints.
+        asked = study_asked(request, causality_check=flags.causality_check)
+        study = asked.study
+        if resumed is not None and study.id != resumed:
+            expected = "the strategy, plan, bars and phalanx that it was begun with"
+            raise ParameterFault(f"--resume {resumed}", expected, f"others, which make {study.id}")
+        folder = StudyFolder(out / study.id)
+        print_notes(asked.notes)
+        _ask_for_large(study, is_agreed=flags.yes)
+        if folder.is_there:
+            _say_what_is_there(folder, anew=flags.force)
+        result = _run(study, folder, ranking, flags, typed)
+        report = write_study_report(study, folder)
     if flags.json:
         print_json(folder.read_manifest())
     else:
@@ -96,10 +97,12 @@ def _ask_for_large(study: "Study", *, is_agreed: bool) -> None:
 
 
 def _say_what_is_there(folder: "StudyFolder", *, anew: bool) -> None:
+    if anew:  # Whatever is there goes, a manifest that nobody can read too.
+        print(f"note: {folder.path.name} is there: begun anew", file=sys.stderr)
+        return
     count = folder.read_manifest()["batches"]["count"]
-    how = "begun anew" if anew else "going on with the rest"
     done = f"{len(folder.finished()):,} of {count:,} batches done"
-    print(f"note: {folder.path.name} is there, {done}: {how}", file=sys.stderr)
+    print(f"note: {folder.path.name} is there, {done}: going on with the rest", file=sys.stderr)
 
 
 def _run(

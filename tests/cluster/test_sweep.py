@@ -295,3 +295,24 @@ def test_the_command_prints_a_verified_list_and_counts_its_trials_once(
     assert document["trials"] == {"TESTUSDT 15m": 12}
     assert document["counts"]["evaluated"] == 12
     assert set(document["best"][0]["metrics"]) == set(SUMMARY)
+
+
+def test_what_a_strategy_prints_stays_off_stdout_and_force_begins_anew_whatever_is_there(
+    nodes: Nodes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bars = write_bars(tmp_path / "TESTUSDT_15m.csv", bars=300)
+    noisy = user_strategy(tmp_path, "print('noise')")
+    words = [
+        "sweep", noisy, "--bars", bars, "--grid", "period=5:8", "--json", "--out", tmp_path,
+        "--plan-grid", "stop_loss=1%", "--objective", "net_profit_quote",
+    ]  # fmt: skip  # flags with their values
+    assert run([str(word) for word in words]) == 0
+    said = capsys.readouterr()
+    document = json.loads(said.out)
+    assert document["counts"]["evaluated"] == 4
+    assert "noise" in said.err
+    manifest = tmp_path / document["study_id"] / "manifest.json"
+    manifest.write_text("{")
+    assert run([str(word) for word in words]) == 2
+    assert "expected a study's manifest" in capsys.readouterr().err
+    assert run([*map(str, words), "--force"]) == 0
