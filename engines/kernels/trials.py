@@ -177,23 +177,28 @@ class Trials:
         batch.engine[place] = Engine.REFERENCE
 
     def _wishes_of(self, strategy: MakesSignals) -> Signals:
-        """Return what a strategy wants; one that fails is at fault, whatever it raises."""
+        """Return what a strategy wants; one that fails is at fault, whatever it raises.
+
+        That holds for its asserts and exits too: no code runs here but its own and what it calls.
+        """
         try:
             with sharing(self._shelf):
                 return checked_signals(strategy, self.market.klines)
-        except (Fault, AssertionError):
+        except Fault:
             raise
-        except Exception:  # perhaps since it writes to what a feature gave it: give it its own
+        except (Exception, SystemExit):  # perhaps since it writes to what a feature gave it
             return self._wishes_alone(strategy)
 
     def _wishes_alone(self, strategy: MakesSignals) -> Signals:
+        """Return what a strategy wants where features give it arrays of its own."""
         try:
             return checked_signals(strategy, self.market.klines)
-        except (Fault, AssertionError):
+        except Fault:
             raise
-        except Exception as error:
-            subject, found = f"signals of {type(strategy).__name__}", type(error).__name__
-            raise StrategyFault(subject, "an answer", f"{found}: {error}") from error
+        except (Exception, SystemExit) as error:
+            subject, text = f"signals of {type(strategy).__name__}", f"{error}"
+            found = type(error).__name__ + (f": {text}" if text else "")
+            raise StrategyFault(subject, "an answer", found) from error
 
     def _sort(self, strategy: MakesSignals) -> Sorted:
         """Return where the plans go as this strategy makes them; most leave them as they are."""

@@ -58,6 +58,16 @@ class Buggy(SignalStrategy):
         raise IndexError("bar 7 of 5")
 
 
+@dataclass(frozen=True)
+class Raising:
+    """Raises what it is told to."""
+
+    error: BaseException
+
+    def signals(self, klines: Klines) -> Signals:
+        raise self.error
+
+
 @pytest.fixture(scope="module")
 def market() -> Market:
     """Return a month of bars with funding, the first ten days to warm up on."""
@@ -118,6 +128,37 @@ def test_a_strategy_that_raises_anything_is_told_of(market: Market) -> None:
     found = Trials(market, PLANS[:1], threads=1).run((Buggy(),))
     wanted = "signals of Buggy: expected an answer, found IndexError: bar 7 of 5"
     assert found.errors == {(0, 0): wanted}
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (AssertionError("too few bars"), "AssertionError: too few bars"),
+        (AssertionError(), "AssertionError"),
+        (SystemExit(3), "SystemExit: 3"),
+    ],
+)
+def test_a_strategy_s_own_assert_or_exit_costs_its_own_sets_alone(
+    market: Market, error: BaseException, said: str
+) -> None:
+    found = Trials(market, PLANS[:1], threads=1).run((Raising(error), EmaCrossover()))
+    assert found.errors == {(0, 0): f"signals of Raising: expected an answer, found {said}"}
+    assert found.engine[:, 0].tolist() == [Engine.NONE, Engine.MACHINE]
+
+
+def test_an_interrupt_and_an_assert_of_the_engine_s_end_the_run(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = Trials(market, PLANS[:1], threads=1)
+    with pytest.raises(KeyboardInterrupt):
+        trials.run((Raising(KeyboardInterrupt()),))
+
+    def broken(*_: object) -> None:
+        raise AssertionError("a broken invariant")
+
+    monkeypatch.setattr("engines.kernels.trials.wants_of", broken)
+    with pytest.raises(AssertionError, match="a broken invariant"):
+        trials.run((EmaCrossover(),))
 
 
 def test_a_strategy_may_write_into_what_a_feature_gave_it(market: Market) -> None:
