@@ -19,7 +19,7 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -32,6 +32,23 @@ MANIFEST, JOURNAL, BATCHES, LOCK = "manifest.json", "journal.jsonl", "batches", 
 MANIFEST_KEY, MANIFEST_VERSION = "phalanx_study", 1
 FILE_DIGITS = 32
 PARQUET_END = b"PAR1"
+
+
+def _is_cut(batches: object) -> bool:
+    """Return whether this is how a manifest says into which batches a study is cut."""
+    return isinstance(batches, dict) and all(
+        isinstance(batches.get(name), int) and batches[name] > 0
+        for name in ("count", "sets_max", "plans_max")
+    )
+
+
+# What a study is taken up again by, and whether a value can be that.
+FORM: Mapping[str, Callable[[object], bool]] = {
+    "study_id": lambda value: isinstance(value, str),
+    "batches": _is_cut,
+    "flags": lambda value: value is None or isinstance(value, dict),
+    "cwd": lambda value: value is None or isinstance(value, str),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +105,7 @@ class StudyFolder:
     def read_manifest(self) -> dict[str, Any]:
         """Return the manifest.
 
-        Raises: StudyFault if there is none, or one of another version.
+        Raises: StudyFault if there is none, or one of another version or form.
         """
         path = self.path / MANIFEST
         try:
@@ -101,6 +118,9 @@ class StudyFolder:
         if found != MANIFEST_VERSION:
             expected = f"a study's manifest of version {MANIFEST_VERSION}"
             raise StudyFault(str(path), expected, f"{found}")
+        if wrong := [name for name, is_so in FORM.items() if not is_so(manifest.get(name))]:
+            expected = "a study's manifest as phalanx writes it"
+            raise StudyFault(str(path), expected, f"no {' and '.join(wrong)} of that form")
         return dict(manifest)
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:

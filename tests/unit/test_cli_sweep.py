@@ -77,6 +77,15 @@ def test_a_study_that_is_not_there_cannot_be_resumed(
     assert "STRATEGY: expected a strategy or a study file, found none" in capsys.readouterr().err
 
 
+def test_a_manifest_of_another_form_is_one_sentence_to_who_resumes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a-1").mkdir()
+    (tmp_path / "a-1" / "manifest.json").write_text('{"phalanx_study": 1, "flags": []}')
+    assert run(["sweep", "--resume", "a-1", "--out", str(tmp_path)]) == 2
+    assert "found no study_id and batches and flags of that form" in capsys.readouterr().err
+
+
 STUDY = """\
 strategy: ema_crossover
 parameters: {slow: 40}

@@ -5,6 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from cluster.study import StudyFault
 from cluster.study_folder import StudyFolder
 from cluster.study_table import parquet_of
 from cluster.tasks import BatchResult
@@ -26,3 +27,29 @@ def test_a_batch_whose_file_is_gone_or_cut_is_not_done(tmp_path: Path, left: byt
         else:
             file.write_bytes(left)
     assert set(folder.finished()) == ({0} if left == TABLE else set())
+
+
+CUT = {"count": 3, "sets_max": 7, "plans_max": 2}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "said"),
+    [
+        ({}, "no study_id and batches of that form"),
+        ({"study_id": "a-1", "batches": 3}, "no batches of that form"),
+        ({"study_id": "a-1", "batches": {**CUT, "sets_max": 0}}, "no batches of that form"),
+        (
+            {"study_id": "a-1", "batches": CUT, "flags": [], "cwd": 1},
+            "no flags and cwd of that form",
+        ),
+    ],
+)
+def test_a_manifest_of_another_form_is_one_sentence(
+    tmp_path: Path, manifest: dict[str, object], said: str
+) -> None:
+    folder = StudyFolder(tmp_path)
+    folder.write_manifest(manifest)
+    with pytest.raises(StudyFault, match=said):
+        folder.read_manifest()
+    folder.write_manifest({"study_id": "a-1", "batches": CUT})
+    assert folder.read_manifest()["batches"] == CUT
