@@ -19,7 +19,7 @@ import pytest
 from tests.unit.test_cli import write_bars
 
 RAY = str(Path(sys.executable).with_name("ray"))
-START_S = 60.0
+START_S = 180.0
 
 
 def free_port() -> int:
@@ -34,7 +34,7 @@ class Cluster:
     """A head of its own with a dashboard, in a home of its own, behind a token."""
 
     def __init__(self, home: Path) -> None:
-        self.port, client_port = free_port(), free_port()
+        self.port, client_port, agent_port = free_port(), free_port(), free_port()
         self.environment = os.environ | {
             "HOME": str(home),
             "RAY_AUTH_MODE": "token",
@@ -46,6 +46,8 @@ class Cluster:
             RAY, "start", "--head", "--block", "--port=0", f"--dashboard-port={self.port}",
             "--dashboard-host=127.0.0.1", "--node-ip-address=127.0.0.1", "--num-cpus=2",
             f"--ray-client-server-port={client_port}", f"--temp-dir={home / 'ray'}",
+            # Its usual port is taken where another Ray runs on the machine, and then no job is.
+            f"--dashboard-agent-listen-port={agent_port}",
         ]  # fmt: skip  # one command
         self.log = home / "head.log"
         with self.log.open("w") as log:

@@ -240,7 +240,8 @@ def test_a_program_killed_half_way_is_resumed_by_the_command_that_it_prints(
         "sweep", slow, "--bars", str(bars), "--grid", "period=5:44", "--out", str(out),
         "--address", nodes.address, "--no-causality-check", "--objective", "net_profit_quote",
     ]  # fmt: skip  # flags with their values
-    environment = os.environ | {"PHALANX_TASK_SECONDS": "0.1"}
+    # Batches are cut by CPU time, of which a sleep takes none: small ones, so that some are left.
+    environment = os.environ | {"PHALANX_TASK_SECONDS": "0.001"}
     said = (tmp_path / "said.txt").open("w+")
     command = [sys.executable, "-m", "serve.cli", *words]
     with said, subprocess.Popen(command, env=environment, stderr=said) as program:
