@@ -16,7 +16,7 @@ best       [rank, set_id, symbol, interval, engine, objective, settings, metrics
            difference], the best first; undefined metrics are null
 trials     {market: trials of this strategy on these bars, over all studies}
 table_hash of all rows, whatever their order (`study_table`); rows
-seconds, sets_per_second of the run that finished it
+seconds, sets_per_second of the last run that had sets to run
 """
 
 import math
@@ -36,6 +36,7 @@ from engines.report import fingerprint
 from engines.search.objectives import Constraint, Objective, TopList
 
 FAULTS_MAX = 20
+SPEED = ("seconds", "sets_per_second")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from cluster.session import Resources, resources
 from cluster.settings import ClusterSettings
 from cluster.study import Study, StudyFault
 from cluster.study_folder import Finished, StudyFolder
-from cluster.study_manifest import Ranking, Standing, Winner, manifest_of
+from cluster.study_manifest import SPEED, Ranking, Standing, Winner, manifest_of
 from cluster.tasks import BatchResult, calibrated, evaluate, send_code
 from cluster.trial_record import record_trials
 from cluster.winners import verified_winners
@@ -109,7 +109,11 @@ class Sweep:
         winners: Sequence[Winner] = (),
         trials: Mapping[str, int] | None = None,
     ) -> None:
-        self.folder.write_manifest(manifest_of(standing, self.request, status, winners, trials))
+        manifest = manifest_of(standing, self.request, status, winners, trials)
+        if standing.counted == standing.resumed and self.folder.is_there:
+            known = self.folder.read_manifest()  # of the run that did the work
+            manifest |= {name: known[name] for name in SPEED if name in known}
+        self.folder.write_manifest(manifest)
 
     def _recorded(self, finished: Mapping[int, Finished]) -> dict[str, int]:
         """Count every evaluation in the trial ledger and return the counts."""

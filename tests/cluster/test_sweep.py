@@ -20,7 +20,7 @@ from cluster.batches import BatchPlan
 from cluster.settings import ClusterSettings
 from cluster.study import Study, StudyBusy, StudyFault
 from cluster.study_folder import StudyFolder
-from cluster.study_manifest import Standing
+from cluster.study_manifest import SPEED, Standing
 from cluster.study_table import HASHED, added, table_hash
 from cluster.tasks import run_batch
 from engines.kernels.summary import SUMMARY
@@ -84,6 +84,19 @@ def test_a_sweep_holds_the_rows_of_one_program_and_verifies_its_best(
     assert manifest["status"] == "complete"
     assert [row["verified"] for row in manifest["best"]] == [True] * 3
     assert manifest["table_hash"] == hashed
+
+
+def test_a_finished_study_keeps_its_speed_when_it_is_run_again(
+    nodes: Nodes, tmp_path: Path
+) -> None:
+    study = small_study()
+    folder = StudyFolder(tmp_path / study.id)
+    swept(study, tmp_path)
+    first = folder.read_manifest()
+    assert first["seconds"] > 0 and first["sets_per_second"] > 0
+    assert swept(study, tmp_path).standing.seconds == 0
+    again = folder.read_manifest()
+    assert [again[name] for name in SPEED] == [first[name] for name in SPEED]
 
 
 def test_a_sample_is_the_same_sets_of_the_grid(nodes: Nodes, tmp_path: Path) -> None:
