@@ -53,7 +53,7 @@ class Standing:
     """How a sweep stands: what has been counted, and the best so far.
 
     `resumed` are the sets of batches that an earlier run has finished; `sets_per_second` is of
-    this run.
+    this run. `verifying` winners are run again on the reference, 0 before that begins.
     """
 
     study: Study
@@ -65,6 +65,7 @@ class Standing:
     excluded: int = 0
     failed: int = 0
     resumed: int = 0
+    verifying: int = 0
     seconds: float = 0.0
     sums: tuple[int, int] = (0, 0)
     engines: Counter[str] = field(default_factory=Counter)

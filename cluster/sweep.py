@@ -83,6 +83,7 @@ class Sweep:
             try:
                 self._evaluate(standing, finished)
                 self._require_some(standing)
+                self._announce(standing)
                 winners = verified_winners(self.study, self.folder, standing.top, finished)
             except BaseException:
                 self._write(standing, "interrupted", trials=self._recorded(finished))
@@ -91,6 +92,12 @@ class Sweep:
             status = "incomplete" if standing.failed_batches else "complete"
             self._write(standing, status, winners, trials)
             return SweepResult(standing, winners, trials, status)
+
+    def _announce(self, standing: Standing) -> None:
+        """Show that the winners are run again, if there are any."""
+        standing.verifying = len(standing.top.best)
+        if standing.verifying:
+            self.watch(standing)
 
     def _standing(self, finished: Mapping[int, Finished]) -> Standing:
         """Return how the study stands before this run."""

@@ -1,6 +1,11 @@
-"""How a sweep shows where it is: a bar on a terminal, a line now and then anywhere else."""
+"""How a sweep shows where it is: a bar on a terminal, a line now and then anywhere else.
+
+Two waits would be silent: for a kernel that is compiled, once a machine, before the first batch is
+back, and for the winners, which are run again when the last batch is. Each is said in words.
+"""
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,14 +15,21 @@ if TYPE_CHECKING:
     from cluster.study_manifest import Standing
 
 LINE_EVERY_S = 10.0
+PATIENCE_S = 5.0  # without a first standing
+COMPILING = (
+    "no result yet: a kernel that this machine has not run before is compiled once, "
+    "which takes a minute or two"
+)
 MINUTE_S, HOUR_S = 60, 3600
 
 
 @contextmanager
-def sweep_progress() -> Iterator[Callable[["Standing"], None]]:
+def sweep_progress(patience_s: float = PATIENCE_S) -> Iterator[Callable[["Standing"], None]]:
     """Yield what is to be called with each new standing of a sweep."""
     if not sys.stderr.isatty():
-        yield _Lines().show
+        lines = _Lines()
+        with _saying_why_it_waits(lines.say, patience_s) as stop:
+            yield _until_first(stop, lines.show)
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
@@ -26,12 +38,39 @@ def sweep_progress() -> Iterator[Callable[["Standing"], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting", total=None)
 
-        def show(standing: "Standing") -> None:
-            total = standing.study.sets
-            text = standing_text(standing)
-            bar.update(task, completed=standing.counted, total=total, description=text)
+        def say(text: str) -> None:
+            bar.update(task, description=text)
 
-        yield show
+        def show(standing: "Standing") -> None:
+            bar.update(task, completed=standing.counted, total=standing.study.sets)
+            say(verifying_text(standing) or standing_text(standing))
+
+        with _saying_why_it_waits(say, patience_s) as stop:
+            yield _until_first(stop, show)
+
+
+@contextmanager
+def _saying_why_it_waits(
+    say: Callable[[str], None], patience_s: float
+) -> Iterator[Callable[[], None]]:
+    """Say that a kernel is compiled unless what is yielded is called within the time."""
+    timer = threading.Timer(patience_s, say, (COMPILING,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield timer.cancel
+    finally:
+        timer.cancel()
+
+
+def _until_first(
+    stop: Callable[[], None], show: Callable[["Standing"], None]
+) -> Callable[["Standing"], None]:
+    def watch(standing: "Standing") -> None:
+        stop()
+        show(standing)
+
+    return watch
 
 
 class _Lines:
@@ -40,10 +79,25 @@ class _Lines:
     def __init__(self) -> None:
         self._said_at = time.monotonic()
 
+    def say(self, text: str) -> None:
+        """Print a line."""
+        print(f"sweep: {text}", file=sys.stderr, flush=True)
+
     def show(self, standing: "Standing") -> None:
-        if time.monotonic() - self._said_at >= LINE_EVERY_S:
+        """Print how a sweep stands, unless that has just been said."""
+        if verifying := verifying_text(standing):
+            self.say(verifying)
+        elif time.monotonic() - self._said_at >= LINE_EVERY_S:
             self._said_at = time.monotonic()
-            print(f"sweep: {standing_text(standing)}", file=sys.stderr, flush=True)
+            self.say(standing_text(standing))
+
+
+def verifying_text(standing: "Standing") -> str:
+    """Return that the winners are run again, "" before that begins."""
+    if not standing.verifying:
+        return ""
+    winners = "1 winner" if standing.verifying == 1 else f"{standing.verifying:,} winners"
+    return f"verifying {winners} on the reference"
 
 
 def standing_text(standing: "Standing") -> str:

@@ -302,6 +302,7 @@ def test_the_command_prints_a_verified_list_and_counts_its_trials_once(
     assert said.out.splitlines()[0].split()[:5] == [
         "rank", "set", "rsi_period", "oversold", "stop_loss_ratio",
     ]  # fmt: skip  # one row
+    assert "sweep: verifying 2 winners on the reference\n" in said.err
     assert said.out.count("yes") == 2
     assert "trials of rsi_mean_reversion on TESTUSDT 15m so far: 12" in said.out
     assert run([*map(str, words), "--force", "--json"]) == 0

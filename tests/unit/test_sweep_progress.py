@@ -1,0 +1,45 @@
+"""What a sweep says while it has nothing to show: no wait is silent."""
+
+import time
+from typing import Any
+
+import pytest
+
+from cluster.batches import BatchPlan
+from cluster.study_manifest import Standing
+from engines.search.objectives import Objective, TopList
+from serve.sweep_progress import sweep_progress
+
+Capture = pytest.CaptureFixture[str]
+
+
+def standing(verifying: int = 0) -> Standing:
+    study: Any = None  # nothing of it is said here
+    top = TopList(3, Objective.parse("sharpe"))
+    return Standing(study, BatchPlan(1, 7), 5, top, verifying=verifying)
+
+
+def test_a_wait_for_the_first_result_says_that_a_kernel_is_compiled(capsys: Capture) -> None:
+    said = ""
+    with sweep_progress(patience_s=0.0):
+        while not said:
+            time.sleep(0.01)
+            said = capsys.readouterr().err
+    assert said.startswith("sweep: no result yet: a kernel that this machine has not run before")
+
+
+def test_a_first_result_or_the_end_makes_that_needless(capsys: Capture) -> None:
+    with sweep_progress(patience_s=0.2) as watch:
+        watch(standing())
+        time.sleep(0.4)
+    with sweep_progress(patience_s=0.2):
+        pass
+    time.sleep(0.4)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "1 winner"), (20, "20 winners")])
+def test_verifying_is_said_when_it_begins(capsys: Capture, count: int, said: str) -> None:
+    with sweep_progress() as watch:
+        watch(standing(verifying=count))
+    assert capsys.readouterr().err == f"sweep: verifying {said} on the reference\n"
