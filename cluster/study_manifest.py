@@ -13,7 +13,9 @@ counts     sets, evaluated, excluded, failed, met (the constraints)
 engines    sets by the engine that ran them
 faults     sentences on sets that could not be run; failed_batches {number: sentence}
 best       [rank, set_id, symbol, interval, engine, objective, settings, metrics, verified,
-           difference], the best first; undefined metrics are null
+           difference], the best first; undefined metrics are null. verified is true where the
+           kernel's single run gives the reference's trades and the row its metrics, "reference"
+           where the reference itself made the row, false where anything differs
 trials     {market: trials of this strategy on these bars, over all studies}
 table_hash of all rows, whatever their order (`study_table`); rows
 seconds, sets_per_second of the last run that had sets to run
@@ -36,6 +38,7 @@ from engines.report import fingerprint
 from engines.search.objectives import Constraint, Objective, TopList
 
 FAULTS_MAX = 20
+REFERENCE = "reference"
 SPEED = ("seconds", "sets_per_second")
 
 
@@ -109,7 +112,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Winner:
-    """A set of the top list, with its row and what the reference says of it."""
+    """A set of the top list, with its row and what the reference says of it.
+
+    `is_alone`: no kernel runs the set, so the reference made the row and has nothing beside it.
+    """
 
     rank: int
     row: Mapping[str, Any]
@@ -118,6 +124,12 @@ class Winner:
     metrics: Mapping[str, float | None]
     is_verified: bool
     difference: str
+    is_alone: bool = False
+
+    @property
+    def verified(self) -> bool | str:
+        """Return whether two engines agree, or "reference" where no other one runs the set."""
+        return REFERENCE if self.is_verified and self.is_alone else self.is_verified
 
 
 def manifest_of(
@@ -224,6 +236,6 @@ def _best(winner: Winner) -> dict[str, Any]:
         "objective": winner.objective,
         "settings": dict(winner.settings),
         "metrics": dict(winner.metrics),
-        "verified": winner.is_verified,
+        "verified": winner.verified,
         "difference": winner.difference,
     }

@@ -5,6 +5,9 @@ and exactly. And the summary metrics of the table against those measured on the 
 `TOLERANCE` of the size of what is summed for them, since the sums of the same trades may be taken
 in another order: for money that is the capital, the results and all that was bought and sold; for
 ratios the same over the capital, and at least their own size.
+
+A set that the kernel refuses, or whose strategy places its own orders, has no second side: its row
+is the reference's own, and is shown as `reference`, not as verified (`study_manifest.Winner`).
 """
 
 import math
@@ -30,11 +33,15 @@ UNIT_QUOTE = "_quote"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the reference agrees with a row; `difference` shows the first one, both sides."""
+    """Whether the reference agrees with a row; `difference` shows the first one, both sides.
+
+    `is_alone`: no kernel runs the set, so that the row is the reference's own.
+    """
 
     is_equal: bool
     difference: str
     trades: int
+    is_alone: bool = False
 
 
 def verify_set(
@@ -54,13 +61,15 @@ def verify_set(
     )
     trades = len(reference.trades)
     difference = first_metric_difference(reference, row)
-    if not difference and makes_signals(strategy):
+    if not makes_signals(strategy):
+        return Verdict(not difference, difference, trades, is_alone=True)
+    if not difference:
         try:
             kernel = run_by_kernel(
                 strategy, market.klines, market.instrument, plan, market.costs, **terms
             )
         except PlanFault:
-            return Verdict(True, "", trades)  # The kernel refuses this plan: no second side.
+            return Verdict(True, "", trades, is_alone=True)
         difference = first_trade_difference(reference.trades, kernel.trades)
     return Verdict(not difference, difference, trades)
 

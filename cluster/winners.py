@@ -58,6 +58,7 @@ def _winner(
         metrics=_metrics(row),
         is_verified=verdict.is_equal,
         difference=verdict.difference,
+        is_alone=verdict.is_alone,
     )
 
 

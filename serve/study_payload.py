@@ -33,14 +33,14 @@ class Winner:
     """One of the best sets: its market, its values on the axes and its metrics, all exact.
 
     `metrics` hold the objective too. `verified` says whether the reference engine gave the same
-    trades; None if it was not asked.
+    trades; "reference" if it made the row itself, None if it was not asked.
     """
 
     market: str
     set_id: int
     values: Mapping[str, object]
     metrics: Mapping[str, float]
-    verified: bool | None
+    verified: bool | str | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

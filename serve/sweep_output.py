@@ -15,6 +15,8 @@ SHOWN = (
     ("profit_factor", "profit factor"), ("trades", "trades"),
 )  # fmt: skip  # a table reads by its rows
 FAULTS_SHOWN = 5
+# "reference" stays: the row was made by it, so nothing else agrees with it.
+VERDICTS: dict[object, str] = {True: "yes", False: "NO"}
 
 
 def print_sweep(result: "SweepResult") -> None:
@@ -79,7 +81,7 @@ def _row(
         *(_setting(winner.settings[name]) for name in names),
         "-" if value is None else f"{value:.4g}",
         *(figure(METRIC[name], row[name]) for name, _ in shown),
-        "yes" if winner.is_verified else "NO",
+        VERDICTS.get(winner.verified, str(winner.verified)),
     ]  # fmt: skip  # one row
 
 

@@ -112,7 +112,7 @@ def write_table(
     )
 
 
-def winners_of(table: StudyTable, count: int, verified: bool | None = True) -> list[Winner]:
+def winners_of(table: StudyTable, count: int, verified: bool | str | None = True) -> list[Winner]:
     """Return the best sets of a table, read in one piece."""
     rows = pa.concat_tables(pq.read_table(path) for path in table.files)
     columns = {name: rows[name].to_numpy() for name in SUMMARY}
@@ -162,10 +162,12 @@ def ordinary(folder: Path) -> StudyReport:
 
 
 def one_axis(folder: Path) -> StudyReport:
-    """Return a study of one parameter on one market, its best unchecked and not run again."""
+    """Return a study of one parameter, its first set the reference's own, others unchecked."""
     grid = {name: list(values)[:1] for name, values in GRID.items()} | {"slow": GRID["slow"]}
     table = write_table(folder / "batches", grid, SYMBOLS[:1])
-    return report_of(table, winners=winners_of(table, 3, verified=None), best=None)
+    own = winners_of(table, 1, verified="reference")
+    winners = [*own, *winners_of(table, 3, verified=None)[1:]]
+    return report_of(table, winners=winners, best=None)
 
 
 def fruitless(folder: Path) -> StudyReport:

@@ -25,6 +25,7 @@ from cluster.study_table import HASHED, added, table_hash
 from cluster.tasks import run_batch
 from engines.kernels.summary import SUMMARY
 from serve.cli import run
+from serve.sweep_output import print_sweep
 from tests.cluster.nodes import Nodes, market, small_study, swept, user_strategy
 from tests.unit.test_cli import write_bars
 
@@ -192,6 +193,21 @@ def test_batches_that_all_fail_end_the_study(nodes: Nodes, tmp_path: Path) -> No
     study = small_study("period=5:24", "", user_strategy(tmp_path, built=built))
     with pytest.raises(StudyFault, match=r"each fails: .*MemoryError: no room"):
         swept(study, tmp_path / "out")
+
+
+def test_rows_of_the_reference_are_not_called_verified(
+    nodes: Nodes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = small_study("period=5,20", "pyramiding=1,2", "channel_breakout")
+    result = swept(study, tmp_path)
+    assert result.is_sound
+    manifest = StudyFolder(tmp_path / study.id).read_manifest()
+    assert manifest["engines"] == {"reference": 4}
+    assert [row["verified"] for row in manifest["best"]] == ["reference"] * 3
+    print_sweep(result)
+    assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()[:4]] == [
+        "verified", "reference", "reference", "reference",
+    ]  # fmt: skip  # a column
 
 
 def test_a_second_run_at_the_same_time_is_refused(nodes: Nodes, tmp_path: Path) -> None:

@@ -72,7 +72,8 @@ def _winner(study: Study, top: TopList, place: int, rows: dict[int, dict[str, An
     metrics = {name: row[name] if row[name] == row[name] else None for name in SUMMARY}
     verdict = verify_set(study.recipe, study.markets[0], ranked.set_id, metrics)
     settings = {name: row[name] for names in study.recipe.columns for name in names}
-    return Winner(place + 1, row, ranked.score, settings, metrics, verdict.is_equal, "")
+    is_equal, is_alone = verdict.is_equal, verdict.is_alone
+    return Winner(place + 1, row, ranked.score, settings, metrics, is_equal, "", is_alone)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,7 @@ def test_a_study_is_told_from_its_folder(made: tuple[Study, StudyFolder]) -> Non
     assert report.table.axes == ("fast", "slow", "exits.stop_loss_ratio")
     assert report.excluded == 2  # fast 20 is not below slow 20, with each of two stops
     assert len(report.winners) == 3
-    assert all(winner.verified for winner in report.winners)
+    assert [winner.verified for winner in report.winners] == [True] * 3
     assert report.is_synthetic
     facts = {title: dict(rows) for title, rows in report.facts}
     assert facts["Space"]["fast"] == "3, 5, 8, 20"

@@ -40,8 +40,8 @@ function card(title, main, more, ...meaning) {
 
 function cards() {
   const { counts, winners, objective } = model, [best] = winners;
-  const checked = winners.filter(winner => winner.verified !== null).length;
-  const same = winners.filter(winner => winner.verified).length;
+  const checked = winners.filter(winner => typeof winner.verified === "boolean").length;
+  const same = winners.filter(winner => winner.verified === true).length;
   const trials = model.trials === null ? "–" : number(model.trials, 0);
   return h("ul", { class: "cards" },
     card(`Best ${objective.label}`, best ? shown(objective, best.metrics[objective.index]) : "–",

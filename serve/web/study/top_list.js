@@ -11,7 +11,8 @@ const FIGURES = [["return_ratio", "Return"], ["cagr_ratio", "CAGR"],
   ["drawdown_ratio_max", "Drawdown"], ["sharpe", "Sharpe"], ["calmar", "Calmar"],
   ["profit_factor", "Profit factor"], ["win_ratio", "Win rate"], ["trades", "Trades"],
   ["exposure_ratio", "Exposure"], ["fees_quote", "Commission"]];
-const VERDICTS = new Map([[true, "verified"], [false, "differs"], [null, "not checked"]]);
+const VERDICTS = new Map([[true, "verified"], ["reference", "reference"], [false, "differs"],
+  [null, "not checked"]]);
 
 function figuresOf(model) {
   const heading = new Map(FIGURES).get(model.objective.name) ?? model.objective.label;
@@ -39,7 +40,7 @@ function columnsOf(model) {
 function verdict(winner, page) {
   const text = VERDICTS.get(winner.verified);
   const mark = h("span", { class: `verdict ${text.replace(" ", "-")}` },
-    winner.verified ? "✓ " : "", text);
+    winner.verified === true ? "✓ " : "", text);
   return page ? [mark, " · ", h("a", { href: page }, "report")] : [mark];
 }
 
@@ -78,10 +79,11 @@ export function topSection(model) {
     if (column.metric) hinted(button, column.metric.label, `= ${column.metric.formula}`);
     return h("th", { scope: "col", "aria-sort": "none" }, button);
   });
-  const isAll = winners.every(winner => winner.verified);
+  const isAll = winners.every(winner => winner.verified === true);
   return section("top", "Best sets", isAll
     ? "Each was run again on the reference engine, which gave the same trades"
-    : "Those that say so were run again on the reference engine and gave the same trades",
+    : "Verified: run again on the reference engine, which gave the same trades. Reference: made "
+      + "by that engine itself, since no faster one runs such a set",
   h("div", { class: "scroll" }, h("table", { class: "top" },
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "#"),
       h("th", { scope: "col", class: "left" }, "Checked"), ...heads)), body)));
