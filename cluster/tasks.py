@@ -203,7 +203,7 @@ def calibrated(recipe: Recipe, market: Market, patience_s: float = 0.25) -> floa
             seconds = _cpu_seconds(recipe, market, batch)
             if seconds > patience_s:  # It may have loaded a kernel, or compiled one.
                 seconds = min(seconds, _cpu_seconds(recipe, market, batch))
-        except Exception:
+        except Exception:  # The same sets are evaluated as a batch, where it is kept and named.
             return rate
         rate = len(batch) / seconds
         if seconds > patience_s or len(batches) == 1:
