@@ -1,0 +1,1 @@
+"""Live state machines: events in, instructions out; the actors perform them."""
