@@ -1,6 +1,7 @@
 """Bars cross the border between columns and single rows unchanged, and a wrong one is named."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ def test_no_rows_are_no_columns() -> None:
         ({"low": 10.5}, "open or close beyond high and low"),
     ],
 )
-def test_a_bar_that_cannot_be_is_called_so(wrong: dict[str, float], said: str) -> None:
+def test_a_bar_that_cannot_be_is_called_so(wrong: dict[str, Any], said: str) -> None:
     assert said in str(replace(GOOD, **wrong).flaw())
 
 
