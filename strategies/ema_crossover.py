@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from engines.errors import ParameterFault
-from engines.features.events import crossover, crossunder
+from engines.features.events import crossings
 from engines.features.moving_averages import ema
 from engines.klines import Klines
 from engines.signals import Signals
@@ -65,7 +65,7 @@ class EmaCrossover(SignalStrategy):
         """Return the wishes at each close [T]; the longest period in use warms up."""
         close = klines.close
         fast, slow = ema(close, self.fast), ema(close, self.slow)
-        up, down = crossover(fast, slow), crossunder(fast, slow)
+        up, down = crossings(fast, slow)
         if self.require_trend:
             trend = ema(close, self.trend_period)
             up, down = up & (close > trend), down & (close < trend)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from engines.errors import ParameterFault
-from engines.features.events import crossover, crossunder
+from engines.features.events import crossings
 from engines.features.momentum import macd
 from engines.klines import Klines
 from engines.signals import Signals
@@ -62,7 +62,7 @@ class MacdTrend(SignalStrategy):
     def signals(self, klines: Klines) -> Signals:
         """Return the wishes at each close [T]."""
         lines = macd(klines.close, self.fast, self.slow, self.signal)
-        up, down = crossover(lines.macd, lines.signal), crossunder(lines.macd, lines.signal)
+        up, down = crossings(lines.macd, lines.signal)
         if self.require_histogram:
             up, down = up & (lines.histogram > 0), down & (lines.histogram < 0)
         side = sides(up, down)

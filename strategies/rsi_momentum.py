@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from engines.errors import ParameterFault
-from engines.features.events import crossover, crossunder
+from engines.features.events import crossings
 from engines.features.moving_averages import ema
 from engines.features.oscillators import rsi
 from engines.klines import Klines
@@ -81,7 +81,7 @@ class RsiMomentum(SignalStrategy):
         """Return the wishes at each close [T]."""
         close = klines.close
         value = rsi(close, self.rsi_period)
-        over, under = crossover(value, self.threshold), crossunder(value, self.threshold)
+        over, under = crossings(value, self.threshold)
         up, down = over, under
         if self.require_trend:
             trend = ema(close, self.trend_period)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from engines.features.events import crossover, crossunder
+from engines.features.events import crossings
 from engines.features.oscillators import slow_stoch
 from engines.klines import Klines
 from engines.signals import Signals
@@ -58,7 +58,8 @@ class StochasticMomentum(SignalStrategy):
             klines.high, klines.low, klines.close, self.k_period, self.d_period, self.smooth
         )
         is_oversold, is_overbought = k <= self.oversold, k >= self.overbought
-        side = sides(crossover(k, d) & is_oversold, crossunder(k, d) & is_overbought)
+        over, under = crossings(k, d)
+        side = sides(over & is_oversold, under & is_overbought)
         return bracketed(
             klines,
             side,

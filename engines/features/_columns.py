@@ -59,13 +59,6 @@ def aligned_mask(name: str, values: BOOL_1D, length: int) -> BOOL_1D:
     return mask
 
 
-def level_or_column(name: str, values: F64_1D | float, length: int) -> F64_1D:
-    """Return a constant level as a column of the given length, a column unchanged."""
-    if np.ndim(values) == 0:
-        return column(name, np.full(length, values, dtype=np.float64))
-    return column(name, np.asarray(values))
-
-
 def require_period(name: str, value: int, minimum: int = 1) -> None:
     """Check that a bar count is an integer of at least the minimum.
 

@@ -2,7 +2,13 @@
 
 Bool columns are False where an input is NaN. As in Pine, a NaN bar is passed over: a crossing
 compares with the last bar on which both sides were defined.
+
+Crossings both ways come from one pass: which way a bar looks is a matter of two bits, at or below
+and at or above, which vectors find for a block of bars at once and NaN leaves empty. A crossing
+turns one bit of the last bar that has any into the other alone.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,15 +17,37 @@ from engines.features._columns import (
     aligned_mask,
     column,
     lagged,
-    level_or_column,
     require_period,
 )
 from engines.features._compiled import compiled
 from engines.features._shared import shared
-from engines.types import BOOL_1D, F64_1D
+from engines.types import BOOL_1D, F64_1D, U8_1D
+
+BLOCK = 1024  # bars whose bits stay in the first-level cache
+AT_OR_BELOW, AT_OR_ABOVE = 1, 2
+
+
+class Crossings(NamedTuple):
+    """Crossings both ways, bool [T] each."""
+
+    over: BOOL_1D
+    under: BOOL_1D
 
 
 @shared
+def crossings(source: F64_1D, other: F64_1D | float) -> Crossings:
+    """Return `crossover` and `crossunder` of the same sides, in the time of one of them.
+
+    Shape: source [T], other [T] or a number -> two of bool [T].
+    Raises: ValueError if the lengths differ.
+    Source: TradingView ta.crossover, ta.crossunder; compared exactly.
+    """
+    source, other = _sides(source, other)
+    found = Crossings(np.empty(source.size, np.bool_), np.empty(source.size, np.bool_))
+    _find_crossings(source, other, *found)
+    return found
+
+
 def crossover(source: F64_1D, other: F64_1D | float) -> BOOL_1D:
     """Return where the source was at or below the other (or level) and is now above it.
 
@@ -27,10 +55,9 @@ def crossover(source: F64_1D, other: F64_1D | float) -> BOOL_1D:
     Raises: ValueError if the lengths differ.
     Source: TradingView ta.crossover; compared exactly.
     """
-    return _crossings(*_sides(source, other))
+    return crossings(source, other).over
 
 
-@shared
 def crossunder(source: F64_1D, other: F64_1D | float) -> BOOL_1D:
     """Return where the source was at or above the other (or level) and is now below it.
 
@@ -38,8 +65,7 @@ def crossunder(source: F64_1D, other: F64_1D | float) -> BOOL_1D:
     Raises: ValueError if the lengths differ.
     Source: TradingView ta.crossunder; compared exactly.
     """
-    source, other = _sides(source, other)
-    return _crossings(other, source)
+    return crossings(source, other).under
 
 
 @shared
@@ -125,8 +151,11 @@ def bars_since(condition: BOOL_1D) -> F64_1D:
 
 
 def _sides(source: F64_1D, other: F64_1D | float) -> tuple[F64_1D, F64_1D]:
+    """Return both sides as columns [T], a level as one of a single value."""
     source = column("source", source)
-    other = level_or_column("other", other, source.size)
+    if np.ndim(other) == 0:
+        return source, column("other", np.full(1, other, dtype=np.float64))
+    other = column("other", np.asarray(other))
     if source.size != other.size:
         raise ValueError(
             f"columns must have one length, found source {source.size}, other {other.size}"
@@ -135,15 +164,52 @@ def _sides(source: F64_1D, other: F64_1D | float) -> tuple[F64_1D, F64_1D]:
 
 
 @compiled
-def _crossings(source: F64_1D, other: F64_1D) -> BOOL_1D:
-    crossings = np.zeros(source.size, dtype=np.bool_)
-    was_at_or_below = False
-    for t in range(source.size):
-        if np.isnan(source[t]) or np.isnan(other[t]):
-            continue
-        crossings[t] = was_at_or_below and source[t] > other[t]
-        was_at_or_below = source[t] <= other[t]
-    return crossings
+def _find_crossings(source: F64_1D, other: F64_1D, over: BOOL_1D, under: BOOL_1D) -> None:
+    levels = np.full(BLOCK, other[0]) if other.size == 1 else other
+    sides = np.zeros(BLOCK + 1, np.uint8)  # of the bars of a block, after the last one before it
+    for start in range(0, source.size, BLOCK):
+        bars = min(BLOCK, source.size - start)
+        first = 0 if other.size == 1 else start
+        block = sides[: bars + 1]
+        is_defined = _find_sides(
+            source[start : start + bars], levels[first : first + bars], block[1:]
+        )
+        overs, unders = over[start : start + bars], under[start : start + bars]
+        if is_defined:
+            _turns(block, overs, unders)
+            sides[0] = block[bars]
+        else:
+            sides[0] = _turns_past_nan(block, overs, unders)
+
+
+@compiled
+def _find_sides(source: F64_1D, other: F64_1D, sides: U8_1D) -> bool:
+    """Find on which side of the other each bar is; return whether all bars are on one."""
+    is_undefined = np.uint8(0)
+    for i in range(sides.size):
+        below, above = np.uint8(source[i] <= other[i]), np.uint8(source[i] >= other[i])
+        sides[i] = below | (above << np.uint8(1))
+        is_undefined |= np.uint8(1) ^ (below | above)
+    return bool(is_undefined == 0)
+
+
+@compiled
+def _turns(sides: U8_1D, over: BOOL_1D, under: BOOL_1D) -> None:
+    for i in range(over.size):
+        over[i] = (sides[i + 1] == AT_OR_ABOVE) & (sides[i] & AT_OR_BELOW != 0)
+        under[i] = (sides[i + 1] == AT_OR_BELOW) & (sides[i] & AT_OR_ABOVE != 0)
+
+
+@compiled
+def _turns_past_nan(sides: U8_1D, over: BOOL_1D, under: BOOL_1D) -> int:
+    """Find the turns of a block that may be undefined; return the last side that is not."""
+    before = sides[0]
+    for i in range(over.size):
+        side = sides[i + 1]
+        over[i] = side == AT_OR_ABOVE and before & AT_OR_BELOW != 0
+        under[i] = side == AT_OR_BELOW and before & AT_OR_ABOVE != 0
+        before = side if side != 0 else before
+    return int(before)
 
 
 @compiled
@@ -151,12 +217,13 @@ def _side_changes(source: F64_1D, other: F64_1D) -> BOOL_1D:
     changes = np.zeros(source.size, dtype=np.bool_)
     side = 0
     for t in range(source.size):
-        if np.isnan(source[t]) or np.isnan(other[t]):
+        level = other[min(t, other.size - 1)]
+        if np.isnan(source[t]) or np.isnan(level):
             continue
-        from_below = side < 0 and source[t] > other[t]
-        from_above = side > 0 and source[t] < other[t]
+        from_below = side < 0 and source[t] > level
+        from_above = side > 0 and source[t] < level
         changes[t] = from_below or from_above
-        distance = source[t] - other[t]
+        distance = source[t] - level
         if distance < -PINE_TOLERANCE:
             side = -1
         elif distance > PINE_TOLERANCE:

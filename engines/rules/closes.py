@@ -11,7 +11,7 @@ from typing import assert_never
 import numpy as np
 
 from engines.features.channels import Channel, bollinger, donchian, keltner
-from engines.features.events import crossover, crossunder
+from engines.features.events import crossings
 from engines.features.moving_averages import ema, sma
 from engines.features.oscillators import rsi, slow_stoch
 from engines.features.trend import parabolic_sar
@@ -70,10 +70,8 @@ def stochastic_sides(rule: StochasticClose, klines: Klines) -> Sides:
     k, d = slow_stoch(
         klines.high, klines.low, klines.close, rule.k_period, rule.d_period, rule.smooth
     )
-    return Sides(
-        crossunder(k, d) & (k >= rule.overbought),
-        crossover(k, d) & (k <= rule.oversold),
-    )
+    over, under = crossings(k, d)
+    return Sides(under & (k >= rule.overbought), over & (k <= rule.oversold))
 
 
 def channel_sides(rule: ChannelClose, klines: Klines) -> Sides:
@@ -86,7 +84,8 @@ def average_sides(rule: AverageClose, klines: Klines) -> Sides:
     """End longs where the fast average falls below the slow one, shorts where it rises above."""
     mean = sma if rule.average is AverageKind.SMA else ema
     fast, slow = mean(klines.close, rule.fast), mean(klines.close, rule.slow)
-    return Sides(crossunder(fast, slow), crossover(fast, slow))
+    over, under = crossings(fast, slow)
+    return Sides(under, over)
 
 
 def psar_sides(rule: PsarClose, klines: Klines) -> Sides:

@@ -93,6 +93,7 @@ FEATURES: dict[str, Feature] = {
     "statistics.mean_deviation": lambda b: statistics.mean_deviation(b.close, 5),
     "statistics.linreg": lambda b: statistics.linreg(b.close, 5, 1),
     "statistics.correlation": lambda b: statistics.correlation(b.close, b.volume, 5),
+    "events.crossings": lambda b: events.crossings(b.close, b.open),
     "events.crossover": lambda b: events.crossover(b.close, b.open),
     "events.crossunder": lambda b: events.crossunder(b.close, 100.0),
     "events.cross": lambda b: events.cross(b.close, b.open),

@@ -3,10 +3,12 @@
 import math
 
 import numpy as np
+import pytest
 
 from engines.features.events import (
     bars_since,
     cross,
+    crossings,
     crossover,
     crossunder,
     falling,
@@ -14,6 +16,7 @@ from engines.features.events import (
     valuewhen,
 )
 from engines.features.extremes import highest, highest_bars, lowest_bars, pivot_high, pivot_low
+from engines.types import F64_1D
 
 NAN = math.nan
 
@@ -51,6 +54,32 @@ def test_crossings_look_past_nan_bars() -> None:
     source = np.array([1.0, NAN, 3.0])
     assert crossover(source, 2.0).tolist() == [False, False, True]
     assert cross(source, 2.0).tolist() == [False, False, True]
+
+
+def crossovers_bar_by_bar(source: F64_1D, other: F64_1D) -> list[bool]:
+    """Return the crossovers as TradingView's rule says them, a bar at a time."""
+    found, was_at_or_below = [], False
+    for value, level in zip(source.tolist(), other.tolist(), strict=True):
+        is_defined = not (math.isnan(value) or math.isnan(level))
+        found.append(is_defined and was_at_or_below and value > level)
+        if is_defined:
+            was_at_or_below = value <= level
+    return found
+
+
+@pytest.mark.parametrize("nan_share", [0.0, 0.001, 0.3])
+@pytest.mark.parametrize("bars", [1, 2, 1023, 1024, 1025, 2049, 3000])
+def test_crossings_both_ways_are_those_of_the_plain_rule(bars: int, nan_share: float) -> None:
+    rng = np.random.default_rng(bars)
+    for level in (None, 1.0, NAN):
+        source = rng.integers(0, 3, bars).astype(np.float64)  # ties are frequent
+        other = rng.integers(0, 3, bars).astype(np.float64)
+        source[rng.random(bars) < nan_share] = NAN
+        other[rng.random(bars) < nan_share] = NAN
+        whole = other if level is None else np.full(bars, level)
+        found = crossings(source, other if level is None else level)
+        assert found.over.tolist() == crossovers_bar_by_bar(source, whole)
+        assert found.under.tolist() == crossovers_bar_by_bar(whole, source)
 
 
 def test_rising_needs_every_step_to_exceed_pines_precision() -> None:

@@ -10,11 +10,13 @@ import pytest
 import engines.features
 from engines.features._shared import Shelf, shared, sharing
 from engines.features.channels import bollinger
+from engines.features.events import crossings, crossover, crossunder
 from engines.features.moving_averages import ema, sma
 from engines.features.oscillators import rsi
 from engines.types import F64_1D
 
 ALONE = ("banks",)  # many periods at once, whose answers nobody asks for twice
+PARTS = ["events.crossover", "events.crossunder"]  # of `crossings`, which is shared
 
 
 def fixed(*values: float) -> F64_1D:
@@ -35,7 +37,7 @@ def test_every_public_feature_is_shared() -> None:
             is_own = item.__module__ == module.__name__ and not title.startswith("_")
             if is_own and not hasattr(item, "__wrapped__"):
                 alone.append(f"{name}.{title}")
-    assert alone == []
+    assert alone == PARTS
 
 
 def test_an_answer_is_the_same_object_and_the_same_values() -> None:
@@ -47,6 +49,14 @@ def test_an_answer_is_the_same_object_and_the_same_values() -> None:
         assert bollinger(close).upper is bollinger(close).upper
         assert rsi(first, 5) is rsi(first, 5)  # a feature of a feature
     np.testing.assert_array_equal(first, ema(close, 9))
+
+
+def test_crossings_are_found_once_for_both_ways() -> None:
+    fast, slow = ema(fixed(), 3), ema(fixed(), 9)
+    fast.flags.writeable = slow.flags.writeable = False
+    with sharing(Shelf(100_000)):
+        assert crossover(fast, slow) is crossings(fast, slow).over
+        assert crossunder(fast, slow) is crossings(fast, slow).under
 
 
 def test_nothing_is_shared_unless_asked_for() -> None:
