@@ -13,12 +13,10 @@ a lock on the folder, which the system takes back when a program dies, however i
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -27,6 +25,7 @@ from typing import Any
 
 from cluster.study import StudyBusy, StudyFault
 from cluster.tasks import BatchResult
+from cluster.whole_files import hold, write_whole
 
 MANIFEST, JOURNAL, BATCHES, LOCK = "manifest.json", "journal.jsonl", "batches", ".lock"
 MANIFEST_KEY, MANIFEST_VERSION = "phalanx_study", 1
@@ -86,20 +85,9 @@ class StudyFolder:
         """
         with self._writing():
             (self.path / BATCHES).mkdir(parents=True, exist_ok=True)
-            lock = (self.path / LOCK).open("a+")
+            subject = f"study {self.path.name}"
+            lock = hold(self.path / LOCK, subject, "one run at a time", StudyBusy)
         with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                lock.seek(0)
-                by = lock.read().strip() or "another program"
-                expected = "one run at a time"
-                raise StudyBusy(
-                    f"study {self.path.name}", expected, f"{by} at work on it"
-                ) from None
-            lock.truncate(0)
-            lock.write(f"process {os.getpid()} on {socket.gethostname()}")
-            lock.flush()
             yield
 
     def read_manifest(self) -> dict[str, Any]:
@@ -127,7 +115,7 @@ class StudyFolder:
         """Put a manifest in the place of the one there is."""
         text = json.dumps({MANIFEST_KEY: MANIFEST_VERSION, **manifest}, indent=1, allow_nan=False)
         with self._writing():
-            _write_whole(self.path / MANIFEST, (text + "\n").encode())
+            write_whole(self.path / MANIFEST, (text + "\n").encode())
 
     def finished(self) -> dict[int, Finished]:
         """Return the batches that are done, by number; not those whose file is gone or cut."""
@@ -151,7 +139,7 @@ class StudyFolder:
             if result.rows:
                 digest = hashlib.sha256(result.parquet).hexdigest()[:FILE_DIGITS]
                 file = f"{digest}.parquet"
-                _write_whole(self.path / BATCHES / file, result.parquet)
+                write_whole(self.path / BATCHES / file, result.parquet)
             known = {
                 item.name: getattr(result, item.name)
                 for item in fields(Finished)
@@ -201,20 +189,6 @@ def _is_whole(path: Path) -> bool:
             return file.read() == PARQUET_END
     except OSError:
         return False
-
-
-def _write_whole(path: Path, contents: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    scratch = path.with_name(f".{path.name}.part")
-    try:
-        with scratch.open("wb") as file:
-            file.write(contents)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
-    except OSError:
-        scratch.unlink(missing_ok=True)
-        raise
 
 
 def _append_line(path: Path, line: str) -> None:

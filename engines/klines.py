@@ -13,6 +13,7 @@ and the distance of nearly one interval are required.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
@@ -98,7 +99,26 @@ class Klines:
             raise KlineFault(f"klines of {self.symbol}", "at least one bar", "none")
         self._protect()
         _check_times(self)
+        _check_usual_step(self)
         _check_prices(self)
+
+    @classmethod
+    def of_columns(cls, symbol: str, interval_ms: int, columns: Mapping[str, Any]) -> "Klines":
+        """Return bars of an interval that is known, however far apart: a store's or a stream's.
+
+        Raises: KlineFault as ever, but for bars that usually lie further apart than the interval.
+        """
+        made = object.__new__(cls)
+        object.__setattr__(made, "symbol", symbol)
+        object.__setattr__(made, "interval_ms", interval_ms)
+        object.__setattr__(made, "others", {})
+        for name in ("open_time_ms", *PRICE_COLUMNS, "volume", "turnover"):
+            object.__setattr__(made, name, columns.get(name))
+        _check_shapes(made)
+        made._protect()
+        _check_times(made)
+        _check_prices(made)
+        return made
 
     def _protect(self) -> None:
         """Keep read-only views: a strategy that writes into a column would change the market."""
@@ -148,16 +168,7 @@ class Klines:
 
     def gaps(self) -> list[Gap]:
         """Return every place where bars are missing, in order."""
-        steps = np.diff(self.open_time_ms)
-        where = np.flatnonzero(steps >= 2 * self.interval_ms)
-        return [
-            Gap(
-                after_ms=int(self.open_time_ms[i]),
-                before_ms=int(self.open_time_ms[i + 1]),
-                bars_missing=int(steps[i] // self.interval_ms) - 1,
-            )
-            for i in where
-        ]
+        return gaps_of(self.open_time_ms, self.interval_ms)
 
     def require_closed_by(self, now_ms: int) -> None:
         """Raise KlineFault if any bar opens in the future or has not closed at `now_ms`."""
@@ -168,6 +179,20 @@ class Klines:
                 f"closed by now, {time_text(now_ms)}",
                 f"its close in the future at {time_text(last_close_ms)}",
             )
+
+
+def gaps_of(open_time_ms: I64_1D, interval_ms: int) -> list[Gap]:
+    """Return every place where bars are missing between ascending open times, in order."""
+    steps = np.diff(open_time_ms)
+    where = np.flatnonzero(steps >= 2 * interval_ms)
+    return [
+        Gap(
+            after_ms=int(open_time_ms[i]),
+            before_ms=int(open_time_ms[i + 1]),
+            bars_missing=int(steps[i] // interval_ms) - 1,
+        )
+        for i in where
+    ]
 
 
 def _check_shapes(klines: Klines) -> None:
@@ -213,7 +238,11 @@ def _check_times(klines: Klines) -> None:
             f"to open a multiple of {interval_text(interval_ms)} after the bar before",
             f"{steps[bad] / MINUTE_MS:g} minutes",
         )
-    # Bars of a longer interval pass the grid test of a shorter one; the usual step gives it away.
+
+
+def _check_usual_step(klines: Klines) -> None:
+    """Bars of a longer interval pass the grid test of a shorter one; the usual step tells."""
+    interval_ms, steps = klines.interval_ms, np.diff(klines.open_time_ms)
     usual = int(np.median(steps)) if len(steps) else interval_ms
     if usual >= 2 * interval_ms:
         raise KlineFault(

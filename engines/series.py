@@ -30,3 +30,14 @@ class SeriesKey:
     def __str__(self) -> str:
         mark = "" if self.price is PriceKind.LAST else f" {self.price}"
         return f"{self.venue} {self.symbol} {interval_text(self.interval_ms)}{mark}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FundingKey:
+    """The name of one series of funding settlements."""
+
+    venue: str
+    symbol: str
+
+    def __str__(self) -> str:
+        return f"funding of {self.venue} {self.symbol}"

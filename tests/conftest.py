@@ -1,4 +1,4 @@
-"""What every test shares: how Hypothesis draws its examples, and a database of its own."""
+"""What every test shares: how Hypothesis draws examples, a database and a history of its own."""
 
 import atexit
 import os
@@ -8,10 +8,11 @@ from pathlib import Path
 from hypothesis import settings
 
 # Set before anything is imported, and inherited by the programs that tests start: no test counts
-# a trial in the ledger of whoever runs it.
+# a trial in the ledger of whoever runs it, or stores a bar.
 _FOLDER = tempfile.TemporaryDirectory(prefix="phalanx-tests-")
 atexit.register(_FOLDER.cleanup)
 os.environ["PHALANX_DATABASE_URL"] = f"sqlite:///{Path(_FOLDER.name) / 'phalanx.db'}"
+os.environ["PHALANX_HISTORY_URL"] = str(Path(_FOLDER.name) / "history")
 
 # The suite gives the same verdict every time: examples follow from the test's own source. A first
 # call may compile a kernel, so no single example has a deadline. `make long` explores afresh.

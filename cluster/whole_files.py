@@ -1,0 +1,64 @@
+"""Files that are there whole or not at all, and locks that the system takes back.
+
+Theory. A file is written beside its place, flushed to the disk and renamed into it; then the folder
+is flushed, so that the rename too outlives a power cut. A reader sees the file of before or the one
+of after. A lock is a file on which a program holds a lock of the system: it ends with the program,
+however that dies, so there is never one to take away by hand. The file says who holds it.
+"""
+
+import fcntl
+import os
+import socket
+from pathlib import Path
+from typing import IO
+
+from engines.errors import Fault
+
+
+def write_whole(path: Path, contents: bytes) -> None:
+    """Put a file in its place, whole.
+
+    Raises: OSError if the disk is full or refuses; then one of the two is there, whole.
+    """
+    scratch = path.with_name(f".{path.name}.part")
+    try:
+        with scratch.open("wb") as file:
+            file.write(contents)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    except OSError:
+        scratch.unlink(missing_ok=True)
+        raise
+    _keep_names(path.parent)
+
+
+def _keep_names(folder: Path) -> None:
+    """Flush what a folder calls its files."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def hold(lock: Path, subject: str, expected: str, fault: type[Fault]) -> IO[str]:
+    """Take a lock that ends when what is returned is closed; `expected` says how many may hold it.
+
+    Raises: `fault`, which names who holds it. OSError if the file cannot be written.
+    """
+    file = lock.open("a+")
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            by = file.read().strip() or "another program"
+            raise fault(subject, expected, f"{by} at work on it") from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+    except BaseException:
+        file.close()
+        raise
+    return file
