@@ -30,6 +30,7 @@ class Run(Protocol):
 
 
 NONE = np.empty(0)
+NONE.flags.writeable = False
 
 
 def frozen(column: npt.NDArray[Any] | None, dtype: type = np.float64) -> Any:

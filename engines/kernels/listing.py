@@ -1,7 +1,11 @@
-"""The wishes of all closes as bits, and the bars at which one can matter, in one compiled pass.
+"""The wishes of all closes as bits, and the bars at which one can matter, in compiled passes.
 
-Theory. Wishes are rare, so eight bars are looked at as one word, which is zero more often than not.
-The columns are put together one after the other, since such a loop runs on whole vectors.
+Theory. Wishes are rare and come as they like, so a branch on one would often be guessed wrong. No
+pass here has any: each candidate is written to the end of its list, and the list grows by one where
+it belongs there and by none where it does not, so that the next candidate takes its place. Words of
+eight bars come first, since most are zero; then the bars of the others, then each list. The columns
+are put together one after the other, since such a loop runs on whole vectors. Places count without
+a sign: Numba looks at every other one in case it is negative.
 """
 
 from collections.abc import Callable
@@ -10,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 from engines.kernels import slots
-from engines.kernels._compiled import driver, stamp_of
+from engines.kernels._compiled import driver, rule, stamp_of
 from engines.kernels.columns import U8_1D
 from engines.kernels.slots import (
     ENTERS,
@@ -25,10 +29,11 @@ from engines.types import I64_1D
 
 Events: TypeAlias = tuple[I64_1D, I64_1D, I64_1D, I64_1D, I64_1D]
 Add: TypeAlias = Callable[[U8_1D, U8_1D, U8_1D, int], None]
-List: TypeAlias = Callable[[U8_1D, int], Events]
+List: TypeAlias = Callable[[U8_1D], Events]
 
 ENDS = SESSION_ENDS | WEEKEND_BEGINS
 WORD = 8
+ZERO, ONE, BARS = np.uint64(0), np.uint64(1), np.uint64(WORD)
 
 
 def _adder(stamp: int) -> Add:
@@ -47,43 +52,49 @@ def _adder(stamp: int) -> Add:
 
 
 def _lister(stamp: int) -> List:
-    """Return the pass that lists the bars of `total` wishes, as `Wants` has them."""
+    """Return the pass that lists the bars with wishes, as `Wants` has them."""
 
-    def listed(bits: U8_1D, total: int) -> Events:
-        flat, long, short = (
-            np.empty(total, np.int64),
-            np.empty(total, np.int64),
-            np.empty(total, np.int64),
-        )
-        roomy_long, roomy_short = np.empty(total, np.int64), np.empty(total, np.int64)
-        flats = longs = shorts = roomy_longs = roomy_shorts = 0
-        words = bits.view(np.uint64)
-        for word in range(len(words) if stamp != 0 else 0):
-            if words[word] == 0:
-                continue
-            for bar in range(word * WORD, word * WORD + WORD):
-                wishes = bits[bar]
-                if wishes & (ENTERS | ENDS):
-                    flat[flats] = bar
-                    flats += 1
-                if wishes & (ENTERS_SHORT | LEAVES_LONG | ENDS):
-                    long[longs] = bar
-                    longs += 1
-                if wishes & (ENTERS_LONG | LEAVES_SHORT | ENDS):
-                    short[shorts] = bar
-                    shorts += 1
-                if wishes & (ENTERS | LEAVES_LONG | ENDS):
-                    roomy_long[roomy_longs] = bar
-                    roomy_longs += 1
-                if wishes & (ENTERS | LEAVES_SHORT | ENDS):
-                    roomy_short[roomy_shorts] = bar
-                    roomy_shorts += 1
+    def listed(bits: U8_1D) -> Events:
+        bars = _bars_of(bits, stamp)
+        flat, long, short = np.empty_like(bars), np.empty_like(bars), np.empty_like(bars)
+        roomy_long, roomy_short = np.empty_like(bars), np.empty_like(bars)
+        flats = longs = shorts = roomy_longs = roomy_shorts = ZERO
+        for place in range(len(bars) - 1):
+            bar = bars[place]
+            wishes = bits[np.uint64(bar)]
+            flat[flats] = bar
+            flats += np.uint64(wishes & (ENTERS | ENDS) != 0)
+            long[longs] = bar
+            longs += np.uint64(wishes & (ENTERS_SHORT | LEAVES_LONG | ENDS) != 0)
+            short[shorts] = bar
+            shorts += np.uint64(wishes & (ENTERS_LONG | LEAVES_SHORT | ENDS) != 0)
+            roomy_long[roomy_longs] = bar
+            roomy_longs += np.uint64(wishes & (ENTERS | LEAVES_LONG | ENDS) != 0)
+            roomy_short[roomy_shorts] = bar
+            roomy_shorts += np.uint64(wishes & (ENTERS | LEAVES_SHORT | ENDS) != 0)
         return (
             flat[:flats], long[:longs], short[:shorts], roomy_long[:roomy_longs],
             roomy_short[:roomy_shorts],
         )  # fmt: skip # the order of `Wants`
 
     return driver(listed)
+
+
+@rule
+def _bars_of(bits: U8_1D, stamp: int) -> I64_1D:
+    """Return the bars with any wish, and room for one more."""
+    words = bits.view(np.uint64)
+    busy = np.empty(len(words) + 1, np.uint64)
+    count = total = ZERO
+    for word in range(len(words) if stamp != 0 else 0):
+        busy[count] = word
+        count += np.uint64(words[word] != 0)
+    bars = np.empty(BARS * count + ONE, np.int64)
+    for place in range(count):
+        for bar in range(busy[place] * BARS, busy[place] * BARS + BARS):
+            bars[total] = bar
+            total += np.uint64(bits[bar] != 0)
+    return bars[: total + ONE]
 
 
 STAMP = stamp_of(slots)

@@ -33,6 +33,7 @@ from engines.types import BOOL_1D, F64_1D, I64_1D
 
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 NO_DAYS: I64_1D = frozen(None, np.int64)
+NO_FLAGS: U8_1D = frozen(None, np.uint8)
 
 
 def wants_of(signals: Signals, rules: RuleColumns) -> Wants:
@@ -50,20 +51,21 @@ def wants_of(signals: Signals, rules: RuleColumns) -> Wants:
         for column in (wished, forced):
             if column is not None:
                 add_wishes(bits, _bytes_of(column), _bytes_of(allowed), bit)
-    total = int(np.count_nonzero(bits))
     columns = (
         signals.stop_price, signals.target_price, signals.size, signals.equity_ratio, rules.atr,
         rules.atr_ratio,
     )  # fmt: skip # the order of the fields
     return Wants(
         frozen(bits[:count], np.uint8),
-        *(frozen(bars, np.int64) for bars in list_wishes(bits, total)),
-        *(frozen(column) for column in columns),
+        *(frozen(bars, np.int64) for bars in list_wishes(bits)),
+        *(NONE if column is None else frozen(column) for column in columns),
     )
 
 
 def _bytes_of(column: BOOL_1D | None) -> U8_1D:
-    flags: U8_1D = frozen(None if column is None else column.view(np.uint8), np.uint8)
+    if column is None:
+        return NO_FLAGS
+    flags: U8_1D = frozen(column.view(np.uint8), np.uint8)
     return flags
 
 
