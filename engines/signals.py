@@ -5,7 +5,7 @@ plan processes orders on close). `stop_price`, `target_price`, `size` and `equit
 entry of the same bar; NaN means the plan decides.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -44,12 +44,19 @@ class Signals:
                     f"{wanted} of {'bool' if kind == 'b' else 'float64'}",
                     f"{values.shape} of {values.dtype}",
                 )
-        both = np.flatnonzero(self.entry_long & self.entry_short)
-        if len(both):
-            raise StrategyFault("signals", "one entry side a bar", f"both sides at bar {both[0]}")
+        both = self.entry_long & self.entry_short
+        if both.any():
+            found = f"both sides at bar {both.argmax()}"
+            raise StrategyFault("signals", "one entry side a bar", found)
 
     def __len__(self) -> int:
         return len(self.entry_long)
+
+    def without_levels(self) -> "Signals":
+        """Return the same wishes with no stop and no target of the strategy's own."""
+        if self.stop_price is None and self.target_price is None:
+            return self
+        return replace(self, stop_price=None, target_price=None)
 
 
 def signals_from_column(signal: F64_1D) -> Signals:

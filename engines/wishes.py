@@ -103,7 +103,7 @@ def planned_signals(strategy: MakesSignals, klines: Klines, plan: Plan) -> Signa
     wishes = checked_signals(strategy, klines)
     if plan.exits.levels is LevelSource.STRATEGY:
         return wishes
-    return replace(wishes, stop_price=None, target_price=None)
+    return wishes.without_levels()
 
 
 def checked_features(strategy: PlacesOrders, klines: Klines) -> dict[str, F64_1D]:

@@ -126,9 +126,7 @@ class Trials:
         for column, text in sets.failed.items():
             batch.fail(row, (column,), text)
         for group in sets.groups:
-            taken = signals
-            if not group.takes_levels:
-                taken = replace(signals, stop_price=None, target_price=None)
+            taken = signals if group.takes_levels else signals.without_levels()
             wants = wants_of(taken, group.rules)
             items = self._pass_levels(row, wants, group, batch)
             if not len(items):
