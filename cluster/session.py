@@ -33,6 +33,7 @@ class Resources:
 
     nodes: int
     cpus: float
+    gpus: float
 
 
 def resources() -> Resources:
@@ -40,7 +41,7 @@ def resources() -> Resources:
     api: Any = ray  # these two carry no types
     total = api.cluster_resources()
     alive = sum(bool(node["Alive"]) for node in api.nodes())
-    return Resources(alive, total.get("CPU", 0.0))
+    return Resources(alive, total.get("CPU", 0.0), total.get("GPU", 0.0))
 
 
 @contextmanager

@@ -52,7 +52,10 @@ FORM: Mapping[str, Callable[[object], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """One line of the journal: a batch, its market, its file ("" without rows), and the counts."""
+    """One line of the journal: a batch, its market, its file ("" without rows), and the counts.
+
+    `no_gpu` as in `BatchResult`.
+    """
 
     number: int
     market: int
@@ -64,6 +67,7 @@ class Finished:
     engines: Mapping[str, int]
     sums: tuple[int, int]
     seconds: float
+    no_gpu: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ batches    sets_max and plans_max (how the space is cut), count, done
 ranking    objective, is_larger_better, where, top
 counts     sets, evaluated, excluded, failed, met (the constraints)
 engines    sets by the engine that ran them
+no_gpu     {reason: batches} that a GPU was reserved for and CPUs ran
 faults     sentences on sets that could not be run; failed_batches {number: sentence}
 best       [rank, set_id, symbol, interval, engine, objective, settings, metrics, verified,
            difference], the best first; undefined metrics are null. verified is true where the
@@ -72,6 +73,7 @@ class Standing:
     seconds: float = 0.0
     sums: tuple[int, int] = (0, 0)
     engines: Counter[str] = field(default_factory=Counter)
+    no_gpu: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     failed_batches: dict[int, str] = field(default_factory=dict)
 
@@ -106,6 +108,7 @@ class Standing:
         self.failed += item.failed
         self.sums = added(self.sums, item.sums)
         self.engines.update(item.engines)
+        self.no_gpu.update([item.no_gpu] if item.no_gpu else [])
         fresh = [text for text in item.faults if text not in self.faults]
         self.faults += fresh[: FAULTS_MAX - len(self.faults)]
 
@@ -161,6 +164,7 @@ def manifest_of(
             "met": standing.top.met,
         },
         "engines": dict(standing.engines),
+        "no_gpu": dict(standing.no_gpu),
         "faults": standing.faults,
         "failed_batches": {str(number): text for number, text in standing.failed_batches.items()},
         "best": [_best(winner) for winner in winners],

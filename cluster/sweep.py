@@ -146,7 +146,7 @@ class Sweep:
     def _evaluate(self, standing: Standing, finished: dict[int, Finished]) -> None:
         started = time.monotonic()
         batches = standing.plan.of(self.study.recipe)
-        for batch, outcome in fan_out(_left(batches, finished), [self._lane()]):
+        for batch, outcome in fan_out(_left(batches, finished), self._lanes()):
             if isinstance(outcome, BatchResult):
                 item = finished[batch.number] = self.folder.keep(outcome)
                 self._take(standing, item, outcome.parquet)
@@ -181,22 +181,29 @@ class Sweep:
             found = f"all {standing.excluded:,} excluded"
             raise StudyFault(f"space of {self.study.id}", "sets that no rule excludes", found)
 
-    def _lane(self) -> Lane[Batch]:
-        """Return the way to run a batch: on CPUs, those of GPU nodes too.
-
-        No task asks for a GPU, as none would use it: `Trials` runs every set on the CPU.
-        """
+    def _lanes(self) -> list[Lane[Batch]]:
+        """Return the ways to run a batch: on a GPU where the cluster has any, and on CPUs."""
         send_code(self.study.recipe.strategy)
         recipe = ray.put(self.study.recipe)
         markets = [ray.put(market) for market in self.study.markets]
-        threads = self.settings.task_cpus
-        task = evaluate.options(
-            max_retries=self.settings.task_retries, scheduling_strategy="SPREAD", num_cpus=threads
-        )
-        return Lane(
-            lambda batch: task.remote(recipe, markets[batch.market], batch, threads),
-            _Room(self.settings).width,
-        )
+        room, threads = _Room(self.settings), self.settings.task_cpus
+        asked: dict[str, Any] = {
+            "max_retries": self.settings.task_retries,
+            "scheduling_strategy": "SPREAD",
+            "num_cpus": threads,
+        }
+
+        def lane(width: Callable[[], int], gpus: int) -> Lane[Batch]:
+            task = evaluate.options(num_gpus=gpus, **asked)
+            return Lane(
+                lambda batch: task.remote(recipe, markets[batch.market], batch, threads, gpus > 0),
+                width,
+            )
+
+        lanes = [lane(room.for_cpus, 0)]
+        if resources().gpus:
+            lanes.insert(0, lane(room.for_gpus, 1))
+        return lanes
 
 
 class _Room:
@@ -209,9 +216,15 @@ class _Room:
         self._settings = settings
         self._seen, self._seen_at = resources(), time.monotonic()
 
-    def width(self) -> int:
-        """Return how many tasks may be under way now."""
-        running = max(self._now().cpus, IDLE_CPUS) / self._settings.task_cpus
+    def for_cpus(self) -> int:
+        """Return how many tasks on CPUs may be under way now."""
+        return self._width(max(self._now().cpus, IDLE_CPUS) / self._settings.task_cpus)
+
+    def for_gpus(self) -> int:
+        """Return how many tasks on a GPU each may be under way now."""
+        return self._width(self._now().gpus)
+
+    def _width(self, running: float) -> int:
         return max(1, int(running)) * (1 + self._settings.tasks_ahead)
 
     def _now(self) -> Resources:

@@ -22,6 +22,7 @@ from cluster.study_table import ENGINE_NAMES, Rows, parquet_of, row_sums, table_
 from cluster.trial_keys import U64_1D, U64_2D, trial_keys
 from cluster.user_strategy import FoundStrategy, fault_of
 from engines.errors import Fault
+from engines.kernels.gpu import why_not
 from engines.kernels.trials import Market, Trials
 from engines.klines import interval_text
 from engines.plan import Plan
@@ -38,7 +39,8 @@ FAULTS_MAX = 5  # sentences kept of one batch; all are counted
 class BatchResult:
     """What came of a batch: its rows as a Parquet file, and what was counted on the way.
 
-    `excluded` sets contradict a rule, `failed` ones could not be run, `faults` says why.
+    `excluded` sets contradict a rule, `failed` ones could not be run, `faults` says why. `no_gpu`
+    is why a GPU that was reserved for the batch could not run it, "" if it could or none was.
     """
 
     number: int
@@ -51,6 +53,7 @@ class BatchResult:
     engines: dict[str, int]
     sums: tuple[int, int]
     seconds: float
+    no_gpu: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,14 +75,20 @@ class Workbench:
     _prepared: OrderedDict[object, Prepared] = field(default_factory=OrderedDict)
 
     def prepared(
-        self, recipe: Recipe, number: int, market: Market, plans: Sequence[int], threads: int
+        self,
+        recipe: Recipe,
+        number: int,
+        market: Market,
+        plans: Sequence[int],
+        threads: int,
+        on_gpu: bool,
     ) -> Prepared:
         """Return what was made ready of these plans, or make it."""
-        key = (recipe.study_id, number, tuple(plans), threads)
+        key = (recipe.study_id, number, tuple(plans), threads, on_gpu)
         if key not in self._prepared:
             known = [(index, recipe.plan_at(index)) for index in plans]
             kept = [(index, plan) for index, plan in known if plan is not None]
-            trials = Trials(market, [plan for _, plan in kept], threads)
+            trials = Trials(market, [plan for _, plan in kept], threads, on_gpu)
             keys = _keys(recipe, market, [0], trials.plans)[0]
             self._prepared[key] = Prepared(
                 trials, np.array([index for index, _ in kept], np.int64), keys - keys[:1]
@@ -93,19 +102,25 @@ class Workbench:
 WORKBENCH = Workbench()
 
 
-def run_batch(recipe: Recipe, market: Market, batch: Batch, threads: int) -> BatchResult:
+def run_batch(
+    recipe: Recipe, market: Market, batch: Batch, threads: int, has_gpu: bool
+) -> BatchResult:
     """Evaluate every set of a batch on its market.
 
+    Where a GPU is reserved for it but does not answer, its CPUs do the work, and the result says
+    so: a node can have a GPU and no driver for it.
     Raises: StudyFault on a worker with other code; whatever a strategy raises, as a Fault where it
     is the strategy's own.
     """
     started = time.perf_counter()
     _require_same_code(recipe)
+    no_gpu = why_not() if has_gpu else None
+    on_gpu = has_gpu and no_gpu is None
     parts: list[Rows] = []
     failed, faults = 0, list[str]()
     try:
         for strategies, plans in rectangles(batch.work, recipe.space, recipe.sample):
-            ready = WORKBENCH.prepared(recipe, batch.market, market, plans, threads)
+            ready = WORKBENCH.prepared(recipe, batch.market, market, plans, threads, on_gpu)
             rows, wrong = _evaluated(recipe, market, strategies, ready)
             parts.append(rows)
             failed += len(wrong)
@@ -130,6 +145,7 @@ def run_batch(recipe: Recipe, market: Market, batch: Batch, threads: int) -> Bat
         engines={name: n for name, n in zip(ENGINE_NAMES, counts, strict=True) if n},
         sums=row_sums(rows, recipe, recipe.market_ids[batch.market]),
         seconds=time.perf_counter() - started,
+        no_gpu=no_gpu or "",
     )
 
 
@@ -214,7 +230,7 @@ def calibrated(recipe: Recipe, market: Market, patience_s: float = 0.25) -> floa
 def _cpu_seconds(recipe: Recipe, market: Market, batch: Batch) -> float:
     """Return what a batch costs on one CPU, whoever else uses it."""
     started = time.process_time()
-    run_batch(recipe, market, batch, 1)
+    run_batch(recipe, market, batch, 1, has_gpu=False)
     return max(time.process_time() - started, CLOCK_STEP_S)
 
 

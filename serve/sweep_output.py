@@ -38,6 +38,8 @@ def print_sweep(result: "SweepResult") -> None:
             f"{standing.seconds:.1f} s for {standing.counted - standing.resumed:,} sets: "
             f"{rate:,.0f} sets/s, {rate * bars / 1e6:,.0f} million bar-sets/s"
         )
+    for reason, batches in standing.no_gpu.items():
+        print(f"{batches:,} batches had a GPU reserved and were run by CPUs: {reason}")
     for market, trials in result.trials.items():
         print(f"trials of {study.recipe.strategy.bare_name} on {market} so far: {trials:,}")
 

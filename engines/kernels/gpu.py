@@ -2,24 +2,28 @@
 
 Theory. Bars and charges are copied to the device once, wants and terms once a call; the sets follow
 in chunks, so the device holds CHUNK rows of results however many sets there are. The arithmetic is
-the CPU's, operation by operation (`_cuda`), so the numbers are the CPU's doubles. Trades are not
-kept: those of a chosen set come from `cpu.run_one`.
+the CPU's, operation by operation (`_cuda`), so the numbers are the CPU's doubles. What comes back
+of a set is the sums of its summary; the CPU makes the figures of them, since a power is another
+one in a GPU's last digit. Trades are not kept: those of a chosen set come from `cpu.run_one`.
 
 numba-cuda is optional. `why_not` says what is missing, and nothing here is imported before a run is
 asked for.
 """
 
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from engines.kernels import summary
+from engines.kernels._compiled import driver, stamp_of
 from engines.kernels.columns import F64_2D, I64_2D, U8_1D, Bars, Charges, Tables, Wants
 from engines.kernels.cpu import LOTS_GROWTH
-from engines.kernels.slots import LOTS_ROOM, RUN
+from engines.kernels.slots import LOTS_ROOM, NEEDS_REFERENCE, RUN, START_BAR, SUMS
+from engines.kernels.summary import FIGURES, SUMS_SIZE, finish
 from engines.kernels.tables import tables_of
 from engines.types import BOOL_1D, F64_1D, I64_1D
 
@@ -27,7 +31,23 @@ CHUNK = 1 << 17  # sets; several times what the largest GPU runs at once
 BLOCK = 64  # threads: two warps, so that a slow set holds up few others
 ROOMS = RUN + 256, 4 * RUN, 16 * RUN  # places of a thread's row: one lot, several, very many
 
+# What a summary is made of, then whether only the reference can run the set.
+KEPT: I64_1D = np.array([*range(SUMS, SUMS + SUMS_SIZE), NEEDS_REFERENCE])
+
 Columns = TypeVar("Columns", bound=NamedTuple)
+
+
+def _finisher(stamp: int) -> Callable[[F64_2D, float, F64_1D, F64_2D], None]:
+    """Return what makes figures of sums; what it closes over is a part of the key of its cache."""
+
+    def finish_each(sums: F64_2D, days: float, traded: F64_1D, found: F64_2D) -> None:
+        for place in range(len(sums) if stamp != 0 else 0):
+            finish(sums[place], 0, days, traded[place], found[place], 0)
+
+    return driver(finish_each)
+
+
+finish_each = _finisher(stamp_of(summary))
 
 
 def why_not() -> str | None:
@@ -47,6 +67,18 @@ class GpuRuns:
     def __init__(self, bars: Bars, charges: Charges) -> None:
         self.bars, self.charges = bars, charges
         self.on_device = _copied(bars), _copied(charges)
+
+    def run_sets(self, wants: Sequence[Wants], terms: F64_2D, sets: I64_2D) -> F64_2D:
+        """Run sets [N, 2] and return what `cpu.run_sets` returns of them, in every bit.
+
+        A set that does not fit a GPU is left to the reference.
+        """
+        kept, ran = self.run(wants, terms, sets, KEPT)
+        found = np.empty((len(sets), FIGURES + 1))
+        traded = np.maximum(1.0, len(self.bars.prices) - terms[sets[:, 1], START_BAR])
+        finish_each(kept, self.bars.days, traded, found)
+        found[:, FIGURES] = np.where(ran, kept[:, SUMS_SIZE], 1.0)
+        return found
 
     def run(
         self, wants: Sequence[Wants], terms: F64_2D, sets: I64_2D, kept: I64_1D

@@ -3,7 +3,8 @@
 Theory. A set is a strategy and a plan. Each is run by the fastest engine that is known to give the
 reference's result for it, and the row says by which. What sets share is made once: the bars with
 their blocks, the columns of rules and the terms of the plans, the wishes of a strategy. A set that
-an engine meets and cannot decide exactly goes to the next one, at last to the reference.
+an engine meets and cannot decide exactly goes to the next one, at last to the reference. A GPU, if
+it is there, takes the machine's sets where they are many: one that walks alone is slow on it.
 
 A set that cannot be run at all (a plan that contradicts the market, a strategy that fails) has a
 row of NaN and one sentence that says why; the other sets go on.
@@ -24,6 +25,7 @@ from engines.features._shared import Shelf, sharing
 from engines.kernels.columns import I64_2D, Wants
 from engines.kernels.cpu import run_sets
 from engines.kernels.first_passage import run_first_passage
+from engines.kernels.gpu import GpuRuns
 from engines.kernels.groups import Group, Groups, Market, Sorted
 from engines.kernels.plan_terms import refusal_of_signals
 from engines.kernels.summary import FIGURES, SUMMARY
@@ -47,6 +49,8 @@ WANTS_MAX = 32  # that wait for more of them
 WAITING_BYTES = 50_000_000  # of wishes that wait for more of them
 PASSAGE_SETS_MIN = 4  # fewer do not pay for the tables of levels that they would share
 SETS_ENOUGH = 256  # sets that keep all threads busy
+GPU_SETS_MIN = 512  # on an H100 as many take as long as one, about what a core does meanwhile
+GPU_ROOM = 32  # times as many sets and wishes wait for a GPU
 
 F64_3D: TypeAlias = npt.NDArray[np.float64]
 U8_2D: TypeAlias = npt.NDArray[np.uint8]
@@ -77,10 +81,17 @@ class Summaries:
 
 
 class Trials:
-    """Sets of one market, prepared once: its bars, and the plans of every strategy to come."""
+    """Sets of one market, prepared once: its bars, and the plans of every strategy to come.
 
-    def __init__(self, market: Market, plans: Sequence[Plan], threads: int) -> None:
+    With `on_gpu`, which asks for one that answers (`gpu.why_not`), the machine's sets run there.
+    """
+
+    def __init__(
+        self, market: Market, plans: Sequence[Plan], threads: int, on_gpu: bool = False
+    ) -> None:
         assert threads > 0, "a caller passes the CPUs that it was given"
+        self._on_gpu = on_gpu
+        self._gpu_runs: dict[int, GpuRuns] = {}
         self.market, self.plans = market, tuple(plans)
         # Numba never runs more threads than it found CPUs for when it began.
         self._threads = min(threads, numba.get_num_threads())
@@ -90,7 +101,7 @@ class Trials:
 
     def run(self, strategies: Sequence[Tradable]) -> Summaries:
         """Return the summaries of every strategy with every plan."""
-        batch = _Batch(strategies, self.plans)
+        batch = _Batch(strategies, self.plans, GPU_ROOM if self._on_gpu else 1)
         threads = numba.get_num_threads()
         numba.set_num_threads(self._threads)
         try:
@@ -152,12 +163,24 @@ class Trials:
         """Run the sets that wait for the machine; those that it cannot decide are left."""
         batch.machines.remove(machine)
         group, sets = machine.group, np.concatenate(machine.sets)
-        found = run_sets(self._groups.bars, machine.wants, group.charges, group.terms, sets)
+        bars, engine = self._groups.bars, Engine.MACHINE
+        if self._on_gpu and len(sets) >= GPU_SETS_MIN:
+            engine = Engine.GPU
+            found = self._gpu_of(group).run_sets(machine.wants, group.terms, sets)
+        else:
+            found = run_sets(bars, machine.wants, group.charges, group.terms, sets)
         rows, columns = np.array(machine.rows)[sets[:, 0]], np.array(group.places)[sets[:, 1]]
         is_run = found[:, FIGURES] == 0
         batch.values[rows[is_run], columns[is_run]] = found[is_run, :FIGURES]
-        batch.engine[rows[is_run], columns[is_run]] = Engine.MACHINE
+        batch.engine[rows[is_run], columns[is_run]] = engine
         batch.left += zip(rows[~is_run].tolist(), columns[~is_run].tolist(), strict=True)
+
+    def _gpu_of(self, group: Group) -> GpuRuns:
+        """Return the bars on the GPU, with the charges of a group; groups may share both."""
+        charges = group.charges
+        if id(charges) not in self._gpu_runs:  # which `_groups` keeps, so that no other has its id
+            self._gpu_runs[id(charges)] = GpuRuns(self._groups.bars, charges)
+        return self._gpu_runs[id(charges)]
 
     def _run_reference(self, place: tuple[int, int], batch: "_Batch") -> None:
         row, column = place
@@ -225,10 +248,12 @@ class Trials:
 class _Machine:
     """Sets that wait for the machine: one call runs several wants with a group of plans.
 
-    `sets` are rows of places among `wants` and among the plans of the group, [N, 2] each.
+    `sets` are rows of places among `wants` and among the plans of the group, [N, 2] each; `room`
+    times as many as a CPU wants for one call may wait.
     """
 
     group: Group
+    room: int
     rows: list[int] = field(default_factory=list)
     wants: list[Wants] = field(default_factory=list)
     sets: list[I64_2D] = field(default_factory=list)
@@ -243,14 +268,16 @@ class _Machine:
     def is_full(self) -> bool:
         """Return whether no more fit into a call, or waiting for more would gain nothing."""
         held = sum(column.nbytes for want in self.wants for column in want)
-        is_large = sum(map(len, self.sets)) >= SETS_ENOUGH or held > WAITING_BYTES
-        return is_large or len(self.wants) == WANTS_MAX
+        waiting = sum(map(len, self.sets))
+        is_large = waiting >= SETS_ENOUGH * self.room or held > WAITING_BYTES * self.room
+        return is_large or len(self.wants) == WANTS_MAX * self.room
 
 
 class _Batch:
     """The sets of one call: what was found, and what still waits."""
 
-    def __init__(self, strategies: Sequence[Tradable], plans: Sequence[Plan]) -> None:
+    def __init__(self, strategies: Sequence[Tradable], plans: Sequence[Plan], room: int) -> None:
+        self.room = room
         shape = len(strategies), len(plans)
         self.strategies = strategies
         self.values, self.engine = np.full((*shape, FIGURES), np.nan), np.zeros(shape, np.uint8)
@@ -267,5 +294,5 @@ class _Batch:
         for machine in self.machines:
             if machine.group is group:
                 return machine
-        self.machines.append(_Machine(group))
+        self.machines.append(_Machine(group, self.room))
         return self.machines[-1]

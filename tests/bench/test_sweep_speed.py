@@ -96,7 +96,7 @@ def test_sweep_through_ray_beside_one_program(tmp_path: Path) -> None:
         result = Sweep(swept, folder, ranking, ClusterSettings(), {}, watched).run()
     sums, rows, started = (0, 0), 0, time.perf_counter()
     for batch in BatchPlan(1, result.standing.plan.sets_max).of(swept.recipe):
-        found = run_batch(swept.recipe, swept.markets[0], batch, CORES)
+        found = run_batch(swept.recipe, swept.markets[0], batch, CORES, has_gpu=False)
         sums, rows = added(sums, found.sums), rows + found.rows
     alone = rows / (time.perf_counter() - started)
     assert table_hash(sums, rows, swept.recipe.space.fingerprint) == result.standing.table_hash

@@ -23,6 +23,7 @@ from cluster.study_folder import StudyFolder
 from cluster.study_manifest import SPEED, Standing
 from cluster.study_table import HASHED, added, table_hash
 from cluster.tasks import run_batch
+from engines.kernels.gpu import why_not
 from engines.kernels.summary import SUMMARY
 from serve.cli import run
 from serve.sweep_output import print_sweep
@@ -41,7 +42,7 @@ def in_one_program(study: Study, sets_max: int = 7) -> tuple[str, pa.Table]:
     """Return the table of a study and its hash, made without a cluster."""
     sums, rows, tables = (0, 0), 0, []
     for batch in BatchPlan(len(study.markets), sets_max).of(study.recipe):
-        found = run_batch(study.recipe, study.markets[batch.market], batch, 1)
+        found = run_batch(study.recipe, study.markets[batch.market], batch, 1, has_gpu=False)
         sums, rows = added(sums, found.sums), rows + found.rows
         if found.rows:
             tables.append(pq.read_table(pa.BufferReader(found.parquet)))
@@ -85,6 +86,20 @@ def test_a_sweep_holds_the_rows_of_one_program_and_verifies_its_best(
     assert manifest["status"] == "complete"
     assert [row["verified"] for row in manifest["best"]] == [True] * 3
     assert manifest["table_hash"] == hashed
+
+
+def test_a_gpu_that_does_not_answer_is_named_and_its_batches_are_run_by_cpus(
+    nodes: Nodes, tmp_path: Path
+) -> None:
+    study = small_study()
+    result = swept(study, tmp_path, settings=FINE)  # one node has a GPU by name alone
+    reason = why_not()
+    assert reason is not None, "this machine has a GPU, so that its node runs batches on it"
+    assert result.is_sound and result.standing.no_gpu[reason] > 0
+    known = StudyFolder(tmp_path / study.id).read_manifest()
+    assert known["no_gpu"] == {reason: result.standing.no_gpu[reason]}
+    assert "gpu" not in known["engines"]
+    assert result.standing.table_hash == in_one_program(study)[0]
 
 
 def test_a_finished_study_keeps_its_speed_when_it_is_run_again(

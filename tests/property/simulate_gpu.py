@@ -9,13 +9,36 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from numba.core import config
 
-from engines.kernels import slots
+from engines.costs import Costs
+from engines.instrument import Instrument
+from engines.kernels import slots, trials
 from engines.kernels.gpu import copied_each
-from engines.kernels.summary import TRADES
+from engines.kernels.summary import SUMMARY, TRADES
+from engines.kernels.trials import Engine, Market, Trials
+from engines.klines import MINUTE_MS
+from engines.plan import Exits, Plan, Trailing
+from engines.synthetic import synthetic_klines
+from strategies.rsi_mean_reversion import RsiMeanReversion
 from tests.property.gpu_cases import by_cpu, by_gpu, differences, place_of, sets_of
 from tests.property.test_kernel_equals_reference import Terms, terms
 
 PLANS, WISHES = 12, 2
+
+
+def compare_trials() -> None:
+    """Compare the figures of many sets, which the CPU makes of a GPU's sums."""
+    trials.GPU_SETS_MIN = 1
+    klines = synthetic_klines(400, 15 * MINUTE_MS, seed=5)
+    since_ms = int(klines.open_time_ms[100])
+    market = Market(klines, Instrument("TESTUSDT", 0.1, 0.001), Costs(), since_ms=since_ms)
+    trail = Exits(trailing=Trailing(activation=0.002, distance=0.003))
+    plans = [Plan(), Plan(exits=trail), Plan(exits=Exits(stop_loss_ratio=0.01))]
+    strategies = [RsiMeanReversion(rsi_period=7), RsiMeanReversion(rsi_period=9)]
+    ours = Trials(market, plans, 1, on_gpu=True).run(strategies)
+    theirs = Trials(market, plans, 1).run(strategies)
+    assert (ours.engine == Engine.GPU).all() and (theirs.engine == Engine.MACHINE).all()
+    assert theirs.values[..., SUMMARY.index("trades")].min() > 0
+    np.testing.assert_array_equal(ours.values, theirs.values)
 
 
 def main() -> None:
@@ -42,6 +65,7 @@ def main() -> None:
 
     compare()
     assert trades[0] > PLANS
+    compare_trials()
     print(f"equal: {trades[0]} trades")
 
 

@@ -53,7 +53,7 @@ def evaluated(study: Study, folder: StudyFolder, ledger: TrialLedger) -> None:
     rows: dict[int, dict[str, Any]] = {}
     with folder.locked():
         for number in range(len(batches)):
-            result = run_batch(study.recipe, study.markets[0], batches[number], 1)
+            result = run_batch(study.recipe, study.markets[0], batches[number], 1, has_gpu=False)
             item = folder.keep(result)
             standing.count(item)
             if item.rows:
