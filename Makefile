@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint long bench lock clean
+.PHONY: help demo test lint long bench ptx lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,18 @@ long: $(READY) ## the tests that take minutes, on fresh random examples
 
 bench: $(READY) ## measure speed and print it
 	$(BIN)/pytest tests/bench -m bench -s
+
+# Compilers that nothing else needs lie in an environment of their own, made for the locked versions.
+ptx: $(READY) ## compile the GPU's kernel to PTX for 8.0 and 9.0, without a GPU
+	$(BIN)/python -m venv --without-pip build/gpu
+ifneq ($(UV),)
+	$(UV) pip install --quiet --python build/gpu/bin/python -c requirements.txt "numba-cuda[cu12]"
+else
+	$(BIN)/python -m pip --python build/gpu/bin/python install --quiet \
+		--disable-pip-version-check -c requirements.txt "numba-cuda[cu12]"
+endif
+	PYTHONPATH="$$PWD:$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
+		build/gpu/bin/python -m tests.device.compile_ptx
 
 # `fewest` locks one version of each package for every Python: the same numbers everywhere.
 lock: ## rewrite requirements.txt from pyproject.toml (newer versions: make lock UPGRADE=--upgrade)
