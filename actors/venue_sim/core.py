@@ -12,6 +12,7 @@ from actors.venue_sim import public
 from actors.venue_sim.faults import PAGE_KINDS, REPLY_KINDS, FaultKind, Faults
 from actors.venue_sim.limits import Limits
 from actors.venue_sim.listing import Listing, Market
+from actors.venue_sim.streams import Streams
 from actors.venue_sim.wire import (
     OUTSIDE_WINDOW,
     ROUTE_NOT_FOUND,
@@ -58,14 +59,16 @@ class VenueCore:
     """The state of the venue: what is listed, who may ask, what fails, and what was asked."""
 
     market: Market
-    faults: Faults = field(default_factory=Faults)
+    faults: Faults
+    streams: Streams
     limits: Limits = field(default_factory=Limits)
     seen: list[Seen] = field(default_factory=list)
 
     @classmethod
     def of(cls, listings: Iterable[Listing], seed: int = 0) -> "VenueCore":
         """Return a venue that lists these markets and fails by this seed."""
-        return cls(Market(listings), Faults(seed))
+        market, faults = Market(listings), Faults(seed)
+        return cls(market, faults, Streams(market, faults))
 
     def respond(self, request: Request, now_ms: int) -> Reply:
         """Return the reply to one request."""

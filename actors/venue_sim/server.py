@@ -10,15 +10,25 @@ import asyncio
 import json
 from collections.abc import Iterable
 from types import TracebackType
+from typing import Any
 from urllib.parse import parse_qsl
 
-from aiohttp import web
+from aiohttp import WSMsgType, web
 
 from actors.venue_sim.clock import VenueClock
 from actors.venue_sim.core import VenueCore
 from actors.venue_sim.faults import Faults
-from actors.venue_sim.listing import Listing
-from actors.venue_sim.wire import Reply, Request
+from actors.venue_sim.intervals import INTERVAL_MS
+from actors.venue_sim.listing import Listing, names_of
+from actors.venue_sim.streams import Outgoing
+from actors.venue_sim.tape import Bar
+from actors.venue_sim.wire import Payload, Reply, Request
+from engines.series import PriceKind
+
+TICK_SECONDS = 0.1
+QUEUE_MAX = 100_000
+# The venue cuts a socket on which nothing has come for ten minutes.
+IDLE_SECONDS_MAX = 600.0
 
 
 class VenueServer:
@@ -37,6 +47,9 @@ class VenueServer:
         self.clock = clock or VenueClock()
         self._host, self._port = host, port
         self._runner: web.AppRunner | None = None
+        self._sockets: dict[int, Socket] = {}
+        self._ticking: asyncio.Task[None] | None = None
+        self.clock.listen(self._tick)
 
     @property
     def faults(self) -> Faults:
@@ -68,15 +81,22 @@ class VenueServer:
     async def start(self) -> None:
         """Listen; `url` holds the port from now on."""
         app = web.Application()
+        app.router.add_get("/v5/public/{category}", self._stream)
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port)
         await site.start()
         self._port = self._runner.addresses[0][1]
+        self._ticking = asyncio.create_task(self._keep_ticking())
 
     async def stop(self) -> None:
         """Close every connection and the port."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+            await asyncio.wait([self._ticking])
+        for socket in list(self._sockets.values()):
+            socket.cut()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -99,12 +119,120 @@ class VenueServer:
             http.transport.abort()
         return _response(reply)
 
+    def correct(self, symbol: str, interval_ms: int, open_time_ms: int, **values: float) -> None:
+        """Change values (open, high, low, close, volume, turnover) of a closed bar for good."""
+        market = self.core.market
+        base, quote, category = names_of(symbol)
+        listed = market.find(category, base + quote)
+        (interval,) = (code for code, ms in INTERVAL_MS.items() if ms == interval_ms)
+        tape = listed.tape(PriceKind.LAST, interval)
+        assert tape is not None, "bars of that interval are listed"
+        now_ms = self.clock.now_ms()
+        bar = tape.at(tape.index_of(open_time_ms), now_ms)
+        assert bar.is_closed, "a bar that has closed"
+        bar = Bar(**(bar._asdict() | values))
+        self._post(self.core.streams.correct(listed, interval, bar, now_ms))
+
+    async def settled(self) -> None:
+        """Wait until every message so far has been given to its socket."""
+        await asyncio.gather(*(socket.sent() for socket in list(self._sockets.values())))
+
+    async def _stream(self, http: web.Request) -> web.StreamResponse:
+        """Serve one public socket until either side ends it."""
+        streams = self.core.streams
+        ws = web.WebSocketResponse(receive_timeout=IDLE_SECONDS_MAX)
+        await ws.prepare(http)
+        session = streams.open(http.match_info["category"])
+        socket = Socket(ws, http.transport)
+        self._sockets[session.session_id] = socket
+        sender = asyncio.create_task(socket.send_all())
+        try:
+            async for frame in ws:
+                if frame.type is WSMsgType.TEXT:
+                    now_ms = self.clock.now_ms()
+                    self._post(streams.receive(session.session_id, _parsed(frame.data), now_ms))
+        except TimeoutError:
+            socket.cut()
+        finally:
+            streams.close(session.session_id)
+            self._sockets.pop(session.session_id, None)
+            sender.cancel()
+        return ws
+
+    def _post(self, outgoing: Iterable[Outgoing]) -> None:
+        """Give messages to their sockets, in order."""
+        for item in outgoing:
+            socket = self._sockets.get(item.session_id)
+            if socket is None:
+                continue
+            if item.message is None:
+                socket.cut()
+            else:
+                socket.put(item.message)
+
+    def _tick(self) -> None:
+        self._post(self.core.streams.tick(self.clock.now_ms()))
+
+    async def _keep_ticking(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            if self.clock.speed > 0:
+                self._tick()
+
+
+class Socket:
+    """One WebSocket's way out: a bounded queue, and the task that empties it."""
+
+    def __init__(self, ws: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
+        self._ws = ws
+        self._transport = transport
+        self._queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE_MAX)
+
+    def put(self, message: Payload) -> None:
+        """Queue a message; a client that reads too slowly is cut off."""
+        try:
+            self._queue.put_nowait(_json(message))
+        except asyncio.QueueFull:
+            self.cut()
+
+    def cut(self) -> None:
+        """Break the connection without a farewell, as a network does."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def sent(self) -> None:
+        """Wait until the queue is empty or the socket gone."""
+        while not self._queue.empty() and not self._ws.closed:
+            await asyncio.sleep(0)
+
+    async def send_all(self) -> None:
+        """Send what is queued, for as long as the socket lives."""
+        while True:
+            text = await self._queue.get()
+            try:
+                await self._ws.send_str(text.decode())
+            except (ConnectionError, RuntimeError):
+                return
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """Return a client's message; what is no JSON object is an operation nobody knows."""
+    try:
+        message = json.loads(text)
+    except ValueError:
+        return {}
+    return message if isinstance(message, dict) else {}
+
+
+def _json(payload: Payload) -> bytes:
+    return json.dumps(payload, separators=(",", ":")).encode()
+
 
 def _response(reply: Reply) -> web.Response:
     if reply.payload is None:
         return web.Response(status=reply.status, text=reply.text, headers=reply.headers)
     return web.Response(
         status=reply.status,
-        body=json.dumps(reply.payload, separators=(",", ":")).encode(),
+        body=_json(reply.payload),
         headers={"Content-Type": "application/json; charset=utf-8", **reply.headers},
     )
