@@ -18,12 +18,23 @@ from pathlib import Path
 from typing import Any
 
 from platformdirs import user_data_path
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Table,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from engines.errors import Fault
 
-HEAD = "0001"
+HEAD = "0002"
 URL_VARIABLE = "PHALANX_DATABASE_URL"
 FILE_NAME = "phalanx.db"
 KINDS = ("sqlite", "postgresql")
@@ -54,6 +65,13 @@ def database(url: str | None = None) -> Iterator[Engine]:
         ) from error
     finally:
         engine.dispose()
+
+
+def insert_into(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Return an insert that can say what to do where the row is there already."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
 
 
 def _address(url: str) -> URL:

@@ -14,7 +14,8 @@ the system: in the series' folder on a disk, so that several machines on one dis
 object store in the user's folder, so that there it holds among the programs of one machine only,
 and each series is to have one machine that writes it.
 
-A correction is flagged before anything is written: if it cannot be, nothing is. A damaged file is
+A correction is flagged in the application's database (`issues`) before anything is written: if it
+cannot be, nothing is. A damaged file is
 named by everything that meets it, and given back only through `Writer.replace_month`.
 """
 
@@ -41,6 +42,7 @@ from cluster.history_writer import (
     Key,
     Writer,
 )
+from cluster.issues import flag_in_database
 from cluster.month_files import MonthFiles, month_of, month_range_ms
 from cluster.whole_files import hold
 from engines.funding import Funding
@@ -78,10 +80,6 @@ def wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def unflagged(key: Key, corrections: Sequence[Correction], overlap: Overlap) -> None:
-    """Leave corrections to whoever reads the `WriteResult`."""
-
-
 class History:
     """Reads and writes stored series; several may be open at once, in any number of programs."""
 
@@ -89,7 +87,7 @@ class History:
         self,
         root_url: str | None = None,
         *,
-        flag: Flag = unflagged,
+        flag: Flag = flag_in_database,
         now_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self._place = place_of(root_url or os.environ.get(HISTORY_URL))

@@ -16,8 +16,8 @@ from engines.series import FundingKey, SeriesKey
 
 Key: TypeAlias = SeriesKey | FundingKey
 Series: TypeAlias = Klines | Funding
-# Told of corrections before they are written, with what is about to become of them.
-Flag: TypeAlias = Callable[[Key, Sequence[Correction], Overlap], None]
+# Told of corrections, what is about to become of them, and the time.
+Flag: TypeAlias = Callable[[Key, Sequence[Correction], Overlap, int], None]
 
 TIME_OF_BARS, BAR_VALUES = "open_time_ms", (*PRICE_COLUMNS, "volume", "turnover")
 TIME_OF_FUNDING, FUNDING_VALUES = "time_ms", ("rate",)
@@ -54,7 +54,7 @@ class Writer:
         ]
         result = sum((item.result for _, item in merged), WriteResult(0, 0))
         if result.corrections:
-            self.flag(self.key, result.corrections, overlap)
+            self.flag(self.key, result.corrections, overlap, self.now_ms())
         for month, item in merged:
             if item.is_changed:
                 self.files.write(month, item.rows)

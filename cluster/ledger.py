@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection, Engine, Table, delete, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, delete, func, insert, select
 
+from cluster.database import insert_into
 from cluster.tables import TRIAL_CHUNKS, TRIAL_LEDGERS, TRIAL_SOURCES
 from cluster.trial_keys import U64_1D
 from engines.klines import Klines, interval_text, time_text
@@ -113,7 +113,7 @@ class TrialLedger:
 def _held(connection: Connection, strategy: str, dataset: Dataset) -> int:
     """Return the ledger's id, made if it is new, its row locked until the transaction ends."""
     row = {"strategy": strategy, "dataset": dataset.sha256, "subject": dataset.subject}
-    made = _insert(connection, TRIAL_LEDGERS).values(row)
+    made = insert_into(connection, TRIAL_LEDGERS).values(row)
     connection.execute(made.on_conflict_do_nothing())
     locked = select(TRIAL_LEDGERS.c.id).where(
         TRIAL_LEDGERS.c.strategy == strategy, TRIAL_LEDGERS.c.dataset == dataset.sha256
@@ -175,20 +175,13 @@ def _append(connection: Connection, ledger_id: int, fresh: U64_1D) -> None:
 
 def _credit(connection: Connection, ledger_id: int, source: str, trials: int) -> None:
     row = {"ledger_id": ledger_id, "source": source, "trials": trials}
-    made = _insert(connection, TRIAL_SOURCES).values(row)
+    made = insert_into(connection, TRIAL_SOURCES).values(row)
     connection.execute(
         made.on_conflict_do_update(
             index_elements=["ledger_id", "source"],
             set_={"trials": TRIAL_SOURCES.c.trials + made.excluded.trials},
         )
     )
-
-
-def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """Return an insert that can say what to do where the row is there already."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)
 
 
 def _count(connection: Connection, strategy: str, dataset: Dataset) -> int:

@@ -3,6 +3,7 @@
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -11,13 +12,16 @@ from sqlalchemy import inspect
 
 import cluster.migrations
 from cluster.database import FILE_NAME, HEAD, URL_VARIABLE, DatabaseFault, database
+from cluster.ledger import Dataset, TrialLedger
 from cluster.tables import METADATA
+from tests.unit.databases import KINDS, url_of
 
 MIGRATIONS = Path(str(cluster.migrations.__file__)).parent
 
 
-def test_migrations_build_the_tables_that_the_program_uses(tmp_path: Path) -> None:
-    with database(f"sqlite:///{tmp_path / 'a.db'}") as engine, engine.begin() as connection:
+@pytest.mark.parametrize("kind", KINDS)
+def test_migrations_build_the_tables_that_the_program_uses(kind: str, tmp_path: Path) -> None:
+    with database(url_of(kind, tmp_path)) as engine, engine.begin() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), METADATA)
         names = set(inspect(connection).get_table_names())
     assert differences == []
@@ -75,6 +79,24 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     ):
         pass
     assert path.read_text().startswith("these are")
+
+
+def test_a_database_of_the_first_form_is_brought_to_the_newest(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with database(f"sqlite:///{path}") as engine:
+        TrialLedger(engine).record("a", Dataset("b", "c"), np.arange(7, dtype=np.uint64))
+    with sqlite3.connect(path) as connection:
+        for name in METADATA.tables.keys() - {
+            "trial_ledgers",
+            "trial_chunks",
+            "trial_sources",
+        }:
+            connection.execute(f"DROP TABLE {name}")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    with database(f"sqlite:///{path}") as engine:
+        assert TrialLedger(engine).count("a", Dataset("b", "c")) == 7
+        assert set(inspect(engine).get_table_names()) == {*METADATA.tables, "alembic_version"}
 
 
 def test_tables_of_a_newer_program_are_left_alone(tmp_path: Path) -> None:

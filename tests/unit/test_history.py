@@ -108,7 +108,7 @@ def test_a_late_correction_is_flagged_and_the_stored_bar_stays(tmp_path: Path) -
     history = History(
         str(tmp_path),
         now_ms=lambda: NOW_MS,
-        flag=lambda key, found, overlap: flagged.append((key, found, overlap)),
+        flag=lambda *told: flagged.append(told),
     )
     history.write(KEY, bars(0, 10))
     late = bars(5, 15, high_at={7: 0.5})
@@ -118,10 +118,10 @@ def test_a_late_correction_is_flagged_and_the_stored_bar_stays(tmp_path: Path) -
     assert found.time_ms == START_MS + 7 * STEP_MS
     assert found.stored == {"high": bars(7, 8).high[0]}
     assert found.offered == {"high": late.high[2]}
-    assert flagged == [(KEY, (found,), Overlap.KEEP)]
+    assert flagged == [(KEY, (found,), Overlap.KEEP, NOW_MS)]
     assert same(history.read(KEY), bars(0, 15))
     assert history.write(KEY, late, Overlap.CORRECT).corrections == (found,)
-    assert flagged[1:] == [(KEY, (found,), Overlap.CORRECT)]
+    assert flagged[1:] == [(KEY, (found,), Overlap.CORRECT, NOW_MS)]
     assert same(history.read(KEY), bars(0, 15, high_at={7: 0.5}))
 
 

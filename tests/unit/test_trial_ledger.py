@@ -1,9 +1,5 @@
-"""The trial ledger: every different evaluation once, whoever repeats it, and few bytes for it.
+"""The trial ledger: every different evaluation once, whoever repeats it, and few bytes for it."""
 
-Runs on SQLite, and on PostgreSQL where PHALANX_TEST_POSTGRES_URL names a database to fill.
-"""
-
-import os
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -22,16 +18,12 @@ from cluster.ledger import Dataset, TrialLedger, dataset_of
 from cluster.tables import TRIAL_CHUNKS
 from cluster.trial_keys import U64_1D
 from engines.synthetic import synthetic_klines
+from tests.unit.databases import KINDS, url_of
 
-POSTGRES = os.environ.get("PHALANX_TEST_POSTGRES_URL")
 
-
-@pytest.fixture(params=["sqlite", "postgres"] if POSTGRES else ["sqlite"])
+@pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "postgres":
-        assert POSTGRES is not None
-        return POSTGRES
-    return f"sqlite:///{tmp_path / 'phalanx.db'}"
+    return url_of(request.param, tmp_path)
 
 
 @pytest.fixture
