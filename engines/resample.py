@@ -19,6 +19,11 @@ from engines.types import F64_1D, I64_1D
 MONDAY_MS = 4 * DAY_MS
 
 
+def bucket_offset_ms(interval_ms: int) -> int:
+    """Return where bars of an interval begin: whole weeks on Monday, all else at the epoch."""
+    return 0 if interval_ms % WEEK_MS else MONDAY_MS
+
+
 def aggregate(klines: Klines, interval_ms: int, offset_ms: int | None = None) -> Klines:
     """Return bars of `interval_ms`, buckets starting at UTC midnight of the epoch + `offset_ms`.
 
@@ -34,7 +39,7 @@ def aggregate(klines: Klines, interval_ms: int, offset_ms: int | None = None) ->
             interval_text(interval_ms),
         )
     if offset_ms is None:
-        offset_ms = 0 if interval_ms % WEEK_MS else MONDAY_MS
+        offset_ms = bucket_offset_ms(interval_ms)
     bucket = (klines.open_time_ms - offset_ms) // interval_ms
     start = np.flatnonzero(np.r_[True, bucket[1:] != bucket[:-1]])
     stop = np.r_[start[1:], len(klines)]
