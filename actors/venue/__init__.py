@@ -1,0 +1,1 @@
+"""Venues: exchanges behind one Protocol, their errors typed, their rate limits shared."""
