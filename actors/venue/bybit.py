@@ -1,0 +1,118 @@
+"""Bybit v5 by ccxt: linear perpetuals and spot, on mainnet, demo, testnet or a local server.
+
+Demo trading has the real market and play money, so its bars are Bybit's own; the testnet's market
+is another one and its series have another name.
+Source: Bybit v5, "Rate Limit Rules" (600 requests in 5 s an address; per second and account for
+private routes), "Demo Trading Service"; the buckets keep a fifth below the address's limit, as the
+page itself advises against the edge.
+"""
+
+from typing import Any
+
+from ccxt.pro.bybit import bybit
+
+from actors.venue.bybit_codes import kind_of_code, kind_of_status
+from actors.venue.calls import Caller, Refusals
+from actors.venue.gate import Gate
+from actors.venue.hooks import Gated, Told
+from actors.venue.market import CcxtVenue
+from actors.venue.settings import VenueEnvironment, VenueSettings
+from engines.live.rate_budget import RateBook, RateRule, Route
+
+PAGE_BARS = 1000
+ADDRESS = "address"
+ACCOUNT_RULES = {
+    # requests a second and account, per route
+    "POST /v5/order/create": 10,
+    "POST /v5/order/amend": 10,
+    "POST /v5/order/cancel": 10,
+    "POST /v5/order/cancel-all": 10,
+    "GET /v5/order/realtime": 50,
+    "GET /v5/order/history": 50,
+    "GET /v5/execution/list": 50,
+    "GET /v5/position/list": 50,
+    "POST /v5/position/set-leverage": 10,
+    "POST /v5/position/switch-mode": 10,
+    "POST /v5/position/trading-stop": 10,
+    "GET /v5/account/wallet-balance": 50,
+    "GET /v5/account/info": 50,
+    "GET /v5/user/query-api": 10,
+}
+BOOK = RateBook(
+    rules={ADDRESS: RateRule(480, 5_000)}
+    | {route: RateRule(limit, 1_000) for route, limit in ACCOUNT_RULES.items()},
+    otherwise=Route((ADDRESS,)),
+    routes={route: Route((ADDRESS, route)) for route in ACCOUNT_RULES},
+    limit_header="X-Bapi-Limit",
+)
+# A spot subscription names at most 10 topics; of the perpetuals', the request's length is limited.
+TOPICS_AT_ONCE = {True: 10, False: 200}
+
+
+class GatedBybit(Gated, bybit):  # type: ignore[misc]  # ccxt carries no types
+    """ccxt.pro's Bybit behind the gate, with what it leaves out of a bar kept."""
+
+    def parse_ohlcv(self, ohlcv: Any, market: Any = None) -> list[Any]:
+        """Return a bar as ccxt does, and its turnover where there is one."""
+        row: list[Any] = super().parse_ohlcv(ohlcv, market)
+        return [*row, self.safe_number(ohlcv, 6)]
+
+    def parse_ws_ohlcv(self, ohlcv: Any, market: Any = None) -> list[Any]:
+        """Return a streamed bar as ccxt does, and tell it with what says whether it is closed."""
+        row: list[Any] = super().parse_ws_ohlcv(ohlcv, market)
+        if self.told_kline is not None:
+            timeframe = self.find_timeframe(self.safe_string(ohlcv, "interval"))
+            confirm = self.safe_bool(ohlcv, "confirm")
+            turnover, time_ms = self.safe_number(ohlcv, "turnover"), ohlcv.get("timestamp") or 0
+            self.told_kline(Told(market["symbol"], timeframe, row, turnover, confirm, time_ms))
+        return row
+
+
+class BybitVenue(CcxtVenue):
+    """Bybit, or a server that speaks as it does."""
+
+    async def require_keys(self) -> None:
+        """Ask for the wallet, so that wrong keys are known before anything depends on them.
+
+        Raises: KeysRefused, after which no signed request is sent any more.
+        """
+        await self._caller.ask_signed(f"wallet of {self._name}", self._exchange.fetch_balance)
+
+
+def open_bybit(settings: VenueSettings, gate: Gate) -> BybitVenue:
+    """Return the venue of these settings; nothing is sent yet."""
+    key, secret = settings.secrets()
+    options = {"fetchMarkets": {"types": ["spot", "linear"]}, "defaultType": "swap"}
+    timeout_ms = int(settings.venue_timeout_s * 1000)
+    exchange = GatedBybit(
+        {"apiKey": key, "secret": secret, "timeout": timeout_ms, "options": options}
+    )
+    exchange.gate = gate
+    exchange.has["fetchCurrencies"] = False  # It wants keys, and nothing here wants currencies.
+    environment, name = settings.venue_environment, settings.venue
+    if environment is VenueEnvironment.DEMO:
+        exchange.enable_demo_trading(True)
+    elif environment is VenueEnvironment.TESTNET:
+        exchange.set_sandbox_mode(True)
+        name = f"{name}-testnet"
+    if settings.venue_url is not None:
+        _move(exchange, settings.venue_url)
+    refusals = Refusals(kind_of_code, kind_of_status, ("retCode", "retMsg"))
+    caller = Caller(exchange, refusals, (key, secret))
+    return BybitVenue(name, exchange, caller, PAGE_BARS, TOPICS_AT_ONCE)
+
+
+def _move(exchange: GatedBybit, url: str) -> None:
+    """Point every address of the exchange at `url`: REST and streams, paths kept."""
+    stream_url = "ws" + url.removeprefix("http")
+    for name, address in exchange.urls["api"].items():
+        if name == "ws":
+            exchange.urls["api"]["ws"] = _moved_streams(address, stream_url)
+        else:
+            exchange.urls["api"][name] = url
+
+
+def _moved_streams(address: Any, stream_url: str) -> Any:
+    if isinstance(address, dict):
+        return {name: _moved_streams(each, stream_url) for name, each in address.items()}
+    return stream_url + "/" + address.split("/", 3)[3]

@@ -1,0 +1,145 @@
+"""Every documented code of Bybit is a typed fault, and no fault tells a secret."""
+
+import json
+import pickle
+from typing import Any
+
+import pytest
+from ccxt.base import errors as ccxt_errors
+
+from actors.venue import binance, faults
+from actors.venue.bybit_codes import BY_CODE, kind_of_code, kind_of_status
+from actors.venue.calls import Caller, Refusals
+from actors.venue.faults import RefusedUnnamed, VenueFault
+from actors.venue.hooks import Reply
+from tests.parity.truth import TRUTH, needs_truth
+
+BYBIT = Refusals(kind_of_code, kind_of_status, ("retCode", "retMsg"))
+KINDS = [
+    kind
+    for kind in vars(faults).values()
+    if isinstance(kind, type) and issubclass(kind, VenueFault) and kind is not VenueFault
+]
+
+
+def documented() -> list[tuple[str, str]]:
+    """Return the codes of the venue's page, with their family."""
+    path = TRUTH / "bybit_v5_protocol" / "error_codes.json"
+    families: dict[str, list[list[str]]] = json.loads(path.read_text()) if path.exists() else {}
+    return [
+        (family, row[0].strip("~"))
+        for family, rows in families.items()
+        for row in rows
+        if family != "HTTP Code" and row[0] != "0"
+    ]
+
+
+@needs_truth
+def test_every_documented_code_has_a_kind() -> None:
+    codes = documented()
+    assert len(codes) > 700
+    assert [at for at in codes if kind_of_code(at[1]) is RefusedUnnamed] == []
+
+
+@needs_truth
+def test_no_table_names_a_code_of_an_order_that_is_not_documented() -> None:
+    known = {code for _, code in documented()}
+    assert BY_CODE.keys() - known == {"-1021"}  # ccxt's own list
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("10001", faults.RequestRefused),
+        ("10002", faults.ClockWrong),
+        ("10003", faults.KeysRefused),
+        ("10004", faults.KeysRefused),
+        ("10006", faults.RateLimited),
+        ("10016", faults.VenueUnreachable),
+        ("10027", faults.AccountRefused),
+        ("110001", faults.OrderUnknown),
+        ("110007", faults.FundsShort),
+        ("110043", faults.NothingChanged),
+        ("110072", faults.OrderDuplicate),
+        ("110094", faults.OrderRefused),
+        ("170213", faults.OrderUnknown),
+        ("148019", faults.ProductRefused),
+        ("999999", RefusedUnnamed),
+    ],
+)
+def test_codes_that_matter_are_what_they_should_be(code: str, kind: type[VenueFault]) -> None:
+    assert kind_of_code(code) is kind
+
+
+def test_only_what_may_succeed_unchanged_is_retried_and_only_keys_and_accounts_halt() -> None:
+    retried = {kind for kind in KINDS if kind.is_retryable}
+    halting = {kind for kind in KINDS if kind.halts}
+    assert retried == {
+        faults.VenueUnreachable,
+        faults.VenueResting,
+        faults.RateLimited,
+        faults.ClockWrong,
+    }
+    assert halting == {faults.KeysRefused, faults.RegionRefused, faults.AccountRefused}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fault_crosses_process_borders_whole(kind: type[VenueFault]) -> None:
+    sent = kind("bars of X", kind.wanted, "HTTP 503", "10016", 250)
+    come = pickle.loads(pickle.dumps(sent))
+    assert type(come) is kind
+    assert str(come) == f"bars of X: expected {kind.wanted}, found HTTP 503"
+    assert (come.code, come.wait_ms) == ("10016", 250)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "kind"),
+    [
+        (
+            ccxt_errors.ExchangeError('bybit {"retCode":10006,"retMsg":"Too many"}'),
+            200,
+            "RateLimited",
+        ),
+        (ccxt_errors.ExchangeNotAvailable("bybit GET x 403 Forbidden"), 403, "AddressBanned"),
+        (ccxt_errors.BadResponse("bybit replied with no JSON"), 200, "VenueUnreachable"),
+        (ccxt_errors.BadResponse("bybit replied with no JSON"), 403, "AddressBanned"),
+        (ccxt_errors.BadResponse("bybit replied with no JSON"), 502, "VenueUnreachable"),
+        (ccxt_errors.RequestTimeout("bybit GET x"), 0, "VenueUnreachable"),
+        (ccxt_errors.ExchangeError("bybit GET x"), 200, "VenueUnreachable"),
+        (ccxt_errors.BadSymbol("bybit does not have market symbol X"), 0, "SymbolRefused"),
+        (ccxt_errors.NotSupported("bybit x() is not supported yet"), 0, "RequestRefused"),
+        (ccxt_errors.ExchangeError('bybit {"retCode":424242,"retMsg":"?"}'), 200, "RefusedUnnamed"),
+        (ccxt_errors.InvalidOrder('bybit {"retCode":424242,"retMsg":"?"}'), 200, "OrderRefused"),
+    ],
+)
+def test_code_then_status_then_ccxts_class_decide(error: Exception, status: int, kind: str) -> None:
+    code, _ = BYBIT.said(error)
+    assert BYBIT.kind(code, status, error).__name__ == kind
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [("-1121", "SymbolRefused"), ("-2015", "KeysRefused"), ("-7", "RefusedUnnamed")],
+)
+def test_binances_codes_are_typed_too(code: str, kind: str) -> None:
+    assert binance.kind_of_code(code).__name__ == kind
+    assert binance.kind_of_status(418) is faults.AddressBanned
+    assert binance.kind_of_status(200) is None
+
+
+def test_a_key_that_the_venue_repeats_is_not_repeated_here() -> None:
+    caller = Caller(_nobody(), BYBIT, ("CANARY-KEY", "CANARY-SECRET", ""))
+    text = "error sign! origin_string[1700CANARY-KEY5000] CANARY-SECRET " + "x" * 500
+    fault = caller._fault(
+        "wallet",
+        ccxt_errors.AuthenticationError(f"bybit {json.dumps({'retCode': 10004, 'retMsg': text})}"),
+        Reply(),
+    )
+    assert isinstance(fault, faults.KeysRefused)
+    assert "CANARY" not in repr(fault) + str(fault)
+    assert "origin_string[1700***5000]" in str(fault)
+    assert len(fault.found) <= 200
+
+
+def _nobody() -> Any:
+    return None
