@@ -19,10 +19,10 @@ import strategies
 from cluster.plan_shapes import tree_of
 from cluster.trial_keys import code_fingerprint
 from cluster.user_strategy import FoundStrategy
-from engines.errors import Fault, ParameterFault, PlanFault
+from engines.errors import Fault, KlineFault, ParameterFault, PlanFault
 from engines.kernels.summary import SUMMARY
 from engines.kernels.trials import Market
-from engines.klines import interval_text
+from engines.klines import Klines, interval_text
 from engines.plan import Plan
 from engines.report import fingerprint
 from engines.search.grid import Setting, Value
@@ -180,6 +180,18 @@ def market_fingerprint(market: Market) -> str:
         digest.update(market.funding.time_ms.tobytes() + market.funding.rate.tobytes())
     digest.update(f"{market.instrument!r} {market.costs!r} {market.since_ms}".encode())
     return digest.hexdigest()
+
+
+def require_bars(strategy: Tradable, klines: Klines, name: str) -> None:
+    """Raise KlineFault where bars are too few for the warm-up of a strategy, called `name`."""
+    ask = getattr(strategy, "min_bars", None)
+    needed = int(ask()) if callable(ask) else 1
+    if len(klines) < needed:
+        raise KlineFault(
+            f"bars of {klines.symbol} {interval_text(klines.interval_ms)}",
+            f"at least {needed}, the warm-up of {name}",
+            f"{len(klines)}",
+        )
 
 
 def _study_id(recipe: Recipe) -> str:

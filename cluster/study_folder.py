@@ -6,7 +6,8 @@
     report.html       the study's report, written last
 
 Theory. A batch is written under a scratch name, flushed to the disk and renamed to the hash of its
-contents; then its line is appended to the journal and flushed too. So a line means a whole file; a
+contents; then its line is appended to the journal and flushed too. So a line means a whole file,
+which is read again before it counts (a disk may lose or alter it; its batch is then run again); a
 file without a line is of a batch that will be run again and then is the same file. A line that was
 cut short is the last one, and is cut off before the next is written. Whoever works on a study holds
 a lock on the folder, which the system takes back when a program dies, however it dies.
@@ -25,12 +26,11 @@ from typing import Any
 
 from cluster.study import StudyBusy, StudyFault
 from cluster.tasks import BatchResult
-from cluster.whole_files import hold, write_whole
+from cluster.whole_files import clear_scratch, hold, write_whole
 
 MANIFEST, JOURNAL, BATCHES, LOCK = "manifest.json", "journal.jsonl", "batches", ".lock"
 MANIFEST_KEY, MANIFEST_VERSION = "phalanx_study", 1
 FILE_DIGITS = 32
-PARQUET_END = b"PAR1"
 
 
 def _is_cut(batches: object) -> bool:
@@ -92,6 +92,9 @@ class StudyFolder:
             subject = f"study {self.path.name}"
             lock = hold(self.path / LOCK, subject, "one run at a time", StudyBusy)
         with lock:
+            with self._writing():
+                clear_scratch(self.path)
+                clear_scratch(self.path / BATCHES)
             yield
 
     def read_manifest(self) -> dict[str, Any]:
@@ -122,14 +125,14 @@ class StudyFolder:
             write_whole(self.path / MANIFEST, (text + "\n").encode())
 
     def finished(self) -> dict[int, Finished]:
-        """Return the batches that are done, by number; not those whose file is gone or cut."""
+        """Return the batches that are done, by number; not those whose file is gone or altered."""
         found: dict[int, Finished] = {}
         for line in self._lines():
             try:
                 item = _finished(json.loads(line))
             except (ValueError, TypeError, KeyError):
                 continue  # Cut short; its batch is run again.
-            if not item.file or _is_whole(self.path / BATCHES / item.file):
+            if not item.file or _is_what_it_was(self.file_of(item)):
                 found[item.number] = item
         return found
 
@@ -141,8 +144,7 @@ class StudyFolder:
         file = ""
         with self._writing():
             if result.rows:
-                digest = hashlib.sha256(result.parquet).hexdigest()[:FILE_DIGITS]
-                file = f"{digest}.parquet"
+                file = f"{_name_of(result.parquet)}.parquet"
                 write_whole(self.path / BATCHES / file, result.parquet)
             known = {
                 item.name: getattr(result, item.name)
@@ -185,14 +187,17 @@ def _finished(line: dict[str, Any]) -> Finished:
     return Finished(**{**line, "sums": (first, second), "faults": tuple(line["faults"])})
 
 
-def _is_whole(path: Path) -> bool:
-    """Return whether a Parquet file has its end, which a disk that lost power may not have kept."""
+def _is_what_it_was(path: Path) -> bool:
+    """Return whether a file still has the contents that it is named by."""
     try:
-        with path.open("rb") as file:
-            file.seek(-len(PARQUET_END), os.SEEK_END)
-            return file.read() == PARQUET_END
+        contents = path.read_bytes()
     except OSError:
         return False
+    return path.stem == _name_of(contents)
+
+
+def _name_of(contents: bytes) -> str:
+    return hashlib.sha256(contents).hexdigest()[:FILE_DIGITS]
 
 
 def _append_line(path: Path, line: str) -> None:

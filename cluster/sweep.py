@@ -5,7 +5,8 @@
 3. bars and recipe go into the object store once; batches go out through a bounded window.
 4. each result is written the moment it comes, then counted and shown to the top list.
 5. the winners are run again on the reference; what differs fails the study.
-6. every evaluation is counted in the trial ledger, however the run ended.
+6. every evaluation is counted in the trial ledger, now and then on the way and when the run ends,
+   however it ends.
 
 A batch that fails is named and left out, the rest goes on; the study is then incomplete and takes
 that batch up again when it is resumed.
@@ -35,6 +36,7 @@ from engines.search.objectives import TopList
 
 FAILED_MAX = 20  # batches that fail before any succeeds: then all would
 RESOURCES_S = 5.0
+RECORD_S = 30.0  # what a program that is killed leaves uncounted until it is resumed
 IDLE_CPUS = 2.0  # asked of a cluster that has none yet, so that it grows
 
 Watch = Callable[[Standing], None]
@@ -58,7 +60,10 @@ class SweepResult:
 
 @dataclass(slots=True)
 class Sweep:
-    """One run of a study; `request` goes into the manifest as it is."""
+    """One run of a study; `request` goes into the manifest as it is.
+
+    With the `causality_check` no winner may look ahead.
+    """
 
     study: Study
     folder: StudyFolder
@@ -67,6 +72,7 @@ class Sweep:
     request: Mapping[str, Any]
     watch: Watch
     ledger: TrialLedger | None = None
+    causality_check: bool = True
 
     def run(self, *, anew: bool = False) -> SweepResult:
         """Do what is left of the study, all of it if it is to be done `anew`.
@@ -84,7 +90,9 @@ class Sweep:
                 self._evaluate(standing, finished)
                 self._require_some(standing)
                 self._announce(standing)
-                winners = verified_winners(self.study, self.folder, standing.top, finished)
+                winners = verified_winners(
+                    self.study, self.folder, standing.top, finished, self.causality_check
+                )
             except BaseException:
                 self._write(standing, "interrupted", trials=self._recorded(finished))
                 raise
@@ -144,17 +152,21 @@ class Sweep:
         return BatchPlan(len(self.study.markets), sets)
 
     def _evaluate(self, standing: Standing, finished: dict[int, Finished]) -> None:
-        started = time.monotonic()
-        batches = standing.plan.of(self.study.recipe)
+        started = recorded = time.monotonic()
+        batches, fresh = standing.plan.of(self.study.recipe), dict[int, Finished]()
         for batch, outcome in fan_out(_left(batches, finished), self._lanes()):
             if isinstance(outcome, BatchResult):
-                item = finished[batch.number] = self.folder.keep(outcome)
+                item = self.folder.keep(outcome)
+                finished[batch.number] = fresh[batch.number] = item
                 self._take(standing, item, outcome.parquet)
             else:
                 standing.failed_batches[batch.number] = sentence_of(outcome)
                 self._require_hope(standing)
             standing.seconds = time.monotonic() - started
             self.watch(standing)
+            if time.monotonic() - recorded > RECORD_S:
+                self._recorded(fresh)
+                fresh, recorded = {}, time.monotonic()
 
     def _take(self, standing: Standing, item: Finished, parquet: bytes | None) -> None:
         """Count a batch and show its sets to the top list; `parquet` None reads its file."""

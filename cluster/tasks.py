@@ -17,16 +17,17 @@ import numpy as np
 import ray
 
 from cluster.batches import Batch, BatchPlan, rectangles
-from cluster.study import Recipe, StudyFault, code_version
+from cluster.study import Recipe, StudyFault, code_version, require_bars
 from cluster.study_table import ENGINE_NAMES, Rows, parquet_of, row_sums, table_of
 from cluster.trial_keys import U64_1D, U64_2D, trial_keys
 from cluster.user_strategy import FoundStrategy, fault_of
-from engines.errors import Fault
+from engines.errors import Fault, KlineFault
 from engines.kernels.gpu import why_not
 from engines.kernels.trials import Market, Trials
 from engines.klines import interval_text
 from engines.plan import Plan
 from engines.types import I64_1D
+from engines.wishes import Tradable
 
 PREPARED_MAX = 4
 RATE_UNKNOWN = 10.0  # sets a second: batches small enough to lose
@@ -174,10 +175,19 @@ def _evaluated(
     recipe: Recipe, market: Market, strategies: Sequence[int], ready: Prepared
 ) -> tuple[Rows, list[str]]:
     """Return the rows of every strategy that its rules allow with the plans, and what failed."""
-    built = [(index, recipe.strategy_at(index)) for index in strategies]
-    kept = [(index, strategy) for index, strategy in built if strategy is not None]
+    kept, wrong = list[tuple[int, Tradable]](), list[str]()
+    for index in strategies:
+        strategy = recipe.strategy_at(index)
+        if strategy is None:
+            continue
+        try:
+            require_bars(strategy, market.klines, recipe.strategy.name)
+        except KlineFault as fault:
+            wrong += [str(fault)] * len(ready.plans)
+        else:
+            kept.append((index, strategy))
     if not (kept and len(ready.plans)):
-        return Rows.joined([]), []
+        return Rows.joined([]), wrong
     found = ready.trials.run([strategy for _, strategy in kept])
     indices = [index for index, _ in kept]
     keys = _keys(recipe, market, indices, ready.trials.plans[:1]) + ready.key_steps
@@ -190,12 +200,13 @@ def _evaluated(
         trial_key=keys.ravel(),
     )
     if not found.errors:
-        return rows, []
+        return rows, wrong
     ran = np.ones(shape, np.bool_)
     for place in found.errors:
         ran[place] = False
     names = ("strategy", "plan", "values", "engine", "trial_key")
-    return Rows(*(getattr(rows, name)[ran.ravel()] for name in names)), list(found.errors.values())
+    wrong += found.errors.values()
+    return Rows(*(getattr(rows, name)[ran.ravel()] for name in names)), wrong
 
 
 def _keys(

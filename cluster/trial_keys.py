@@ -10,9 +10,10 @@ of its strategies' and its plans' parts: a million keys take a thousand hashes.
 
 What does not tell evaluations apart: how a number is written (14 and 14.0), a preset's name (it is
 its values), and comments or layout of the strategy's file. What does: any change of that file's
-code. Other files that it imports are not looked at.
+code, or of a file in its folder that it imports, and those import in turn.
 """
 
+import ast
 import hashlib
 import inspect
 import io
@@ -21,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cache
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -38,12 +40,48 @@ Leaves = dict[tuple[str, type, object], int]
 
 
 def code_fingerprint(cls: type) -> str:
-    """Return the SHA-256 of what the module of a strategy says, comments and layout aside."""
+    """Return the SHA-256 of what the module of a strategy says, comments and layout aside.
+
+    What it imports from its own folder is a part of it.
+    """
     module = inspect.getmodule(cls)
     source = inspect.getsource(module) if module is not None else inspect.getsource(cls)
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    said = (token.string for token in tokens if token.type not in LAYOUT)
+    said = _said(source)
+    file = getattr(module, "__file__", None)
+    if file is not None:
+        path = Path(file).resolve()
+        said += [text for own in _imported(path, {path}) for text in _said(own.read_text("utf-8"))]
     return hashlib.sha256("\0".join(said).encode()).hexdigest()
+
+
+def _said(source: str) -> list[str]:
+    """Return the tokens of a file without its comments and layout."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return [token.string for token in tokens if token.type not in LAYOUT]
+
+
+def _imported(path: Path, known: set[Path]) -> list[Path]:
+    """Return the files in a file's folder that it imports, and those that they import."""
+    found: list[Path] = []
+    for name in _names(ast.parse(path.read_text("utf-8"))):
+        place = path.parent.joinpath(*name.split("."))
+        for own in (place.with_suffix(".py"), place / "__init__.py"):
+            if own.is_file() and own not in known:
+                known.add(own)
+                found += [own, *_imported(own, known)]
+    return found
+
+
+def _names(tree: ast.Module) -> list[str]:
+    """Return what a file imports, each module and whatever may be one, in order of their names."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {item.name for item in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = [node.module] if node.module else []
+            names |= {".".join([*base, item.name]) for item in node.names} | set(base)
+    return sorted(names)
 
 
 def trial_keys(

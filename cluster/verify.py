@@ -1,10 +1,12 @@
 """Run a winner again on the reference and compare: the last word on every set that is shown.
 
-Two comparisons. The trades of the reference against those of the kernel's single run, one by one
-and exactly. And the summary metrics of the table against those measured on the reference, to
-`TOLERANCE` of the size of what is summed for them, since the sums of the same trades may be taken
-in another order: for money that is the capital, the results and all that was bought and sold; for
-ratios the same over the capital, and at least their own size.
+A strategy that looks ahead wins by it, perhaps with some of its parameters alone; so a winner's
+future is taken away first (`engines.causality`). Then two comparisons. The trades of the reference
+against those of the kernel's single run, one by one and exactly. And the summary metrics of the
+table against those measured on the reference, to `TOLERANCE` of the size of what is summed for
+them, since the sums of the same trades may be taken in another order: for money that is the
+capital, the results and all that was bought and sold; for ratios the same over the capital, and at
+least their own size.
 
 A set that the kernel refuses, or whose strategy places its own orders, has no second side: its row
 is the reference's own, and is shown as `reference`, not as verified (`study_manifest.Winner`).
@@ -19,7 +21,8 @@ import ray
 
 from cluster.study import Recipe
 from engines.backtest import Backtest, run_backtest
-from engines.errors import PlanFault
+from engines.causality import check_causal
+from engines.errors import LookAhead, PlanFault
 from engines.kernels.backtest import run_by_kernel
 from engines.kernels.summary import SUMMARY
 from engines.kernels.trials import Market
@@ -40,17 +43,25 @@ class Verdict:
 
     is_equal: bool
     difference: str
-    trades: int
     is_alone: bool = False
 
 
 def verify_set(
-    recipe: Recipe, market: Market, set_id: int, row: Mapping[str, float | None]
+    recipe: Recipe,
+    market: Market,
+    set_id: int,
+    row: Mapping[str, float | None],
+    causality_check: bool,
 ) -> Verdict:
     """Return what the reference says of a row's metrics (None where undefined) and trades."""
     strategy_index, plan_index = recipe.space.split(set_id)
     strategy, plan = recipe.strategy_at(strategy_index), recipe.plan_at(plan_index)
     assert strategy is not None and plan is not None, "an evaluated set is not excluded"
+    if causality_check:
+        try:
+            check_causal(strategy, market.klines, name=recipe.strategy.cls.__name__)
+        except LookAhead as fault:
+            return Verdict(False, str(fault))
     terms: dict[str, Any] = {
         "since_ms": market.since_ms,
         "funding": market.funding,
@@ -59,19 +70,18 @@ def verify_set(
     reference = run_backtest(
         strategy, market.klines, market.instrument, plan, market.costs, **terms
     )
-    trades = len(reference.trades)
     difference = first_metric_difference(reference, row)
     if not makes_signals(strategy):
-        return Verdict(not difference, difference, trades, is_alone=True)
+        return Verdict(not difference, difference, is_alone=True)
     if not difference:
         try:
             kernel = run_by_kernel(
                 strategy, market.klines, market.instrument, plan, market.costs, **terms
             )
         except PlanFault:
-            return Verdict(True, "", trades, is_alone=True)
+            return Verdict(True, "", is_alone=True)
         difference = first_trade_difference(reference.trades, kernel.trades)
-    return Verdict(not difference, difference, trades)
+    return Verdict(not difference, difference)
 
 
 def first_metric_difference(reference: Backtest, row: Mapping[str, float | None]) -> str:

@@ -14,13 +14,15 @@ from typing import IO
 
 from engines.errors import Fault
 
+SCRATCH = ".{}.part"
+
 
 def write_whole(path: Path, contents: bytes) -> None:
     """Put a file in its place, whole.
 
     Raises: OSError if the disk is full or refuses; then one of the two is there, whole.
     """
-    scratch = path.with_name(f".{path.name}.part")
+    scratch = path.with_name(SCRATCH.format(path.name))
     try:
         with scratch.open("wb") as file:
             file.write(contents)
@@ -31,6 +33,12 @@ def write_whole(path: Path, contents: bytes) -> None:
         scratch.unlink(missing_ok=True)
         raise
     _keep_names(path.parent)
+
+
+def clear_scratch(folder: Path) -> None:
+    """Take away what a program that was killed has left of files; no other may be writing here."""
+    for left in folder.glob(SCRATCH.format("*")):
+        left.unlink(missing_ok=True)
 
 
 def _keep_names(folder: Path) -> None:

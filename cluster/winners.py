@@ -18,7 +18,11 @@ from engines.search.objectives import Ranked, TopList
 
 
 def verified_winners(
-    study: Study, folder: StudyFolder, top: TopList, finished: Mapping[int, Finished]
+    study: Study,
+    folder: StudyFolder,
+    top: TopList,
+    finished: Mapping[int, Finished],
+    causality_check: bool,
 ) -> tuple[Winner, ...]:
     """Return the sets of the top list, each run again on the reference by a task of its own."""
     ranked = top.best
@@ -29,12 +33,13 @@ def verified_winners(
 
     def submit(place: int) -> Any:
         item = ranked[place]
-        return verify.remote(recipe, markets[item.market], item.set_id, _metrics(rows[place]))
+        metrics = _metrics(rows[place])
+        return verify.remote(recipe, markets[item.market], item.set_id, metrics, causality_check)
 
     verdicts: dict[int, Verdict] = {}
     for place, outcome in fan_out(range(len(ranked)), [Lane(submit, lambda: width)]):
         failed = isinstance(outcome, RayError)
-        verdicts[place] = Verdict(False, sentence_of(outcome), 0) if failed else outcome
+        verdicts[place] = Verdict(False, sentence_of(outcome)) if failed else outcome
     return tuple(
         _winner(study, top, place, rows[place], verdicts[place]) for place in range(len(ranked))
     )

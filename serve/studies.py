@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.user_strategy import FoundStrategy
 from engines.causality import check_causal
-from engines.errors import KlineFault, ParameterFault
+from engines.errors import ParameterFault
 from engines.klines import interval_text, parse_interval_ms
 from engines.liquidation import check_leverage
 from engines.plan import LevelSource, Plan
@@ -78,9 +78,11 @@ def study_asked(request: Request, *, causality_check: bool) -> Asked:
 
 def _check(strategy: Tradable, study: "Study", *, causality_check: bool) -> None:
     """Refuse what would go wrong in every set: too few bars, no tiers, a look ahead."""
+    from cluster.study import require_bars
+
     for market in study.markets:
         check_leverage(study.recipe.plan, market.instrument)
-    _require_bars(strategy, study)
+        require_bars(strategy, market.klines, study.recipe.strategy.name)
     if causality_check:
         name = study.recipe.strategy.cls.__name__
         check_causal(strategy, study.markets[0].klines, name=name)
@@ -173,17 +175,3 @@ def _needs_plan_levels(strategy: Tradable, study: "Study", plan_axes: Sequence[A
         return False
     signals = checked_signals(strategy, study.markets[0].klines)
     return signals.stop_price is not None or signals.target_price is not None
-
-
-def _require_bars(strategy: Tradable, study: "Study") -> None:
-    """Raise KlineFault where bars are too few for the strategy's warm-up."""
-    ask = getattr(strategy, "min_bars", None)
-    needed = int(ask()) if callable(ask) else 1
-    for market in study.markets:
-        klines = market.klines
-        if len(klines) < needed:
-            raise KlineFault(
-                f"bars of {klines.symbol} {interval_text(klines.interval_ms)}",
-                f"at least {needed}, the warm-up of {study.recipe.strategy.name}",
-                f"{len(klines)}",
-            )

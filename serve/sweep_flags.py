@@ -125,8 +125,14 @@ def stored(flags: SweepFlags) -> dict[str, Any]:
 
 
 def restored(known: Mapping[str, Any], flags: SweepFlags) -> SweepFlags:
-    """Return flags as the manifest holds them, with what is given now in their place."""
+    """Return flags as the manifest holds them, with what is given now in their place.
+
+    Raises: ParameterFault where it holds others, as one of a newer phalanx may.
+    """
     hints = get_type_hints(SweepFlags)
+    if unknown := sorted(set(known) - set(hints)):
+        subject, expected = "flags in the study's manifest", "flags that this phalanx has"
+        raise ParameterFault(subject, expected, ", ".join(unknown))
     before = {name: _typed(value, hints[name]) for name, value in known.items()}
     now = {item.name: getattr(flags, item.name) for item in fields(flags) if _is_given(flags, item)}
     return SweepFlags(**{**before, **now, "resume": None})

@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,27 +29,28 @@ def sweep(flags: SweepFlags) -> int:
 
     Exit code 1: a set or batch failed, or a winner is not what the reference gives.
     """
-    out = (STUDIES if flags.out is None else flags.out).absolute()
     if flags.resume is None:
-        return _sweep(flags, flags, out)
+        return _sweep(flags)
     from cluster.study_folder import StudyFolder
 
+    out = (flags.out or STUDIES).absolute()
     known = StudyFolder(out / flags.resume).read_manifest()
-    given = restored(known.get("flags", {}), flags)
-    folder = Path(known.get("cwd", "."))
+    given = restored(known.get("flags") or {}, flags)
+    folder = Path(known.get("cwd") or ".")
     with contextlib.chdir(folder if folder.is_dir() else Path.cwd()):
-        return _sweep(given, given, out, flags.resume)
+        return _sweep(replace(given, out=out), flags.resume)
 
 
-def _sweep(flags: SweepFlags, typed: SweepFlags, out: Path, resumed: str | None = None) -> int:
+def _sweep(typed: SweepFlags, resumed: str | None = None) -> int:
     from cluster.study_folder import StudyFolder
     from serve.output import print_json, print_notes
     from serve.studies import study_asked
     from serve.study_report import write_study_report
     from serve.sweep_output import print_sweep, say_findings
 
-    request = request_of(flags)
+    request = request_of(typed)
     flags = request.flags
+    out = (flags.out or STUDIES).absolute()
     ranking = _ranking(flags)
     with contextlib.redirect_stdout(sys.stderr):  # What a strategy's own code prints.
         asked = study_asked(request, causality_check=flags.causality_check)
@@ -126,7 +128,9 @@ def _run(
         sweep_progress() as watch,
     ):
         request = _request(typed)
-        return Sweep(study, folder, ranking, settings, request, watch, ledger).run(anew=flags.force)
+        return Sweep(
+            study, folder, ranking, settings, request, watch, ledger, flags.causality_check
+        ).run(anew=flags.force)
 
 
 def _request(typed: SweepFlags) -> dict[str, Any]:

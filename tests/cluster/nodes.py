@@ -5,13 +5,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from ray.cluster_utils import Cluster
 
+from cluster.batches import BatchPlan
 from cluster.settings import ClusterSettings
 from cluster.study import Study, study_of, swept_settings
 from cluster.study_folder import StudyFolder
 from cluster.study_manifest import Ranking, Standing
+from cluster.study_table import added, table_hash
 from cluster.sweep import Sweep, SweepResult, Watch
+from cluster.tasks import run_batch
 from cluster.user_strategy import find_strategy
 from engines.costs import Costs
 from engines.instrument import Instrument
@@ -28,6 +33,7 @@ BARS = 1500
 GRID = "fast=5:20:5 slow=20,30,40"
 PLAN_GRID = "stop_loss=1%:4%:1%"
 SOLID = ClusterSettings(task_retries=5)
+FINE = ClusterSettings(task_seconds=0.001)  # so that there are many batches
 
 # A strategy of a user's file: an average crossed by price, with something that happens on the way.
 USER_STRATEGY = '''\
@@ -149,3 +155,14 @@ def swept(
     """Run a study into the folder `out`."""
     ranking = Ranking(Objective.parse("net_profit_quote"), (), top)
     return Sweep(study, StudyFolder(out / study.id), ranking, settings, {}, watch).run()
+
+
+def in_one_program(study: Study, sets_max: int = 7) -> tuple[str, pa.Table]:
+    """Return the table of a study and its hash, made without a cluster."""
+    sums, rows, tables = (0, 0), 0, []
+    for batch in BatchPlan(len(study.markets), sets_max).of(study.recipe):
+        found = run_batch(study.recipe, study.markets[batch.market], batch, 1, has_gpu=False)
+        sums, rows = added(sums, found.sums), rows + found.rows
+        if found.rows:
+            tables.append(pq.read_table(pa.BufferReader(found.parquet)))
+    return table_hash(sums, rows, study.recipe.space.fingerprint), pa.concat_tables(tables)

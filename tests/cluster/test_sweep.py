@@ -1,6 +1,5 @@
 """A sweep on a cluster gives what one program gives, whatever dies on the way."""
 
-import errno
 import json
 import os
 import subprocess
@@ -16,37 +15,33 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from cluster.batches import BatchPlan
-from cluster.settings import ClusterSettings
-from cluster.study import Study, StudyBusy, StudyFault
+from cluster.database import database
+from cluster.ledger import TrialLedger, dataset_of
+from cluster.study import Study
 from cluster.study_folder import StudyFolder
-from cluster.study_manifest import SPEED, Standing
-from cluster.study_table import HASHED, added, table_hash
-from cluster.tasks import run_batch
+from cluster.study_manifest import SPEED, Ranking, Standing
+from cluster.study_table import HASHED
+from cluster.sweep import Sweep
 from engines.kernels.gpu import why_not
 from engines.kernels.summary import SUMMARY
+from engines.search.objectives import Objective
 from serve.cli import run
-from serve.sweep_output import print_sweep
-from tests.cluster.nodes import Nodes, market, small_study, swept, user_strategy
+from tests.cluster.nodes import (
+    FINE,
+    Nodes,
+    in_one_program,
+    market,
+    small_study,
+    swept,
+    user_strategy,
+)
 from tests.unit.test_cli import write_bars
 
-FINE = ClusterSettings(task_seconds=0.001)  # so that there are many batches
 KILLS_ITSELF_ONCE = """\
 mark = Path({mark!r})
         if self.period == 43 and not mark.exists():
             mark.touch()
             os.kill(os.getpid(), signal.SIGKILL)"""
-
-
-def in_one_program(study: Study, sets_max: int = 7) -> tuple[str, pa.Table]:
-    """Return the table of a study and its hash, made without a cluster."""
-    sums, rows, tables = (0, 0), 0, []
-    for batch in BatchPlan(len(study.markets), sets_max).of(study.recipe):
-        found = run_batch(study.recipe, study.markets[batch.market], batch, 1, has_gpu=False)
-        sums, rows = added(sums, found.sums), rows + found.rows
-        if found.rows:
-            tables.append(pq.read_table(pa.BufferReader(found.parquet)))
-    return table_hash(sums, rows, study.recipe.space.fingerprint), pa.concat_tables(tables)
 
 
 def in_folder(out: Path, study: Study) -> pa.Table:
@@ -169,109 +164,23 @@ def test_killing_a_node_changes_nothing_but_time(nodes: Nodes, tmp_path: Path) -
     assert result.standing.table_hash == hashed
 
 
-def test_a_set_that_cannot_be_run_is_named_and_the_rest_goes_on(
-    nodes: Nodes, tmp_path: Path
-) -> None:
-    wild = user_strategy(tmp_path, "1 / (self.period - 20)")
-    result = swept(small_study("period=5:24", "", wild), tmp_path / "out", settings=FINE)
-    assert not result.is_sound
-    assert (result.standing.evaluated, result.standing.failed) == (19, 1)
-    assert "ZeroDivisionError" in result.standing.faults[0]
-
-
-def test_a_batch_that_raises_is_named_and_the_rest_goes_on(nodes: Nodes, tmp_path: Path) -> None:
-    wild = user_strategy(tmp_path, built="1 / (self.period - 20)")
-    study = small_study("period=5:24", "", wild)
-    result = swept(study, tmp_path / "out", settings=FINE)
-    assert not result.is_sound
-    assert result.status == "incomplete"
-    (said,) = result.standing.failed_batches.values()
-    assert "ZeroDivisionError: division by zero in line" in said
-    assert "crossed.py" in said
-    assert 0 < result.standing.evaluated < 20
-    again = swept(study, tmp_path / "out", settings=FINE)
-    assert again.standing.resumed == result.standing.evaluated
-    assert len(again.standing.failed_batches) == 1
-
-
-def test_a_worker_that_always_dies_is_named(nodes: Nodes, tmp_path: Path) -> None:
-    wild = user_strategy(tmp_path, "self.period == 20 and on_worker() and die()")
-    study = small_study("period=5:24", "", wild)
-    settings = ClusterSettings(task_seconds=0.001, task_retries=1)
-    result = swept(study, tmp_path / "out", settings=settings)
-    assert "its worker died, each time that it was tried" in str(result.standing.failed_batches)
-    assert not result.is_sound
-
-
-def test_batches_that_all_fail_end_the_study(nodes: Nodes, tmp_path: Path) -> None:
-    built = "on_worker() and fail(MemoryError('no room'))"
-    study = small_study("period=5:24", "", user_strategy(tmp_path, built=built))
-    with pytest.raises(StudyFault, match=r"each fails: .*MemoryError: no room"):
-        swept(study, tmp_path / "out")
-
-
-def test_rows_of_the_reference_are_not_called_verified(
-    nodes: Nodes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    study = small_study("period=5,20", "pyramiding=1,2", "channel_breakout")
-    result = swept(study, tmp_path)
-    assert result.is_sound
-    manifest = StudyFolder(tmp_path / study.id).read_manifest()
-    assert manifest["engines"] == {"reference": 4}
-    assert [row["verified"] for row in manifest["best"]] == ["reference"] * 3
-    print_sweep(result)
-    assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()[:4]] == [
-        "verified", "reference", "reference", "reference",
-    ]  # fmt: skip  # a column
-
-
-def test_a_second_run_at_the_same_time_is_refused(nodes: Nodes, tmp_path: Path) -> None:
-    study = small_study()
-    refused = pytest.raises(StudyBusy, match=r"expected one run at a time, found process \d+ on")
-    with StudyFolder(tmp_path / study.id).locked(), refused:
-        swept(study, tmp_path)
-
-
-def test_a_full_disk_is_one_sentence_and_loses_nothing(
+def test_trials_are_counted_while_a_study_runs(
     nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study = small_study()
-    calls, flush = [0], os.fsync
+    study, counted = small_study(), list[int]()
+    monkeypatch.setattr("cluster.sweep.RECORD_S", 0.0)
+    with database(f"sqlite:///{tmp_path / 'trials.db'}") as engine:
+        ledger = TrialLedger(engine)
 
-    def full(descriptor: int) -> None:
-        calls[0] += 1
-        if calls[0] > 6:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        flush(descriptor)
+        def watch(standing: Standing) -> None:
+            counted.append(ledger.count(study.recipe.strategy.bare_name, dataset))
 
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StudyFault, match="No space left on device"):
-        swept(study, tmp_path, settings=FINE)
-    monkeypatch.undo()
-    kept = StudyFolder(tmp_path / study.id).finished()
-    assert kept
-    assert not list((tmp_path / study.id / "batches").glob("*.part"))
-    result = swept(study, tmp_path, settings=FINE)
-    assert result.standing.resumed == sum(item.rows + item.excluded for item in kept.values())
-    assert result.standing.table_hash == in_one_program(study)[0]
-
-
-def test_a_row_that_the_reference_does_not_give_fails_the_study(
-    nodes: Nodes, tmp_path: Path
-) -> None:
-    study = small_study()
-    swept(study, tmp_path)
-    folder = StudyFolder(tmp_path / study.id)
-    for item in folder.finished().values():
-        table = pq.read_table(folder.file_of(item))
-        place = table.column_names.index("fees_quote")
-        wrong = pa.array(table["fees_quote"].to_numpy() + 1e-6)
-        pq.write_table(table.set_column(place, "fees_quote", wrong), folder.file_of(item))
-    result = swept(study, tmp_path)
-    assert not result.is_sound
-    assert "fees_quote: " in result.winners[0].difference
-    assert "in the table" in result.winners[0].difference
-    assert "on the reference" in result.winners[0].difference
+        dataset = dataset_of(study.markets[0].klines)
+        folder = StudyFolder(tmp_path / study.id)
+        ranking = Ranking(Objective.parse("net_profit_quote"), (), 1)
+        Sweep(study, folder, ranking, FINE, {}, watch, ledger).run()
+        last = ledger.count(study.recipe.strategy.bare_name, dataset)
+    assert 0 < counted[2] < last == 44
 
 
 def test_a_program_killed_half_way_is_resumed_by_the_command_that_it_prints(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from engines.errors import ParameterFault
 from serve.cli import run
 from serve.sweep_flags import SweepFlags, request_of, restored, stored
 from tests.unit.test_cli import write_bars
@@ -146,6 +147,18 @@ def test_a_study_file_names_its_strategy(
         (tmp_path / "study.yml").write_text(text)
         assert run(["sweep", str(tmp_path / "study.yml")]) == 2
         assert "the name of a strategy" in capsys.readouterr().err
+
+
+def test_a_flag_of_a_newer_manifest_is_named() -> None:
+    with pytest.raises(ParameterFault, match="flags that this phalanx has, found warp"):
+        restored({"study": "ema_crossover", "warp": 9}, SweepFlags())
+
+
+def test_a_study_file_says_where_its_results_go(tmp_path: Path, bars: Path) -> None:
+    study, out = tmp_path / "study.yaml", tmp_path / "elsewhere"
+    study.write_text(f"strategy: ema_crossover\nbars: {bars}\ngrid: {{fast: [5, 6]}}\nout: {out}\n")
+    assert run(["sweep", str(study), "--no-causality-check"]) == 0
+    assert [path.name for path in out.glob("*/report.html")] == ["report.html"]
 
 
 def test_flags_come_back_from_a_manifest_as_they_were_given() -> None:

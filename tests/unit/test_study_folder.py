@@ -17,8 +17,13 @@ def result(number: int) -> BatchResult:
     return BatchResult(number, 0, TABLE, 1, 0, 0, (), {"machine": 1}, (1, 2), 0.1)
 
 
-@pytest.mark.parametrize("left", [TABLE, TABLE[:-1], TABLE[:2], b"", None])
-def test_a_batch_whose_file_is_gone_or_cut_is_not_done(tmp_path: Path, left: bytes | None) -> None:
+FLIPPED = TABLE[:9] + bytes([TABLE[9] ^ 1]) + TABLE[10:]
+
+
+@pytest.mark.parametrize("left", [TABLE, FLIPPED, TABLE[:-1], TABLE[:2], b"", None])
+def test_a_batch_whose_file_is_gone_or_altered_is_not_done(
+    tmp_path: Path, left: bytes | None
+) -> None:
     folder = StudyFolder(tmp_path)
     with folder.locked():
         file = folder.file_of(folder.keep(result(0)))
@@ -27,6 +32,17 @@ def test_a_batch_whose_file_is_gone_or_cut_is_not_done(tmp_path: Path, left: byt
         else:
             file.write_bytes(left)
     assert set(folder.finished()) == ({0} if left == TABLE else set())
+
+
+def test_what_a_killed_program_left_of_a_file_is_taken_away(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path)
+    with folder.locked():
+        kept = folder.file_of(folder.keep(result(0)))
+    scratch = [kept.with_name(f".{kept.name}.part"), tmp_path / ".manifest.json.part"]
+    for path in scratch:
+        path.write_bytes(TABLE[:5])
+    with folder.locked():
+        assert [path.exists() for path in (*scratch, kept)] == [False, False, True]
 
 
 CUT = {"count": 3, "sets_max": 7, "plans_max": 2}

@@ -70,7 +70,9 @@ def _winner(study: Study, top: TopList, place: int, rows: dict[int, dict[str, An
     ranked = top.best[place]
     row = rows[ranked.set_id]
     metrics = {name: row[name] if row[name] == row[name] else None for name in SUMMARY}
-    verdict = verify_set(study.recipe, study.markets[0], ranked.set_id, metrics)
+    verdict = verify_set(
+        study.recipe, study.markets[0], ranked.set_id, metrics, causality_check=True
+    )
     settings = {name: row[name] for names in study.recipe.columns for name in names}
     is_equal, is_alone = verdict.is_equal, verdict.is_alone
     return Winner(place + 1, row, ranked.score, settings, metrics, is_equal, "", is_alone)

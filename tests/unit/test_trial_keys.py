@@ -85,6 +85,22 @@ def test_code_is_what_the_file_says_not_how_it_is_laid_out(tmp_path: Path) -> No
     assert code_fingerprint(EmaCrossover) != code_fingerprint(RsiMeanReversion)
 
 
+def test_code_is_also_what_the_file_imports_from_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from levels_of_mine import LEVEL\nimport math\n\n"
+        "class Mine:\n    def signals(self, klines):\n        return klines.close > LEVEL\n"
+    )
+    (tmp_path / "levels_of_mine.py").write_text("from deeper_than_mine import LEVEL  # one away\n")
+    (tmp_path / "beside.py").write_text("LEVEL = 1\n")
+    found = []
+    for deeper in ("LEVEL = 1\n", "LEVEL = 1  # the same\n", "LEVEL = 2\n"):
+        (tmp_path / "deeper_than_mine.py").write_text(deeper)
+        found.append(code_fingerprint(find_strategy(f"{tmp_path / 'mine.py'}:Mine").cls))
+    (tmp_path / "beside.py").write_text("LEVEL = 2\n")
+    found.append(code_fingerprint(find_strategy(f"{tmp_path / 'mine.py'}:Mine").cls))
+    assert found[0] == found[1] != found[2] == found[3]
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None, 1 << 60])
 def test_unusual_values_have_keys_too(value: object) -> None:
     assert one_key({"a": value}, Plan()) == one_key({"a": value}, Plan())

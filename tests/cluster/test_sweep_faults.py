@@ -1,0 +1,160 @@
+"""What goes wrong with a sweep is named, and costs no more than it must."""
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cluster.settings import ClusterSettings
+from cluster.study import StudyBusy, StudyFault
+from cluster.study_folder import Finished, StudyFolder
+from cluster.study_table import parquet_of
+from serve.sweep_output import print_sweep
+from tests.cluster.nodes import (
+    FINE,
+    Nodes,
+    in_one_program,
+    market,
+    small_study,
+    swept,
+    user_strategy,
+)
+
+
+def test_a_set_that_cannot_be_run_is_named_and_the_rest_goes_on(
+    nodes: Nodes, tmp_path: Path
+) -> None:
+    wild = user_strategy(tmp_path, "1 / (self.period - 20)")
+    result = swept(small_study("period=5:24", "", wild), tmp_path / "out", settings=FINE)
+    assert not result.is_sound
+    assert (result.standing.evaluated, result.standing.failed) == (19, 1)
+    assert "ZeroDivisionError" in result.standing.faults[0]
+
+
+def test_a_batch_that_raises_is_named_and_the_rest_goes_on(nodes: Nodes, tmp_path: Path) -> None:
+    wild = user_strategy(tmp_path, built="1 / (self.period - 20)")
+    study = small_study("period=5:24", "", wild)
+    result = swept(study, tmp_path / "out", settings=FINE)
+    assert not result.is_sound
+    assert result.status == "incomplete"
+    (said,) = result.standing.failed_batches.values()
+    assert "ZeroDivisionError: division by zero in line" in said
+    assert "crossed.py" in said
+    assert 0 < result.standing.evaluated < 20
+    again = swept(study, tmp_path / "out", settings=FINE)
+    assert again.standing.resumed == result.standing.evaluated
+    assert len(again.standing.failed_batches) == 1
+
+
+def test_a_worker_that_always_dies_is_named(nodes: Nodes, tmp_path: Path) -> None:
+    wild = user_strategy(tmp_path, "self.period == 20 and on_worker() and die()")
+    study = small_study("period=5:24", "", wild)
+    settings = ClusterSettings(task_seconds=0.001, task_retries=1)
+    result = swept(study, tmp_path / "out", settings=settings)
+    assert "its worker died, each time that it was tried" in str(result.standing.failed_batches)
+    assert not result.is_sound
+
+
+def test_batches_that_all_fail_end_the_study(nodes: Nodes, tmp_path: Path) -> None:
+    built = "on_worker() and fail(MemoryError('no room'))"
+    study = small_study("period=5:24", "", user_strategy(tmp_path, built=built))
+    with pytest.raises(StudyFault, match=r"each fails: .*MemoryError: no room"):
+        swept(study, tmp_path / "out")
+
+
+def test_rows_of_the_reference_are_not_called_verified(
+    nodes: Nodes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = small_study("period=5,20", "pyramiding=1,2", "channel_breakout")
+    result = swept(study, tmp_path)
+    assert result.is_sound
+    manifest = StudyFolder(tmp_path / study.id).read_manifest()
+    assert manifest["engines"] == {"reference": 4}
+    assert [row["verified"] for row in manifest["best"]] == ["reference"] * 3
+    print_sweep(result)
+    assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()[:4]] == [
+        "verified", "reference", "reference", "reference",
+    ]  # fmt: skip  # a column
+
+
+def test_a_second_run_at_the_same_time_is_refused(nodes: Nodes, tmp_path: Path) -> None:
+    study = small_study()
+    refused = pytest.raises(StudyBusy, match=r"expected one run at a time, found process \d+ on")
+    with StudyFolder(tmp_path / study.id).locked(), refused:
+        swept(study, tmp_path)
+
+
+def test_a_full_disk_is_one_sentence_and_loses_nothing(
+    nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = small_study()
+    calls, flush = [0], os.fsync
+
+    def full(descriptor: int) -> None:
+        calls[0] += 1
+        if calls[0] > 6:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StudyFault, match="No space left on device"):
+        swept(study, tmp_path, settings=FINE)
+    monkeypatch.undo()
+    kept = StudyFolder(tmp_path / study.id).finished()
+    assert kept
+    assert not list((tmp_path / study.id / "batches").glob("*.part"))
+    result = swept(study, tmp_path, settings=FINE)
+    assert result.standing.resumed == sum(item.rows + item.excluded for item in kept.values())
+    assert result.standing.table_hash == in_one_program(study)[0]
+
+
+def test_a_row_that_the_reference_does_not_give_fails_the_study(
+    nodes: Nodes, tmp_path: Path
+) -> None:
+    study = small_study()
+    swept(study, tmp_path)
+    folder = StudyFolder(tmp_path / study.id)
+    for item in folder.finished().values():
+        table = pq.read_table(folder.file_of(item))
+        place = table.column_names.index("fees_quote")
+        wrong = pa.array(table["fees_quote"].to_numpy() + 1e-6)
+        _put_in_place(folder, item, parquet_of(table.set_column(place, "fees_quote", wrong)))
+    result = swept(study, tmp_path)
+    assert not result.is_sound
+    assert "fees_quote: " in result.winners[0].difference
+    assert "in the table" in result.winners[0].difference
+    assert "on the reference" in result.winners[0].difference
+
+
+def _put_in_place(folder: StudyFolder, item: Finished, parquet: bytes) -> None:
+    """Let a batch of the journal have other rows, as if they had been found."""
+    name = f"{hashlib.sha256(parquet).hexdigest()[: len(item.file.partition('.')[0])]}.parquet"
+    folder.file_of(item).with_name(name).write_bytes(parquet)
+    journal = folder.path / "journal.jsonl"
+    journal.write_text(journal.read_text().replace(item.file, name))
+
+
+def test_a_winner_that_looks_ahead_fails_the_study(nodes: Nodes, tmp_path: Path) -> None:
+    # The first strategy of the space, which is looked at before it begins, is an honest one.
+    peeks = """\
+if self.period >= 20:
+            up = np.roll(klines.close, -1) > klines.close
+            return Signals(up, ~up, up & False, up & False)"""
+    study = small_study("period=5,40", "", user_strategy(tmp_path, peeks))
+    result = swept(study, tmp_path / "out", top=2)
+    assert not result.is_sound
+    said = {winner.settings["period"]: winner.difference for winner in result.winners}
+    assert said[5] == "" and "looks ahead" in said[40]
+
+
+def test_sets_whose_warm_up_exceeds_the_bars_are_named(nodes: Nodes, tmp_path: Path) -> None:
+    study = small_study(
+        "fast=5 slow=20,50", "", markets=(market(bars=40),), fixed={"trend_period": "30"}
+    )
+    result = swept(study, tmp_path)
+    assert (result.standing.evaluated, result.standing.failed) == (1, 1)
+    assert "the warm-up of ema_crossover, found 40" in result.standing.faults[0]
