@@ -52,10 +52,17 @@ TOPICS_AT_ONCE = {True: 10, False: 200}
 class GatedBybit(Gated, bybit):  # type: ignore[misc]  # ccxt carries no types
     """ccxt.pro's Bybit behind the gate, with what it leaves out of a bar kept."""
 
+    sent_ms = 0
+
     def parse_ohlcv(self, ohlcv: Any, market: Any = None) -> list[Any]:
         """Return a bar as ccxt does, and its turnover where there is one."""
         row: list[Any] = super().parse_ohlcv(ohlcv, market)
         return [*row, self.safe_number(ohlcv, 6)]
+
+    def handle_ohlcv(self, client: Any, message: Any) -> None:
+        """Let ccxt take in a message; its rows carry the last trade's time only, it its own."""
+        self.sent_ms = message.get("ts") or 0
+        super().handle_ohlcv(client, message)
 
     def parse_ws_ohlcv(self, ohlcv: Any, market: Any = None) -> list[Any]:
         """Return a streamed bar as ccxt does, and tell it with what says whether it is closed."""
@@ -63,8 +70,9 @@ class GatedBybit(Gated, bybit):  # type: ignore[misc]  # ccxt carries no types
         if self.told_kline is not None:
             timeframe = self.find_timeframe(self.safe_string(ohlcv, "interval"))
             confirm = self.safe_bool(ohlcv, "confirm")
-            turnover, time_ms = self.safe_number(ohlcv, "turnover"), ohlcv.get("timestamp") or 0
-            self.told_kline(Told(market["symbol"], timeframe, row, turnover, confirm, time_ms))
+            turnover = self.safe_number(ohlcv, "turnover")
+            symbol = market["symbol"]
+            self.told_kline(Told(symbol, timeframe, row, turnover, confirm, self.sent_ms))
         return row
 
 

@@ -9,7 +9,7 @@ ccxt's own paging is not used: it neither sees a short page nor asks for pages s
 
 import asyncio
 import difflib
-from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, Collection, Coroutine, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -154,7 +154,7 @@ class CcxtVenue:
         times = np.array(sorted(settled), dtype=np.int64)
         return Funding(times, np.array([settled[at] for at in times.tolist()]))
 
-    async def watch_klines(self, keys: Collection[SeriesKey]) -> AsyncIterator[StreamEvent]:
+    async def watch_klines(self, keys: Collection[SeriesKey]) -> AsyncGenerator[StreamEvent, None]:
         """Yield what the venue's stream tells of these series, until it is closed."""
         for key in keys:
             await self.require(key)

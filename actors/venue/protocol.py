@@ -5,7 +5,7 @@ the time a bar opens or a funding settles. Bars are closed ones only; what the v
 range is lacking in the answer, and nothing is invented. Every failure is a `VenueFault`.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,7 +60,7 @@ class MarketVenue(Protocol):
         """Return the settled funding of a range, ascending; None if the venue has none."""
         ...
 
-    def watch_klines(self, keys: Collection[SeriesKey]) -> AsyncIterator[StreamEvent]:
+    def watch_klines(self, keys: Collection[SeriesKey]) -> AsyncGenerator[StreamEvent, None]:
         """Yield what the venue's stream tells of these series, until it is closed.
 
         A cut is told as StreamLost and the stream is opened again; what was missed is not made
