@@ -14,8 +14,8 @@ from actors.venue_sim.server import VenueServer
 from engines.klines import MINUTE_MS
 from engines.live.events import KlineSeen, StreamLost, StreamOpened
 from engines.series import PriceKind, SeriesKey
-from tests.contract.test_market_venue import KEY, at_market, made_up
-from tests.contract.venue_bench import BTC, ETH, QUARTER_MS, SPOT_BTC, START_MS
+from tests.contract.test_market_venue import KEY, at_market
+from tests.contract.venue_bench import BTC, ETH, QUARTER_MS, SPOT_BTC, START_MS, made_up
 
 PATIENCE_S = 20
 
