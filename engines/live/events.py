@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from engines.errors import KlineFault
 from engines.klines import Klines
 from engines.series import SeriesKey
 
@@ -57,18 +58,20 @@ def kline_columns(key: SeriesKey, rows: Iterable[Kline]) -> Klines:
     Raises: KlineFault if there are none or one is wrong.
     """
     bars = list(rows)
+    columns: dict[str, object] = {
+        "open_time_ms": np.array([bar.open_time_ms for bar in bars], np.int64),
+        "open": np.array([bar.open for bar in bars], np.float64),
+        "high": np.array([bar.high for bar in bars], np.float64),
+        "low": np.array([bar.low for bar in bars], np.float64),
+        "close": np.array([bar.close for bar in bars], np.float64),
+        "volume": np.array([bar.volume for bar in bars], np.float64),
+    }
     turnover = [bar.turnover for bar in bars if bar.turnover is not None]
-    return Klines(
-        symbol=key.symbol,
-        interval_ms=key.interval_ms,
-        open_time_ms=np.array([bar.open_time_ms for bar in bars], np.int64),
-        open=np.array([bar.open for bar in bars], np.float64),
-        high=np.array([bar.high for bar in bars], np.float64),
-        low=np.array([bar.low for bar in bars], np.float64),
-        close=np.array([bar.close for bar in bars], np.float64),
-        volume=np.array([bar.volume for bar in bars], np.float64),
-        turnover=np.array(turnover, np.float64) if len(turnover) == len(bars) else None,
-    )
+    if len(turnover) == len(bars):
+        columns["turnover"] = np.array(turnover, np.float64)
+    if not bars:
+        raise KlineFault(f"klines of {key}", "at least one bar", "none")
+    return Klines.of_columns(key.symbol, key.interval_ms, columns)
 
 
 # --- events

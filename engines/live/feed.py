@@ -55,7 +55,7 @@ from engines.live.events import (
     Watch,
 )
 from engines.live.feed_series import FeedTerms, SeriesFeed
-from engines.series import SeriesKey
+from engines.series import PriceKind, SeriesKey
 
 NAMED_MAX = 3
 
@@ -130,17 +130,19 @@ class FeedState:
         for series in self._series.values():
             yield from series.ticked(time_ms)
             self._review(series, time_ms)
+        # Nobody streams a mark price's bars: these come from history alone.
+        streamed = tuple(key for key in self._series if key.price is PriceKind.LAST)
         if self._watch_changed:
             self._watch_changed, self._watched_ms = False, time_ms
-            yield Watch(tuple(self._series), False, time_ms)
+            yield Watch(streamed, False, time_ms)
         # A dead connection is noticed series by series; one new connection serves them all.
         elif time_ms - self._watched_ms >= self.terms.silence_ms:
-            silent = tuple(key for key, each in self._series.items() if each.is_silent(time_ms))
+            silent = tuple(key for key in streamed if self._series[key].is_silent(time_ms))
             if silent:
                 self._watched_ms = time_ms
                 text = f"nothing heard for {self.terms.silence_ms / 1000:g} s; connecting again"
                 yield _alert(AlertKind.SILENT, silent, text, time_ms)
-                yield Watch(tuple(self._series), True, time_ms)
+                yield Watch(streamed, True, time_ms)
 
     def _review(self, series: SeriesFeed, time_ms: int) -> None:
         """Note whether a series is asking, or waits to ask."""

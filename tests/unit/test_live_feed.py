@@ -9,6 +9,7 @@ from engines.klines import MINUTE_MS
 from engines.live.events import (
     Alert,
     AlertKind,
+    ClockTicked,
     FetchHistory,
     FlagCorrection,
     HandOut,
@@ -27,7 +28,7 @@ from engines.live.events import (
 )
 from engines.live.feed import FeedState, resume_since_ms
 from engines.live.feed_series import STORY_EVENTS
-from engines.series import SeriesKey
+from engines.series import PriceKind, SeriesKey
 from tests.unit.told_feed import KEY, STEP_MS, T0, TERMS, Told, at, kline, klines
 
 
@@ -309,6 +310,15 @@ def test_silence_brings_one_new_connection_and_ever_longer_patience() -> None:
             break
     assert told.now_ms - since_ms < 2 * 3600 * 1000
     assert AlertKind.SILENT in told.alerts(), "patience is short again once it was heard"
+
+
+def test_bars_of_the_mark_price_come_from_history_alone_and_are_never_silent() -> None:
+    state, mark = FeedState(TERMS), replace(KEY, price=PriceKind.MARK)
+    state.handle(SeriesAdded(mark, (), T0, None, (), T0))
+    assert state.handle(ClockTicked(T0 + 1000)) == [Watch((), False, T0 + 1000)]
+    assert state.handle(ClockTicked(T0 + TERMS.silence_ms * 3)) == []
+    asked = state.handle(ClockTicked(at(1) + 2000))
+    assert [type(each) for each in asked] == [FetchHistory]
 
 
 def test_requests_under_way_are_few_however_many_series_there_are() -> None:
