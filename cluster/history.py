@@ -250,12 +250,7 @@ class History:
         """Return the rows of a range, None if there is none."""
         since = None if since_ms is None else month_of(since_ms)
         until = None if until_ms is None else month_of(until_ms - 1)
-        if not (parts := self._files(key).read_all(since, until, values)):
-            return None
-        rows = joined(parts)
-        first_ms = int(rows.time_ms[0]) if since_ms is None else since_ms
-        stop_ms = int(rows.time_ms[-1]) + 1 if until_ms is None else until_ms
-        return rows.between(first_ms, stop_ms) or None
+        return _between(self._files(key).read_all(since, until, values), since_ms, until_ms)
 
     def _none(self, key: Key, since_ms: int | None, until_ms: int | None) -> HistoryFault:
         """Return what to say where no row is stored: what is, and what may have been meant."""
@@ -278,3 +273,13 @@ def _folder(key: Key) -> str:
     if isinstance(key, FundingKey):
         return f"{FUNDING}/{symbol}"
     return f"{KLINES}/{symbol}/interval={interval_text(key.interval_ms)}/price={key.price}"
+
+
+def _between(parts: Sequence[Rows], since_ms: int | None, until_ms: int | None) -> Rows | None:
+    """Return the rows of a range of months that follow each other, None if there is none."""
+    if not parts:
+        return None
+    rows = joined(parts)
+    first_ms = int(rows.time_ms[0]) if since_ms is None else since_ms
+    stop_ms = int(rows.time_ms[-1]) + 1 if until_ms is None else until_ms
+    return rows.between(first_ms, stop_ms) or None

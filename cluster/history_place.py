@@ -54,10 +54,17 @@ class Place:
 
     def names(self, folder: str) -> list[str]:
         """Return what a folder holds, sorted; nothing if there is none."""
+        return sorted(item.base_name for item in self._listed(folder))
+
+    def size_bytes(self, folder: str) -> int:
+        """Return how many bytes the files in a folder have."""
+        return sum(item.size or 0 for item in self._listed(folder))
+
+    def _listed(self, folder: str) -> list[fs.FileInfo]:
         selector = fs.FileSelector(self.path(folder), allow_not_found=True)
         with self.asked("one whose folders can be listed"):
-            found = self.filesystem.get_file_info(selector)
-        return sorted(item.base_name for item in found)
+            found: list[fs.FileInfo] = self.filesystem.get_file_info(selector)
+        return found
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a file.

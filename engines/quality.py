@@ -32,6 +32,8 @@ from engines.klines import (
 )
 from engines.types import BOOL_1D, F64_1D, I64_1D
 
+SPIKE = "spike"
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -131,7 +133,7 @@ ROW_RULES: tuple[RowRule, ...] = (
     RowRule("not closed", "the bar has closed by now", _unclosed),
     RowRule("off the grid", "opens lie whole intervals apart", _off_grid),
     RowRule("duplicate", "one row a time; the first one counts", _duplicate),
-    RowRule("spike", "no run of more than the limit away from both neighbours", spikes_of),
+    RowRule(SPIKE, "no run of more than the limit away from both neighbours", spikes_of),
 )
 
 
@@ -166,7 +168,7 @@ def judge(bars: RawBars, now_ms: int, limits: Limits | None = None) -> Judged:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """A stored series in figures; times in UTC milliseconds, indices of bars as they are stored."""
+    """A stored series in figures; `bad` counts the rows that break a rule of rows but spikes."""
 
     interval_ms: int
     bars: int
@@ -175,46 +177,48 @@ class Quality:
     bars_expected: int
     completeness_ratio: float
     gaps: tuple[Gap, ...]
-    spikes: tuple[int, ...]
-    jumps: tuple[int, ...]
+    bad: Mapping[str, int]
+    spikes_ms: tuple[int, ...]
+    jumps_ms: tuple[int, ...]
     zero_volume: int
     stale_ms: int
 
 
 def assess(
-    klines: Klines, since_ms: int | None, until_ms: int | None, now_ms: int, limits: Limits
+    bars: RawBars, since_ms: int | None, until_ms: int | None, now_ms: int, limits: Limits
 ) -> Quality:
-    """Measure stored bars over a range, else over their own; how late they are then, by now."""
-    first_ms, last_ms = int(klines.open_time_ms[0]), int(klines.open_time_ms[-1])
-    step_ms = klines.interval_ms
-    ends_ms = last_ms + step_ms
+    """Measure stored bars, at least one: over a range, else their own; how late they are by now."""
+    judged = judge(bars, now_ms, limits)
+    step_ms = bars.interval_ms
+    first_ms, ends_ms = int(bars.open_time_ms[0]), int(bars.open_time_ms[-1]) + step_ms
     asked_from = first_ms if since_ms is None else since_ms
     asked_to = ends_ms if until_ms is None else min(until_ms, now_ms)
     lead = max(0, first_ms - asked_from) // step_ms
     tail = max(0, asked_to - ends_ms) // step_ms
     expected = lead + tail + round((ends_ms - first_ms) / step_ms)
-    is_spike = spikes_of(raw_of(klines), now_ms, limits)
+    spikes = judged.rejected.get(SPIKE, np.empty(0, dtype=np.int64))
     return Quality(
         interval_ms=step_ms,
-        bars=len(klines),
+        bars=len(bars),
         first_ms=first_ms,
-        last_ms=last_ms,
+        last_ms=ends_ms - step_ms,
         bars_expected=expected,
-        completeness_ratio=len(klines) / expected,
-        gaps=tuple(gaps_of(klines.open_time_ms, step_ms)),
-        spikes=tuple(np.flatnonzero(is_spike).tolist()),
-        jumps=tuple(np.flatnonzero(_jumps(klines, limits) & ~is_spike).tolist()),
-        zero_volume=int((klines.volume == 0).sum()),
+        completeness_ratio=len(bars) / expected,
+        gaps=tuple(gaps_of(bars.open_time_ms, step_ms)),
+        bad={name: len(rows) for name, rows in judged.rejected.items() if name != SPIKE},
+        spikes_ms=tuple(bars.open_time_ms[spikes].tolist()),
+        jumps_ms=_jumps_ms(bars.take(judged.is_good), limits),
+        zero_volume=int((bars.volume == 0).sum()),
         stale_ms=max(0, (now_ms if until_ms is None else asked_to) - ends_ms),
     )
 
 
-def _jumps(klines: Klines, limits: Limits) -> BOOL_1D:
-    """Return which bars open or close far from the close of the bar right before [T]."""
-    before = klines.close[:-1]
-    moves = np.maximum(np.abs(klines.open[1:] / before - 1), np.abs(klines.close[1:] / before - 1))
-    is_next = np.diff(klines.open_time_ms) == klines.interval_ms
-    return np.concatenate([[False], is_next & (moves > limits.spike_ratio)])
+def _jumps_ms(bars: RawBars, limits: Limits) -> tuple[int, ...]:
+    """Return when bars open or close far from the close of the bar right before."""
+    before = bars.close[:-1]
+    moves = np.maximum(np.abs(bars.open[1:] / before - 1), np.abs(bars.close[1:] / before - 1))
+    is_jump = (np.diff(bars.open_time_ms) == bars.interval_ms) & (moves > limits.spike_ratio)
+    return tuple(bars.open_time_ms[1:][is_jump].tolist())
 
 
 def raw_of(klines: Klines) -> RawBars:
@@ -267,15 +271,21 @@ SERIES_RULES: tuple[SeriesRule, ...] = (
         lambda quality, limits: False,
     ),
     SeriesRule(
+        "rows",
+        "every row can be taken for a bar",
+        lambda quality: ", ".join(f"{n:,} {name}" for name, n in quality.bad.items()) or "sound",
+        lambda quality, limits: bool(quality.bad),
+    ),
+    SeriesRule(
         "spikes",
         "no bar runs further than the limit away from both neighbours",
-        lambda quality: _count(len(quality.spikes)),
-        lambda quality, limits: bool(quality.spikes),
+        lambda quality: _count(len(quality.spikes_ms)),
+        lambda quality, limits: bool(quality.spikes_ms),
     ),
     SeriesRule(
         "jumps",
         "bars that go further than the limit and stay there: believed",
-        lambda quality: _count(len(quality.jumps)),
+        lambda quality: _count(len(quality.jumps_ms)),
         lambda quality, limits: False,
     ),
     SeriesRule(

@@ -77,8 +77,8 @@ def test_a_market_that_stays_at_its_new_level_is_believed() -> None:
     raised = {name: getattr(high, name) * 1.5 for name in ("open", "high", "low", "close")}
     both = joined(low, replace(high, **raised))
     assert judge(raw_of(both), NOW_MS).count == 0
-    assert measured(both).jumps == (10,)
-    assert measured(both).spikes == ()
+    assert measured(both).jumps_ms == (START_MS + 10 * STEP_MS,)
+    assert measured(both).spikes_ms == ()
 
 
 def test_a_spike_is_judged_by_good_neighbours_and_its_limit() -> None:
@@ -102,7 +102,7 @@ def joined(one: Klines, other: Klines) -> Klines:
 
 def measured(klines: Klines, since: int | None = None, until: int | None = None) -> Quality:
     at = [None if bar is None else START_MS + bar * STEP_MS for bar in (since, until)]
-    return assess(klines, at[0], at[1], START_MS + 3000 * STEP_MS, LIMITS)
+    return assess(raw_of(klines), at[0], at[1], START_MS + 3000 * STEP_MS, LIMITS)
 
 
 def test_completeness_counts_what_the_range_should_hold() -> None:
@@ -132,5 +132,14 @@ def test_bars_without_trades_are_counted() -> None:
 
 
 def test_a_stored_spike_is_a_finding() -> None:
-    assert measured(bars(0, 3000, high_at={7: 50.0})).spikes == (7,)
+    assert measured(bars(0, 3000, high_at={7: 50.0})).spikes_ms == (START_MS + 7 * STEP_MS,)
     assert findings(measured(bars(0, 3000, high_at={7: 50.0})), LIMITS) == ["spikes"]
+
+
+def test_rows_that_are_no_bars_are_found_where_they_are_stored() -> None:
+    rows = raw_of(bars(0, 3000))
+    high = rows.high.copy()
+    high[[7, 9]] = 1.0
+    quality = assess(replace(rows, high=high), None, None, START_MS + 3000 * STEP_MS, LIMITS)
+    assert quality.bad == {"inconsistent": 2}
+    assert findings(quality, LIMITS) == ["rows"]
