@@ -42,7 +42,6 @@ from cluster.history_writer import (
     Key,
     Writer,
 )
-from cluster.issues import flag_in_database
 from cluster.month_files import MonthFiles, month_of, month_range_ms
 from cluster.whole_files import hold
 from engines.funding import Funding
@@ -80,6 +79,15 @@ def wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def flagged_in_database(
+    key: Key, corrections: Sequence[Correction], overlap: Overlap, now_ms: int
+) -> None:
+    """Record corrections in the application's database, which readers never load."""
+    from cluster.issues import flag_in_database
+
+    flag_in_database(key, corrections, overlap, now_ms)
+
+
 class History:
     """Reads and writes stored series; several may be open at once, in any number of programs."""
 
@@ -87,7 +95,7 @@ class History:
         self,
         root_url: str | None = None,
         *,
-        flag: Flag = flag_in_database,
+        flag: Flag = flagged_in_database,
         now_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self._place = place_of(root_url or os.environ.get(HISTORY_URL))
@@ -127,6 +135,22 @@ class History:
         if rows is None:
             raise self._none(key, since_ms, until_ms)
         return Funding(rows.time_ms, rows.columns["rate"])
+
+    def rows(
+        self, key: Key, since_ms: int | None = None, until_ms: int | None = None
+    ) -> Rows | None:
+        """Return what can be read of a range, damaged months left out; None if that is nothing.
+
+        For those who judge what is stored: nothing in it is checked.
+        """
+        files = self._files(key)
+        broken = {item.month for item in self.broken(key)}
+        parts = [p for m in files.months() if m not in broken for p in files.read_all(m, m)]
+        return _between(parts, since_ms, until_ms)
+
+    def size_bytes(self, key: Key) -> int:
+        """Return how much room a series takes."""
+        return self._place.size_bytes(_folder(key))
 
     def write(self, key: SeriesKey, klines: Klines, overlap: Overlap = Overlap.KEEP) -> WriteResult:
         """Add closed bars, as `Writer.write`.

@@ -51,7 +51,7 @@ def read_klines(
     tables = _in_time([read_table(Path(path)) for path in _listed(paths)])
     notes = _table_notes(tables)
     open_time_ms = np.concatenate([table.open_time_ms for table in tables])
-    interval_ms = _settle_interval(open_time_ms, interval_ms, symbol)
+    interval_ms = settle_interval(open_time_ms, interval_ms, symbol)
     columns, column_notes = _join_columns(tables)
     keep = len(open_time_ms)
     if drop_unfinished and open_time_ms[-1] <= now_ms < open_time_ms[-1] + interval_ms:
@@ -101,8 +101,11 @@ def _table_notes(tables: list[KlineTable]) -> list[str]:
     return [f"{Path(table.source).name}: {note}" for table in tables for note in table.notes]
 
 
-def _settle_interval(open_time_ms: I64_1D, given_ms: int | None, symbol: str) -> int:
-    """Return the interval, the given one if the file agrees with it."""
+def settle_interval(open_time_ms: I64_1D, given_ms: int | None, symbol: str) -> int:
+    """Return the interval of ascending times, the given one if they agree with it.
+
+    Raises: KlineFault if they do not, or do not show one.
+    """
     steps = np.diff(open_time_ms)
     steps = steps[steps > 0]
     if len(steps) == 0:

@@ -45,17 +45,33 @@ class KlineTable:
     notes: tuple[str, ...]
 
 
-def read_table(path: Path) -> KlineTable:
-    """Read one file of bars.
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The columns of a file, named by their fields, in the types of their container."""
+
+    table: Any  # pyarrow ships no types.
+    fields: list[str]
+    notes: tuple[str, ...]
+
+
+def read_table(path: Path, *, takes_blanks: bool = False) -> KlineTable:
+    """Read one file of bars; where cells may be blank or NaN, they are NaN in the columns.
 
     Raises: KlineFault in one sentence whatever is wrong with the file or its cells.
     """
     source = str(path)
     raw = _file_bytes(path)
     if raw[:4] == b"PAR1" or raw[:6] in (b"ARROW1", b"FEA1"):
-        return _from_arrow(raw, source)
-    text = _text_bytes(raw, source)
-    return _from_csv(text, source)
+        found = _from_arrow(raw, source)
+    else:
+        found = _from_csv(_text_bytes(raw, source), source)
+    columns = {
+        field: _floats(found.table.column(place), field, source, takes_blanks=takes_blanks)
+        for place, field in enumerate(found.fields)
+        if field != "time"
+    }
+    times = _times(found.table.column(found.fields.index("time")), source)
+    return KlineTable(source, times, columns, found.notes)
 
 
 def _file_bytes(path: Path) -> bytes:
@@ -110,7 +126,7 @@ class _Layout:
     notes: tuple[str, ...]
 
 
-def _from_csv(raw: bytes, source: str) -> KlineTable:
+def _from_csv(raw: bytes, source: str) -> _Found:
     import pyarrow as pa
     from pyarrow import csv as pa_csv
 
@@ -133,7 +149,7 @@ def _from_csv(raw: bytes, source: str) -> KlineTable:
     except pa.ArrowInvalid as error:
         _raise_first_wrong_cell(layout, source)
         raise KlineFault(source, "rows of numbers", str(error).splitlines()[0]) from None
-    return _from_columns(table, list(wanted.values()), source, (*layout.notes, *_unused(choice)))
+    return _Found(table, list(wanted.values()), (*layout.notes, *_unused(choice)))
 
 
 def _layout(raw: bytes, source: str) -> _Layout:
@@ -192,7 +208,7 @@ def _raise_first_wrong_cell(layout: _Layout, source: str) -> None:
                 raise KlineFault(subject, "a number", repr(cell))
 
 
-def _from_arrow(raw: bytes, source: str) -> KlineTable:
+def _from_arrow(raw: bytes, source: str) -> _Found:
     import pyarrow as pa
 
     try:
@@ -211,9 +227,8 @@ def _from_arrow(raw: bytes, source: str) -> KlineTable:
     if table.num_rows == 0:
         raise KlineFault(source, "at least one row of bars", "columns without rows")
     fields = list(choice.index)
-    return _from_columns(
-        table.select([choice.index[field] for field in fields]), fields, source, _unused(choice)
-    )
+    ours = table.select([choice.index[field] for field in fields])
+    return _Found(ours, fields, _unused(choice))
 
 
 def _unused(choice: ColumnChoice) -> tuple[str, ...]:
@@ -222,30 +237,19 @@ def _unused(choice: ColumnChoice) -> tuple[str, ...]:
     return (f"{choice.unused} extra column{'s' * (choice.unused > 1)} ignored",)
 
 
-def _from_columns(
-    table: Any,  # pyarrow ships no types.
-    fields: list[str],
-    source: str,
-    notes: tuple[str, ...],
-) -> KlineTable:
-    columns: dict[str, F64_1D] = {}
-    for position, field in enumerate(fields):
-        if field != "time":
-            columns[field] = _floats(table.column(position), field, source)
-    times = _times(table.column(fields.index("time")), source)
-    return KlineTable(source, times, columns, notes)
-
-
-def _floats(column: Any, field: str, source: str) -> F64_1D:
+def _floats(column: Any, field: str, source: str, *, takes_blanks: bool) -> F64_1D:
     import pyarrow as pa
 
-    _require_filled(column, field, "a number", source)
+    if not takes_blanks:
+        _require_filled(column, field, "a number", source)
     try:
+        if column.null_count:
+            column = column.cast(pa.float64()).fill_null(float("nan"))
         floats = np.asarray(_values(column, pa.float64()), dtype=np.float64)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         found = str(error).splitlines()[0]
         raise KlineFault(f"column {field} of {source}", "numbers", found) from None
-    if (missing := np.flatnonzero(np.isnan(floats))).size:
+    if not takes_blanks and (missing := np.flatnonzero(np.isnan(floats))).size:
         raise KlineFault(f"{field} in row {missing[0] + 1} of {source}", "a number", "NaN")
     return floats
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,8 +55,8 @@ class MonthFiles:
         try:
             file = parquet.ParquetFile(contents, page_checksum_verification=True)
             table = file.read(columns=names, use_threads=False)
-            times, *columns = (table.column(name).to_numpy() for name in names)
-        except (pa.ArrowException, OSError, KeyError) as error:
+            times, *columns = (_values(table.column(name)) for name in names)
+        except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise self._broken(month, str(error).splitlines()[0]) from None
         if times.dtype != np.int64 or any(column.dtype != np.float64 for column in columns):
             raise self._broken(month, "columns of other types")
@@ -132,9 +133,23 @@ def _months(times: I64_1D) -> npt.NDArray[np.datetime64]:
     return times.astype("datetime64[ms]").astype("datetime64[M]")
 
 
+def _values(column: Any) -> Any:
+    """Return a column as an array, NaN where nothing is known.
+
+    Through DLPack, because `to_numpy` imports pandas and that takes longer than reading years.
+    """
+    known = [np.from_dlpack(chunk) for chunk in column.drop_null().chunks if len(chunk)]
+    if not column.null_count or not pa.types.is_floating(column.type):
+        return np.concatenate(known)
+    values = np.full(len(column), np.nan)
+    if known:
+        values[np.array(column.is_valid().to_pylist())] = np.concatenate(known)
+    return values
+
+
 def _parquet(columns: Mapping[str, I64_1D | F64_1D]) -> bytes:
     """Return a table as the bytes of a Parquet file; NaN is stored as unknown."""
-    table = pa.table({name: pa.array(column, from_pandas=True) for name, column in columns.items()})
+    table = pa.table({name: _known(column) for name, column in columns.items()})
     time, *values = columns
     sink = pa.BufferOutputStream()
     parquet.write_table(
@@ -148,3 +163,8 @@ def _parquet(columns: Mapping[str, I64_1D | F64_1D]) -> bytes:
     )
     contents: bytes = sink.getvalue().to_pybytes()
     return contents
+
+
+def _known(column: I64_1D | F64_1D) -> Any:
+    """Return a column for a file, in which what is not known is null."""
+    return pa.array(column, mask=np.isnan(column) if column.dtype.kind == "f" else None)

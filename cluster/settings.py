@@ -1,7 +1,10 @@
-"""Settings of the cluster from the environment: PHALANX_RAY_ADDRESS and its neighbours.
+"""Settings from the environment: PHALANX_RAY_ADDRESS, PHALANX_HISTORY_DAYS and their neighbours.
 
 Flags go before them. What Ray reads itself (RAY_AUTH_MODE, RAY_AUTH_TOKEN) is left to Ray.
 """
+
+from datetime import date
+from typing import TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,13 +33,41 @@ class ClusterSettings(BaseSettings):
     task_retries: int = Field(default=5, ge=0, le=100)
 
 
+class HistorySettings(BaseSettings):
+    """How long stored bars are kept; each is an environment variable PHALANX_ and its name.
+
+    `phalanx data trim` takes away what opened before `history_since`, and what is older than
+    `history_days`.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PHALANX_", frozen=True, extra="ignore")
+
+    history_since: date = date(2025, 1, 1)
+    history_days: int = Field(default=730, ge=1, le=100_000)
+
+
+Settings = TypeVar("Settings", bound=BaseSettings)
+
+
 def cluster_settings() -> ClusterSettings:
-    """Return the settings of the environment.
+    """Return the settings of sweeps.
 
     Raises: SettingsFault naming the first variable that is wrong.
     """
+    return _of_environment(ClusterSettings)
+
+
+def history_settings() -> HistorySettings:
+    """Return the settings of the history.
+
+    Raises: SettingsFault naming the first variable that is wrong.
+    """
+    return _of_environment(HistorySettings)
+
+
+def _of_environment(cls: type[Settings]) -> Settings:
     try:
-        return ClusterSettings()
+        return cls()
     except ValidationError as error:
         first = error.errors()[0]
         name = f"PHALANX_{'_'.join(map(str, first['loc']))}".upper()

@@ -243,7 +243,7 @@ def _gaps_found(quality: Quality) -> str:
     longest = max(quality.gaps, key=lambda gap: gap.bars_missing)
     missing = sum(gap.bars_missing for gap in quality.gaps)
     where = f"longest {longest.bars_missing:,} after {time_text(longest.after_ms)}"
-    return f"{len(quality.gaps):,} with {missing:,} bars, {where}"
+    return f"{len(quality.gaps):,}, {missing:,} bar{'s' * (missing > 1)} missing, {where}"
 
 
 def _duration(duration_ms: int) -> str:

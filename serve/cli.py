@@ -9,7 +9,7 @@ import gc
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +22,10 @@ from serve.commands.doctor import doctor
 from serve.commands.metrics import metrics
 from serve.commands.parity import parity
 from serve.commands.plan import plan
+from serve.commands.series_check import check_stored
+from serve.commands.series_files import export_stored, import_series
+from serve.commands.series_list import list_series
+from serve.commands.series_trim import trim_series
 from serve.commands.strategies import strategies
 from serve.commands.sweep import sweep
 from serve.commands.trials import trials
@@ -41,6 +45,24 @@ app = typer.Typer(
 )
 for command in (backtest, sweep, parity, plan, strategies, metrics, trials, demo, doctor):
     app.command(cls=GroupedCommand)(spread(command))
+
+
+market_data = typer.Typer(
+    name="data",
+    help="Stored bars and funding of venues: list, check, trim, import and export them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+MARKET_DATA: dict[str, Callable[..., int]] = {
+    "list": list_series,
+    "check": check_stored,
+    "trim": trim_series,
+    "import": import_series,
+    "export": export_stored,
+}
+for name, series_command in MARKET_DATA.items():
+    market_data.command(name, cls=GroupedCommand)(spread(series_command))
+app.add_typer(market_data)
 
 
 def _print_version(wanted: bool) -> None:

@@ -52,3 +52,10 @@ def symbol_of(path: Path) -> str:
     if exported := re.match(r"[A-Z0-9]+_([^,_]+), ", path.name):
         return exported[1]
     return re.split(r"[_ ,]", path.name.partition(".")[0])[0] or path.stem
+
+
+def require_named(path: Path, symbol: str) -> None:
+    """Raise ParameterFault for a file whose name begins with another symbol than `symbol`."""
+    named, wanted = symbol_of(path).removesuffix(".P"), symbol.partition(":")[0].replace("/", "")
+    if SYMBOL_LIKE.fullmatch(named) and named != wanted.upper():
+        raise ParameterFault(f"{path}", f"a file of {symbol}", f"one of {named} by its name")
