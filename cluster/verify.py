@@ -77,7 +77,7 @@ def verify_set(
         try:
             kernel = run_by_kernel(
                 strategy, market.klines, market.instrument, plan, market.costs, **terms
-            )
+            ).backtest()
         except PlanFault:
             return Verdict(True, "", is_alone=True)
         difference = first_trade_difference(reference.trades, kernel.trades)

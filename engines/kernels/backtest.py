@@ -6,7 +6,6 @@ which the kernel meets something that it cannot decide exactly is refused as wel
 of the kernel always equals the reference's.
 """
 
-from engines.backtest import Backtest
 from engines.costs import Costs
 from engines.errors import PlanFault
 from engines.funding import Funding, settlements_of
@@ -14,14 +13,13 @@ from engines.instrument import Instrument
 from engines.kernels import slots
 from engines.kernels.columns import F64_2D, Bars, Charges, Wants
 from engines.kernels.cpu import LOTS_GROWTH, bars_of, run_one
+from engines.kernels.outcome import Outcome
 from engines.kernels.plan_terms import (
     counts_days,
-    fraction_of,
     refusal,
     refusal_of_signals,
     terms_row,
 )
-from engines.kernels.results import equity_of, fills_of, payments_of, trades_of
 from engines.kernels.wants import charges_of, wants_of
 from engines.klines import Klines
 from engines.liquidation import is_liquidable
@@ -43,8 +41,8 @@ def run_by_kernel(
     since_ms: int | None = None,
     funding: Funding | None = None,
     mark: Klines | None = None,
-) -> Backtest:
-    """Trade `strategy` on `klines` and return exactly what `run_backtest` would.
+) -> Outcome:
+    """Trade `strategy` on `klines`; what came of it is, to the last bit, what `run_backtest` gives.
 
     The arguments are its own; there is no magnifier and no currency rate.
     Raises: PlanFault naming what only the reference can run.
@@ -62,22 +60,7 @@ def run_by_kernel(
     run, notes = _noted(bars, wants, charges, terms_row(plan, costs, instrument, start_bar))
     if run[slots.NEEDS_REFERENCE]:
         _require("a number too large or too small to round exactly")
-    trades, fills, payments = (notes[notes[:, slots.KIND] == kind] for kind in slots.NOTE_KINDS)
-    over, under = fraction_of(instrument.qty_step)
-    signed_qty = trades[:, slots.T_SIDE] * (trades[:, slots.T_STEPS] * over / under)
-    capital_quote, unit = plan.capital_quote, instrument.point_value
-    return Backtest(
-        klines=klines,
-        instrument=instrument,
-        plan=plan,
-        costs=costs,
-        start_bar=start_bar,
-        trades=trades_of(trades, bars, klines, instrument),
-        fills=fills_of(fills, klines, instrument),
-        equity_quote=equity_of(trades, signed_qty, payments, klines.close, capital_quote, unit),
-        refusals=_refusals(run),
-        payments=payments_of(payments, instrument, charges),
-    )
+    return Outcome(klines, instrument, plan, costs, start_bar, bars, charges, run, notes)
 
 
 def _require(reason: str | None) -> None:
@@ -97,8 +80,3 @@ def _noted(bars: Bars, wants: Wants, charges: Charges, terms: F64_1D) -> tuple[F
         elif noted <= rows:
             return run, run[int(run[slots.NOTES_AT]) :].reshape(-1, slots.NOTE)[:noted]
         rows = max(rows, noted)
-
-
-def _refusals(run: F64_1D) -> dict[str, int]:
-    counts = run[slots.REFUSED : slots.REFUSED + len(slots.REFUSALS)].tolist()
-    return {name: int(n) for name, n in zip(slots.REFUSALS, counts, strict=True) if n}

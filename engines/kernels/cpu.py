@@ -42,8 +42,8 @@ from engines.kernels import (
 )
 from engines.kernels._compiled import driver, shared, stamp_of
 from engines.kernels.columns import F64_2D, I64_2D, Bars, Charges, Tables, Wants, frozen
+from engines.kernels.layout import put_prices, reach_of
 from engines.kernels.runs import size_of
-from engines.kernels.search import LARGE, SMALL
 from engines.kernels.slots import FOUND, HIGH, LOTS_ROOM, LOW, NEEDS_REFERENCE, NOTE, OVERFLOWS, RUN
 from engines.kernels.summary import FIGURES
 from engines.kernels.tables import tables_of, wants_at
@@ -131,16 +131,14 @@ def bars_of(
     is the traded one.
     """
     prices = np.empty((len(klines), 4))
-    for place, column in enumerate((klines.open, klines.high, klines.low, klines.close)):
-        prices[:, place] = column
-    reach = watched = _reach_of(klines.high, klines.low)
+    put_prices(klines.open, klines.high, klines.low, klines.close, prices)
+    reach = watched = frozen(reach_of(klines.high, klines.low))
     marks = np.empty((0, 4))
     path = None if mark is None else MarkPath.of(klines, mark)
     if path is not None:
         marks = np.column_stack(path)
-        watched = _reach_of(
-            np.maximum(klines.high, marks[:, HIGH]), np.minimum(klines.low, marks[:, LOW])
-        )
+        high, low = np.maximum(klines.high, marks[:, HIGH]), np.minimum(klines.low, marks[:, LOW])
+        watched = frozen(reach_of(frozen(high), frozen(low)))
     times = klines.open_time_ms[min(start_bar, len(klines) - 1) :]
     starts = month_starts(int(times[0]), int(times[-1]), ZoneInfo(time_zone))
     return Bars(
@@ -151,14 +149,3 @@ def bars_of(
         frozen(marks),
         watched,
     )
-
-
-def _reach_of(high: F64_1D, low: F64_1D) -> F64_2D:
-    """Return high and low of each bar and of its blocks [N, 2]."""
-    starts = [np.arange(0, len(high), size) for size in (SMALL, LARGE)]
-    blocks = [
-        np.column_stack((np.maximum.reduceat(high, at), np.minimum.reduceat(low, at)))
-        for at in starts
-    ]
-    reach: F64_2D = frozen(np.concatenate([np.column_stack((high, low)), *blocks]))
-    return reach

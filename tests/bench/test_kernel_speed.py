@@ -18,7 +18,7 @@ from engines.features.events import crossover, crossunder
 from engines.features.moving_averages import ema
 from engines.instrument import Instrument
 from engines.kernels.backtest import run_by_kernel
-from engines.kernels.cpu import bars_of, run_many, run_one
+from engines.kernels.cpu import bars_of, run_many
 from engines.kernels.plan_terms import terms_row
 from engines.kernels.summary import FIGURES, SUMMARY
 from engines.kernels.wants import charges_of, wants_of
@@ -75,20 +75,20 @@ def best_seconds(work: Callable[[], object], repeats: int = 15) -> float:
 def test_one_run_of_an_ema_cross(name: str, plan: Plan, klines: Klines) -> None:
     strategy, costs = EmaCross(), Costs()
     arguments = strategy, klines, INSTRUMENT, plan, costs
-    bars, charges = bars_of(klines), charges_of(costs, klines, INSTRUMENT, None)
-    terms = terms_row(plan, costs, INSTRUMENT)
 
-    def traded() -> object:
-        wants = wants_of(strategy.signals(klines), RuleColumns())
-        return run_one(bars, wants, charges, terms, 1.0, 40_000)
+    def columns() -> object:
+        found = run_by_kernel(*arguments)
+        return found.summary, found.trades, found.equity_quote
 
-    ours, theirs = run_by_kernel(*arguments), run_backtest(*arguments)
+    ours, theirs = run_by_kernel(*arguments).backtest(), run_backtest(*arguments)
     assert ours.trades == theirs.trades
-    one, whole = best_seconds(traded), best_seconds(lambda: run_by_kernel(*arguments))
+    np.testing.assert_array_equal(ours.equity_quote, theirs.equity_quote)
+    one, whole = best_seconds(columns), best_seconds(lambda: run_by_kernel(*arguments).backtest())
     reference = best_seconds(lambda: run_backtest(*arguments), 3)
     print(
-        f"EMA 9/21, {name:22} signals and trades {one * 1000:6.2f} ms, as a Backtest "
-        f"{whole * 1000:6.2f} ms, reference {reference * 1000:6.1f} ms, {len(ours.trades)} trades"
+        f"EMA 9/21, {name:22} bars to trades as columns, equity and figures {one * 1000:6.2f} ms, "
+        f"as a Backtest {whole * 1000:6.2f} ms, reference {reference * 1000:6.1f} ms, "
+        f"{len(ours.trades)} trades"
     )
 
 
@@ -98,10 +98,10 @@ def test_built_in_strategies_with_their_metrics(name: str, klines: Klines) -> No
     assert isinstance(strategy, SignalStrategy)
     plan = Plan(exits=Exits(stop_loss_ratio=0.02))
     arguments = strategy, klines, INSTRUMENT, plan, Costs()
-    result = run_by_kernel(*arguments)
+    result = run_by_kernel(*arguments).backtest()
     assert result.trades == run_backtest(*arguments).trades
     signals = best_seconds(lambda: strategy.signals(klines), 5)
-    run = best_seconds(lambda: run_by_kernel(*arguments), 5)
+    run = best_seconds(lambda: run_by_kernel(*arguments).backtest(), 5)
     metrics = best_seconds(lambda: measure(result), 3)
     print(
         f"{name:22} signals {signals * 1000:6.1f} ms, run with them {run * 1000:6.1f} ms, "

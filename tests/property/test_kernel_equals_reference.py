@@ -4,7 +4,7 @@ Plans are drawn from `plans_random` within what the kernel accepts, bars and wis
 kernel that cannot be equal has to refuse, so a difference of one bit anywhere is a failure.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import cast
 
 import numpy as np
@@ -18,7 +18,9 @@ from engines.errors import PlanFault
 from engines.funding import constant_funding
 from engines.instrument import Instrument
 from engines.kernels.backtest import run_by_kernel
+from engines.kernels.outcome import Outcome
 from engines.klines import MINUTE_MS, Klines
+from engines.metrics.columns import trade_columns
 from engines.plan import (
     Breakeven,
     Exits,
@@ -64,8 +66,9 @@ INSTRUMENTS = (
 )
 
 
-def assert_equal(ours: Backtest, theirs: Backtest) -> None:
+def assert_equal(outcome: Outcome, theirs: Backtest) -> None:
     """Fail at the first thing in which a kernel's run differs from the reference's."""
+    ours = outcome.backtest()
     for own, other in zip(ours.trades, theirs.trades, strict=False):
         assert own == other
     assert len(ours.trades) == len(theirs.trades)
@@ -75,6 +78,11 @@ def assert_equal(ours: Backtest, theirs: Backtest) -> None:
     np.testing.assert_array_equal(ours.equity_quote, theirs.equity_quote)
     assert ours.plan == theirs.plan
     assert ours.start_bar == theirs.start_bar
+    wanted = trade_columns(theirs.trades)
+    for item in fields(wanted):
+        own, other = getattr(outcome.trades, item.name), getattr(wanted, item.name)
+        np.testing.assert_array_equal(own, other)
+        assert own.dtype == other.dtype
 
 
 @st.composite
@@ -88,9 +96,9 @@ def plans(draw: st.DrawFn) -> Plan:
     }
     if "drawdown" not in loud:
         held["exits"] = random_plans.exits().map(lambda own: replace(own, drawdown_ratio_max=None))
-    for name, fields in PARTS.items():
+    for name, parts in PARTS.items():
         if name not in loud:
-            held |= {field: st.just(getattr(plain, field)) for field in fields}
+            held |= {part: st.just(getattr(plain, part)) for part in parts}
     plan = draw(random_plans.plans(**held))
     if plan.ladder is not None and len(plan.exits.targets) > 1:  # refused with refills
         plan = replace(plan, ladder=replace(plan.ladder, refill=False))

@@ -6,8 +6,8 @@ import sys
 KEYS = """
 from hashlib import sha256
 from numba.core.serialize import dumps
-from engines.kernels import cpu, results
-for driver in (cpu.run_one, cpu.run_block, results.excursions):
+from engines.kernels import cpu, outcome
+for driver in (cpu.run_one, cpu.run_block, outcome.list_trades):
     cells = tuple(cell.cell_contents for cell in driver.py_func.__closure__)
     print(sha256(dumps(cells)).hexdigest())
 """

@@ -127,7 +127,7 @@ def test_a_long_run_with_limits_equals_the_reference(
     mark = wider if has_mark else None
     arguments = EmaCrossover(), klines, INSTRUMENT, LIMITED[name], costs
     theirs = run_backtest(*arguments, funding=funding, mark=mark)
-    ours = run_by_kernel(*arguments, funding=funding, mark=mark)
+    ours = run_by_kernel(*arguments, funding=funding, mark=mark).backtest()
     assert ours.trades == theirs.trades
     assert ours.fills == theirs.fills
     assert ours.refusals == theirs.refusals

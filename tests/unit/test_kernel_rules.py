@@ -133,7 +133,7 @@ def test_sums_of_many_sets_with_ladders_are_those_of_their_own_runs(klines: Klin
     run_many(bars_of(klines), wants, charges_of(costs, klines, INSTRUMENT, None), terms, found)
     trades = found[:, SUMMARY.index("trades")].tolist()
     for plan, count in zip(plans, trades, strict=True):
-        result = run_by_kernel(strategy, klines, INSTRUMENT, plan, costs)
+        result = run_by_kernel(strategy, klines, INSTRUMENT, plan, costs).backtest()
         assert count == sum(not trade.is_open for trade in result.trades) > 3
     assert trades[1] > trades[0]
 
@@ -202,7 +202,7 @@ def test_wishes_that_stop_the_reference_are_left_to_it(name: str, value: float) 
 def test_a_run_from_a_later_bar_equals_the_reference(klines: Klines) -> None:
     since_ms = int(klines.open_time_ms[4_500])
     arguments = RsiMeanReversion(), klines, INSTRUMENT, Plan(), Costs()
-    ours = run_by_kernel(*arguments, since_ms=since_ms)
+    ours = run_by_kernel(*arguments, since_ms=since_ms).backtest()
     theirs = run_backtest(*arguments, since_ms=since_ms)
     assert ours.trades == theirs.trades
     assert ours.start_bar == theirs.start_bar == 4_500
