@@ -15,6 +15,7 @@ from engines.errors import KlineFault
 from engines.funding import Funding
 from engines.instrument import Instrument
 from engines.klines import Klines, interval_text
+from engines.margin import MarginTier
 from engines.series import PriceKind
 
 QUOTES = ("USDT", "USDC")
@@ -22,6 +23,13 @@ LINEAR, SPOT, INVERSE, OPTION = "linear", "spot", "inverse", "option"
 CATEGORIES = (LINEAR, SPOT, INVERSE, OPTION)
 # What the venue's pages give for BTCUSDT, where bars tell nothing.
 NOTIONAL_MIN = {LINEAR: 5.0, SPOT: 5.0}
+
+# The first tier of the venue's large perpetuals, where an instrument names none.
+TIERS_DEFAULT = (
+    MarginTier(2_000_000.0, 0.005, 0.0, 100.0),
+    MarginTier(10_000_000.0, 0.01, 10_000.0, 50.0),
+    MarginTier(1e12, 0.02, 110_000.0, 25.0),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,11 @@ class Listed:
         finest = min(listing.klines, key=lambda klines: klines.interval_ms)
         instrument = listing.instrument or _rules_of(listing.symbol, category, finest)
         return cls(base + quote, category, base, quote, listing, instrument)
+
+    @property
+    def tiers(self) -> tuple[MarginTier, ...]:
+        """Return a perpetual's margin tiers."""
+        return self.instrument.margin_tiers or TIERS_DEFAULT
 
     @property
     def base_tape(self) -> Tape:

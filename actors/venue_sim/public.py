@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from actors.venue_sim import rules
 from actors.venue_sim.listing import (
     INVERSE,
     LINEAR,
@@ -37,11 +38,6 @@ from engines.series import PriceKind
 
 Query = Mapping[str, str]
 
-LEVERAGE_MAX = "100.00"
-# Of the documented BTCUSDT: upperFundingRate, lowerFundingRate and the ticker's fundingCap.
-FUNDING_CAP = "0.00375"
-QTY_MAX_STEPS = 1_190_000
-LAUNCH_MS = 1_585_526_400_000
 OPEN_INTEREST_STEPS = 50_000_000
 BOOK_LEVELS = {LINEAR: (500, 25), SPOT: (200, 1)}
 TRADES_LIMIT = {LINEAR: (1000, 500), SPOT: (60, 60)}
@@ -50,106 +46,6 @@ TRADES_LIMIT = {LINEAR: (1000, 500), SPOT: (60, 60)}
 def server_time(market: Market, query: Query, now_ms: int) -> Payload:
     """Return the venue's time."""
     return {"timeSecond": str(now_ms // 1000), "timeNano": str(now_ms * 1_000_000)}
-
-
-def instruments(market: Market, query: Query, now_ms: int) -> Payload:
-    """Return the rules of what is listed, 500 symbols a page in the order of their names."""
-    category = category_of(query)
-    listed = market.of(category)
-    if symbol := query.get("symbol"):
-        listed = [market.find(category, symbol)]
-    if base := query.get("baseCoin"):
-        listed = [one for one in listed if one.base == base]
-    if query.get("status", "Trading") != "Trading":
-        listed = []
-    if category == SPOT:
-        return {"category": category, "list": [_spot_rules(one) for one in listed]}
-    limit = limit_of(query, default=500, highest=1000)
-    listed = [one for one in listed if one.name > query.get("cursor", "")]
-    page = listed[:limit]
-    cursor = page[-1].name if len(listed) > limit else ""
-    rows = [_linear_rules(one, place) for place, one in enumerate(page, start=1)]
-    return {"category": category, "list": rows, "nextPageCursor": cursor}
-
-
-def _linear_rules(one: Listed, symbol_id: int) -> Payload:
-    rules = one.instrument
-    tick = number_text(rules.tick_size)
-    return {
-        "symbol": one.name,
-        "symbolId": symbol_id,
-        "contractType": "LinearPerpetual",
-        "status": "Trading",
-        "baseCoin": one.base,
-        "quoteCoin": one.quote,
-        "launchTime": str(LAUNCH_MS),
-        "deliveryTime": "0",
-        "deliveryFeeRate": "",
-        "priceScale": str(one.base_tape.grain.price),
-        "leverageFilter": {
-            "minLeverage": "1",
-            "maxLeverage": LEVERAGE_MAX,
-            "leverageStep": "0.01",
-        },
-        "priceFilter": {
-            "minPrice": tick,
-            "maxPrice": number_text(rules.price_of(19_999_998)),
-            "tickSize": tick,
-        },
-        "lotSizeFilter": _lot_sizes(one),
-        "unifiedMarginTrade": True,
-        "fundingInterval": one.listing.funding_interval_ms // 60_000,
-        "settleCoin": one.quote,
-        "copyTrading": "both",
-        "upperFundingRate": FUNDING_CAP,
-        "lowerFundingRate": f"-{FUNDING_CAP}",
-        "isPreListing": False,
-        "preListingInfo": None,
-        "riskParameters": {"priceLimitRatioX": "0.01", "priceLimitRatioY": "0.02"},
-        "symbolType": "",
-    }
-
-
-def _lot_sizes(one: Listed) -> Payload:
-    rules = one.instrument
-    qty_max = number_text(rules.qty_of(QTY_MAX_STEPS))
-    return {
-        "maxOrderQty": qty_max,
-        "minOrderQty": number_text(rules.qty_min),
-        "qtyStep": number_text(rules.qty_step),
-        "postOnlyMaxOrderQty": qty_max,
-        "maxMktOrderQty": qty_max,
-        "minNotionalValue": number_text(rules.notional_min),
-    }
-
-
-def _spot_rules(one: Listed) -> Payload:
-    rules = one.instrument
-    qty_max = number_text(rules.qty_of(QTY_MAX_STEPS))
-    return {
-        "symbolId": 1,
-        "symbol": one.name,
-        "baseCoin": one.base,
-        "quoteCoin": one.quote,
-        "innovation": "0",
-        "status": "Trading",
-        "marginTrading": "utaOnly",
-        "stTag": "0",
-        "lotSizeFilter": {
-            "basePrecision": number_text(rules.qty_step),
-            "quotePrecision": "0.0000001",
-            "minOrderQty": number_text(rules.qty_min),
-            "maxOrderQty": qty_max,
-            "minOrderAmt": number_text(rules.notional_min),
-            "maxOrderAmt": "8000000",
-            "maxLimitOrderQty": qty_max,
-            "maxMarketOrderQty": qty_max,
-            "postOnlyMaxLimitOrderSize": qty_max,
-        },
-        "priceFilter": {"tickSize": number_text(rules.tick_size)},
-        "riskParameters": {"priceLimitRatioX": "0.005", "priceLimitRatioY": "0.01"},
-        "symbolType": "",
-    }
 
 
 def klines(market: Market, query: Query, now_ms: int) -> Payload:
@@ -282,7 +178,7 @@ def _contract_ticker(one: Listed, last: Bar, now_ms: int) -> Payload:
         "curPreListingPhase": "",
         "fundingIntervalHour": str(interval_ms // HOUR_MS),
         "basisRateYear": "",
-        "fundingCap": FUNDING_CAP,
+        "fundingCap": rules.FUNDING_CAP,
     }
 
 

@@ -19,8 +19,9 @@ from actors.venue_sim.clock import VenueClock
 from actors.venue_sim.core import VenueCore
 from actors.venue_sim.faults import Faults
 from actors.venue_sim.intervals import INTERVAL_MS
+from actors.venue_sim.keyring import PRACTICE_KEY, ApiKey
 from actors.venue_sim.listing import Listing, names_of
-from actors.venue_sim.streams import Outgoing
+from actors.venue_sim.sessions import Outgoing
 from actors.venue_sim.tape import Bar
 from actors.venue_sim.wire import Payload, Reply, Request
 from engines.series import PriceKind
@@ -39,11 +40,12 @@ class VenueServer:
         listings: Iterable[Listing],
         *,
         clock: VenueClock | None = None,
+        keys: Iterable[ApiKey] = (PRACTICE_KEY,),
         seed: int = 0,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
-        self.core = VenueCore.of(listings, seed)
+        self.core = VenueCore(listings, keys, seed)
         self.clock = clock or VenueClock()
         self._host, self._port = host, port
         self._runner: web.AppRunner | None = None
@@ -81,7 +83,8 @@ class VenueServer:
     async def start(self) -> None:
         """Listen; `url` holds the port from now on."""
         app = web.Application()
-        app.router.add_get("/v5/public/{category}", self._stream)
+        app.router.add_get("/v5/public/{kind:spot|linear|inverse|option}", self._stream)
+        app.router.add_get("/v5/{kind:private|trade}", self._stream)
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -112,7 +115,9 @@ class VenueServer:
             body=body,
             ip=http.remote or "",
         )
-        reply = self.core.respond(request, self.clock.now_ms())
+        now_ms = self.clock.now_ms()
+        reply = self.core.respond(request, now_ms)
+        self._post(self.core.private.tick(now_ms))
         if reply.delay_ms:
             await asyncio.sleep(reply.delay_ms / 1000)
         if reply.is_dropped and http.transport is not None:
@@ -138,11 +143,10 @@ class VenueServer:
         await asyncio.gather(*(socket.sent() for socket in list(self._sockets.values())))
 
     async def _stream(self, http: web.Request) -> web.StreamResponse:
-        """Serve one public socket until either side ends it."""
-        streams = self.core.streams
+        """Serve one socket until either side ends it."""
         ws = web.WebSocketResponse(receive_timeout=IDLE_SECONDS_MAX)
         await ws.prepare(http)
-        session = streams.open(http.match_info["category"])
+        session = self.core.open(http.match_info["kind"])
         socket = Socket(ws, http.transport)
         self._sockets[session.session_id] = socket
         sender = asyncio.create_task(socket.send_all())
@@ -150,11 +154,11 @@ class VenueServer:
             async for frame in ws:
                 if frame.type is WSMsgType.TEXT:
                     now_ms = self.clock.now_ms()
-                    self._post(streams.receive(session.session_id, _parsed(frame.data), now_ms))
+                    self._post(self.core.receive(session, _parsed(frame.data), now_ms))
         except TimeoutError:
             socket.cut()
         finally:
-            streams.close(session.session_id)
+            self.core.close(session)
             self._sockets.pop(session.session_id, None)
             sender.cancel()
         return ws
@@ -171,7 +175,7 @@ class VenueServer:
                 socket.put(item.message)
 
     def _tick(self) -> None:
-        self._post(self.core.streams.tick(self.clock.now_ms()))
+        self._post(self.core.tick(self.clock.now_ms()))
 
     async def _keep_ticking(self) -> None:
         while True:

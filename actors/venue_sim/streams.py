@@ -1,21 +1,26 @@
-"""The public WebSocket streams: who is subscribed to what, what they are sent, and how it fails.
+"""The public WebSocket streams: who is subscribed to what, and what they are sent.
 
-Theory. A session is one socket. What a client sends is answered at once (acknowledgement, pong,
-error); what time brings comes from the topics: `tick` asks each topic that somebody hears for its
-news and fans it out. All of it returns `Outgoing`s for the shell to send in order; nothing here
-waits. Faults of a stream fall on single messages of topics, never on acknowledgements, so that a
-test knows to what it is subscribed. A silent session hears nothing more, pongs included.
+Theory. What a client sends is answered at once (acknowledgement, pong, error); what time brings
+comes from the topics: `tick` asks each topic that somebody hears for its news and fans it out. All
+of it returns `Outgoing`s for the shell to send in order; nothing here waits.
 Source: Bybit v5, "WebSocket Stream", Connect.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass
 from typing import Any
 
-from actors.venue_sim.faults import STREAM_KINDS, FaultKind, Faults
+from actors.venue_sim.faults import FaultKind, Faults
 from actors.venue_sim.intervals import INTERVALS
 from actors.venue_sim.listing import Listed, Market
+from actors.venue_sim.sessions import (
+    Outgoing,
+    Session,
+    answer,
+    deliver,
+    invalid_op,
+    names_of_topics,
+)
 from actors.venue_sim.tape import Bar, GroupedTape, Tape
 from actors.venue_sim.topics import (
     BOOK_DEPTHS,
@@ -30,31 +35,6 @@ from engines.series import PriceKind
 
 ARGS_TEXT_MAX = 21_000
 SPOT_ARGS_MAX = 10
-OF_MESSAGES = STREAM_KINDS - {FaultKind.LATE_CORRECTION}
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One thing for the shell to do: send a message to a session, or cut it (`message` None)."""
-
-    session_id: int
-    message: Payload | None
-
-
-@dataclass(slots=True)
-class Session:
-    """One socket: which market it is for, what it hears, and what is wrong with it."""
-
-    session_id: int
-    category: str
-    topics: set[str] = field(default_factory=set)
-    is_silent: bool = False
-    held: Payload | None = None  # a late message waits for the one behind it
-
-    @property
-    def conn_id(self) -> str:
-        """Return the venue's name of the connection."""
-        return f"sim-{self.category}-{self.session_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +52,13 @@ class Streams:
     def __init__(self, market: Market, faults: Faults) -> None:
         self._market = market
         self._faults = faults
-        self._ids = count(1)
         self.sessions: dict[int, Session] = {}
         self._topics: dict[tuple[str, str], Topic] = {}
         self._corrections: list[_Correction] = []
 
-    def open(self, category: str) -> Session:
-        """Return a new session of a category's stream."""
-        session = Session(next(self._ids), category)
+    def open(self, session: Session) -> None:
+        """Take a new session of a category's stream in."""
         self.sessions[session.session_id] = session
-        return session
 
     def close(self, session_id: int) -> None:
         """Forget a session whose socket is gone."""
@@ -95,13 +72,13 @@ class Streams:
             return []
         op = message.get("op")
         if op == "ping":
-            answers = [_answer(session, message, "ping", "pong")]
+            answers = [answer(session, message, "ping", "pong")]
         elif op == "subscribe":
             answers = self._subscribe(session, message, now_ms)
         elif op == "unsubscribe":
-            session.topics -= {str(name) for name in message.get("args") or ()}
+            session.topics -= set(names_of_topics(message))
             self._drop_unheard()
-            answers = [_answer(session, message, "unsubscribe")]
+            answers = [answer(session, message, "unsubscribe")]
         else:
             answers = [invalid_op(session, message)]
         return [Outgoing(session_id, answer) for answer in answers]
@@ -129,10 +106,10 @@ class Streams:
     def _subscribe(
         self, session: Session, message: Mapping[str, Any], now_ms: int
     ) -> list[Payload]:
-        names = [str(name) for name in message.get("args") or ()]
+        names = names_of_topics(message)
         reason = self._unfit(session, names)
         if reason:
-            return [_answer(session, message, "subscribe", reason, is_success=False)]
+            return [answer(session, message, "subscribe", reason, is_success=False)]
         openings: list[Payload] = []
         for name in names:
             key = (session.category, name)
@@ -143,7 +120,7 @@ class Streams:
             if name not in session.topics:
                 openings += self._topics[key].opening(now_ms)
             session.topics.add(name)
-        return [_answer(session, message, "subscribe"), *openings]
+        return [answer(session, message, "subscribe"), *openings]
 
     def _unfit(self, session: Session, names: list[str]) -> str:
         """Return why the venue refuses a subscription, nothing if it does not."""
@@ -180,33 +157,13 @@ class Streams:
         self._topics = {key: topic for key, topic in self._topics.items() if key in heard}
 
     def _fan_out(self, category: str, name: str, message: Payload) -> list[Outgoing]:
-        outgoing: list[Outgoing] = []
-        for session in list(self.sessions.values()):
-            if session.category == category and name in session.topics and not session.is_silent:
-                outgoing += self._sent(session, name, message)
-        return outgoing
-
-    def _sent(self, session: Session, name: str, message: Payload) -> list[Outgoing]:
-        """Return a message to one session as the faults leave it."""
-        closes = name.startswith("kline.") and message["data"][0]["confirm"]
-        possible = OF_MESSAGES if closes else OF_MESSAGES - {FaultKind.CONFIRM_MISSING}
-        fault = self._faults.draw(name, possible)
-        if fault is FaultKind.SOCKET_CUT:
-            self.close(session.session_id)
-            return [Outgoing(session.session_id, None)]
-        if fault is FaultKind.SOCKET_SILENT:
-            session.is_silent = True
-            return []
-        if fault is FaultKind.CONFIRM_MISSING:
-            return []
-        if fault is FaultKind.MESSAGE_LATE and session.held is None:
-            session.held = message
-            return []
-        messages = [message] * (2 if fault is FaultKind.MESSAGE_TWICE else 1)
-        if session.held is not None:
-            messages.append(session.held)
-            session.held = None
-        return [Outgoing(session.session_id, one) for one in messages]
+        closes_bar = name.startswith("kline.") and message["data"][0]["confirm"]
+        return [
+            sent
+            for session in self.sessions.values()
+            if session.category == category and name in session.topics
+            for sent in deliver(session, name, message, self._faults, closes_bar=closes_bar)
+        ]
 
     def _misstated(self, topic: Topic, message: Payload, now_ms: int) -> Payload:
         """Return a closing bar's message, with wrong values where that fault is drawn."""
@@ -240,30 +197,3 @@ class Streams:
 def _rewrite(listed: Listed, tape: Tape, bar: Bar) -> None:
     tape.correct(bar.open_time_ms, bar)
     listed.forget_grouped()
-
-
-def _answer(
-    session: Session,
-    message: Mapping[str, Any],
-    op: str,
-    text: str = "",
-    is_success: bool = True,
-) -> Payload:
-    return {
-        "success": is_success,
-        "ret_msg": text,
-        "conn_id": session.conn_id,
-        "req_id": str(message.get("req_id", "")),
-        "op": op,
-    }
-
-
-def invalid_op(session: Session, message: Mapping[str, Any]) -> Payload:
-    """Return the answer to an operation that the venue does not know."""
-    request = {"op": str(message.get("op", "")), "args": message.get("args")}
-    return {
-        "success": False,
-        "ret_msg": "error:invalid op",
-        "conn_id": session.conn_id,
-        "request": request,
-    }

@@ -22,6 +22,7 @@ from tests.contract.venue_bench import (
     client,
     made_up,
     made_up_funding,
+    made_up_mark,
     standing,
 )
 from tests.tidy.house import SHARED
@@ -133,7 +134,7 @@ def test_weeks_begin_on_monday_and_months_on_their_first_day() -> None:
 
 def test_mark_klines_have_no_volume() -> None:
     async def scene(venue: VenueServer, exchange: Any) -> None:
-        mark = made_up(BTC, 750, HOUR_MS, seed=2)
+        mark = made_up_mark()
         fetched = await exchange.fetch_ohlcv(BTC, "1h", START_MS, 5, {"price": "mark"})
         assert [row[:5] for row in fetched] == [row[:5] for row in rows_of(mark, 0, 5)]
         assert {row[5] for row in fetched} == {None}

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import ccxt.async_support as ccxt
@@ -10,15 +11,16 @@ import ccxt.pro as ccxt_pro
 import numpy as np
 
 from actors.venue_sim.clock import VenueClock
+from actors.venue_sim.keyring import PRACTICE_KEY
 from actors.venue_sim.listing import Listing
 from actors.venue_sim.server import VenueServer
 from engines.funding import Funding
-from engines.klines import HOUR_MS, MINUTE_MS, Klines
+from engines.klines import HOUR_MS, MINUTE_MS, PRICE_COLUMNS, Klines
+from engines.resample import aggregate
 
 START_MS = 1_735_689_600_000  # 2025-01-01, a Wednesday
 QUARTER_MS = 15 * MINUTE_MS
 BTC, ETH, SPOT_BTC = "BTC/USDT:USDT", "ETH/USDT:USDT", "BTC/USDT"
-API_KEY, SECRET = "key-of-a-test", "secret-of-a-test"
 
 
 def made_up(
@@ -45,6 +47,13 @@ def made_up(
     )
 
 
+def made_up_mark(bars: int = 3000) -> Klines:
+    """Return hourly bars of a mark price that stands half a dollar above the last price."""
+    hours = aggregate(made_up(BTC, bars), HOUR_MS)
+    above = {name: np.round(getattr(hours, name) + 0.5, 1) for name in PRICE_COLUMNS}
+    return replace(hours, volume=np.zeros(len(hours)), **above)
+
+
 def made_up_funding(settlements: int = 300) -> Funding:
     """Return a rate every eight hours, in steps of a millionth."""
     random = np.random.default_rng(7)
@@ -58,7 +67,7 @@ def listings(bars: int = 3000) -> list[Listing]:
         Listing(
             BTC,
             [made_up(BTC, bars)],
-            [made_up(BTC, bars // 4, HOUR_MS, seed=2)],
+            [made_up_mark(bars)],
             made_up_funding(),
         ),
         Listing(ETH, [made_up(ETH, bars, seed=3, price=3000.0)]),
@@ -91,8 +100,10 @@ async def client(
 ) -> AsyncIterator[Any]:
     """Give a ccxt exchange at the server, its throttle off, and close it."""
     kind = ccxt_pro.bybit if pro else ccxt.bybit
-    keys = {"apiKey": API_KEY, "secret": SECRET} if signed else {}
+    keys = {"apiKey": PRACTICE_KEY.key, "secret": PRACTICE_KEY.secret} if signed else {}
     exchange = kind({"enableRateLimit": False, **keys})
+    # ccxt's own way to sign at another clock than this machine's.
+    exchange.nonce = venue.clock.now_ms
     point(exchange, venue)
     try:
         yield exchange
