@@ -9,7 +9,9 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +91,8 @@ class Workbench:
         if key not in self._prepared:
             known = [(index, recipe.plan_at(index)) for index in plans]
             kept = [(index, plan) for index, plan in known if plan is not None]
-            trials = Trials(market, [plan for _, plan in kept], threads, on_gpu)
+            own = [plan for _, plan in kept]
+            trials = Trials(market, own, threads, on_gpu, threads_aside(threads))
             keys = _keys(recipe, market, [0], trials.plans)[0]
             self._prepared[key] = Prepared(
                 trials, np.array([index for index, _ in kept], np.int64), keys - keys[:1]
@@ -101,6 +104,15 @@ class Workbench:
 
 
 WORKBENCH = Workbench()
+
+
+@cache
+def threads_aside(threads: int) -> ThreadPoolExecutor | None:
+    """Return the threads of a task but the one that it runs on, for `Trials`; none if that is all.
+
+    They are kept for the tasks to come, as the worker is.
+    """
+    return ThreadPoolExecutor(threads - 1) if threads > 1 else None
 
 
 def run_batch(

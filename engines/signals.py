@@ -52,6 +52,12 @@ class Signals:
     def __len__(self) -> int:
         return len(self.entry_long)
 
+    @property
+    def are_plain(self) -> bool:
+        """Return whether no column refines an entry."""
+        columns = self.stop_price, self.target_price, self.size, self.equity_ratio
+        return all(column is None for column in columns)
+
     def without_levels(self) -> "Signals":
         """Return the same wishes with no stop and no target of the strategy's own."""
         if self.stop_price is None and self.target_price is None:

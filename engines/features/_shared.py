@@ -8,6 +8,10 @@ answer that is remembered, by which features of features are shared too. What a 
 others meanwhile is its own business and not remembered. What was not asked for longest is forgotten
 first where the answers outgrow their room.
 
+Events are soon found again, and there are as many as strategies: each pair of averages crosses in a
+way of its own. So they have a small room for themselves, in which a sweep writes again and again to
+memory that the processor still holds, where fresh memory would cost more than the crossings do.
+
 An answer that several callers hold cannot be written to, which is the one thing in which sharing
 shows. Nothing is shared unless somebody asks for it, and then in that context only.
 """
@@ -24,16 +28,49 @@ import numpy as np
 Feature = TypeVar("Feature", bound=Callable[..., object])
 Key = tuple[object, ...]
 
+EVENTS_PART = 25  # of the room for numbers is added for events
+
 
 _ACTIVE: ContextVar["Shelf | None"] = ContextVar("shared_features", default=None)
 
 
-class Shelf:
-    """The answers that are remembered, up to `bytes_max` of columns."""
+class _Room:
+    """Answers by what was asked, up to `bytes_max` of columns."""
 
     def __init__(self, bytes_max: int) -> None:
         self.bytes_max, self.bytes_held = bytes_max, 0
         self._answers: OrderedDict[Key, tuple[object, tuple[object, ...], int]] = OrderedDict()
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._answers
+
+    def answer(self, key: Key) -> object:
+        """Return what is remembered, which is now what was asked for last."""
+        self._answers.move_to_end(key)
+        return self._answers[key][0]
+
+    def keep(self, key: Key, answer: object, arguments: tuple[object, ...], size: int) -> None:
+        """Remember an answer, and forget what there is no room for any more."""
+        if size > self.bytes_max:
+            return
+        self._answers[key] = answer, arguments, size
+        self.bytes_held += size
+        while self.bytes_held > self.bytes_max:
+            _, (_, _, gone) = self._answers.popitem(last=False)
+            self.bytes_held -= gone
+
+
+class Shelf:
+    """The answers that are remembered: up to `bytes_max` of numbers, and a few events."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self.bytes_max = bytes_max
+        self._numbers, self._events = _Room(bytes_max), _Room(bytes_max // EVENTS_PART)
+
+    @property
+    def bytes_held(self) -> int:
+        """Return how many bytes of columns are held."""
+        return self._numbers.bytes_held + self._events.bytes_held
 
     def answer(
         self, feature: Callable[..., object], given: tuple[object, ...], named: dict[str, object]
@@ -43,21 +80,16 @@ class Shelf:
         key = _key_of(feature, given, named)
         if key is None:
             return feature(*given, **named)
-        if key in self._answers:
-            self._answers.move_to_end(key)
-            return self._answers[key][0]
+        for room in (self._numbers, self._events):
+            if key in room:
+                return room.answer(key)
         token = _ACTIVE.set(None)
         try:
             answer = feature(*given, **named)
         finally:
             _ACTIVE.reset(token)
-        size = _freeze(answer)
-        if size <= self.bytes_max:
-            self._answers[key] = answer, arguments, size
-            self.bytes_held += size
-            while self.bytes_held > self.bytes_max:
-                _, (_, _, gone) = self._answers.popitem(last=False)
-                self.bytes_held -= gone
+        room = self._events if _is_event(answer) else self._numbers
+        room.keep(key, answer, arguments, _freeze(answer))
         return answer
 
 
@@ -102,6 +134,12 @@ def _key_of(
     except TypeError:
         return None
     return key
+
+
+def _is_event(answer: Any) -> bool:
+    """Return whether an answer tells of each bar whether something is so."""
+    first = answer if isinstance(answer, np.ndarray) else answer[0]
+    return bool(first.dtype == np.bool_)
 
 
 def _freeze(answer: Any) -> int:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from engines.types import F64_1D, I64_1D
 
 F64_2D: TypeAlias = npt.NDArray[np.float64]
+F64_3D: TypeAlias = npt.NDArray[np.float64]
 I64_2D: TypeAlias = npt.NDArray[np.int64]
 U8_1D: TypeAlias = npt.NDArray[np.uint8]
 U8_2D: TypeAlias = npt.NDArray[np.uint8]

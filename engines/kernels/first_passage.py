@@ -21,6 +21,7 @@ import numpy as np
 from engines.costs import Costs
 from engines.instrument import Instrument
 from engines.kernels import slots
+from engines.kernels.chain_columns import BARS_MAX as WISHED_MAX
 from engines.kernels.columns import F64_2D, U8_1D, Bars, Charges, Wants, frozen
 from engines.kernels.passage_columns import (
     BARS_MAX,
@@ -61,12 +62,13 @@ from engines.kernels.slots import (
 )
 from engines.kernels.summary import FIGURES
 from engines.plan import Plan
-from engines.types import F64_1D, I64_1D
+from engines.types import BOOL_1D, F64_1D, I64_1D
 
 TABLE_BYTES_MAX = 1 << 27
 TILE = 8  # targets that neighbours share
 RECORD_BYTES = 4 + 8 * VALUE
-LEVELS = [slots.STOP_RATIO, slots.PROFIT_RATIO, slots.STOP_ATR, slots.PROFIT_ATR, slots.HAS_EXITS]
+LEVEL_TERMS = [slots.STOP_RATIO, slots.PROFIT_RATIO, slots.STOP_ATR, slots.PROFIT_ATR]
+LEVELS = [*LEVEL_TERMS, slots.HAS_EXITS]
 # Terms that this path follows; every other one must be plain.
 FOLLOWED = [
     *LEVELS, slots.TICK_SIZE, slots.TICK_OVER, slots.TICK_UNDER, slots.STEP_OVER, slots.STEP_UNDER,
@@ -74,7 +76,7 @@ FOLLOWED = [
     slots.SLIP_TICKS, slots.SLIPS_BY_RATIO, slots.CAPITAL, slots.SIZING_KIND, slots.SIZING_VALUE,
     slots.SHARE_MIN, slots.SHARE_MAX, slots.MARGIN_LONG, slots.MARGIN_SHORT, slots.DIRECTION,
     slots.ROOM_STEPS, slots.START_BAR, slots.CLOSES_ALL, slots.BARS_HELD_MAX, slots.KELLY_TRADES,
-    slots.KELLY_TRADES_MIN, slots.LOT_ORDER,
+    slots.KELLY_TRADES_MIN, slots.LOT_ORDER, slots.LIQUIDATION_FEE,
 ]  # fmt: skip # one list
 NO_LEVELS: F64_2D = np.empty((0, 3))
 PLAIN = terms_row(Plan(), Costs(), Instrument("PLAIN", 1.0, 1.0))
@@ -91,13 +93,27 @@ def run_first_passage(
     """
     if not len(terms) or _is_barred(bars, wants, charges):
         return
-    plain, own = PLAIN[OTHERS], terms[:, OTHERS]
-    alike = (own == plain) | (np.isnan(own) & np.isnan(plain))
-    accepted = alike.all(axis=1) & np.isin(terms[:, slots.SIZING_KIND], SIZINGS)
-    for places in _groups(terms, np.flatnonzero(accepted)):
+    for places in _groups(terms, np.flatnonzero(follows(terms))):
         ground = _ground(bars, wants, charges, terms[places])
         if ground is not None:
             found[places] = _run_group(ground, bars, wants, terms[places])
+
+
+def follows(terms: F64_2D) -> BOOL_1D:
+    """Return which plans [N] have no setting that this path does not follow."""
+    plain, own = PLAIN[OTHERS], terms[:, OTHERS]
+    alike = (own == plain) | (np.isnan(own) & np.isnan(plain))
+    followed: BOOL_1D = alike.all(axis=1) & np.isin(terms[:, slots.SIZING_KIND], SIZINGS)
+    return followed
+
+
+def is_chained(bars: Bars, charges: Charges, terms: F64_2D) -> BOOL_1D:
+    """Return which plans [N] `chains` follows for strategies that give no levels and no sizes."""
+    has_level = ~np.isnan(terms[:, LEVEL_TERMS]).all(axis=1)
+    is_open = (
+        not charges.settles and len(bars.months) < MONTHS_MAX and len(bars.prices) < WISHED_MAX
+    )
+    return follows(terms) & ~has_level & is_open
 
 
 def _is_barred(bars: Bars, wants: Wants, charges: Charges) -> bool:
@@ -188,7 +204,7 @@ def _run_group(ground: Ground, bars: Bars, wants: Wants, terms: F64_2D) -> F64_2
     )
     size = len(ground.entries) + 2
     rows_max = max(2, TABLE_BYTES_MAX // (RECORD_BYTES * size))
-    fixed = _fixed(bars, terms[0])
+    fixed = fixed_of(bars, terms[0])
     # Neighbours in a block share rows, so that these stay in the cache.
     order = np.lexsort((target % TILE, stop, target // TILE))
     stop, target = stop[order], target[order]
@@ -253,7 +269,7 @@ def _parts(stop: I64_1D, target: I64_1D, rows_max: int) -> Iterator[slice]:
     yield slice(first, len(stop))
 
 
-def _fixed(bars: Bars, terms: F64_1D) -> Fixed:
+def fixed_of(bars: Bars, terms: F64_1D) -> Fixed:
     """Return what the sets of a group share."""
     kind, is_equity = terms[slots.COMMISSION_KIND], terms[slots.SIZING_KIND] == BY_EQUITY
     return Fixed(

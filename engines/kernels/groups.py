@@ -14,14 +14,16 @@ from engines.costs import Costs
 from engines.errors import Fault
 from engines.funding import Funding, settlements_of
 from engines.instrument import Instrument
+from engines.kernels.chain_columns import Permits
 from engines.kernels.columns import F64_2D, Charges
 from engines.kernels.cpu import bars_of
+from engines.kernels.first_passage import is_chained
 from engines.kernels.plan_terms import counts_days, refusal, terms_row, terms_table
-from engines.kernels.wants import charges_of
+from engines.kernels.wants import charges_of, permits_of
 from engines.klines import Klines
 from engines.plan import LevelSource, Plan, SizingKind
 from engines.rules.columns import RuleColumns, rule_columns
-from engines.types import F64_1D
+from engines.types import BOOL_1D, F64_1D
 
 Key = tuple[object, ...]
 
@@ -42,14 +44,17 @@ class Market:
 class Group:
     """Plans that read the same columns: their places in the caller's list and their terms [N].
 
-    `takes_levels` tells whether the strategy's own stops and targets count.
+    `takes_levels` tells whether the strategy's own stops and targets count, `is_chained` [N] which
+    plans need no walk over the bars where it gives none.
     """
 
     places: list[int]
     terms: F64_2D
     rules: RuleColumns
+    permits: Permits
     charges: Charges
     takes_levels: bool
+    is_chained: BOOL_1D
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +70,7 @@ class Columns(NamedTuple):
     """What the plans of one group read."""
 
     rules: RuleColumns
+    permits: Permits
     charges: Charges
 
 
@@ -94,7 +100,8 @@ class Groups:
                 continue
             terms = terms_table([self._terms(plans[place]) for place in group])
             takes_levels = plans[group[0]].exits.levels is LevelSource.STRATEGY
-            found.groups.append(Group(group, terms, columns.rules, columns.charges, takes_levels))
+            chained = is_chained(self.bars, columns.charges, terms)
+            found.groups.append(Group(group, terms, *columns, takes_levels, chained))
         return found
 
     def _columns_for(self, key: Key, plan: Plan) -> Columns | Fault:
@@ -111,7 +118,8 @@ class Groups:
         klines, instrument = market.klines, market.instrument
         settlements = settlements_of(plan, klines, market.funding, market.mark)
         charges = charges_of(market.costs, klines, instrument, settlements, counts_days(plan))
-        return Columns(rule_columns(plan, klines), charges)
+        rules = rule_columns(plan, klines)
+        return Columns(rules, permits_of(rules, len(klines)), charges)
 
     def _terms(self, plan: Plan) -> F64_1D:
         return terms_row(plan, self.market.costs, self.market.instrument, self.start_bar)

@@ -38,6 +38,7 @@ from engines.kernels.passage_lanes import (
     STOP_ROW,
     TARGET_ROW,
     fetch,
+    fetch_units,
     mark,
     move_on,
     size,
@@ -102,7 +103,8 @@ def _play_block(
     while running > 0:
         fetch(lanes, places, events, times, values, after)
         if size(lanes, fixed):
-            size_exactly(lanes, places, tables.units, fixed)
+            fetch_units(lanes, places, tables.units)
+            size_exactly(lanes, fixed)
         turn(lanes, fixed)
         tally(lanes)
         mark(lanes, fixed)

@@ -69,9 +69,9 @@ STATE = SUMS + 10
 # What a step has looked up and found out.
 (
     PRICE, LOSS, BAR, PHASE, N_PRICE, N_SHARE, N_FIXED, N_CLOSE, N_SIDE, N_BAR, N_NEED, N_MODE,
-    MODE, GAIN, EXIT_FEE, ENTRY_FEE, EQUITY, N_STEPS, IS_NEAR, PNL, PAID, N_QTY, OWNED,
-) = range(STATE * LANES, (STATE + 23) * LANES, LANES)  # fmt: skip # one list
-LANE_NUMBERS = STATE + 23
+    MODE, GAIN, EXIT_FEE, ENTRY_FEE, EQUITY, N_STEPS, IS_NEAR, PNL, PAID, N_QTY, OWNED, N_UNIT,
+) = range(STATE * LANES, (STATE + 24) * LANES, LANES)  # fmt: skip # one list
+LANE_NUMBERS = STATE + 24
 
 # The whole numbers of a lane: its event, where its rows, its events and its bars begin, its last
 # event, and the month of the record.
@@ -165,7 +165,14 @@ def size(lanes: F64_1D, fixed: Fixed) -> bool:
 
 
 @rule
-def size_exactly(lanes: F64_1D, places: U64_1D, units: F64_1D, fixed: Fixed) -> None:
+def fetch_units(lanes: F64_1D, places: U64_1D, units: F64_1D) -> None:
+    """Look up what a contract of each next entry takes, which only exact sizes ask for."""
+    for lane in range(LANES):
+        lanes[N_UNIT + lane] = units[places[EVENTS + lane] + places[AT + lane]]
+
+
+@rule
+def size_exactly(lanes: F64_1D, fixed: Fixed) -> None:
     """Find the sizes that are too near to a whole step in the reference's own order."""
     for lane in range(LANES):
         if lanes[IS_NEAR + lane] == 0 or lanes[N_SHARE + lane] == 0:
@@ -178,11 +185,10 @@ def size_exactly(lanes: F64_1D, places: U64_1D, units: F64_1D, fixed: Fixed) -> 
             if lanes[MODE + lane] == OPEN_AT_END:
                 pnl = 0.0
             equity = fixed.capital + (lanes[NET + lane] + pnl)
-        event = places[EVENTS + lane] + places[AT + lane]
-        unit = units[event]
         lanes[N_STEPS + lane] = exact_steps(
-            equity, fixed.share, fixed.order_fee, unit, fixed.step_over, fixed.step_under
-        )
+            equity, fixed.share, fixed.order_fee, lanes[N_UNIT + lane], fixed.step_over,
+            fixed.step_under,
+        )  # fmt: skip # one call
 
 
 @rule

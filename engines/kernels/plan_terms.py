@@ -141,6 +141,8 @@ def refusal_of_signals(signals: Signals, instrument: Instrument) -> str | None:
     A level that is infinite or a size that is no number above zero stops a reference run where it
     is used, so it is left to the reference.
     """
+    if signals.are_plain:
+        return None
     enters = signals.entry_long | signals.entry_short
     limits = {
         "stop_price": (-math.inf, PRICE_TICKS_MAX * instrument.tick_size),

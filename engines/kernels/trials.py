@@ -22,7 +22,9 @@ import numpy.typing as npt
 from engines.backtest import run_backtest
 from engines.errors import Fault, StrategyFault
 from engines.features._shared import Shelf, sharing
-from engines.kernels.columns import I64_2D, Wants
+from engines.kernels.chain_columns import Opens
+from engines.kernels.chains import Aside, ChainRuns, Wished, opens_of
+from engines.kernels.columns import F64_2D, F64_3D, I64_2D, Wants
 from engines.kernels.cpu import run_sets
 from engines.kernels.first_passage import run_first_passage
 from engines.kernels.gpu import GpuRuns
@@ -33,7 +35,7 @@ from engines.kernels.wants import wants_of
 from engines.metrics.measure import measure
 from engines.plan import Plan
 from engines.signals import Signals
-from engines.types import I64_1D
+from engines.types import BOOL_1D, I64_1D
 from engines.wishes import (
     MakesSignals,
     Tradable,
@@ -48,11 +50,11 @@ SHARED_BYTES = 100_000_000  # of features that strategies share
 WANTS_MAX = 32  # that wait for more of them
 WAITING_BYTES = 50_000_000  # of wishes that wait for more of them
 PASSAGE_SETS_MIN = 4  # fewer do not pay for the tables of levels that they would share
+CHAINS_MIN = 4  # fewer strategies do not pay for the table of a market's opens
 SETS_ENOUGH = 256  # sets that keep all threads busy
 GPU_SETS_MIN = 512  # on an H100 as many take as long as one, about what a core does meanwhile
 GPU_ROOM = 32  # times as many sets and wishes wait for a GPU
 
-F64_3D: TypeAlias = npt.NDArray[np.float64]
 U8_2D: TypeAlias = npt.NDArray[np.uint8]
 UNDECIDED = 1.0  # behind the figures of a set, 0 where they are sure
 
@@ -84,13 +86,16 @@ class Trials:
     """Sets of one market, prepared once: its bars, and the plans of every strategy to come.
 
     With `on_gpu`, which asks for one that answers (`gpu.why_not`), the machine's sets run there.
+    `aside` are threads, of those that the caller was given, on which chains run beside the
+    strategies that are asked for their signals; without them each waits for the other.
     """
 
     def __init__(
-        self, market: Market, plans: Sequence[Plan], threads: int, on_gpu: bool = False
-    ) -> None:
+        self, market: Market, plans: Sequence[Plan], threads: int, on_gpu: bool = False,
+        aside: Aside | None = None,
+    ) -> None:  # fmt: skip # what, then by what
         assert threads > 0, "a caller passes the CPUs that it was given"
-        self._on_gpu = on_gpu
+        self._on_gpu, self._aside = on_gpu, aside
         self._gpu_runs: dict[int, GpuRuns] = {}
         self.market, self.plans = market, tuple(plans)
         # Numba never runs more threads than it found CPUs for when it began.
@@ -98,6 +103,7 @@ class Trials:
         self._groups = Groups(market)
         self._shelf = Shelf(SHARED_BYTES)
         self._sorted: Sorted | None = None
+        self._opens: Opens | None = None
 
     def run(self, strategies: Sequence[Tradable]) -> Summaries:
         """Return the summaries of every strategy with every plan."""
@@ -111,17 +117,21 @@ class Trials:
         return Summaries(batch.values, batch.engine, batch.errors)
 
     def _run(self, strategies: Sequence[Tradable], batch: "_Batch") -> None:
+        def settle(wished: Wished, found: F64_3D) -> None:
+            self._settle(wished, found, batch)
+
+        chains = ChainRuns(self._groups.bars, len(strategies), self._aside, settle)
         for row, strategy in enumerate(strategies):
             if makes_signals(strategy):
-                self._want(row, strategy, batch)
+                self._want(row, strategy, batch, chains)
             else:
                 batch.left += [(row, column) for column in range(len(self.plans))]
-        for machine in list(batch.machines):
-            self._play(machine, batch)
+        chains.finish()
+        self._play_all(batch)
         for place in batch.left:
             self._run_reference(place, batch)
 
-    def _want(self, row: int, strategy: MakesSignals, batch: "_Batch") -> None:
+    def _want(self, row: int, strategy: MakesSignals, batch: "_Batch", chains: ChainRuns) -> None:
         """Run what faster engines can of one strategy, and let the machine's sets wait."""
         columns = range(len(self.plans))
         try:
@@ -138,26 +148,62 @@ class Trials:
             batch.fail(row, (column,), text)
         for group in sets.groups:
             taken = signals if group.takes_levels else signals.without_levels()
-            wants = wants_of(taken, group.rules)
-            items = self._pass_levels(row, wants, group, batch)
-            if not len(items):
+            is_left = np.ones(len(group.places), np.bool_)
+            # Groups that are sorted for one strategy alone are chains of one set.
+            if batch.is_wide and sets is self._sorted and taken.are_plain:
+                if group.is_chained.any():
+                    chains.add(row, taken, group, self._opens_of(group))
+                is_left = ~group.is_chained
+            if not is_left.any():
                 continue
-            machine = batch.machine_of(group)
-            machine.add(row, wants, items)
-            if machine.is_full or sets is not self._sorted:  # else more may come for this group
-                self._play(machine, batch)
+            wants = wants_of(taken, group.rules)
+            items = self._pass_levels(row, wants, group, np.flatnonzero(is_left), batch)
+            self._await(row, wants, group, items, batch)
+            if sets is not self._sorted:  # No more will come for this group.
+                self._play_all(batch)
 
-    def _pass_levels(self, row: int, wants: Wants, group: Group, batch: "_Batch") -> I64_1D:
-        """Run by first passage what can be; return which plans of the group it leaves."""
-        if len(group.places) < PASSAGE_SETS_MIN:
-            return np.arange(len(group.places))
-        found = np.full((len(group.places), FIGURES + 1), UNDECIDED)
-        run_first_passage(self._groups.bars, wants, group.charges, group.terms, found)
-        is_run = found[:, FIGURES] == 0
-        columns = np.array(group.places)[is_run]
-        batch.values[row, columns] = found[is_run, :FIGURES]
-        batch.engine[row, columns] = Engine.FIRST_PASSAGE
-        return np.flatnonzero(~is_run)
+    def _opens_of(self, group: Group) -> Opens:
+        """Return what fills at opens cost on this market, whichever group asks first."""
+        if self._opens is None:
+            self._opens = opens_of(self._groups.bars, group.charges, group.terms[0])
+        return self._opens
+
+    def _pass_levels(
+        self, row: int, wants: Wants, group: Group, items: I64_1D, batch: "_Batch"
+    ) -> I64_1D:
+        """Run by first passage what can be of some plans of a group; return which it leaves."""
+        if len(items) < PASSAGE_SETS_MIN:
+            return items
+        found = np.full((len(items), FIGURES + 1), UNDECIDED)
+        run_first_passage(self._groups.bars, wants, group.charges, group.terms[items], found)
+        columns = np.array(group.places)[items]
+        return items[~batch.put(np.full(len(items), row), columns, found, Engine.FIRST_PASSAGE)]
+
+    def _settle(self, wished: Wished, found: F64_3D, batch: "_Batch") -> None:
+        """Keep what chains have found; what they have not decided waits for the machine."""
+        rows, left = np.array(wished.rows), dict[int, list[int]]()
+        for item, figures in zip(wished.items.tolist(), found, strict=True):
+            columns = np.full(len(rows), wished.group.places[item])
+            is_run = batch.put(rows, columns, figures, Engine.FIRST_PASSAGE)
+            for place in np.flatnonzero(~is_run).tolist():
+                left.setdefault(place, []).append(item)
+        for place, items in left.items():
+            wants = wished.wants(place)
+            self._await(wished.rows[place], wants, wished.group, np.array(items), batch)
+
+    def _await(self, row: int, wants: Wants, group: Group, items: I64_1D, batch: "_Batch") -> None:
+        """Let plans of a group wait for the machine with what the strategy at `row` wants."""
+        if not len(items):
+            return
+        machine = batch.machine_of(group)
+        machine.add(row, wants, items)
+        if machine.is_full:
+            self._play(machine, batch)
+
+    def _play_all(self, batch: "_Batch") -> None:
+        """Run all that waits for the machine."""
+        for machine in list(batch.machines):
+            self._play(machine, batch)
 
     def _play(self, machine: "_Machine", batch: "_Batch") -> None:
         """Run the sets that wait for the machine; those that it cannot decide are left."""
@@ -170,9 +216,7 @@ class Trials:
         else:
             found = run_sets(bars, machine.wants, group.charges, group.terms, sets)
         rows, columns = np.array(machine.rows)[sets[:, 0]], np.array(group.places)[sets[:, 1]]
-        is_run = found[:, FIGURES] == 0
-        batch.values[rows[is_run], columns[is_run]] = found[is_run, :FIGURES]
-        batch.engine[rows[is_run], columns[is_run]] = engine
+        is_run = batch.put(rows, columns, found, engine)
         batch.left += zip(rows[~is_run].tolist(), columns[~is_run].tolist(), strict=True)
 
     def _gpu_of(self, group: Group) -> GpuRuns:
@@ -277,13 +321,20 @@ class _Batch:
     """The sets of one call: what was found, and what still waits."""
 
     def __init__(self, strategies: Sequence[Tradable], plans: Sequence[Plan], room: int) -> None:
-        self.room = room
+        self.room, self.is_wide = room, len(strategies) >= CHAINS_MIN
         shape = len(strategies), len(plans)
         self.strategies = strategies
         self.values, self.engine = np.full((*shape, FIGURES), np.nan), np.zeros(shape, np.uint8)
         self.errors: dict[tuple[int, int], str] = {}
         self.left: list[tuple[int, int]] = []
         self.machines: list[_Machine] = []
+
+    def put(self, rows: I64_1D, columns: I64_1D, found: F64_2D, engine: Engine) -> BOOL_1D:
+        """Keep the figures of sets that are sure; return which are."""
+        is_run: BOOL_1D = found[:, FIGURES] == 0
+        self.values[rows[is_run], columns[is_run]] = found[is_run, :FIGURES]
+        self.engine[rows[is_run], columns[is_run]] = engine
+        return is_run
 
     def fail(self, row: int, columns: Iterable[int], text: str) -> None:
         """Note why sets of a strategy could not be run."""

@@ -12,6 +12,7 @@ import numpy as np
 from engines.costs import Costs, SlippageKind
 from engines.funding import Settlements
 from engines.instrument import Instrument
+from engines.kernels.chain_columns import I32_1D, Permits
 from engines.kernels.columns import F64_2D, NONE, U8_1D, Charges, Wants, frozen
 from engines.kernels.listing import WORD, add_wishes, list_wishes
 from engines.kernels.slots import (
@@ -51,15 +52,42 @@ def wants_of(signals: Signals, rules: RuleColumns) -> Wants:
         for column in (wished, forced):
             if column is not None:
                 add_wishes(bits, _bytes_of(column), _bytes_of(allowed), bit)
-    columns = (
-        signals.stop_price, signals.target_price, signals.size, signals.equity_ratio, rules.atr,
-        rules.atr_ratio,
-    )  # fmt: skip # the order of the fields
+    columns = signals.stop_price, signals.target_price, signals.size, signals.equity_ratio
+    return _wants_of_bits(bits, count, columns, rules)
+
+
+def wants_of_list(bars: I32_1D, wishes: I32_1D, count: int, rules: RuleColumns) -> Wants:
+    """Return wishes without levels and sizes that the rules allow, listed by bar, of `count`."""
+    bits = np.zeros(count + -count % WORD, dtype=np.uint8)
+    bits[bars] = wishes
+    return _wants_of_bits(bits, count, (None, None, None, None), rules)
+
+
+def _wants_of_bits(
+    bits: U8_1D, count: int, columns: tuple[F64_1D | None, ...], rules: RuleColumns
+) -> Wants:
     return Wants(
         frozen(bits[:count], np.uint8),
         *(frozen(bars, np.int64) for bars in list_wishes(bits)),
-        *(NONE if column is None else frozen(column) for column in columns),
+        *(NONE if c is None else frozen(c) for c in (*columns, rules.atr, rules.atr_ratio)),
     )
+
+
+def permits_of(rules: RuleColumns, count: int) -> Permits:
+    """Return what rules make of the wishes of `count` bars, empty columns if they say nothing."""
+    allowed, forced = np.full(count, 255, np.uint8), np.zeros(count, np.uint8)
+    for bit, may in ((ENTERS_LONG, rules.may_long), (ENTERS_SHORT, rules.may_short)):
+        if may is not None:
+            allowed[~may] &= np.uint8(255 - bit)
+    for bit, closes in (
+        (LEAVES_LONG, rules.close_long), (LEAVES_SHORT, rules.close_short),
+        (SESSION_ENDS, rules.session_close), (WEEKEND_BEGINS, rules.weekend_close),
+    ):  # fmt: skip # one list
+        if closes is not None:
+            forced[closes] |= np.uint8(bit)
+    if (allowed == 255).all() and not forced.any():
+        return Permits(NO_FLAGS, NO_FLAGS)
+    return Permits(frozen(allowed, np.uint8), frozen(forced, np.uint8))
 
 
 def _bytes_of(column: BOOL_1D | None) -> U8_1D:

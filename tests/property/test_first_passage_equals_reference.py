@@ -106,8 +106,8 @@ class Case:
 
 
 @st.composite
-def plans(draw: st.DrawFn) -> tuple[Plan, ...]:
-    """Return a plan with several stops and targets."""
+def followed(draw: st.DrawFn) -> Plan:
+    """Return a plan that first passage follows, without stops and targets."""
     held = {
         "market": st.just(Market.LINEAR),
         "sizing": random_plans.sizings().filter(lambda sizing: sizing.kind in SIZES),
@@ -127,7 +127,19 @@ def plans(draw: st.DrawFn) -> tuple[Plan, ...]:
     for name in ("hours", "filters", "closes", "margin_long_ratio", "position_qty_max"):
         if draw(st.booleans()):
             held[name] = st.just(getattr(plain, name))
-    plan = draw(random_plans.plans(**held))
+    return draw(random_plans.plans(**held))
+
+
+def followed_costs() -> st.SearchStrategy[Costs]:
+    """Return costs that do not depend on the size of a fill."""
+    by_size = SlippageKind.VOLUME, SlippageKind.COMBINED
+    return random_plans.costs().filter(lambda costs: costs.slippage_kind not in by_size)
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> tuple[Plan, ...]:
+    """Return a plan with several stops and targets."""
+    plan = draw(followed())
     stops = draw(levels("stop_loss_ratio", "stop_atr", may_be_both=True))
     targets = draw(levels("take_profit_ratio", "target_atr", may_be_both=False))
     source, period = draw(st.sampled_from(LevelSource)), draw(st.integers(2, 20))
@@ -159,11 +171,7 @@ def cases(draw: st.DrawFn) -> Case:
     """Return sets on random bars and wishes."""
     seed = draw(st.integers(0, 2**32 - 1))
     klines = klines_of_seed(seed, draw(st.integers(2, BARS_MAX)))
-    costs = draw(
-        random_plans.costs().filter(
-            lambda costs: costs.slippage_kind not in (SlippageKind.VOLUME, SlippageKind.COMBINED)
-        )
-    )
+    costs = draw(followed_costs())
     start = draw(st.integers(0, 30))
     return Case(
         klines, draw(st.sampled_from(INSTRUMENTS)), draw(plans()), costs,

@@ -10,7 +10,7 @@ import pytest
 import engines.features
 from engines.features._shared import Shelf, shared, sharing
 from engines.features.channels import bollinger
-from engines.features.events import crossings, crossover, crossunder
+from engines.features.events import crossings, crossover, crossunder, rising
 from engines.features.moving_averages import ema, sma
 from engines.features.oscillators import rsi
 from engines.types import F64_1D
@@ -109,6 +109,19 @@ def test_what_was_not_asked_for_longest_is_forgotten_first() -> None:
         assert ema(close, 2) is old
         assert ema(close, 3) is not kept
     assert shelf.bytes_held == shelf.bytes_max
+
+
+def test_events_leave_the_room_of_numbers_alone() -> None:
+    close = fixed()
+    shelf = Shelf(2 * close.nbytes)
+    with sharing(shelf):
+        kept = ema(close, 2), ema(close, 3)
+        first = rising(close, 1)
+        events = [rising(close, period) for period in range(2, 20)]
+        assert all(is_event.dtype == np.bool_ for is_event in events)
+        assert rising(close, 1) is not first
+        assert ema(close, 2) is kept[0]
+        assert ema(close, 3) is kept[1]
 
 
 def test_an_answer_larger_than_the_room_is_not_remembered() -> None:

@@ -1,0 +1,95 @@
+"""The columns of the chain path: fills at each open, how far spans of bars reach, wishes, links.
+
+Theory. A set without stops and targets trades at opens alone. What a fill at an open costs depends
+on the market only, so it is priced once for all sets: a *line* an open, one line of the cache.
+Line b is the open of bar b, decided at the close of the bar before; line T is the last close, at
+which what is open is valued; line T + 1 enters nothing, it is where a set ends, and at line 0
+nothing ends, it is where every set begins.
+
+Prices are multiplied by the position's sign, so that the lowest is the worst for both sides alike.
+The lowest of 1, 4, 16 and 64 bars from each bar on are kept, so that four look-ups that may overlap
+answer for any span of up to 256 bars (`chain_walk.lowest`).
+
+A *chain* is what becomes of one set's wishes: for each position a link, which says where and how
+the one before ends and where the next begins. The chains of LANES sets lie one after the other.
+"""
+
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from engines.kernels.columns import F64_2D, U8_1D
+from engines.types import F64_1D
+
+I32_1D: TypeAlias = npt.NDArray[np.int32]
+
+# A line: the price of a fill by side, what sizing reckons with by side, the close that decides, the
+# open, and the month.
+O_PRICE, O_ORDERED, O_CLOSE, O_OPEN, O_MONTH = 0, 2, 4, 5, 6
+LINE_BITS = 3
+LINE = 1 << LINE_BITS
+LONG, SHORT = 0, 1  # what a side adds to the first two
+
+# A wish: its bar and, in the low bits, what is wished at the close of it.
+WISH_BITS, WISH_MASK = 8, 255
+BARS_MAX = 1 << 24
+
+# A link: the line at which a position ends and how, the line and the side of the next.
+MODE_BITS, MODE_MASK = 2, 3
+SIDE_MASK = 1
+
+SPANS, SPAN_BITS = 4, 2  # kinds of spans, each so many doublings of the one before
+LOOKS = 1 << SPAN_BITS
+LONGEST = 1 << (SPAN_BITS * SPANS)  # bars for which the longest spans suffice
+
+
+class Opens(NamedTuple):
+    """What chains read of a market of T bars: `lines` [(T + 2) x LINE], `reach` as in `Bars`.
+
+    `lowest` [SPANS x 2 x T] are the lowest signed prices of the spans from each bar on, by side.
+    """
+
+    lines: F64_1D
+    lowest: F64_1D
+    reach: F64_2D
+    bars: int
+
+
+class Links(NamedTuple):
+    """Links of LANES sets, `room` for each: `ends`, `nexts` and the lowest signed price between."""
+
+    ends: I32_1D
+    nexts: I32_1D
+    worst: F64_1D
+    room: int
+
+
+class Permits(NamedTuple):
+    """What rules make of the wishes of each close: bits that count, and bits of their own [T]."""
+
+    allowed: U8_1D
+    forced: U8_1D
+
+
+class Decides(NamedTuple):
+    """What of a plan decides which wishes make positions: the rest is money."""
+
+    start: int
+    held_max: int
+    enters: int
+
+
+class Sizes(NamedTuple):
+    """How entries are sized; what their kind does not count is a factor of one or nothing.
+
+    A contract takes `ordered x point value x factor + added` of the money of a share of equity;
+    `steps` are those of a quantity.
+    """
+
+    is_by_equity: bool
+    is_by_cash: bool
+    factor: float
+    added: float
+    cash: float
+    steps: float

@@ -1,0 +1,221 @@
+"""The compiled passes of the chain path: what a market's opens cost, and figures from wishes.
+
+They run on one thread and leave Python's lock alone, so that several may run at a time, beside the
+strategies that are asked for more.
+"""
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+
+from engines.kernels import (
+    chain_columns,
+    chain_lanes,
+    chain_walk,
+    money,
+    passage_columns,
+    passage_events,
+    passage_figures,
+    passage_lanes,
+    rounding,
+    search,
+    slots,
+    summary,
+)
+from engines.kernels._compiled import driver, shared, stamp_of
+from engines.kernels.chain_columns import (
+    I32_1D,
+    LINE,
+    LONG,
+    LOOKS,
+    O_CLOSE,
+    O_MONTH,
+    O_OPEN,
+    O_ORDERED,
+    O_PRICE,
+    SHORT,
+    SPAN_BITS,
+    SPANS,
+    Decides,
+    Links,
+    Opens,
+    Sizes,
+)
+from engines.kernels.chain_lanes import CHAIN_NUMBERS, follow, start_chain, weigh
+from engines.kernels.chain_walk import link, look_back
+from engines.kernels.columns import F64_2D
+from engines.kernels.money import due_price, expected_slip, slipped_price
+from engines.kernels.passage_columns import U64_1D, Fixed
+from engines.kernels.passage_events import slip_at
+from engines.kernels.passage_figures import figures_of
+from engines.kernels.passage_lanes import (
+    AT,
+    END,
+    LANE_PLACES,
+    LANES,
+    MONTH,
+    NET,
+    mark,
+    move_on,
+    size,
+    size_exactly,
+    start_lane,
+    tally,
+    turn,
+)
+from engines.kernels.slots import (
+    CLOSE,
+    HIGH,
+    LOW,
+    OPEN,
+    RUN,
+    SLIP_NOW,
+    TERMS,
+)
+from engines.kernels.summary import SUMS_SIZE
+from engines.types import F64_1D, I64_1D
+
+NO_SET = -1
+
+Price: TypeAlias = Callable[[F64_2D, F64_1D, I64_1D, F64_1D, F64_1D], None]
+Lowest: TypeAlias = Callable[[F64_2D, F64_1D], None]
+Advance: TypeAlias = Callable[[Opens, I32_1D, I64_1D, Decides, Sizes, Fixed, F64_2D], None]
+
+
+def _pricer(stamp: int) -> Price:
+    """Return the pass that writes lines; what it closes over is a part of its cache's key."""
+
+    def price(
+        prices: F64_2D, slip_ratio: F64_1D, months: I64_1D, terms: F64_1D, lines: F64_1D
+    ) -> None:
+        run = np.zeros(RUN if stamp != 0 else 0)
+        run[:TERMS] = terms[:TERMS]
+        count, month = len(prices), 0
+        for number in range(len(lines)):
+            lines[number] = 1.0  # which only has to be harmless
+        lines[O_MONTH] = 0.0
+        for bar in range(1, count):
+            row, close = bar * LINE, prices[bar - 1, CLOSE]
+            while month < len(months) and months[month] <= bar:
+                month += 1
+            slip_at(run, slip_ratio, bar - 1)
+            due = due_price(run, prices[bar, OPEN])
+            for side, sign in ((LONG, 1.0), (SHORT, -1.0)):
+                lines[row + O_PRICE + side] = slipped_price(run, due, sign, 0.0)
+                slip = expected_slip(run, sign, close, run[SLIP_NOW])
+                lines[row + O_ORDERED + side] = close + slip
+            lines[row + O_CLOSE], lines[row + O_OPEN] = close, prices[bar, OPEN]
+            lines[row + O_MONTH] = month
+        row = count * LINE
+        lines[row + O_PRICE + LONG] = lines[row + O_PRICE + SHORT] = prices[count - 1, CLOSE]
+        lines[row + O_MONTH] = month
+
+    return driver(price)
+
+
+def _sinker(stamp: int) -> Lowest:
+    """Return the pass that finds the lowest signed prices of all spans; `stamp` as before."""
+
+    def sink(prices: F64_2D, lowest: F64_1D) -> None:
+        count = len(prices) if stamp != 0 else 0
+        for bar in range(count):
+            lowest[bar], lowest[count + bar] = prices[bar, LOW], -prices[bar, HIGH]
+        for row in range(2, 2 * SPANS):
+            finer, own = (row - 2) * count, row * count
+            width = 1 << (SPAN_BITS * (row // 2 - 1))
+            for bar in range(count):
+                value = lowest[finer + bar]
+                for look in range(1, LOOKS):
+                    value = min(value, lowest[finer + min(bar + look * width, count - 1)])
+                lowest[own + bar] = value
+
+    return driver(sink)
+
+
+def _take(
+    opens: Opens, wishes: I32_1D, decides: Decides, fixed: Fixed, links: Links, lane: int,
+    lanes: F64_1D, places: U64_1D, marks: F64_1D,
+) -> None:  # fmt: skip # what a set is, then where it goes
+    first = lane * links.room
+    count = link(wishes, opens.bars, decides, links, first)
+    look_back(opens, links, first, count)
+    start_lane(lanes, places, lane, fixed)
+    start_chain(places, lane, first, count)
+    for month in range(fixed.months):
+        marks[month * LANES + lane] = math.nan
+
+
+take = shared(_take)
+
+
+def _play(
+    opens: Opens, wishes: I32_1D, starts: I64_1D, decides: Decides, sizes: Sizes, fixed: Fixed,
+    found: F64_2D, links: Links, lanes: F64_1D, places: U64_1D, owner: I64_1D, marks: F64_1D,
+    sums: F64_1D,
+) -> None:  # fmt: skip # what it works on, then the room that it needs
+    count, waiting, running = len(found), 0, 0
+    for lane in range(LANES):
+        owner[lane], item = NO_SET, min(lane, count - 1)
+        own = wishes[starts[item] : starts[item + 1]]
+        take(opens, own, decides, fixed, links, lane, lanes, places, marks)
+        if waiting < count:
+            owner[lane] = waiting
+            waiting, running = waiting + 1, running + 1
+    while running > 0:
+        follow(lanes, places, links, opens.lines)
+        weigh(lanes, fixed, sizes, opens.bars + 1.0)
+        if size(lanes, fixed):
+            size_exactly(lanes, fixed)
+        turn(lanes, fixed)
+        tally(lanes)
+        mark(lanes, fixed)
+        move_on(lanes)
+        for lane in range(LANES):
+            marks[places[MONTH + lane] * np.uint64(LANES) + np.uint64(lane)] = lanes[NET + lane]
+            if places[AT + lane] != places[END + lane] or owner[lane] == NO_SET:
+                continue
+            figures_of(lanes, lane, marks, fixed, sums, found[owner[lane]])
+            if waiting < count:
+                own = wishes[starts[waiting] : starts[waiting + 1]]
+                take(opens, own, decides, fixed, links, lane, lanes, places, marks)
+                owner[lane], waiting = waiting, waiting + 1
+            else:
+                owner[lane], running = NO_SET, running - 1
+
+
+play = shared(_play)
+
+
+def _advance(stamp: int) -> Advance:
+    """Return the pass that runs many strategies with one plan; `stamp` as before."""
+
+    def advance(
+        opens: Opens, wishes: I32_1D, starts: I64_1D, decides: Decides, sizes: Sizes,
+        fixed: Fixed, found: F64_2D,
+    ) -> None:  # fmt: skip # one list
+        room = 0 if stamp != 0 else 1
+        for item in range(len(found)):
+            room = max(room, starts[item + 1] - starts[item] + 1)
+        links = Links(
+            np.empty(LANES * room, np.int32), np.empty(LANES * room, np.int32),
+            np.empty(LANES * room), room,
+        )  # fmt: skip # the order of its fields
+        lanes, places = np.zeros(CHAIN_NUMBERS * LANES), np.zeros(LANE_PLACES * LANES, np.uint64)
+        owner, marks = np.empty(LANES, np.int64), np.empty(fixed.months * LANES)
+        sums = np.empty(SUMS_SIZE)
+        play(
+            opens, wishes, starts, decides, sizes, fixed, found, links, lanes, places, owner,
+            marks, sums,
+        )  # fmt: skip # one call
+
+    return driver(advance)
+
+
+STAMP = stamp_of(
+    chain_columns, chain_lanes, chain_walk, money, passage_columns, passage_events,
+    passage_figures, passage_lanes, rounding, search, slots, summary,
+)  # fmt: skip # all that a pass calls
+price_lines, find_lowest = _pricer(STAMP), _sinker(STAMP)
+advance_chains = _advance(STAMP)

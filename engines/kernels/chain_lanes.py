@@ -1,0 +1,127 @@
+"""Links in the lanes of `passage_lanes`: each lane a set, each step a link of its chain.
+
+Theory. A link says at which line a position ends and at which the next begins; all that the records
+and events of first passage hold follows from the two lines by arithmetic without a branch. What is
+done with money then is the same step, in the same lanes. At the last close lines are priced at that
+close, which is not an open that a position may still go against.
+"""
+
+import math
+
+import numpy as np
+
+from engines.kernels._compiled import rule
+from engines.kernels.chain_columns import (
+    LINE_BITS,
+    MODE_BITS,
+    MODE_MASK,
+    O_CLOSE,
+    O_MONTH,
+    O_OPEN,
+    O_ORDERED,
+    O_PRICE,
+    SIDE_MASK,
+    Links,
+    Sizes,
+)
+from engines.kernels.passage_columns import OPEN_AT_END, U64_1D, Fixed
+from engines.kernels.passage_events import HALF
+from engines.kernels.passage_lanes import (
+    AT,
+    AT_HORIZON,
+    BAR,
+    END,
+    ENTRY_PRICE,
+    LANE_NUMBERS,
+    LANES,
+    LOSS,
+    MONTH,
+    N_BAR,
+    N_CLOSE,
+    N_FIXED,
+    N_NEED,
+    N_PRICE,
+    N_SHARE,
+    N_SIDE,
+    N_UNIT,
+    PHASE,
+    PRICE,
+    SIDE,
+)
+from engines.types import F64_1D
+
+# Behind the numbers of a lane: what sizing reckons with, the open of the end, the lowest price.
+N_ORDERED, OPENED, WORST = range(LANE_NUMBERS * LANES, (LANE_NUMBERS + 3) * LANES, LANES)
+CHAIN_NUMBERS = LANE_NUMBERS + 3
+
+
+@rule
+def start_chain(places: U64_1D, lane: int, first: int, count: int) -> None:
+    """Let a lane stand before the first link of its set."""
+    places[END + lane] = first + count - 1
+    places[AT + lane] = np.uint64(first) - np.uint64(1)
+
+
+@rule
+def follow(lanes: F64_1D, places: U64_1D, links: Links, lines: F64_1D) -> None:
+    """Look up the next link of each lane; one that is at its end stays there."""
+    one, bits = np.uint64(1), np.uint64(LINE_BITS)
+    for lane in range(LANES):
+        at = min(places[AT + lane] + one, places[END + lane])
+        places[AT + lane] = at
+        ends, follower = np.uint64(links.ends[at]), np.uint64(links.nexts[at])
+        lanes[WORST + lane] = links.worst[at]
+        bar, side = ends >> np.uint64(MODE_BITS), follower & np.uint64(SIDE_MASK)
+        lanes[BAR + lane] = bar
+        lanes[AT_HORIZON + lane] = ends & np.uint64(MODE_MASK)
+        line = bar << bits
+        # A position is closed by the other side's price.
+        closes = np.uint64(O_PRICE + (1 if lanes[SIDE + lane] > 0 else 0))
+        lanes[PRICE + lane] = lines[line + closes]
+        lanes[OPENED + lane] = lines[line + np.uint64(O_OPEN)]
+        places[MONTH + lane] = np.uint64(lines[line + np.uint64(O_MONTH)])
+        bar = follower >> one
+        lanes[N_BAR + lane] = bar
+        line = bar << bits
+        lanes[N_PRICE + lane] = lines[line + np.uint64(O_PRICE) + side]
+        lanes[N_ORDERED + lane] = lines[line + np.uint64(O_ORDERED) + side]
+        lanes[N_CLOSE + lane] = lines[line + np.uint64(O_CLOSE)]
+        lanes[N_SIDE + lane] = side
+
+
+@rule
+def weigh(lanes: F64_1D, fixed: Fixed, sizes: Sizes, last: float) -> None:
+    """Find what the lines of each lane say of the position that ends and of the one that begins.
+
+    `last` is the line behind the last close, at which nothing is entered.
+    """
+    for lane in range(LANES):
+        side, mode = lanes[SIDE + lane], lanes[AT_HORIZON + lane]
+        base, price = lanes[ENTRY_PRICE + lane], lanes[PRICE + lane]
+        opened = math.inf if mode == OPEN_AT_END else side * lanes[OPENED + lane]
+        worst = min(lanes[WORST + lane], opened)
+        lanes[LOSS + lane] = max(0.0, side * base - worst, -side * (price - base))
+        lanes[PHASE + lane] = 0.0
+        n_side = 1.0 - 2.0 * lanes[N_SIDE + lane]
+        n_side = n_side if lanes[N_BAR + lane] < last else 0.0
+        lanes[N_SIDE + lane] = n_side
+        ordered = lanes[N_ORDERED + lane]
+        unit = ordered * fixed.point_value * sizes.factor + sizes.added
+        lanes[N_UNIT + lane] = unit
+        steps_a_quote = fixed.step_under / fixed.step_over / unit
+        lanes[N_SHARE + lane] = fixed.share * steps_a_quote
+        lanes[N_FIXED + lane] = -fixed.order_fee * steps_a_quote
+        ratio = fixed.margin_long if n_side > 0 else fixed.margin_short
+        lanes[N_NEED + lane] = max(lanes[N_PRICE + lane], ordered) * fixed.point_value * ratio
+    if not sizes.is_by_equity:
+        _fix(lanes, fixed, sizes)
+
+
+@rule
+def _fix(lanes: F64_1D, fixed: Fixed, sizes: Sizes) -> None:
+    """Find the whole steps of a size that does not depend on the account."""
+    for lane in range(LANES):
+        qty = sizes.cash / (lanes[N_ORDERED + lane] * fixed.point_value)
+        steps = float(np.floor(qty * fixed.step_under / fixed.step_over))
+        steps = steps if sizes.is_by_cash else sizes.steps
+        lanes[N_SHARE + lane], lanes[N_FIXED + lane] = 0.0, steps + HALF

@@ -1,0 +1,122 @@
+"""Wishes become positions: the chain of one set, by the rules that `first_passage` reads from them.
+
+Theory. While flat, the first wish to enter is taken; it fills at the next open. A position is held
+until a wish, a rule or its age closes it, at the open after that close, or is open at the end. A
+close that also wishes to enter ends the position in one fill with the next (REVERSED), or leaves
+the end to fill for itself at the same open (RELIEVED) where something else than that entry closes
+it. One pass over the wishes finds all links; a second finds how far prices went against each
+position, since look-ups that do not wait for each other cost a fraction of those that do.
+
+What counts are the bars from the entry's on and the open at which the position ends.
+"""
+
+import numpy as np
+
+from engines.kernels._compiled import rule
+from engines.kernels.chain_columns import (
+    I32_1D,
+    LONGEST,
+    LOOKS,
+    MODE_BITS,
+    SHORT,
+    SIDE_MASK,
+    SPAN_BITS,
+    SPANS,
+    WISH_BITS,
+    WISH_MASK,
+    Decides,
+    Links,
+    Opens,
+)
+from engines.kernels.passage_columns import ALONE, OPEN_AT_END, RELIEVED, REVERSED
+from engines.kernels.search import extremes
+from engines.kernels.slots import (
+    ENTERS_LONG,
+    ENTERS_SHORT,
+    LEAVES_LONG,
+    LEAVES_SHORT,
+    SESSION_ENDS,
+    WEEKEND_BEGINS,
+)
+
+ENDS = SESSION_ENDS | WEEKEND_BEGINS
+NO_ENTRY = -1
+
+
+@rule
+def link(wishes: I32_1D, bars: int, decides: Decides, links: Links, first: int) -> int:
+    """Write the links of a set from `first` on; return how many."""
+    count, entry, closes, leaves = first, NO_ENTRY, 0, 0
+    _end(links, count, 0, OPEN_AT_END)
+    for place in range(len(wishes)):
+        bar, wish = int(wishes[place]) >> WISH_BITS, int(wishes[place]) & WISH_MASK
+        if bar >= bars - 1:
+            break
+        enters = wish & decides.enters
+        if entry != NO_ENTRY:
+            timed = entry + decides.held_max
+            if timed < bar:
+                _end(links, count, timed + 1, ALONE)
+            elif timed == bar or wish & closes != 0:
+                mode = ALONE
+                if enters != 0:
+                    mode = RELIEVED if timed == bar or wish & leaves != 0 else REVERSED
+                _end(links, count, bar + 1, mode)
+            else:
+                continue
+            entry = NO_ENTRY
+        if enters != 0 and bar >= decides.start:
+            is_long = enters & ENTERS_LONG != 0
+            leaves = (LEAVES_LONG if is_long else LEAVES_SHORT) | ENDS
+            closes = leaves | (ENTERS_SHORT if is_long else ENTERS_LONG)
+            entry = bar
+            links.nexts[count] = np.int32(((bar + 1) << 1) | (0 if is_long else 1))
+            count += 1
+    if entry != NO_ENTRY:
+        timed = entry + decides.held_max
+        if timed < bars - 1:
+            _end(links, count, timed + 1, ALONE)
+        else:
+            _end(links, count, bars, OPEN_AT_END)
+    links.nexts[count] = np.int32((bars + 1) << 1)
+    return count + 1 - first
+
+
+@rule
+def _end(links: Links, count: int, line: int, mode: int) -> None:
+    links.ends[count] = np.int32((line << MODE_BITS) | mode)
+
+
+@rule
+def look_back(opens: Opens, links: Links, first: int, count: int) -> None:
+    """Write how far prices went against each position of a set."""
+    links.worst[first] = 0.0
+    one = np.uint64(1)
+    for place in range(np.uint64(first + 1), np.uint64(first + count)):
+        begun = np.uint64(links.nexts[place - one])
+        end = np.uint64(links.ends[place]) >> np.uint64(MODE_BITS)
+        links.worst[place] = _lowest(opens, begun >> one, end, begun & np.uint64(SIDE_MASK))
+
+
+@rule
+def _lowest(opens: Opens, start: np.uint64, stop: np.uint64, side: np.uint64) -> float:
+    """Return the lowest signed price of the bars [start, stop), of which there is one or more.
+
+    Places without a sign spare the machine to ask whether they count from the end of a column.
+    """
+    count, bars = stop - start, np.uint64(opens.bars)
+    if count >= np.uint64(LONGEST):
+        first, last = int(np.int64(start)), int(np.int64(stop))
+        high, low = extremes(opens.reach, opens.bars, first, last)
+        return -high if side == np.uint64(SHORT) else low
+    kind = np.uint64(0)
+    for finer in range(1, SPANS):
+        kind = np.uint64(finer) if count >> np.uint64(SPAN_BITS * finer) > 0 else kind
+    width = np.uint64(1) << (np.uint64(SPAN_BITS) * kind)
+    row = (np.uint64(2) * kind + side) * bars
+    place, at_last = row + start, row + stop - width
+    value = float(opens.lowest[at_last])
+    for _ in range(LOOKS - 1):
+        value = min(value, opens.lowest[min(place, at_last)])
+        place += width
+    return value

@@ -1,0 +1,205 @@
+"""Many strategies under a plan without stops and targets, by the chains of their positions.
+
+Theory. Where no level is to be met, wishes alone decide which positions there are, and all fill at
+opens. So a set needs no walk over the bars: its wishes become the links of a chain (`chain_walk`),
+a link's fills are looked up among the opens of the market, which all sets share, and sixteen sets
+advance together, a link a step, in the lanes of first passage (`chain_lanes`). What that path
+leaves to the machine this one leaves too, by the same bounds.
+
+1. `first_passage.is_chained`: which plans of a group can be followed.
+2. `Wished`: the wishes of many strategies, listed one after the other as each is asked.
+3. `ChainRuns`: full lists are run, aside if the caller has threads for that, which Python's lock
+   does not hold up, while the strategies to come are asked for theirs.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+
+from engines.instrument import STEP_NOISE
+from engines.kernels import slots
+from engines.kernels.chain_columns import (
+    I32_1D,
+    LINE,
+    SPANS,
+    WISH_BITS,
+    WISH_MASK,
+    Decides,
+    Opens,
+    Sizes,
+)
+from engines.kernels.chain_drivers import advance_chains, find_lowest, price_lines
+from engines.kernels.chain_wishes import collect_wishes
+from engines.kernels.columns import F64_3D, U8_1D, Bars, Charges, Wants
+from engines.kernels.first_passage import fixed_of
+from engines.kernels.groups import Group
+from engines.kernels.slots import (
+    BY_CASH,
+    BY_EQUITY,
+    BY_QTY,
+    ENTERS,
+    ENTERS_LONG,
+    ENTERS_SHORT,
+    PER_CONTRACT,
+    PER_NOTIONAL,
+)
+from engines.kernels.summary import FIGURES
+from engines.kernels.wants import wants_of_list
+from engines.signals import Signals
+from engines.types import BOOL_1D, F64_1D
+
+WISHES_ROOM = 1 << 19  # of a list, if every bar of the market fits in several times
+SETS_MAX, SETS_MIN = 256, 32  # of a list: the last sets leave lanes idle
+LISTS = 8  # that a call is cut into where sets are few, so that nobody waits long for the first
+LISTS_ASIDE = 4  # that may wait or run aside
+Settle = Callable[["Wished", F64_3D], None]
+
+
+class Waits(Protocol):
+    """What somebody computes aside."""
+
+    def result(self) -> F64_3D:
+        """Return it when it is there."""
+        ...
+
+
+class Aside(Protocol):
+    """Threads for what needs no Python; `concurrent.futures.ThreadPoolExecutor` is such a one."""
+
+    def submit(self, run: Callable[[], F64_3D], /) -> Waits:
+        """Let one of them run it."""
+        ...
+
+
+def opens_of(bars: Bars, charges: Charges, terms: F64_1D) -> Opens:
+    """Return what a market's fills cost at each open; every plan's terms tell the same of it."""
+    count = len(bars.prices)
+    lines, lowest = np.empty((count + 2) * LINE), np.empty(2 * SPANS * count)
+    price_lines(bars.prices, charges.slip_ratio, bars.months, terms, lines)
+    find_lowest(bars.prices, lowest)
+    return Opens(lines, lowest, bars.reach, count)
+
+
+class Wished:
+    """The wishes of strategies that wait for one group of plans, listed one after the other."""
+
+    def __init__(self, group: Group, opens: Opens, sets_max: int) -> None:
+        self.group, self.items = group, np.flatnonzero(group.is_chained)
+        self.rows: list[int] = []
+        self._opens, self._sets_max = opens, sets_max
+        self._wishes: I32_1D = np.empty(max(4 * opens.bars, WISHES_ROOM), np.int32)
+        self._starts = np.zeros(sets_max + 1, np.int64)
+
+    def add(self, row: int, signals: Signals) -> None:
+        """List what the strategy at `row` wishes."""
+        place, permits = len(self.rows), self.group.permits
+        self._starts[place + 1] = collect_wishes(
+            _flags(signals.entry_long), _flags(signals.entry_short), _flags(signals.exit_long),
+            _flags(signals.exit_short), permits.allowed, permits.forced, self._wishes,
+            int(self._starts[place]),
+        )  # fmt: skip # what is wished, what the rules say, where it goes
+        self.rows.append(row)
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether the wishes of one strategy more may not fit."""
+        place = len(self.rows)
+        room = len(self._wishes) - int(self._starts[place])
+        return place == self._sets_max or room < self._opens.bars
+
+    def run(self, bars: Bars) -> F64_3D:
+        """Return figures [plans, strategies] and, behind them, 0 where they are sure."""
+        starts = self._starts[: len(self.rows) + 1]
+        found = np.empty((len(self.items), len(self.rows), FIGURES + 1))
+        for place, item in enumerate(self.items):
+            terms = self.group.terms[item]
+            decides = _decides(terms, self._opens.bars)
+            advance_chains(
+                self._opens, self._wishes, starts, decides, _sizes(terms), fixed_of(bars, terms),
+                found[place],
+            )  # fmt: skip # one call
+        return found
+
+    def wants(self, place: int) -> Wants:
+        """Return what the strategy at a place of the list wants, for the machine."""
+        own = self._wishes[self._starts[place] : self._starts[place + 1]]
+        return wants_of_list(own >> WISH_BITS, own & WISH_MASK, self._opens.bars, self.group.rules)
+
+
+def _flags(column: BOOL_1D) -> U8_1D:
+    """Return a column in the one form that the pass is compiled for."""
+    flags = np.ascontiguousarray(column).view(np.uint8)
+    flags.flags.writeable = False
+    return flags
+
+
+def _decides(terms: F64_1D, bars: int) -> Decides:
+    enters = ENTERS
+    if terms[slots.DIRECTION] != 0:
+        enters = ENTERS_LONG if terms[slots.DIRECTION] > 0 else ENTERS_SHORT
+    held_max = min(terms[slots.BARS_HELD_MAX], bars)
+    return Decides(int(terms[slots.START_BAR]), int(held_max), enters)
+
+
+def _sizes(terms: F64_1D) -> Sizes:
+    kind, value = terms[slots.SIZING_KIND], float(terms[slots.SIZING_VALUE])
+    commission, commission_kind = float(terms[slots.COMMISSION]), terms[slots.COMMISSION_KIND]
+    steps = 0.0
+    if kind == BY_QTY:
+        over, under = float(terms[slots.STEP_OVER]), float(terms[slots.STEP_UNDER])
+        steps = float(math.floor(value * under / over + STEP_NOISE))
+    return Sizes(
+        is_by_equity=bool(kind == BY_EQUITY),
+        is_by_cash=bool(kind == BY_CASH),
+        factor=1 + commission if commission_kind == PER_NOTIONAL else 1.0,
+        added=commission if commission_kind == PER_CONTRACT else 0.0,
+        cash=value if kind == BY_CASH else 0.0,
+        steps=steps,
+    )
+
+
+class ChainRuns:
+    """The lists of one call: those that fill, and those that run or have run.
+
+    `settle` is told what a list has found, on the caller's thread.
+    """
+
+    def __init__(self, bars: Bars, strategies: int, aside: Aside | None, settle: Settle) -> None:
+        self._bars, self._aside, self._settle = bars, aside, settle
+        self._sets_max = max(SETS_MIN, min(SETS_MAX, strategies // LISTS))
+        self._filling: list[Wished] = []
+        self._running: deque[tuple[Wished, Waits]] = deque()
+
+    def add(self, row: int, signals: Signals, group: Group, opens: Opens) -> None:
+        """Let a strategy wait for the plans of a group that `group.is_chained` tells."""
+        wished = next((own for own in self._filling if own.group is group), None)
+        if wished is None:
+            wished = Wished(group, opens, self._sets_max)
+            self._filling.append(wished)
+        wished.add(row, signals)
+        if wished.is_full:
+            self._hand_over(wished)
+
+    def finish(self) -> None:
+        """Run what waits, and settle all."""
+        for wished in list(self._filling):
+            self._hand_over(wished)
+        while self._running:
+            self._settle_oldest()
+
+    def _hand_over(self, wished: Wished) -> None:
+        self._filling.remove(wished)
+        if self._aside is None:
+            self._settle(wished, wished.run(self._bars))
+            return
+        self._running.append((wished, self._aside.submit(partial(wished.run, self._bars))))
+        if len(self._running) > LISTS_ASIDE:
+            self._settle_oldest()
+
+    def _settle_oldest(self) -> None:
+        wished, found = self._running.popleft()
+        self._settle(wished, found.result())

@@ -1,0 +1,175 @@
+"""Many strategies under a plan without levels equal the reference's runs in every figure.
+
+Plans are drawn from `plans_random` within what chains follow: directions, sizes, commissions,
+hours, filters and close rules among them; wishes of all kinds come from seeds. There are more
+strategies than lanes, and few bars, so that lanes take their next set at different times. What a
+figure may differ by is that of the machine's summary. A set that is left to the machine proves
+nothing of chains, so where nothing may be left to it, that is asserted.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from engines.backtest import run_backtest
+from engines.costs import CommissionKind, Costs, SlippageKind
+from engines.errors import PlanFault
+from engines.instrument import Instrument
+from engines.kernels.plan_terms import refusal
+from engines.kernels.summary import SUMMARY
+from engines.kernels.trials import Engine, Market, Trials
+from engines.klines import MINUTE_MS, Klines
+from engines.plan import (
+    AverageClose,
+    Direction,
+    Exits,
+    Hours,
+    LevelSource,
+    Plan,
+    Session,
+    Sizing,
+    SizingKind,
+    TrendFilter,
+)
+from engines.rules.columns import rule_columns
+from engines.signals import Signals
+from engines.synthetic import synthetic_klines
+from strategies.base import SignalStrategy
+from strategies.ema_crossover import EmaCrossover
+from tests.property.test_first_passage_equals_reference import (
+    PlainWishes,
+    followed,
+    followed_costs,
+)
+from tests.property.test_kernel_equals_reference import INSTRUMENTS
+from tests.property.test_plans_hold import BARS_MAX, klines_of_seed
+from tests.property.test_summary_equals_measure import check_summary
+
+EXAMPLES, EXAMPLES_LONG, STRATEGIES = 40, 4_000, 20
+WITHOUT_LEVELS = Exits(levels=LevelSource.PLAN)
+
+
+def check(market: Market, plan: Plan, strategies: list[SignalStrategy], times: int = 1) -> float:
+    """Compare every set with the reference; return the share that chains have decided.
+
+    Where strategies come several times, lists of them run aside, and the sets of each are equal.
+    """
+    with ThreadPoolExecutor(1) as aside:
+        trials = Trials(market, [plan], 1, aside=aside if times > 1 else None)
+        found = trials.run(strategies * times)
+    assert found.errors == {}
+    repeated = found.values.reshape(times, len(strategies), len(SUMMARY))
+    np.testing.assert_array_equal(repeated, np.broadcast_to(repeated[0], repeated.shape))
+    for row, strategy in enumerate(strategies):
+        theirs = run_backtest(
+            strategy, market.klines, market.instrument, plan, market.costs,
+            since_ms=market.since_ms,
+        )  # fmt: skip # who and where, then the rest
+        check_summary(found.values[row, 0], theirs)
+    return float((found.engine == Engine.FIRST_PASSAGE).mean())
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
+    """Return strategies of random wishes on random bars, and a plan without levels."""
+    seed = draw(st.integers(0, 2**31))
+    klines = klines_of_seed(seed, draw(st.integers(2, BARS_MAX)))
+    start = min(draw(st.integers(0, 30)), len(klines) - 1)
+    market = Market(
+        klines, draw(st.sampled_from(INSTRUMENTS)), draw(followed_costs()),
+        since_ms=int(klines.open_time_ms[start]),
+    )  # fmt: skip # what is traded, then from when
+    count = draw(st.integers(4, STRATEGIES))
+    plan = replace(draw(followed()), exits=WITHOUT_LEVELS)
+    return market, plan, [PlainWishes(seed + own, own % 2 == 1) for own in range(count)]
+
+
+def check_case(case: tuple[Market, Plan, list[SignalStrategy]]) -> None:
+    """Compare a case, unless its plan cannot be run at all."""
+    market, plan, _ = case
+    try:
+        rule_columns(plan, market.klines)
+    except PlanFault:
+        return
+    if refusal(plan, market.costs, market.instrument, market.klines) is None:
+        event(f"decided: {check(*case):.1f}")
+
+
+@settings(max_examples=EXAMPLES)
+@given(case=cases())
+def test_chains_equal_reference_on_random_sets(
+    case: tuple[Market, Plan, list[SignalStrategy]],
+) -> None:
+    check_case(case)
+
+
+@pytest.mark.long
+@settings(max_examples=EXAMPLES_LONG)
+@given(case=cases())
+def test_chains_equal_reference_on_many_random_sets(
+    case: tuple[Market, Plan, list[SignalStrategy]],
+) -> None:
+    check_case(case)
+
+
+@dataclass(frozen=True)
+class Rare(SignalStrategy):
+    """An entry every so many bars, and exits that come late or never."""
+
+    every: int = 400
+    leaves: bool = False
+
+    def signals(self, klines: Klines) -> Signals:
+        """Return the wishes at each close [T]."""
+        bars = np.arange(len(klines))
+        never = np.zeros(len(klines), np.bool_)
+        long, short = bars % (2 * self.every) == 7, bars % (2 * self.every) == self.every
+        exits = bars % self.every == self.every // 3 if self.leaves else never
+        return Signals(long, exits, short, exits)
+
+
+@pytest.fixture(scope="module")
+def klines() -> Klines:
+    """Return two months of synthetic bars."""
+    return synthetic_klines(6_001, 15 * MINUTE_MS, seed=11)
+
+
+INSTRUMENT = Instrument("SYNTHETIC", 0.1, 0.001)
+PLANS = {
+    "cash": Plan(),
+    "equity": Plan(sizing=Sizing(SizingKind.EQUITY_RATIO, 0.3)),
+    "quantity": Plan(sizing=Sizing(SizingKind.QTY, 0.02), position_qty_max=0.015),
+    "long only": Plan(direction=Direction.LONG),
+    "short only": Plan(direction=Direction.SHORT, sizing=Sizing(SizingKind.EQUITY_RATIO, 0.2)),
+    "filter and close": Plan(filters=(TrendFilter(period=50),), closes=(AverageClose(),)),
+    "hours": Plan(
+        hours=Hours(
+            session=Session("08:00", "20:00"),
+            weekend_exit_hour=20,
+            time_zone="Europe/Berlin",
+            bars_held_max=30,
+        )
+    ),
+}
+COSTS = {
+    "notional": Costs(slippage_ticks=2),
+    "contract": Costs(commission=3.0, commission_kind=CommissionKind.PER_CONTRACT),
+    "order": Costs(
+        commission=0.1, commission_kind=CommissionKind.PER_ORDER,
+        slippage_kind=SlippageKind.RATIO, slippage_ratio=0.0003,
+    ),
+}  # fmt: skip # one table
+
+
+@pytest.mark.parametrize("costs", COSTS.values(), ids=COSTS)
+@pytest.mark.parametrize("name", PLANS)
+def test_signal_grids_of_all_plans_are_decided(name: str, costs: Costs, klines: Klines) -> None:
+    crosses = [EmaCrossover(fast, slow) for fast in (5, 9, 14) for slow in (15, 21, 50)]
+    rare = [Rare(every, leaves) for every in (40, 300, 2_000) for leaves in (False, True)]
+    plan = replace(PLANS[name], exits=WITHOUT_LEVELS)
+    market = Market(klines, INSTRUMENT, costs, since_ms=int(klines.open_time_ms[500]))
+    assert check(market, plan, [*crosses, *rare], times=5) == 1.0
