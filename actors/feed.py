@@ -66,7 +66,7 @@ RELOAD_S = 60.0
 ALERTS_MAX = 256
 TAKE_BARS_MAX = 5_000
 TAKE_WAIT_S_MAX = 60.0
-DISK_THREADS = 2
+DISK_THREADS = 8  # a write mostly waits for the disk to have it
 
 log = logging.getLogger("phalanx.feed")
 
