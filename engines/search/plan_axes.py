@@ -10,7 +10,7 @@ them is ever judged; what then contradicts is a PlanFault whose subject names tw
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
@@ -48,14 +48,24 @@ def with_settings(plan: Plan, values: Mapping[str, Value]) -> Plan:
 
 
 def require_in_range(plan: Plan, axes: list[Axis]) -> None:
-    """Raise PlanFault for a value that no combination can mend: one out of its own range."""
+    """Raise PlanFault for a value that no combination can mend: one out of its own range.
+
+    A range has two ends, so of many numbers the outermost speak for all.
+    """
     for axis in axes:
-        for value in axis.values:
+        for value in _outermost(axis.values):
             try:
                 with_settings(plan, {axis.name: value})
             except PlanFault as fault:
                 if not is_contradiction(fault):
                     raise
+
+
+def _outermost(values: Sequence[Value]) -> list[Value]:
+    """Return the lowest and the highest number, and whatever is no number."""
+    numbers = [value for value in values if isinstance(value, float | int)]
+    others = [value for value in values if not isinstance(value, float | int)]
+    return [*others, *([min(numbers), max(numbers)] if numbers else [])]
 
 
 def is_contradiction(fault: PlanFault) -> bool:
