@@ -65,7 +65,7 @@ def read_funding(paths: Sequence[Path], symbol: str) -> FundingFile:
             )
     times = np.concatenate([part[0] for part in parts])
     rates = np.concatenate([part[1] for part in parts])
-    return _judged(Funding(times, rates), notes)
+    return judged(Funding(times, rates), notes)
 
 
 def require_coverage(
@@ -86,7 +86,8 @@ def require_coverage(
     )
 
 
-def _judged(funding: Funding, notes: list[str]) -> FundingFile:
+def judged(funding: Funding, notes: list[str]) -> FundingFile:
+    """Return a history with its usual interval, and a note on the holes in it."""
     steps = np.diff(funding.time_ms)
     interval_ms = int(np.median(steps)) if len(steps) else 8 * HOUR_MS
     holes = np.flatnonzero(steps > interval_ms)

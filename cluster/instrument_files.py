@@ -9,6 +9,7 @@ import os
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Any
 
@@ -80,13 +81,14 @@ def instrument_from(
     notional_min: float | None = None,
     point_value: float | None = None,
     time_zone: str | None = None,
+    listed: Instrument | None = None,
 ) -> InstrumentFound:
-    """Return the instrument of `symbol`; a value given here wins over the files.
+    """Return the instrument of `symbol`; a value given wins over files, they over `listed`.
 
     Without a tick size it is inferred from the prices of `klines`.
     Raises: InstrumentFault if there is neither, or the values cannot hold.
     """
-    fields = _fields(paths, symbol)
+    fields = _listed_fields(listed) | _fields(paths, symbol)
     given = {
         "tick_size": tick_size,
         "qty_step": qty_step,
@@ -112,6 +114,13 @@ def instrument_from(
         notes.append(f"quantity step {QTY_STEP_ASSUMED:g} assumed: none was given")
     instrument = Instrument(symbol, **fields)
     return InstrumentFound(instrument, tuple(notes))
+
+
+def _listed_fields(listed: Instrument | None) -> dict[str, Any]:
+    """Return the rules that a venue listed."""
+    if listed is None:
+        return {}
+    return {item.name: getattr(listed, item.name) for item in dataclass_fields(listed) if item.init}
 
 
 def infer_tick_size(klines: Klines) -> float:

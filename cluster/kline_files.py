@@ -70,7 +70,7 @@ def read_klines(
         turnover=columns["turnover"][:keep] if "turnover" in columns else None,
     )
     klines.require_closed_by(now_ms)
-    return KlineFile(klines, (*notes, *column_notes, *_gap_notes(klines)))
+    return KlineFile(klines, (*notes, *column_notes, *gap_notes(klines)))
 
 
 def _listed(paths: PathLike | Sequence[PathLike]) -> list[PathLike]:
@@ -151,7 +151,8 @@ def _join_columns(tables: list[KlineTable]) -> tuple[dict[str, F64_1D], list[str
     return columns, notes
 
 
-def _gap_notes(klines: Klines) -> list[str]:
+def gap_notes(klines: Klines) -> list[str]:
+    """Return what a reader should know of the gaps between bars."""
     gaps = klines.gaps()
     if not gaps:
         return []

@@ -120,7 +120,8 @@ class HistoryFlags:
     funding: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="[SYMBOL=]FILE|RATE", help="History of settlements, or one rate, as 0.01%."
+            metavar="[SYMBOL=]FILE|RATE|stored",
+            help="History of settlements, or one rate, as 0.01%.",
         ),
     ] = None
     funding_hours: Annotated[
@@ -128,7 +129,9 @@ class HistoryFlags:
     ] = None
     mark: Annotated[
         list[str] | None,
-        typer.Option(metavar=SYMBOL_FILE, help="Bars of the mark price: funding, liquidation."),
+        typer.Option(
+            metavar="[SYMBOL=]FILE|stored", help="Bars of the mark price: funding, liquidation."
+        ),
     ] = None
 
 
@@ -138,10 +141,15 @@ class BarFlags(HistoryFlags):
 
     panel: ClassVar[str] = "Bars and instrument"
     symbol: Annotated[
-        str | None, typer.Option(help="Symbol of all the bars; else from each file's name.")
+        list[str] | None,
+        typer.Option(help="Stored bars, as BTC/USDT:USDT, repeatable; of --bars the symbol."),
     ] = None
+    venue: Annotated[str | None, typer.Option(help="Whose stored bars (bybit).")] = None
     interval: Annotated[
-        str | None, typer.Option(help="Interval that the bars must have, such as 15m.")
+        str | None, typer.Option(help="Interval of the stored bars, or that files must have.")
+    ] = None
+    warm_up: Annotated[
+        int | None, typer.Option(help="Stored bars that are read before --since (1000).")
     ] = None
     aggregate: Annotated[
         str | None, typer.Option(help="Build bars of this longer interval first, such as 1h.")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cluster.funding_files import read_funding, require_coverage
+from cluster.funding_files import FundingFile, judged, read_funding, require_coverage
 from cluster.kline_files import read_klines
 from cluster.ratios import parse_ratio
 from engines.errors import KlineFault, ParameterFault
@@ -13,7 +13,9 @@ from engines.funding import INTERVAL_HOURS, Funding, constant_funding
 from engines.klines import DAY_MS, Klines, interval_text, time_text
 from serve.flags import BarFlags
 from serve.market_files import files_of
+from serve.series_flags import VENUE
 
+STORED = "stored"
 HOURS_USUAL = 8
 # Mark and last price part by percents at worst; another symbol's is far away.
 MARK_RATIO_MAX = 1.5
@@ -28,6 +30,8 @@ def funding_of(
     flags that mean nothing.
     """
     symbol = klines.symbol
+    if flags.funding == [STORED]:
+        return _stored_funding(klines, flags, notes)
     constants, files = _constants(flags.funding, symbol, symbols)
     paths = files_of("--funding", files, symbol, symbols)
     if len(constants) + bool(paths) > 1:
@@ -48,11 +52,26 @@ def funding_of(
             raise ParameterFault("--funding", expected, ", ".join(flags.funding))
         return None
     history = read_funding(paths, symbol)
+    return _covering(history, klines, ", ".join(map(str, paths)), paths[0].name, notes)
+
+
+def _stored_funding(klines: Klines, flags: BarFlags, notes: list[str]) -> Funding:
+    from cluster.history import History
+
+    history = History()
+    found = judged(history.read_funding(flags.venue or VENUE, klines.symbol), [])
+    return _covering(found, klines, history.shown, history.shown, notes)
+
+
+def _covering(
+    history: FundingFile, klines: Klines, source: str, name: str, notes: list[str]
+) -> Funding:
+    """Return settlements that cover the traded bars, with what a reader should know of them."""
     start_ms, end_ms = int(klines.open_time_ms[0]), int(klines.close_time_ms[-1])
-    require_coverage(symbol, history, start_ms, end_ms, ", ".join(map(str, paths)))
+    require_coverage(klines.symbol, history, start_ms, end_ms, source)
     inside = history.funding.between(start_ms, end_ms)
     every = interval_text(history.interval_ms)
-    notes.append(f"funding: {len(inside):,} settlements, {every} apart, from {paths[0].name}")
+    notes.append(f"funding: {len(inside):,} settlements, {every} apart, from {name}")
     notes += history.notes
     return history.funding
 
@@ -65,6 +84,8 @@ def mark_of(
     Raises: KlineFault for bars that are wrong, off the traded bars' grid or of other times;
     ParameterFault for flags that mean nothing.
     """
+    if flags.mark == [STORED]:
+        return _checked_mark(klines, *_stored_mark(klines, flags), notes)
     paths = files_of("--mark", flags.mark, klines.symbol, symbols)
     if not paths:
         if flags.mark is not None:
@@ -73,7 +94,31 @@ def mark_of(
         return None
     now_ms = time.time_ns() // 1_000_000
     mark = read_klines(paths, klines.symbol, None, now_ms, drop_unfinished=True).klines
-    subject = f"mark price bars of {klines.symbol} in {', '.join(map(str, paths))}"
+    return _checked_mark(klines, mark, ", ".join(map(str, paths)), notes)
+
+
+def _stored_mark(klines: Klines, flags: BarFlags) -> tuple[Klines, str]:
+    """Return the stored bars of the mark price, of the traded interval or the shortest there is."""
+    from cluster.history import History, HistoryFault
+    from engines.series import PriceKind, SeriesKey
+
+    history, venue = History(), flags.venue or VENUE
+    every = history.keys()
+    stored = [
+        key
+        for key in every
+        if (key.venue, key.symbol, key.price) == (venue, klines.symbol, PriceKind.MARK)
+    ]
+    if not stored:
+        wanted = SeriesKey(venue, klines.symbol, klines.interval_ms, PriceKind.MARK)
+        raise HistoryFault("--mark stored", f"bars of {wanted} in {history.shown}", "none")
+    stored.sort(key=lambda key: (key.interval_ms != klines.interval_ms, key.interval_ms))
+    return history.read(stored[0]), history.shown
+
+
+def _checked_mark(klines: Klines, mark: Klines, source: str, notes: list[str]) -> Klines:
+    """Return bars of the mark price that cover the traded ones and are near them."""
+    subject = f"mark price bars of {klines.symbol} in {source}"
     _require_aligned(klines, mark, subject)
     _require_near(klines, mark, subject)
     if mark.interval_ms != klines.interval_ms:

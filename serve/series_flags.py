@@ -175,15 +175,15 @@ def did_you_mean(symbol: str, known: Sequence[str]) -> str:
     return f"{symbol!r}{hint}"
 
 
-def range_ms(flags: RangeFlags) -> tuple[int | None, int | None]:
+def range_ms(since: str | None, until: str | None) -> tuple[int | None, int | None]:
     """Return the times of --since and --until.
 
     Raises: ParameterFault for a text that is none, or an end before the start.
     """
     from serve.terms import parse_time_ms
 
-    since_ms = None if flags.since is None else parse_time_ms("--since", flags.since)
-    until_ms = None if flags.until is None else parse_time_ms("--until", flags.until)
+    since_ms = None if since is None else parse_time_ms("--since", since)
+    until_ms = None if until is None else parse_time_ms("--until", until)
     if since_ms is not None and until_ms is not None and since_ms >= until_ms:
-        raise ParameterFault("--until", f"a time after --since {flags.since}", f"{flags.until}")
+        raise ParameterFault("--until", f"a time after --since {since}", f"{until}")
     return since_ms, until_ms

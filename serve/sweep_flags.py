@@ -150,7 +150,8 @@ def _plain(value: Any) -> Any:
 
 def _typed(value: Any, hint: Any) -> Any:
     if "Path" not in str(hint):
-        return value
+        # Manifests of before hold one symbol as a text.
+        return [value] if "list[" in str(hint) and isinstance(value, str) else value
     return [Path(item) for item in value] if isinstance(value, list) else Path(value)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from serve.flags import BarFlags
 from serve.histories import funding_of, mark_of
 from serve.market_files import files_of, symbol_of
 from serve.plan_terms import require_sane
+
+if TYPE_CHECKING:
+    from serve.stored_bars import Sync
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,15 +44,20 @@ class Market:
     notes: tuple[str, ...]
 
 
-def markets_of(bars: Sequence[Path], flags: BarFlags) -> list[Market]:
-    """Read what the flags name, a market for each symbol in the order of their first files.
+def markets_of(bars: Sequence[Path], flags: BarFlags, sync: "Sync | None" = None) -> list[Market]:
+    """Read what the flags name, a market for each symbol in the order in which they are named.
 
-    Raises: KlineFault, InstrumentFault or ParameterFault in one sentence.
+    Without files it is bars from the history; those that are missing there are fetched by `sync`.
+    Raises: KlineFault, InstrumentFault, ParameterFault or HistoryFault in one sentence.
     """
-    files: dict[str, list[Path]] = {}
-    for path in bars:
-        files.setdefault(flags.symbol or symbol_of(path), []).append(path)
-    markets = [_market(symbol, paths, flags, list(files)) for symbol, paths in files.items()]
+    if bars:
+        files: dict[str, list[Path]] = {}
+        only = one_symbol(flags)
+        for path in bars:
+            files.setdefault(only or symbol_of(path), []).append(path)
+        markets = [_market(symbol, paths, flags, list(files)) for symbol, paths in files.items()]
+    else:
+        markets = _stored_markets(flags, sync)
     if len(markets) == 1:
         return markets
     return [
@@ -62,8 +71,37 @@ def market_of(bars: Sequence[Path], flags: BarFlags) -> Market:
 
     Raises: KlineFault, InstrumentFault or ParameterFault in one sentence.
     """
-    symbol = flags.symbol or symbol_of(bars[0])
+    symbol = one_symbol(flags) or symbol_of(bars[0])
     return _market(symbol, bars, flags, [symbol])
+
+
+def one_symbol(flags: BarFlags) -> str | None:
+    """Return the symbol that flags give to files.
+
+    Raises: ParameterFault for flags of the history.
+    """
+    if flags.symbol is not None and len(flags.symbol) > 1:
+        raise ParameterFault("--symbol", "one beside --bars", " and ".join(flags.symbol))
+    if flags.venue is not None or flags.warm_up is not None:
+        name = "--warm-up" if flags.venue is None else "--venue"
+        raise ParameterFault(name, "stored bars (--symbol without --bars)", "--bars")
+    return flags.symbol[0] if flags.symbol else None
+
+
+def _stored_markets(flags: BarFlags, sync: "Sync | None") -> list[Market]:
+    from serve.stored_bars import stored_bars
+
+    symbols = list(dict.fromkeys(flags.symbol or ()))
+    if not symbols:
+        raise ParameterFault(
+            "bars", "--bars FILE, or --symbol BTC/USDT:USDT of stored ones", "none"
+        )
+    markets = []
+    for symbol in symbols:
+        found = stored_bars(symbol, flags, sync)
+        listed = None if found.listed is None else found.listed.instrument
+        markets.append(market_from(found.klines, found.notes, flags, symbols, listed))
+    return markets
 
 
 def _market(symbol: str, bars: Sequence[Path], flags: BarFlags, symbols: Sequence[str]) -> Market:
@@ -72,9 +110,16 @@ def _market(symbol: str, bars: Sequence[Path], flags: BarFlags, symbols: Sequenc
 
 
 def market_from(
-    klines: Klines, notes: Sequence[str], flags: BarFlags, symbols: Sequence[str] = ()
+    klines: Klines,
+    notes: Sequence[str],
+    flags: BarFlags,
+    symbols: Sequence[str] = (),
+    listed: Instrument | None = None,
 ) -> Market:
-    """Aggregate, complete and cut bars as the flags say; `symbols` are those of all markets."""
+    """Aggregate, complete and cut bars as the flags say; `symbols` are those of all markets.
+
+    `listed` are the rules that hold where neither a flag nor a file says another.
+    """
     symbols = symbols or [klines.symbol]
     notes, tick_source = list(notes), klines
     require_sane(
@@ -95,7 +140,7 @@ def market_from(
     magnifier = None
     if paths := files_of("--magnifier", flags.magnifier, klines.symbol, symbols):
         magnifier = _read(paths, klines.symbol, None).klines
-    instrument = _instrument(klines, tick_source, flags, symbols, notes)
+    instrument = _instrument(klines, tick_source, flags, symbols, notes, listed)
     start_bar = 0 if since_ms is None else klines.index_at(since_ms)
     traded = klines.between(start_bar, len(klines))
     funding = funding_of(traded, flags, symbols, notes)
@@ -104,7 +149,12 @@ def market_from(
 
 
 def _instrument(
-    klines: Klines, tick_source: Klines, flags: BarFlags, symbols: Sequence[str], notes: list[str]
+    klines: Klines,
+    tick_source: Klines,
+    flags: BarFlags,
+    symbols: Sequence[str],
+    notes: list[str],
+    listed: Instrument | None,
 ) -> Instrument:
     found = instrument_from(
         klines.symbol,
@@ -114,6 +164,7 @@ def _instrument(
         qty_step=flags.qty_step,
         point_value=flags.point_value,
         time_zone=flags.exchange_zone,
+        listed=listed,
     )
     notes += found.notes
     tick_size = found.instrument.tick_size

@@ -1,4 +1,4 @@
-"""`phalanx backtest`: trade strategies on bars from files."""
+"""`phalanx backtest`: trade strategies on bars from files or the history."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -22,16 +22,16 @@ class BacktestFlags(JsonFlags, OutFlags, PlanFlags, BarFlags):
         ),
     ]
     bars: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option(
             help="File of bars: CSV or Parquet; repeat for further ones, of other symbols too.",
             rich_help_panel=BarFlags.panel,
         ),
-    ]
+    ] = None
 
 
 def backtest(flags: BacktestFlags) -> int:
-    """Trade strategies on bars from files, each on every market, and compare them."""
+    """Trade strategies on bars, each on every market, and compare them."""
     from serve.output import print_notes, print_runs
     from serve.plan_terms import plan_and_costs
     from serve.progress import progress
@@ -50,13 +50,13 @@ def backtest(flags: BacktestFlags) -> int:
     plan, costs = plan_and_costs(flags)
     found = find_all(expanded(flags.strategies))
     settings = parse_settings(flags.settings, found)
-    markets = markets_of(flags.bars, flags)
+    markets = markets_of(flags.bars or (), flags)
     with trial_ledger() as ledger, progress() as place:
         trade = partial(run_one, place=place, causality_check=flags.causality_check, ledger=ledger)
         runs = [trade(item, settings, market, plan, costs) for market in markets for item in found]
     if flags.out is not None:
         write_out(flags.out, runs, force=flags.force)
-    if len(markets) > 1:
+    if len(markets) > 1 and flags.bars:
         names = ", ".join(market.klines.symbol for market in markets)
         print_notes([f"markets by file name: {names} (--symbol makes one of them)"])
     print_notes(note for market in markets for note in market.notes)

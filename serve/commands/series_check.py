@@ -46,7 +46,7 @@ def check_stored(flags: CheckFlags) -> int:
     from serve.series_check import check_series, document
     from serve.series_flags import limits_of, range_ms, stored_keys
 
-    since_ms, until_ms = range_ms(flags)
+    since_ms, until_ms = range_ms(flags.since, flags.until)
     limits = limits_of(flags.spike, flags.completeness)
     history, now_ms = History(), wall_clock_ms()
     keys = [key for key in stored_keys(history, flags) if isinstance(key, SeriesKey)]

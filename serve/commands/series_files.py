@@ -166,7 +166,7 @@ def export_stored(flags: ExportFlags) -> int:
     from serve.output import print_json
     from serve.series_flags import key_of, range_ms, require_symbol, require_venue
 
-    since_ms, until_ms = range_ms(flags)
+    since_ms, until_ms = range_ms(flags.since, flags.until)
     history = History()
     key: SeriesKey | FundingKey
     series: Klines | Funding

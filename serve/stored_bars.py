@@ -1,0 +1,125 @@
+"""Bars that are traded from the history, fetched first where some are missing.
+
+`--since` and `--until` say what must be there; `--warm-up` bars before it are read too, so that the
+same command reads the same bars however much older ones are stored beside. Without `--since` it is
+all that is stored, without `--until` up to the last bar that is: then nothing needs a venue, and a
+run gives the same tomorrow. Gaps inside are the market's and noted, as those of files.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+
+from cluster.database import database
+from cluster.history import History, HistoryFault, wall_clock_ms
+from cluster.instrument_book import InstrumentBook, Known
+from cluster.kline_files import gap_notes
+from cluster.settings import history_settings
+from engines.errors import Fault, ParameterFault
+from engines.klines import Klines, parse_interval_ms, time_text
+from engines.series import SeriesKey
+from serve.flags import BarFlags
+from serve.series_flags import VENUE, key_of, range_ms, require_listed
+
+WARM_UP_BARS = 1000
+# Fetches the bars of a range into the history; a Fault says why it cannot.
+Sync = Callable[[SeriesKey, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredBars:
+    """Bars as stored, what a reader should know of them, and the rules their venue listed."""
+
+    klines: Klines
+    notes: tuple[str, ...]
+    listed: Known | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What must be stored: opens from `start_ms` to before `stop_ms`, and how much before it."""
+
+    key: SeriesKey
+    start_ms: int
+    stop_ms: int
+    warm_up_ms: int
+
+
+def stored_bars(symbol: str, flags: BarFlags, sync: Sync | None) -> StoredBars:
+    """Return the bars of a symbol that flags ask for, those that are missing by `sync`.
+
+    Raises: HistoryFault where bars are missing and cannot be fetched, ParameterFault for flags
+    that mean nothing.
+    """
+    key = key_of(symbol, flags.venue or VENUE, flags.interval, None)
+    with database() as engine:
+        book = InstrumentBook(engine)
+        require_listed(symbol, book.symbols(key.venue), key.venue)
+        listed = book.at(key.venue, symbol, wall_clock_ms())
+    history = History()
+    wanted = _wanted(history, key, flags, listed)
+    if _is_missing(history, wanted):
+        _fetch(history, wanted, sync)
+    since_ms = None if flags.since is None else wanted.start_ms - wanted.warm_up_ms
+    klines = history.read(key, since_ms, wanted.stop_ms)
+    return StoredBars(klines, tuple(_notes(klines, wanted, flags, history)), listed)
+
+
+def _wanted(history: History, key: SeriesKey, flags: BarFlags, listed: Known | None) -> _Wanted:
+    since_ms, until_ms = range_ms(flags.since, flags.until)
+    span, step_ms = history.span(key), key.interval_ms
+    usual = datetime.combine(history_settings().history_since, time(), UTC)
+    start_ms = round(usual.timestamp() * 1000) if span is None else span[0]
+    start_ms = start_ms if since_ms is None else since_ms
+    if listed is not None and listed.launched_ms is not None:
+        start_ms = max(start_ms, listed.launched_ms)
+    closed_ms = wall_clock_ms() // step_ms * step_ms
+    if start_ms >= closed_ms:
+        raise ParameterFault("--since", "a time of the past", f"{flags.since}")
+    stop_ms = closed_ms if until_ms is None else min(until_ms, closed_ms)
+    if until_ms is None and span is not None and span[1] >= start_ms:
+        stop_ms = span[1] + step_ms
+    warm_up = WARM_UP_BARS if flags.warm_up is None else flags.warm_up
+    if warm_up < 0:
+        raise ParameterFault("--warm-up", "a number of bars, zero or more", repr(warm_up))
+    traded_ms = step_ms if flags.aggregate is None else parse_interval_ms(flags.aggregate)
+    return _Wanted(key, start_ms, stop_ms, warm_up * max(step_ms, traded_ms))
+
+
+def _is_missing(history: History, wanted: _Wanted) -> bool:
+    """Return whether bars are missing at either end of what must be stored."""
+    span, step_ms = history.span(wanted.key), wanted.key.interval_ms
+    if span is None:
+        return True
+    return span[0] - wanted.start_ms >= step_ms or wanted.stop_ms - span[1] > step_ms
+
+
+def _fetch(history: History, wanted: _Wanted, sync: Sync | None) -> None:
+    """Have missing bars fetched.
+
+    Raises: HistoryFault that says what is there and what kept the rest away.
+    """
+    why = "no venue is asked here"
+    if sync is not None:
+        try:
+            sync(wanted.key, wanted.start_ms - wanted.warm_up_ms, wanted.stop_ms)
+            return
+        except Fault as fault:
+            why = str(fault)
+    span = history.span(wanted.key)
+    there = "none" if span is None else f"{time_text(span[0])} to {time_text(span[1])}, which trade"
+    there = there if span is None else f"{there} without a venue"
+    expected = f"bars {time_text(wanted.start_ms)} to {time_text(wanted.stop_ms)} stored or fetched"
+    raise HistoryFault(f"{wanted.key}", expected, f"{there}; not fetched: {why}")
+
+
+def _notes(klines: Klines, wanted: _Wanted, flags: BarFlags, history: History) -> list[str]:
+    first_ms, end_ms = int(klines.open_time_ms[0]), int(klines.close_time_ms[-1])
+    span = f"{time_text(first_ms)} to {time_text(end_ms)}"
+    notes = [f"{len(klines):,} bars of {wanted.key}, {span}, from {history.shown}"]
+    if first_ms - wanted.start_ms >= klines.interval_ms:
+        notes.append(f"there are no bars before {time_text(first_ms)}")
+    elif flags.since is not None and first_ms > wanted.start_ms - wanted.warm_up_ms:
+        warm = klines.index_at(wanted.start_ms)
+        notes.append(f"{warm:,} bars before --since are stored to warm up")
+    return [*notes, *gap_notes(klines)]
