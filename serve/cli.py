@@ -29,6 +29,7 @@ from serve.commands.series_trim import trim_series
 from serve.commands.strategies import strategies
 from serve.commands.sweep import sweep
 from serve.commands.trials import trials
+from serve.commands.venue_sim import venue_sim
 from serve.flags import GroupedCommand, spread
 from serve.invocation import ARGUMENTS
 
@@ -43,7 +44,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (backtest, sweep, parity, plan, strategies, metrics, trials, demo, doctor):
+COMMANDS: tuple[Callable[..., int], ...] = (
+    *(backtest, sweep, parity, plan, strategies, metrics, trials, demo, venue_sim, doctor),
+)
+for command in COMMANDS:
     app.command(cls=GroupedCommand)(spread(command))
 
 

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 from aiohttp import WSMsgType, web
 
 from actors.venue_sim.clock import VenueClock
+from actors.venue_sim.control import PREFIX, Control
 from actors.venue_sim.core import VenueCore
 from actors.venue_sim.faults import Faults
 from actors.venue_sim.intervals import INTERVAL_MS
@@ -47,6 +48,7 @@ class VenueServer:
     ) -> None:
         self.core = VenueCore(listings, keys, seed)
         self.clock = clock or VenueClock()
+        self._control = Control(self.core, self.clock)
         self._host, self._port = host, port
         self._runner: web.AppRunner | None = None
         self._sockets: dict[int, Socket] = {}
@@ -116,6 +118,8 @@ class VenueServer:
             ip=http.remote or "",
         )
         now_ms = self.clock.now_ms()
+        if http.path.startswith(PREFIX):
+            return _response(self._control.respond(request))
         reply = self.core.respond(request, now_ms)
         self._post(self.core.private.tick(now_ms))
         if reply.delay_ms:
