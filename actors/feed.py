@@ -68,7 +68,9 @@ TAKE_BARS_MAX = 5_000
 TAKE_WAIT_S_MAX = 60.0
 DISK_THREADS = 8  # a write mostly waits for the disk to have it
 
-log = logging.getLogger("phalanx.feed")
+LOG = "phalanx.feed"
+
+log = logging.getLogger(LOG)
 
 
 class FeedFault(Fault):

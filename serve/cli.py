@@ -19,6 +19,7 @@ from engines.errors import Fault
 from serve.commands.backtest import backtest
 from serve.commands.demo import demo
 from serve.commands.doctor import doctor
+from serve.commands.feed import feed
 from serve.commands.metrics import metrics
 from serve.commands.parity import parity
 from serve.commands.plan import plan
@@ -45,7 +46,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 COMMANDS: tuple[Callable[..., int], ...] = (
-    *(backtest, sweep, parity, plan, strategies, metrics, trials, demo, venue_sim, doctor),
+    *(backtest, sweep, feed, parity, plan, strategies, metrics, trials, demo, venue_sim, doctor),
 )
 for command in COMMANDS:
     app.command(cls=GroupedCommand)(spread(command))

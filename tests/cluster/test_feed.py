@@ -1,12 +1,9 @@
 """A feed actor that is killed in the middle of its stream loses nothing and repeats nothing."""
 
-import asyncio
 import os
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,6 @@ from actors.venue.opening import open_venue
 from actors.venue.settings import venue_settings
 from actors.venue_sim.clock import VenueClock
 from actors.venue_sim.listing import Listing
-from actors.venue_sim.server import VenueServer
 from cluster.history import History
 from engines.klines import MINUTE_MS, Klines
 from engines.live.feed_series import FeedTerms
@@ -27,29 +23,12 @@ from engines.resample import aggregate
 from engines.series import SeriesKey
 from tests.cluster.nodes import Nodes
 from tests.contract.venue_bench import BTC, START_MS, made_up
+from tests.contract.venue_thread import serving
 
 KEY = SeriesKey("sim", BTC, MINUTE_MS)
 FIVE = SeriesKey("sim", BTC, 5 * MINUTE_MS)
 SPEED = 60  # a bar of a minute passes in a second
 TRUTH = made_up(BTC, 600, MINUTE_MS)
-
-
-@contextmanager
-def venue(begun_bars: int) -> Iterator[str]:
-    """Give the address of a local Bybit whose time runs fast, in a thread of its own."""
-    clock = VenueClock(START_MS + begun_bars * MINUTE_MS, speed=SPEED)
-    server = VenueServer([Listing(BTC, [TRUTH])], clock=clock)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        asyncio.run_coroutine_threadsafe(server.start(), loop).result(30)
-        yield server.url
-    finally:
-        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(30)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 class Follower:
@@ -86,10 +65,11 @@ def pid_of(feed: Any) -> int:
 def test_a_feed_actor_killed_in_its_stream_goes_on_where_it_was(
     nodes: Nodes, tmp_path: Path
 ) -> None:
-    with venue(begun_bars=40) as url:
+    clock = VenueClock(START_MS + 40 * MINUTE_MS, speed=SPEED)
+    with serving([Listing(BTC, [TRUTH])], clock) as server:
         feed: Any = FeedActor.remote(
             [FedSeries(KEY, START_MS, (FIVE.interval_ms,))],
-            partial(open_venue, venue_settings(url)),
+            partial(open_venue, venue_settings(server.url)),
             partial(History, str(tmp_path)),
             FeedTerms(skew_ms=MINUTE_MS),
             clock_s=0.1,
