@@ -5,12 +5,17 @@ plan processes orders on close). `stop_price`, `target_price`, `size` and `equit
 entry of the same bar; NaN means the plan decides.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from engines.errors import StrategyFault
 from engines.types import BOOL_1D, F64_1D
+
+KINDS = (
+    ("entry_long", "b"), ("exit_long", "b"), ("entry_short", "b"), ("exit_short", "b"),
+    ("stop_price", "f"), ("target_price", "f"), ("size", "f"), ("equity_ratio", "f"),
+)  # fmt: skip # the columns, and of which kind of dtype each is
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,14 +38,13 @@ class Signals:
 
     def __post_init__(self) -> None:
         wanted = self.entry_long.shape
-        for column in fields(self):
-            values = getattr(self, column.name)
+        for name, kind in KINDS:
+            values = getattr(self, name)
             if values is None:
                 continue
-            kind = "b" if column.name.startswith(("entry", "exit")) else "f"
             if values.shape != wanted or len(wanted) != 1 or values.dtype.kind != kind:
                 raise StrategyFault(
-                    f"signal column {column.name}",
+                    f"signal column {name}",
                     f"{wanted} of {'bool' if kind == 'b' else 'float64'}",
                     f"{values.shape} of {values.dtype}",
                 )

@@ -88,7 +88,7 @@ class Wished:
     """The wishes of strategies that wait for one group of plans, listed one after the other."""
 
     def __init__(self, group: Group, opens: Opens, sets_max: int) -> None:
-        self.group, self.items = group, np.flatnonzero(group.is_chained)
+        self.group, self.items = group, group.chained
         self.rows: list[int] = []
         self._opens, self._sets_max = opens, sets_max
         self._wishes: I32_1D = np.empty(max(4 * opens.bars, WISHES_ROOM), np.int32)
@@ -175,7 +175,7 @@ class ChainRuns:
         self._running: deque[tuple[Wished, Waits]] = deque()
 
     def add(self, row: int, signals: Signals, group: Group, opens: Opens) -> None:
-        """Let a strategy wait for the plans of a group that `group.is_chained` tells."""
+        """Let a strategy wait for the plans of a group that `group.chained` tells."""
         wished = next((own for own in self._filling if own.group is group), None)
         if wished is None:
             wished = Wished(group, opens, self._sets_max)

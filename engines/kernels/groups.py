@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+
 from engines.costs import Costs
 from engines.errors import Fault
 from engines.funding import Funding, settlements_of
@@ -23,7 +25,7 @@ from engines.kernels.wants import charges_of, permits_of
 from engines.klines import Klines
 from engines.plan import LevelSource, Plan, SizingKind
 from engines.rules.columns import RuleColumns, rule_columns
-from engines.types import BOOL_1D, F64_1D
+from engines.types import F64_1D, I64_1D
 
 Key = tuple[object, ...]
 
@@ -44,8 +46,9 @@ class Market:
 class Group:
     """Plans that read the same columns: their places in the caller's list and their terms [N].
 
-    `takes_levels` tells whether the strategy's own stops and targets count, `is_chained` [N] which
-    plans need no walk over the bars where it gives none.
+    `takes_levels` tells whether the strategy's own stops and targets count. `items` are all places
+    of the list and of the terms, `chained` those of plans that need no walk over the bars where the
+    strategy gives neither levels nor sizes, `unchained` the others.
     """
 
     places: list[int]
@@ -54,7 +57,9 @@ class Group:
     permits: Permits
     charges: Charges
     takes_levels: bool
-    is_chained: BOOL_1D
+    items: I64_1D
+    chained: I64_1D
+    unchained: I64_1D
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +106,8 @@ class Groups:
             terms = terms_table([self._terms(plans[place]) for place in group])
             takes_levels = plans[group[0]].exits.levels is LevelSource.STRATEGY
             chained = is_chained(self.bars, columns.charges, terms)
-            found.groups.append(Group(group, terms, *columns, takes_levels, chained))
+            items = np.arange(len(group)), np.flatnonzero(chained), np.flatnonzero(~chained)
+            found.groups.append(Group(group, terms, *columns, takes_levels, *items))
         return found
 
     def _columns_for(self, key: Key, plan: Plan) -> Columns | Fault:

@@ -29,6 +29,7 @@ from engines.kernels.cpu import run_sets
 from engines.kernels.first_passage import run_first_passage
 from engines.kernels.gpu import GpuRuns
 from engines.kernels.groups import Group, Groups, Market, Sorted
+from engines.kernels.ordering import in_tiles
 from engines.kernels.plan_terms import refusal_of_signals
 from engines.kernels.summary import FIGURES, SUMMARY
 from engines.kernels.wants import wants_of
@@ -114,14 +115,15 @@ class Trials:
             self._run(strategies, batch)
         finally:
             numba.set_num_threads(threads)
-        return Summaries(batch.values, batch.engine, batch.errors)
+        return Summaries(batch.values, batch.engine, dict(sorted(batch.errors.items())))
 
     def _run(self, strategies: Sequence[Tradable], batch: "_Batch") -> None:
         def settle(wished: Wished, found: F64_3D) -> None:
             self._settle(wished, found, batch)
 
         chains = ChainRuns(self._groups.bars, len(strategies), self._aside, settle)
-        for row, strategy in enumerate(strategies):
+        for row in in_tiles(strategies):
+            strategy = strategies[row]
             if makes_signals(strategy):
                 self._want(row, strategy, batch, chains)
             else:
@@ -148,16 +150,16 @@ class Trials:
             batch.fail(row, (column,), text)
         for group in sets.groups:
             taken = signals if group.takes_levels else signals.without_levels()
-            is_left = np.ones(len(group.places), np.bool_)
+            items = group.items
             # Groups that are sorted for one strategy alone are chains of one set.
             if batch.is_wide and sets is self._sorted and taken.are_plain:
-                if group.is_chained.any():
+                if len(group.chained):
                     chains.add(row, taken, group, self._opens_of(group))
-                is_left = ~group.is_chained
-            if not is_left.any():
+                items = group.unchained
+            if not len(items):
                 continue
             wants = wants_of(taken, group.rules)
-            items = self._pass_levels(row, wants, group, np.flatnonzero(is_left), batch)
+            items = self._pass_levels(row, wants, group, items, batch)
             self._await(row, wants, group, items, batch)
             if sets is not self._sorted:  # No more will come for this group.
                 self._play_all(batch)
