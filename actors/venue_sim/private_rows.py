@@ -31,6 +31,7 @@ def order_row(order: Order) -> Payload:
         "isLeverage": "" if is_linear else "0",
         "positionIdx": order.position_idx,
         "orderStatus": str(order.status),
+        "createType": order.create_type,
         "cancelType": order.cancel_type,
         "rejectReason": order.reject_reason,
         **_progress(order),
