@@ -19,4 +19,9 @@ def compiled(kernel: Kernel) -> Kernel:
 
     Shape: columns must come from `_columns.column`, so that one specialisation serves all callers.
     """
-    return cast(Kernel, njit(cache=True, error_model="numpy")(kernel))
+    return cast(Kernel, njit(cache=True, error_model="numpy", nogil=True)(kernel))
+
+
+def compiled_for_threads(kernel: Kernel) -> Kernel:
+    """Return the kernel compiled like the others, with its `prange` dealt out to threads."""
+    return cast(Kernel, njit(cache=True, error_model="numpy", nogil=True, parallel=True)(kernel))

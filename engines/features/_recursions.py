@@ -78,6 +78,16 @@ def range_means(
     return means
 
 
+def ranges_of(high: F64_1D, low: F64_1D, close: F64_1D) -> F64_1D:
+    """Return the true range, high - low where the close before is NaN or none.
+
+    Shape: high, low, close [T] -> [T].
+    """
+    ranges = np.empty(high.size)
+    _ranges(high, low, close, ranges)
+    return ranges
+
+
 def strengths(source: F64_1D, period: int, out: F64_1D | None = None) -> F64_1D:
     """Return the RSI, whose means are seeded by the SMA of the first `period` steps.
 
@@ -195,6 +205,13 @@ def _range(high: float, low: float, before: float) -> float:
     fall = abs(low - before)
     span = rise if rise > span else span
     return fall if fall > span else span
+
+
+@compiled
+def _ranges(high: F64_1D, low: F64_1D, close: F64_1D, ranges: F64_1D) -> None:
+    ranges[:1] = high[:1] - low[:1]
+    for t in range(1, high.size):
+        ranges[t] = _range(high[t], low[t], close[t - 1])
 
 
 @compiled

@@ -39,6 +39,13 @@ def window_sums(source: F64_1D, period: int, out: F64_1D | None = None) -> F64_1
     return sums
 
 
+def first_sums(source: F64_1D) -> F64_1D:
+    """Return the sum of the first 1, 2, ... values [T]: of each window at the bar that fills it."""
+    sums = np.empty(source.size)
+    _fill(source, source.size, sums, np.empty(source.size))
+    return sums
+
+
 def window_variances(source: F64_1D, period: int, divisor: int) -> F64_1D:
     """Return the sum of squared distances from the mean of the last `period` values, divided.
 
