@@ -138,9 +138,10 @@ def _values(column: Any) -> Any:
 
     Through DLPack, because `to_numpy` imports pandas and that takes longer than reading years.
     """
-    known = [np.from_dlpack(chunk) for chunk in column.drop_null().chunks if len(chunk)]
     if not column.null_count or not pa.types.is_floating(column.type):
-        return np.concatenate(known)
+        parts = [np.from_dlpack(chunk) for chunk in column.chunks]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    known = [np.from_dlpack(chunk) for chunk in column.drop_null().chunks if len(chunk)]
     values = np.full(len(column), np.nan)
     if known:
         values[np.array(column.is_valid().to_pylist())] = np.concatenate(known)

@@ -262,3 +262,25 @@ def test_what_is_wrong_with_a_place_is_one_sentence_without_its_credentials(url:
     with pytest.raises(HistoryFault) as raised:
         History(url).read(KEY)
     assert "canary" not in str(raised.value)
+
+
+def test_a_store_that_is_no_disk_of_this_machine_works_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cluster.history.user_data_path", lambda name, appauthor: tmp_path / name)
+    history = History("mock:///bucket", now_ms=lambda: NOW_MS)
+    history.write(KEY, bars(0, 5000))
+    history.write(KEY, bars(4000, 9000))
+    assert same(history.read(KEY), bars(0, 9000))
+    assert history.keys() == [KEY]
+    with history.writing(KEY) as writer:
+        with pytest.raises(HistoryBusy, match="one writer, found process"):
+            history.write(KEY, bars(0, 10))
+        assert writer.trim(NOW_MS) == 9000
+    assert history.keys() == []
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(HistoryFault, match=r"history .*/file/deep: expected one that can be"):
+        History(str(tmp_path / "file" / "deep"), now_ms=lambda: NOW_MS).write(KEY, bars(0, 10))
