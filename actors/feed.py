@@ -20,6 +20,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -28,7 +29,7 @@ import ray
 
 from actors.feed_shelf import NEVER_MS, Shelf
 from actors.venue.faults import VenueFault
-from actors.venue.protocol import MarketVenue
+from actors.venue.protocol import MarketVenue, StreamEvent
 from cluster.history import History
 from engines.errors import Fault
 from engines.klines import Klines
@@ -44,6 +45,7 @@ from engines.live.events import (
     HistoryFailed,
     HistoryFetched,
     Kline,
+    KlineSeen,
     KlinesStored,
     SeriesAdded,
     StoreFailed,
@@ -61,6 +63,8 @@ from engines.series import SeriesKey
 T = TypeVar("T")
 TICK_S = 1.0
 CLOCK_S = 60.0  # a machine's clock drifts by milliseconds in that time
+CLOCK_S_MIN = 0.25
+AHEAD_MS_MAX = 1_000
 REOPEN_S = 5.0
 RELOAD_S = 60.0
 ALERTS_MAX = 256
@@ -128,6 +132,7 @@ class Feed:
         self._open_venue, self._open_history = open_venue, open_history
         self._state = FeedState(terms)
         self._clock, self._clock_s, self._tick_s = VenueClock(), clock_s, tick_s
+        self._hurry = asyncio.Event()
         self._shelves: dict[SeriesKey, Shelf] = {}
         self._alerts: deque[Alert] = deque(maxlen=ALERTS_MAX)
         self._news = asyncio.Event()
@@ -235,7 +240,11 @@ class Feed:
 
     async def _keep_clock(self) -> None:
         while True:
-            await asyncio.sleep(self._clock_s)
+            await asyncio.sleep(min(CLOCK_S_MIN, self._clock_s))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._clock_s):
+                    await self._hurry.wait()
+            self._hurry.clear()
             if (fault := await self._ask_time()) is not None:
                 log.warning("clock: %s", fault)
 
@@ -325,11 +334,20 @@ class Feed:
             reason = "the stream ended"
             try:
                 async for event in self._venue.watch_klines(keys):
-                    self._tell(replace(event, time_ms=self._now_ms()))
+                    self._tell(self._stamped(event))
             except VenueFault as fault:
                 reason = str(fault)
             self._tell(StreamLost(keys, reason, self._now_ms()))
             await asyncio.sleep(REOPEN_S)
+
+    def _stamped(self, event: StreamEvent) -> StreamEvent:
+        """Return an event of the stream with our time; the venue's is never before its messages."""
+        now_ms = self._now_ms()
+        if isinstance(event, KlineSeen) and event.time_ms > now_ms:
+            if event.time_ms > now_ms + AHEAD_MS_MAX:
+                self._hurry.set()  # Our clock, or the venue's, was set.
+            now_ms = event.time_ms
+        return replace(event, time_ms=now_ms)
 
     async def _fetch(self, wish: FetchHistory) -> None:
         span = (wish.key, wish.since_ms, wish.until_ms)

@@ -54,6 +54,7 @@ def test_json_lines_are_the_bars_of_the_venue_and_the_store_has_them(
     assert [row["close"] for row in found] == TRUTH.close[20:32].tolist()
     assert set(found[0]) >= {"venue", "symbol", "interval", "open_time", "turnover"}
     assert "note: 12 bars of BTC/USDT:USDT" in said.err
+    assert "bad kline" not in said.err, "the venue's time was not followed"
     stored = History().read(KEY)
     assert stored.close.tolist() == TRUTH.close[20 : 20 + len(stored)].tolist()
 
