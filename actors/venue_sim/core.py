@@ -80,6 +80,8 @@ class VenueCore:
         fault: FaultKind | None = None
         if not self.limits.admits(request.ip, now_ms):
             reply = Reply(status=403, text=BANNED_TEXT)
+        elif request.method == "GET" and request.body:
+            reply = Reply(status=403, text="a GET request has no body")
         else:
             fault = self.faults.draw(request.path, _possible(request.path))
             reply = self._judged(request, now_ms, fault)

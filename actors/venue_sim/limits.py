@@ -3,7 +3,8 @@
 Theory. An address has 600 requests in any 5 seconds; the one beyond is answered 403, and so is all
 that follows for ten minutes: the ban is not lifted earlier by silence, nor prolonged by asking.
 A key has so many requests a second on each private route, counted in a rolling second; the one
-beyond is answered retCode 10006 and does not count. Time is the venue's.
+beyond is answered retCode 10006 and does not count. An address may open 500 sockets in five
+minutes. Time is the venue's.
 Source: Bybit v5, "Rate Limit Rules".
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 
 IP_REQUESTS, IP_WINDOW_MS, BAN_MS = 600, 5_000, 600_000
 ROUTE_WINDOW_MS = 1_000
+SOCKETS, SOCKET_WINDOW_MS = 500, 300_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Limits:
         self.in_window_max = 0
         self.bans = 0
         self._of_ip: defaultdict[str, deque[int]] = defaultdict(deque)
+        self._sockets: defaultdict[str, deque[int]] = defaultdict(deque)
         self._of_route: defaultdict[tuple[str, str], deque[int]] = defaultdict(deque)
 
     def admits(self, ip: str, now_ms: int) -> bool:
@@ -58,6 +61,13 @@ class Limits:
         self.bans += 1
         times.clear()
         return False
+
+    def admits_socket(self, ip: str, now_ms: int) -> bool:
+        """Count a socket that an address opens and return whether it is let in."""
+        times = self._sockets[ip]
+        _forget(times, now_ms - SOCKET_WINDOW_MS)
+        times.append(now_ms)
+        return len(times) <= SOCKETS or not self.is_enforced
 
     def allow(self, key: str, route: str, limit: int, now_ms: int, cost: int = 1) -> Allowance:
         """Count a request of a key on a route with `limit` a second, and return what is left."""

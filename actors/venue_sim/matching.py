@@ -23,7 +23,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from actors.venue_sim import public, stops
+from actors.venue_sim import public, quiet, stops
 from actors.venue_sim.account import Account, Match
 from actors.venue_sim.listing import LINEAR, Listed, Market
 from actors.venue_sim.orders import BUY, MARKET, SELL, ZERO, Order, decimal
@@ -80,7 +80,10 @@ class Matching:
     def play(self, now_ms: int) -> None:
         """Let everything happen that the time until now brings."""
         since_ms, self._played_ms = self._played_ms, now_ms
-        streams = [self._prints(one, since_ms, now_ms) for one in self._of_interest()]
+        markets = self._of_interest()
+        # Markets bear on each other through the margin, so that only a lone one is skimmed.
+        skims = len(markets) == 1
+        streams = [self._prints(one, since_ms, now_ms, skims) for one in markets]
         for time_ms, _, listed, item in heapq.merge(*streams, key=lambda event: event[:2]):
             self._at_print(listed, item, time_ms)
 
@@ -89,10 +92,13 @@ class Matching:
         waiting = [one.listed for one in self.account.orders.values()]
         return list({(one.category, one.name): one for one in held + waiting}.values())
 
-    def _prints(self, listed: Listed, since_ms: int, now_ms: int) -> Iterator[Event]:
-        """Yield a market's prints after one time and up to another."""
+    def _prints(self, listed: Listed, since_ms: int, now_ms: int, skims: bool) -> Iterator[Event]:
+        """Yield a market's prints after one time and up to another, quiet bars left out."""
         tape = listed.base_tape
         for index in range(max(tape.visible(since_ms) - 1, 0), tape.visible(now_ms)):
+            bar = tape.at(index, now_ms)
+            if skims and quiet.is_quiet(self.account, listed, bar):
+                continue
             for item in tape.prints(index, now_ms):
                 if item.time_ms > since_ms:
                     yield item.time_ms, listed.category + listed.name, listed, item

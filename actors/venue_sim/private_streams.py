@@ -141,7 +141,7 @@ class PrivateStreams:
         request_id = str(message.get("reqId", ""))
         if request_id and request_id in session.request_ids:
             raise Refused(REQUEST_TWICE, "Duplicate reqId")
-        session.request_ids.add(request_id)
+        session.request_ids.append(request_id)
         header, body = _header_and_body(message)
         window = str(header.get("X-BAPI-RECV-WINDOW") or RECV_WINDOW_MS)
         check_window(str(header.get("X-BAPI-TIMESTAMP", "")), window, now_ms)

@@ -17,7 +17,7 @@ from aiohttp import WSMsgType, web
 
 from actors.venue_sim.clock import VenueClock
 from actors.venue_sim.control import PREFIX, Control
-from actors.venue_sim.core import VenueCore
+from actors.venue_sim.core import BANNED_TEXT, VenueCore
 from actors.venue_sim.faults import Faults
 from actors.venue_sim.intervals import INTERVAL_MS
 from actors.venue_sim.keyring import PRACTICE_KEY, ApiKey
@@ -148,6 +148,8 @@ class VenueServer:
 
     async def _stream(self, http: web.Request) -> web.StreamResponse:
         """Serve one socket until either side ends it."""
+        if not self.core.limits.admits_socket(http.remote or "", self.clock.now_ms()):
+            return web.Response(status=403, text=BANNED_TEXT)
         ws = web.WebSocketResponse(receive_timeout=IDLE_SECONDS_MAX)
         await ws.prepare(http)
         session = self.core.open(http.match_info["kind"])

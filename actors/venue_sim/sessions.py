@@ -5,6 +5,7 @@ knows what it is subscribed to. A silent session hears nothing more, pongs inclu
 silent until its socket is gone.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,8 @@ from actors.venue_sim.wire import Payload
 PRIVATE, TRADE = "private", "trade"
 OF_MESSAGES = STREAM_KINDS - {FaultKind.LATE_CORRECTION, FaultKind.CONFIRM_MISSING}
 OF_CLOSES = OF_MESSAGES | {FaultKind.CONFIRM_MISSING}
+
+REQUEST_IDS_MAX = 1_000  # a later repetition of a reqId is not noticed
 
 Message = Mapping[str, Any]
 
@@ -37,7 +40,7 @@ class Session:
     uid: int | None = None
     is_silent: bool = False
     held: Payload | None = None  # a late message waits for the one behind it
-    request_ids: set[str] = field(default_factory=set)
+    request_ids: deque[str] = field(default_factory=lambda: deque(maxlen=REQUEST_IDS_MAX))
 
     @property
     def conn_id(self) -> str:

@@ -3,10 +3,11 @@
 from decimal import Decimal
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.venue_sim import trading
+from actors.venue_sim import quiet, trading
 from actors.venue_sim.account import Account
 from actors.venue_sim.core import VenueCore
 from actors.venue_sim.listing import LINEAR
@@ -191,3 +192,26 @@ def test_the_tape_of_longer_bars_grows_like_its_parts() -> None:
         assert bar.high == max(part.high for part in parts)
         assert bar.low == min(part.low for part in parts)
         assert bar.volume == round(sum(part.volume for part in parts), 3)
+
+
+@given(plan=st.lists(st.tuples(orders(), st.integers(0, 9 * QUARTER_MS)), max_size=8))
+def test_leaving_quiet_bars_out_changes_nothing(plan: list[tuple[Body, int]]) -> None:
+    told = []
+    for is_skimmed in (True, False):
+        core = VenueCore(LISTINGS)
+        with pytest.MonkeyPatch.context() as patch:
+            if not is_skimmed:
+                patch.setattr(quiet, "is_quiet", lambda *_: False)
+            told.append(story(core, plan))
+    assert told[0] == told[1]
+
+
+def story(core: VenueCore, plan: list[tuple[Body, int]]) -> list[tuple[object, ...]]:
+    now_ms = START_MS + 20 * QUARTER_MS + 1
+    for body, wait_ms in plan:
+        sent(core, body, now_ms)
+        now_ms += wait_ms
+    account = core.traders.desk(1, now_ms + 20 * QUARTER_MS).account
+    fills = [(one.order.order_id, one.match) for one in account.executions]
+    closed = [(one.order_id, one.status, one.updated_ms) for one in account.closed]
+    return [*fills, *closed, *sorted(account.coins.items())]
