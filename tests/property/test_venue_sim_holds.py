@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.venue_sim import quiet, trading
@@ -194,6 +194,7 @@ def test_the_tape_of_longer_bars_grows_like_its_parts() -> None:
         assert bar.volume == round(sum(part.volume for part in parts), 3)
 
 
+@settings(max_examples=25)
 @given(plan=st.lists(st.tuples(orders(), st.integers(0, 9 * QUARTER_MS)), max_size=8))
 def test_leaving_quiet_bars_out_changes_nothing(plan: list[tuple[Body, int]]) -> None:
     told = []
