@@ -1,11 +1,16 @@
 """Highest and lowest values of a window, and how many bars ago they were.
 
-Theory of operation. A queue keeps the bars that can still become the extreme: a new value drops
-every queued one that it beats, the front leaves when it is `period` bars old, and the front is the
-answer. Each bar enters and leaves once, so the cost is T whatever the period.
+Theory of operation. Values alone: the highest of two windows side by side is that of the window
+over both, so windows double, a pass of vectors each, and at last two that overlap make `period`
+bars. Blocks of bars stay in the cache, with the bars before them that their windows reach.
+
+Offsets: a queue keeps the bars that can still become the extreme: a new value drops every queued
+one that it beats, the front leaves when it is `period` bars old, and the front is the answer. Each
+bar enters and leaves once, so the cost is T whatever the period.
 
 As in Pine, a NaN empties the window and the next value starts a fresh one, while the warm-up counts
 bars of the chart: after leading NaNs the first answers can come from fewer than `period` values.
+Behind leading NaNs, which are below any value, windows double; where more come the queue answers.
 """
 
 import numpy as np
@@ -14,6 +19,8 @@ from engines.features._columns import column, mirrored, over_finite, require_per
 from engines.features._compiled import compiled
 from engines.features._shared import shared
 from engines.types import F64_1D, I64_1D
+
+BLOCK = 1024  # bars at least whose windows double in the cache
 
 
 @shared
@@ -25,7 +32,11 @@ def highest(source: F64_1D, period: int) -> F64_1D:
     Source: TradingView ta.highest.
     """
     require_period("period", period)
-    return _at_offsets(source, _offsets_of_highest(column("source", source), period, False))
+    source = column("source", source)
+    values = np.empty(source.size)
+    if _double(source, period, False, values):
+        return values
+    return _at_offsets(source, _offsets_of_highest(source, period, False))
 
 
 @shared
@@ -36,7 +47,12 @@ def lowest(source: F64_1D, period: int) -> F64_1D:
     Raises: ValueError if period < 1.
     Source: TradingView ta.lowest.
     """
-    return mirrored(highest(mirrored(column("source", source)), period))
+    require_period("period", period)
+    source = column("source", source)
+    values = np.empty(source.size)
+    if _double(source, period, True, values):
+        return values
+    return mirrored(highest(mirrored(source), period))
 
 
 @shared
@@ -134,6 +150,54 @@ def _at_offsets(source: F64_1D, offsets: I64_1D) -> F64_1D:
     """Return source[t - offsets[t]], NaN where the offset is negative."""
     bars = np.arange(offsets.size) - offsets
     return np.where(offsets < 0, np.nan, np.asarray(source)[np.where(offsets < 0, 0, bars)])
+
+
+@compiled
+def _double(source: F64_1D, period: int, is_lowest: bool, values: F64_1D) -> bool:
+    """Find the highest, or the lowest as the highest of the mirror image; not past a NaN."""
+    known, before = 0, period - 1
+    while known < source.size and np.isnan(source[known]):
+        known += 1
+    block = max(BLOCK, 4 * period)
+    narrow, wide = np.empty(before + block), np.empty(before + block)
+    for start in range(0, source.size, block):
+        bars = source[max(start - before, known) : start + block]
+        count = before + min(block, source.size - start)
+        narrow[: count - bars.size] = -np.inf
+        if not _put(bars, is_lowest, narrow[count - bars.size : count]):
+            return False
+        width = 1
+        while width < period:
+            step = min(width, period - width)
+            _widen(narrow[:count], step, wide[:count])
+            narrow, wide = wide, narrow
+            width += step
+        outputs = values[start : start + block]
+        found = narrow[before:count]
+        for i in range(outputs.size):
+            outputs[i] = 0.0 - found[i] if is_lowest else found[i]
+    values[: max(before, known)] = np.nan
+    return True
+
+
+@compiled
+def _put(bars: F64_1D, is_lowest: bool, values: F64_1D) -> bool:
+    """Put the bars or their mirror image in place; return whether none is NaN."""
+    is_nan = False
+    for i in range(bars.size):
+        value = 0.0 - bars[i] if is_lowest else bars[i]
+        is_nan |= value != value
+        values[i] = value
+    return not is_nan
+
+
+@compiled
+def _widen(narrow: F64_1D, step: int, wide: F64_1D) -> None:
+    """Find the highest of each window and the one that ends `step` bars before."""
+    wide[:step] = narrow[:step]
+    late, early, both = narrow[step:], narrow[:-step], wide[step:]
+    for i in range(both.size):
+        both[i] = late[i] if late[i] > early[i] else early[i]
 
 
 @compiled

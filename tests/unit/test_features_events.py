@@ -15,7 +15,15 @@ from engines.features.events import (
     rising,
     valuewhen,
 )
-from engines.features.extremes import highest, highest_bars, lowest_bars, pivot_high, pivot_low
+from engines.features.extremes import (
+    BLOCK,
+    highest,
+    highest_bars,
+    lowest,
+    lowest_bars,
+    pivot_high,
+    pivot_low,
+)
 from engines.types import F64_1D
 
 NAN = math.nan
@@ -31,6 +39,28 @@ def test_a_nan_starts_the_window_of_extremes_afresh() -> None:
     np.testing.assert_array_equal(
         highest(np.array([9.0, 8.0, NAN, 3.0, 2.0, 1.0]), 3), [NAN, NAN, NAN, 3.0, 3.0, 3.0]
     )
+
+
+@pytest.mark.parametrize("bars", [0, 1, 5, BLOCK, BLOCK + 1, 2_500])
+@pytest.mark.parametrize("period", [1, 2, 3, 14, 100, 1_500])
+@pytest.mark.parametrize("gaps", ["none", "before", "between", "only"])
+def test_extremes_are_those_of_each_window_since_the_last_nan(
+    bars: int, period: int, gaps: str
+) -> None:
+    rng = np.random.default_rng(bars)
+    source = np.round(rng.normal(size=bars), 1)  # ties are frequent
+    share = {"none": 0.0, "before": 0.0, "between": 0.01, "only": 1.0}[gaps]
+    source[rng.random(bars) < share] = NAN
+    source[: 40 if gaps == "before" else 0] = NAN
+    highs, lows, begin = [], [], 0
+    for t, value in enumerate(source.tolist()):
+        begin = t + 1 if math.isnan(value) else begin
+        window = source[max(begin, t + 1 - period) : t + 1]
+        is_known = len(window) > 0 and t >= period - 1
+        highs.append(float(window.max()) if is_known else NAN)
+        lows.append(float(window.min()) if is_known else NAN)
+    np.testing.assert_array_equal(highest(source, period), highs)
+    np.testing.assert_array_equal(lowest(source, period), lows)
 
 
 def test_pivot_is_known_only_after_its_right_bars() -> None:
