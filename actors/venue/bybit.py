@@ -2,9 +2,7 @@
 
 Demo trading has the real market and play money, so its bars are Bybit's own; the testnet's market
 is another one and its series have another name.
-Source: Bybit v5, "Rate Limit Rules" (600 requests in 5 s an address; per second and account for
-private routes), "Demo Trading Service"; the buckets keep a fifth below the address's limit, as the
-page itself advises against the edge.
+Source: Bybit v5, "Demo Trading Service"; the limits, `bybit_rules`; the codes, `bybit_codes`.
 """
 
 from typing import Any
@@ -17,34 +15,8 @@ from actors.venue.gate import Gate
 from actors.venue.hooks import Gated, Told
 from actors.venue.market import CcxtVenue
 from actors.venue.settings import VenueEnvironment, VenueSettings
-from engines.live.rate_budget import RateBook, RateRule, Route
 
 PAGE_BARS = 1000
-ADDRESS = "address"
-ACCOUNT_RULES = {
-    # requests a second and account, per route
-    "POST /v5/order/create": 10,
-    "POST /v5/order/amend": 10,
-    "POST /v5/order/cancel": 10,
-    "POST /v5/order/cancel-all": 10,
-    "GET /v5/order/realtime": 50,
-    "GET /v5/order/history": 50,
-    "GET /v5/execution/list": 50,
-    "GET /v5/position/list": 50,
-    "POST /v5/position/set-leverage": 10,
-    "POST /v5/position/switch-mode": 10,
-    "POST /v5/position/trading-stop": 10,
-    "GET /v5/account/wallet-balance": 50,
-    "GET /v5/account/info": 50,
-    "GET /v5/user/query-api": 10,
-}
-BOOK = RateBook(
-    rules={ADDRESS: RateRule(480, 5_000)}
-    | {route: RateRule(limit, 1_000) for route, limit in ACCOUNT_RULES.items()},
-    otherwise=Route((ADDRESS,)),
-    routes={route: Route((ADDRESS, route)) for route in ACCOUNT_RULES},
-    limit_header="X-Bapi-Limit",
-)
 # A spot subscription names at most 10 topics; of the perpetuals', the request's length is limited.
 TOPICS_AT_ONCE = {True: 10, False: 200}
 
@@ -97,17 +69,15 @@ def open_bybit(settings: VenueSettings, gate: Gate) -> BybitVenue:
     )
     exchange.gate = gate
     exchange.has["fetchCurrencies"] = False  # It wants keys, and nothing here wants currencies.
-    environment, name = settings.venue_environment, settings.venue
-    if environment is VenueEnvironment.DEMO:
+    if settings.venue_environment is VenueEnvironment.DEMO:
         exchange.enable_demo_trading(True)
-    elif environment is VenueEnvironment.TESTNET:
+    elif settings.venue_environment is VenueEnvironment.TESTNET:
         exchange.set_sandbox_mode(True)
-        name = f"{name}-testnet"
     if settings.venue_url is not None:
         _move(exchange, settings.venue_url)
     refusals = Refusals(kind_of_code, kind_of_status, ("retCode", "retMsg"))
     caller = Caller(exchange, refusals, (key, secret))
-    return BybitVenue(name, exchange, caller, PAGE_BARS, TOPICS_AT_ONCE)
+    return BybitVenue(settings.series_venue, exchange, caller, PAGE_BARS, TOPICS_AT_ONCE)
 
 
 def _move(exchange: GatedBybit, url: str) -> None:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from actors.venue import bybit_rules
 from actors.venue.gate import open_gate
 from actors.venue.settings import SIM, VenueSettings
 from cluster.settings import SettingsFault
@@ -29,4 +30,4 @@ def open_venue(settings: VenueSettings) -> "CcxtVenue":
         return binance.open_binance(settings, open_gate(host, binance.BOOK))
     from actors.venue import bybit
 
-    return bybit.open_bybit(settings, open_gate(host, bybit.BOOK))
+    return bybit.open_bybit(settings, open_gate(host, bybit_rules.BOOK))

@@ -1,0 +1,88 @@
+"""Ten actors on two nodes send through one budget: the venue never sees a request too many."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import ray
+
+from actors.venue.bybit_rules import BOOK
+from actors.venue.gate import BudgetActor
+from actors.venue_sim.clock import VenueClock
+from tests.cluster.nodes import Nodes
+from tests.cluster.senders import ROUTE, SENDERS, FastClock, SenderActor
+from tests.contract.serving import serving
+from tests.contract.venue_bench import listings
+
+
+@pytest.fixture(scope="module")
+def senders(nodes: Nodes) -> Iterator[list[Any]]:
+    """Have ten actors that live."""
+    made = [SenderActor.remote() for _ in range(SENDERS)]
+    ray.get([each.ready.remote() for each in made])
+    yield made
+    for actor in made:
+        ray.kill(actor)
+
+
+@contextmanager
+def owner(speed: float = 1.0) -> Iterator[Any]:
+    """Have a budget's owner that lives."""
+    budget: Any = BudgetActor
+    made = budget.remote(BOOK, FastClock(speed))
+    ray.get(made.lent.remote())
+    yield made
+    ray.kill(made)
+
+
+def test_ten_actors_share_one_budget_and_none_is_left_out(senders: list[Any]) -> None:
+    with serving(listings(100)) as server, owner() as budget:
+        answered = ray.get([each.send.remote(server.url, budget, 1.0, 8.0) for each in senders])
+        limits = server.core.limits
+        assert limits.bans == 0
+        assert limits.in_window_max <= 600
+        assert limits.in_window_max > 300, "the budget is used, not idled away"
+        assert min(answered) > 0
+        assert sum(answered) > 600, "more than one window's worth"
+
+
+def test_after_a_ban_all_actors_are_silent_for_ten_minutes_and_then_go_on(
+    senders: list[Any],
+) -> None:
+    speed = 200.0  # ten minutes in three seconds
+    with serving(listings(100), VenueClock(speed=speed)) as server, owner(speed) as budget:
+        sending = [each.send.remote(server.url, budget, speed, 5.0) for each in senders]
+        while len(server.core.seen) < 50:
+            time.sleep(0.01)
+        server.core.limits.banned_until_ms["127.0.0.1"] = server.clock.now_ms() + 600_000
+        ray.get(sending)
+        seen = list(server.core.seen)
+        statuses = [each.status for each in seen]
+        first = statuses.index(403)
+        began_ms = seen[first].time_ms
+        assert statuses.count(403) <= SENDERS, "at most what was under way at each"
+        after = [each.time_ms for each in seen[first:] if each.status == 200]
+        assert after, "they go on when it is over"
+        assert after[0] >= began_ms + 600_000
+
+
+def test_a_killed_owner_comes_back_and_lends_nothing_too_early(nodes: Nodes) -> None:
+    with owner() as budget:
+        assert ray.get(budget.lease.remote(ROUTE, 480)).requests == 480
+        ray.kill(budget, no_restart=False)
+        while True:
+            try:
+                lease = ray.get(budget.lease.remote(ROUTE, 480))
+                if lease.requests == 0:
+                    break
+            except ray.exceptions.RayActorError:
+                time.sleep(0.1)
+        assert 0 < lease.wait_ms <= 6_500
+
+
+def test_a_new_owner_learns_of_a_ban_from_whoever_knows_of_it(nodes: Nodes) -> None:
+    with owner() as budget:
+        assert ray.get(budget.lease.remote(ROUTE, 1, 300_000)).requests == 0
+        assert 299_000 <= ray.get(budget.lease.remote(ROUTE, 1)).wait_ms <= 300_000
