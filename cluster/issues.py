@@ -17,7 +17,7 @@ from cluster.history_rows import Correction, Overlap
 from cluster.tables import DATA_ISSUES
 from engines.series import FundingKey, SeriesKey
 
-ACCEPTED = "accepted"
+ACCEPTED, NOTHING_THERE = "accepted", "the venue has none"
 AT_ONCE = 10_000  # rows of one statement
 
 
@@ -27,6 +27,7 @@ class IssueKind(StrEnum):
     CORRECTION = "correction"
     REJECTED = "rejected"
     BROKEN = "broken"
+    ABSENT = "absent"  # the venue has no such bars: known, and nothing to be done about it
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,21 @@ class IssueLog:
         with self._engine.begin() as connection:
             rows = connection.execute(wanted).all()
         return [_issue(row) for row in rows]
+
+    def record_absent(
+        self, key: SeriesKey | FundingKey, ranges: Sequence[tuple[int, int]], now_ms: int
+    ) -> None:
+        """Record [since, until) ranges of which the venue has said that it has nothing."""
+        found = [(since_ms, {"until_ms": until_ms}) for since_ms, until_ms in ranges]
+        self.record(key, IssueKind.ABSENT, found, now_ms, NOTHING_THERE)
+
+    def absent(self, key: SeriesKey | FundingKey) -> list[tuple[int, int]]:
+        """Return the ranges of which the venue has nothing, as recorded."""
+        of_key = (DATA_ISSUES.c.series == str(key)) & (DATA_ISSUES.c.kind == str(IssueKind.ABSENT))
+        wanted = select(DATA_ISSUES).where(of_key).order_by(DATA_ISSUES.c.time_ms)
+        with self._engine.begin() as connection:
+            rows = connection.execute(wanted).all()
+        return [(issue.time_ms, issue.found["until_ms"]) for issue in map(_issue, rows)]
 
     def resolve(self, issues: Sequence[Issue], resolution: str, now_ms: int) -> None:
         """Say of issues how they were resolved."""

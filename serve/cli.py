@@ -26,6 +26,8 @@ from serve.commands.plan import plan
 from serve.commands.series_check import check_stored
 from serve.commands.series_files import export_stored, import_series
 from serve.commands.series_list import list_series
+from serve.commands.series_repair import repair_series
+from serve.commands.series_sync import sync_series
 from serve.commands.series_trim import trim_series
 from serve.commands.strategies import strategies
 from serve.commands.sweep import sweep
@@ -54,13 +56,15 @@ for command in COMMANDS:
 
 market_data = typer.Typer(
     name="data",
-    help="Stored bars and funding of venues: list, check, trim, import and export them.",
+    help="Stored bars and funding: sync, list, check, repair, trim, import, export.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 MARKET_DATA: dict[str, Callable[..., int]] = {
+    "sync": sync_series,
     "list": list_series,
     "check": check_stored,
+    "repair": repair_series,
     "trim": trim_series,
     "import": import_series,
     "export": export_stored,

@@ -25,7 +25,8 @@ from actors.venue.faults import (
 from actors.venue.gate import Gate
 from actors.venue.hooks import Gated, Told
 from actors.venue.market import CcxtVenue
-from actors.venue.settings import VenueSettings
+from actors.venue.settings import VenueEnvironment, VenueSettings
+from cluster.settings import SettingsFault
 from engines.live.rate_budget import RateBook, RateRule, Route
 
 PAGE_BARS = 500  # ccxt: wider ranges do not come back whole
@@ -99,6 +100,9 @@ def kind_of_status(status: int) -> type[VenueFault] | None:
 def open_binance(settings: VenueSettings, gate: Gate) -> CcxtVenue:
     """Return the venue of these settings, without keys; nothing is sent yet."""
     exchange = GatedBinance({"timeout": int(settings.venue_timeout_s * 1000)})
+    if settings.venue_environment is not VenueEnvironment.MAINNET:
+        expected = "mainnet, which alone is read here"
+        raise SettingsFault("environment of binance", expected, settings.venue_environment)
     exchange.gate = gate
     exchange.has["fetchCurrencies"] = False
     if settings.venue_url is not None:
@@ -107,4 +111,4 @@ def open_binance(settings: VenueSettings, gate: Gate) -> CcxtVenue:
                 path = address.split("/", 3)[3] if address.count("/") > 2 else ""
                 exchange.urls["api"][name] = f"{settings.venue_url}/{path}".rstrip("/")
     caller = Caller(exchange, Refusals(kind_of_code, kind_of_status, ("code", "msg")), ())
-    return CcxtVenue(settings.venue, exchange, caller, PAGE_BARS, TOPICS_AT_ONCE)
+    return CcxtVenue(settings.series_venue, exchange, caller, PAGE_BARS, TOPICS_AT_ONCE)

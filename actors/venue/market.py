@@ -18,13 +18,13 @@ import numpy as np
 from actors.venue.calls import Caller
 from actors.venue.faults import RequestRefused, SymbolRefused
 from actors.venue.hooks import Gated
-from actors.venue.pages import QUIET_REPLIES, Collected, Page, open_at_or_after
+from actors.venue.pages import QUIET_REPLIES, Collected, Page, joined, open_at_or_after
 from actors.venue.protocol import Listing, StreamEvent
 from actors.venue.stream import Stream
 from engines.errors import InstrumentFault
 from engines.funding import Funding
 from engines.instrument import Instrument
-from engines.klines import HOUR_MS, PRICE_COLUMNS, Klines, interval_text, parse_interval_ms
+from engines.klines import HOUR_MS, Klines, interval_text, parse_interval_ms
 from engines.series import PriceKind, SeriesKey
 
 T = TypeVar("T")
@@ -69,6 +69,11 @@ class CcxtVenue:
     def page_bars(self) -> int:
         """Return how many bars one request brings at most."""
         return self._page_bars
+
+    @property
+    def heard_ms(self) -> int:
+        """Return the latest time that the venue has told, 0 before the first."""
+        return self._heard_ms
 
     @property
     def retries(self) -> int:
@@ -240,16 +245,6 @@ async def side_by_side(asked: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
         await asyncio.gather(*tasks, return_exceptions=True)
         for each in coroutines:
             each.close()  # Those whose turn never came.
-
-
-def joined(parts: list[Klines]) -> Klines | None:
-    """Return bars end to end; each part begins after the one before."""
-    if len(parts) < 2:
-        return parts[0] if parts else None
-    names: tuple[str, ...] = ("open_time_ms", *PRICE_COLUMNS, "volume")
-    names += ("turnover",) if all(part.turnover is not None for part in parts) else ()
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    return Klines.of_columns(parts[0].symbol, parts[0].interval_ms, columns)
 
 
 def _listing(market: Mapping[str, Any]) -> Listing | None:

@@ -116,6 +116,26 @@ class Collected:
         return is_right
 
 
+def joined(parts: Sequence[Klines]) -> Klines | None:
+    """Return bars end to end; each part begins after the one before."""
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    names: tuple[str, ...] = ("open_time_ms", *PRICE_COLUMNS, "volume")
+    names += ("turnover",) if all(part.turnover is not None for part in parts) else ()
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return Klines.of_columns(parts[0].symbol, parts[0].interval_ms, columns)
+
+
+def kept(klines: Klines, mask: BOOL_1D) -> Klines | None:
+    """Return the bars that a mask [T] names, None if it names none."""
+    if not mask.any():
+        return None
+    names = ("open_time_ms", *PRICE_COLUMNS, "volume", "turnover")
+    columns = {name: getattr(klines, name) for name in names}
+    columns = {name: None if each is None else each[mask] for name, each in columns.items()}
+    return Klines.of_columns(klines.symbol, klines.interval_ms, columns)
+
+
 def _table(raw: Sequence[Sequence[Any]], is_mark: bool) -> F64_2D:
     """Return rows as numbers, what is absent as NaN; a mark price has no volume."""
     padded = [[*row[:COLUMNS], *[None] * (COLUMNS - len(row))] for row in raw if row and row[0]]

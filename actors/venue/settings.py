@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from cluster.settings import SettingsFault
 
 SIM = "sim"
-SIM_URL = "http://127.0.0.1:8765"
+SIM_URL = "http://127.0.0.1:8980"
 
 
 class VenueEnvironment(StrEnum):
@@ -37,6 +37,12 @@ class VenueSettings(BaseSettings):
     venue_timeout_s: float = Field(default=10.0, gt=0, le=300)
     api_key: SecretStr | None = None
     api_secret: SecretStr | None = None
+
+    @property
+    def series_venue(self) -> str:
+        """Return what the venue's series are stored under; a test market is another market."""
+        is_test = self.venue_environment is VenueEnvironment.TESTNET
+        return f"{self.venue}-{self.venue_environment}" if is_test else self.venue
 
     def secrets(self) -> tuple[str, str]:
         """Return key and secret, "" for none."""
@@ -75,6 +81,6 @@ def _named(settings: VenueSettings) -> VenueSettings:
     if url is not None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise SettingsFault("address of the venue", "one such as http://127.0.0.1:8765", url)
+            raise SettingsFault("address of the venue", "one such as http://127.0.0.1:8980", url)
         settings = settings.model_copy(update={"venue_url": url.rstrip("/")})
     return settings

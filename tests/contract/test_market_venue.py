@@ -29,6 +29,7 @@ from tests.contract.venue_bench import (
     listings,
     made_up,
     made_up_funding,
+    made_up_mark,
     standing,
 )
 
@@ -109,7 +110,7 @@ def test_mark_prices_spot_and_weeks_come_by_the_same_way() -> None:
             SeriesKey("sim", BTC, HOUR_MS, PriceKind.MARK), START_MS, until_ms
         )
         assert mark is not None
-        assert np.array_equal(mark.close, made_up(BTC, 750, HOUR_MS, seed=2).close)
+        assert np.array_equal(mark.close, made_up_mark(3000).close)
         spot = await venue.klines(SeriesKey("sim", SPOT_BTC, QUARTER_MS), START_MS, until_ms)
         assert same(spot, made_up(SPOT_BTC, seed=4))
         weeks = await venue.klines(SeriesKey("sim", BTC, WEEK_MS), START_MS, until_ms)

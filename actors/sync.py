@@ -1,0 +1,307 @@
+"""Bring the history up to a venue: fetch what is missing of a series, and check its newest bars.
+
+Theory. What to ask for is a pure plan (`cluster/sync_plan`). Its pages are asked for several at a
+time and come back in order; a month is written when its pages are there, the earliest first, so a
+sync that dies leaves whole months, and the next one plans only what is missing then. Ranges of
+which the venue has no bars are recorded once they are old enough to be sure, and not asked for
+again; what is stored and offered with other values is flagged and kept (`cluster/history`). Rows
+that no bar can be, and spikes, are not stored but recorded as rejected. One program syncs a series
+at a time.
+
+Failure: every one is a Fault that says what stands; what was written before it stays.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Engine
+
+from actors.venue.faults import VenueUnreachable
+from actors.venue.pages import Page, joined, kept, open_at_or_after
+from actors.venue.protocol import Listing, MarketVenue
+from cluster.history import History, Writer
+from cluster.history_rows import WriteResult
+from cluster.instrument_book import InstrumentBook
+from cluster.issues import IssueKind, IssueLog
+from cluster.sync_log import SyncLog
+from cluster.sync_plan import Part, Range, plan_parts, without
+from engines.errors import ParameterFault
+from engines.klines import DAY_MS, HOUR_MS, Klines, time_text
+from engines.quality import Limits, judge, raw_of
+from engines.series import FundingKey, SeriesKey
+
+T = TypeVar("T")
+Told = Callable[[str, int, int], None]
+PAGES_AT_ONCE = 8
+SURE_AFTER_MS = DAY_MS  # A venue may be late with its newest bars; what is older than this is not.
+SINCE_MS = 1_735_689_600_000  # 2025-01-01, where nothing is stored and nothing is said
+FUNDING_OVERLAP_MS = 3 * 8 * HOUR_MS
+OFFLINE = "what is stored can be backtested, swept and checked without a network"
+
+
+class SyncVenue(MarketVenue, Protocol):
+    """What a sync needs of a venue beside its market: pages, and what became of requests."""
+
+    @property
+    def retries(self) -> int:
+        """Return how many requests were repeated so far."""
+        ...
+
+    async def require(self, key: SeriesKey) -> Listing:
+        """Return the listing of a series, or raise for one that the venue does not have."""
+        ...
+
+    async def page(self, key: SeriesKey, since_ms: int, until_ms: int) -> Page:
+        """Return the closed bars of at most `page_bars`, and what was wrong with rows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """What one sync brought.
+
+    `asked` pages; `absent` bars that the venue does not have within the range; `flaws` rows by time
+    that no bar can be.
+    """
+
+    key: SeriesKey | FundingKey
+    since_ms: int
+    until_ms: int
+    written: WriteResult
+    asked: int
+    retries: int
+    absent: int
+    flaws: dict[int, str]
+
+    @property
+    def is_sound(self) -> bool:
+        """Return whether nothing was found wrong."""
+        return not self.written.corrected and not self.flaws
+
+
+def silent(label: str, done: int, total: int) -> None:
+    """Show nothing."""
+
+
+class Sync:
+    """Syncs series of one venue into one history, telling `told` how far it is."""
+
+    def __init__(
+        self,
+        venue: SyncVenue,
+        history: History,
+        engine: Engine,
+        told: Told = silent,
+        limits: Limits | None = None,
+    ) -> None:
+        self._limits = limits or Limits()
+        self._venue = venue
+        self._history = history
+        self._issues = IssueLog(engine)
+        self._syncs = SyncLog(engine)
+        self._book = InstrumentBook(engine)
+        self._told = told
+
+    async def now_ms(self) -> int:
+        """Return the venue's time.
+
+        Raises: VenueUnreachable that says what can be done without a network.
+        """
+        try:
+            return await self._venue.time_ms()
+        except VenueUnreachable as fault:
+            found = f"{fault.found} ({OFFLINE})"
+            raise VenueUnreachable(fault.subject, fault.expected, found, fault.code) from None
+
+    async def list_instruments(self) -> None:
+        """Record the venue's instruments and their rules as they are now."""
+        now_ms = await self.now_ms()
+        self._book.record(self._venue.name, await self._venue.instruments(), now_ms)
+
+    async def bars(
+        self, key: SeriesKey, since_ms: int | None = None, until_ms: int | None = None
+    ) -> SyncResult:
+        """Fetch what is missing of a range of bars (its end: now), and check the newest.
+
+        Raises: ParameterFault for a range of the future, VenueFault, HistoryFault, DatabaseFault.
+        """
+        now_ms = await self.now_ms()
+        listing = await self._venue.require(key)
+        with self._history.writing(key) as writer:
+            since, until = self._range(key, since_ms, until_ms, now_ms, listing.launched_ms)
+            since = open_at_or_after(since, key.interval_ms)
+            # Bars that open before this have closed: the next one is still forming.
+            until = min(until, open_at_or_after(now_ms - key.interval_ms + 1, key.interval_ms))
+            parts = self._plan(key, since, until)
+            filling = _Filling(self._venue, writer, key, self._limits, self._told)
+            with self._logged(key, (since, until), now_ms, filling):
+                await filling.run(parts)
+            absent = self._note_absent(key, since, until, now_ms)
+            self._note_flaws(key, filling.flaws, now_ms)
+        return SyncResult(
+            *(key, since, until, filling.written, filling.asked, filling.retries),
+            *(absent // key.interval_ms, filling.flaws),
+        )
+
+    async def funding(
+        self, symbol: str, since_ms: int | None = None, until_ms: int | None = None
+    ) -> SyncResult:
+        """Fetch what is missing of a range of funding settlements, and check the newest.
+
+        Raises: as `bars`.
+        """
+        key, now_ms = FundingKey(self._venue.name, symbol), await self.now_ms()
+        with self._history.writing(key) as writer:
+            listing = (await self._venue.instruments()).get(symbol)
+            launched_ms = None if listing is None else listing.launched_ms
+            since, until = self._range(key, since_ms, until_ms, now_ms, launched_ms)
+            filling = _Filling(self._venue, writer, key, self._limits, self._told)
+            with self._logged(key, (since, until), now_ms, filling):
+                await filling.run_funding(self._missing_funding(key, since, until))
+            if (span := self._history.span(key)) is not None and since < span[0]:
+                self._issues.record_absent(key, [(since, span[0])], now_ms)
+        return SyncResult(key, since, until, filling.written, filling.asked, filling.retries, 0, {})
+
+    @contextmanager
+    def _logged(
+        self, key: SeriesKey | FundingKey, span: Range, now_ms: int, filling: "_Filling"
+    ) -> Iterator[None]:
+        """Record a sync while it lasts, and how it ended."""
+        sync_id, begun_s, outcome = self._syncs.begin(key, *span, now_ms), time.monotonic(), "done"
+        try:
+            yield
+        except BaseException as error:
+            outcome = str(error) or type(error).__name__
+            raise
+        finally:
+            ended_ms = now_ms + int((time.monotonic() - begun_s) * 1000)
+            self._syncs.end(sync_id, filling.written, ended_ms, outcome)
+
+    def _range(
+        self,
+        key: SeriesKey | FundingKey,
+        since_ms: int | None,
+        until_ms: int | None,
+        now_ms: int,
+        launched_ms: int | None,
+    ) -> Range:
+        """Return the wanted range: until now, from where stored bars begin if nothing is said."""
+        if since_ms is not None and since_ms >= now_ms:
+            expected = f"a time before now, which is {time_text(now_ms)} at {self._venue.name}"
+            raise ParameterFault("--since", expected, time_text(since_ms))
+        if since_ms is None:
+            span = self._history.span(key)
+            since_ms = min(SINCE_MS, now_ms) if span is None else span[0]
+        until_ms = now_ms if until_ms is None else min(until_ms, now_ms)
+        return max(since_ms, launched_ms or 0), until_ms
+
+    def _plan(self, key: SeriesKey, since_ms: int, until_ms: int) -> list[Part]:
+        times = self._history.times(key, since_ms, until_ms)
+        last_ms = int(times[-1]) if len(times) else None
+        missing = self._history.missing(key, since_ms, until_ms)
+        absent = self._issues.absent(key)
+        return plan_parts(missing, absent, last_ms, key.interval_ms, self._venue.page_bars)
+
+    def _missing_funding(self, key: FundingKey, since_ms: int, until_ms: int) -> list[Range]:
+        span = self._history.span(key)
+        if span is None:
+            return [(since_ms, until_ms)]
+        head = without([(since_ms, span[0])], self._issues.absent(key))
+        return [*head, (max(since_ms, span[1] - FUNDING_OVERLAP_MS), until_ms)]
+
+    def _note_absent(self, key: SeriesKey, since_ms: int, until_ms: int, now_ms: int) -> int:
+        """Record what the venue does not have, and return how much time that is."""
+        sure_ms = min(until_ms, now_ms - SURE_AFTER_MS)
+        missing = self._history.missing(key, since_ms, sure_ms) if since_ms < sure_ms else []
+        self._issues.record_absent(key, without(missing, self._issues.absent(key)), now_ms)
+        return sum(stop_ms - start_ms for start_ms, stop_ms in missing)
+
+    def _note_flaws(self, key: SeriesKey, flaws: dict[int, str], now_ms: int) -> None:
+        found = [(time_ms, {"reason": words}) for time_ms, words in sorted(flaws.items())]
+        self._issues.record(key, IssueKind.REJECTED, found, now_ms)
+
+
+class _Filling:
+    """The work of one sync: pages fetched ahead, months written in order."""
+
+    def __init__(
+        self,
+        venue: SyncVenue,
+        writer: Writer,
+        key: SeriesKey | FundingKey,
+        limits: Limits,
+        told: Told,
+    ) -> None:
+        self._venue, self._writer, self._key, self._told = venue, writer, key, told
+        self._limits = limits
+        self._retries_before = venue.retries
+        self.written = WriteResult(0, 0)
+        self.flaws: dict[int, str] = {}
+        self.asked = 0
+
+    @property
+    def retries(self) -> int:
+        """Return how many requests were repeated."""
+        return self._venue.retries - self._retries_before
+
+    async def run(self, parts: Sequence[Part]) -> None:
+        """Fetch and write every part of a series of bars."""
+        key, done = self._key, 0
+        assert isinstance(key, SeriesKey), "bars"
+        total = sum(part.span_ms for part in parts) // key.interval_ms
+        asked = (self._venue.page(key, *page) for part in parts for page in part.pages)
+        async with aclosing(in_order(asked, PAGES_AT_ONCE)) as pages:
+            for part in parts:
+                self._told(str(key), done, total)
+                await self._write([await anext(pages) for _ in part.pages])
+                done += part.span_ms // key.interval_ms
+        self._told(str(key), done, total)
+
+    async def run_funding(self, ranges: Sequence[Range]) -> None:
+        """Fetch and write settlements; one range is a few pages, and written at once."""
+        for since_ms, until_ms in ranges:
+            self._told(str(self._key), self.asked, len(ranges))
+            settled = await self._venue.funding(self._key.symbol, since_ms, until_ms)
+            self.asked += 1
+            if settled is not None:
+                self.written += await asyncio.to_thread(self._writer.write, settled)
+
+    async def _write(self, pages: Sequence[Page]) -> None:
+        self.asked += len(pages)
+        for page in pages:
+            self.flaws |= page.flaws
+        klines = joined([page.klines for page in pages if page.klines is not None])
+        klines = None if klines is None else self._judged(klines)
+        if klines is not None:
+            # In a thread, so that the next pages come in meanwhile.
+            self.written += await asyncio.to_thread(self._writer.write, klines)
+
+    def _judged(self, klines: Klines) -> Klines | None:
+        """Return the bars that may be stored: those that come from a venue may still be spikes."""
+        judged = judge(raw_of(klines), int(klines.close_time_ms[-1]), self._limits)
+        for rule, rows in judged.rejected.items():
+            self.flaws |= dict.fromkeys(klines.open_time_ms[rows].tolist(), rule)
+        return klines if not judged.count else kept(klines, judged.is_good)
+
+
+async def in_order(
+    asked: Iterable[Coroutine[Any, Any, T]], at_once: int
+) -> AsyncGenerator[T, None]:
+    """Yield what each brings, in order, so many under way; a failure or a close ends all."""
+    under_way: deque[asyncio.Task[T]] = deque()
+    try:
+        for each in asked:
+            under_way.append(asyncio.create_task(each))
+            if len(under_way) >= at_once:
+                yield await under_way.popleft()
+        while under_way:
+            yield await under_way.popleft()
+    finally:
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)

@@ -1,0 +1,70 @@
+"""`phalanx data repair`: mend stored series from their venue."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from serve.flags import JsonFlags
+from serve.series_flags import ManySeriesFlags
+
+if TYPE_CHECKING:
+    from actors.repair import RepairResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepairFlags(JsonFlags, ManySeriesFlags):
+    """What `phalanx data repair` takes."""
+
+    accept: Annotated[
+        bool,
+        typer.Option("--accept", help="Take over what the venue corrected, and rejected rows."),
+    ] = False
+
+
+def repair_series(flags: RepairFlags) -> int:
+    """Fetch damaged months and gaps anew; what is sound stays as it is.
+
+    The series are asked of the venue of --venue or PHALANX_VENUE. Exit code 1: something is left.
+    """
+    from actors.upkeep import repair_all
+    from actors.venue.settings import venue_settings
+    from cluster.history import History
+    from serve.commands.series_sync import shown
+    from serve.output import print_json, print_notes, print_table
+    from serve.series_flags import stored_keys
+
+    settings = venue_settings(flags.venue)
+    keys = stored_keys(History(), replace(flags, venue=settings.series_venue))
+    if not keys:
+        print_notes([f"no such series of {settings.series_venue} is stored"])
+        return 0
+    with shown() as told:
+        results = repair_all(settings, keys, accepts=flags.accept, told=told)
+    if flags.json:
+        print_json({"series": [_document(result) for result in results]})
+        return 0 if all(result.is_sound for result in results) else 1
+    header = ["series", "months anew", "months lost", "gaps", "filled", "accepted", "open"]
+    print_table(header, [_cells(result) for result in results])
+    return 0 if all(result.is_sound for result in results) else 1
+
+
+def _cells(result: "RepairResult") -> list[str]:
+    return [
+        str(result.key),
+        ", ".join(f"{month} ({rows:,})" for month, rows in result.months.items()) or "-",
+        ", ".join(result.lost) or "-",
+        *(f"{count:,}" for count in (result.gaps, result.filled, result.accepted, result.open)),
+    ]
+
+
+def _document(result: "RepairResult") -> dict[str, object]:
+    return {
+        "series": str(result.key),
+        "months": result.months,
+        "lost": list(result.lost),
+        "gaps": result.gaps,
+        "filled": result.filled,
+        "accepted": result.accepted,
+        "open": result.open,
+    }
