@@ -20,16 +20,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import ray
 
 from actors.feed_shelf import NEVER_MS, Shelf
 from actors.venue.faults import VenueFault
-from actors.venue.protocol import MarketVenue, StreamEvent
+from actors.venue.protocol import MarketVenue
+from actors.venue_time import EVERY_S, VenueTime
 from cluster.history import History
 from engines.errors import Fault
 from engines.klines import Klines
@@ -57,14 +57,10 @@ from engines.live.events import (
 )
 from engines.live.feed import FeedState, resume_since_ms
 from engines.live.feed_series import FeedTerms
-from engines.live.venue_clock import VenueClock
 from engines.series import SeriesKey
 
 T = TypeVar("T")
 TICK_S = 1.0
-CLOCK_S = 60.0  # a machine's clock drifts by milliseconds in that time
-CLOCK_S_MIN = 0.25
-AHEAD_MS_MAX = 1_000
 REOPEN_S = 5.0
 RELOAD_S = 60.0
 ALERTS_MAX = 256
@@ -103,6 +99,14 @@ class FeedStatus:
     time_ms: int
 
 
+class OpensHistory(Protocol):
+    """Opens the history for a feed, by whose clock bars are closed: a partial of `History`."""
+
+    def __call__(self, *, now_ms: Callable[[], int]) -> History:
+        """Return the history."""
+        ...
+
+
 Cursors = Mapping[SeriesKey, int | None]
 
 
@@ -118,9 +122,9 @@ class Feed:
         self,
         series: Sequence[FedSeries],
         open_venue: Callable[[], MarketVenue],
-        open_history: Callable[[], History],
+        open_history: OpensHistory,
         terms: FeedTerms | None = None,
-        clock_s: float = CLOCK_S,
+        clock_s: float = EVERY_S,
         tick_s: float = TICK_S,
     ) -> None:
         """Take how to reach venue and history, since neither outlives a process.
@@ -131,8 +135,7 @@ class Feed:
         self._known = {key: each for each in series for key in each.with_longer()}
         self._open_venue, self._open_history = open_venue, open_history
         self._state = FeedState(terms)
-        self._clock, self._clock_s, self._tick_s = VenueClock(), clock_s, tick_s
-        self._hurry = asyncio.Event()
+        self._time, self._tick_s = VenueTime(clock_s), tick_s
         self._shelves: dict[SeriesKey, Shelf] = {}
         self._alerts: deque[Alert] = deque(maxlen=ALERTS_MAX)
         self._news = asyncio.Event()
@@ -172,7 +175,7 @@ class Feed:
         return FeedStatus(
             {key: None if last == NEVER_MS else last for key, last in last_ms.items()},
             tuple(self._alerts),
-            self._now_ms(),
+            self._time.now_ms(),
         )
 
     async def close(self) -> None:
@@ -189,7 +192,10 @@ class Feed:
     def _require_running(self) -> None:
         """Raise what ended the feed, if it has ended."""
         if self._running.done():
-            if not self._running.cancelled() and (error := self._running.exception()):
+            error = None if self._running.cancelled() else self._running.exception()
+            while isinstance(error, BaseExceptionGroup):
+                error = error.exceptions[0]
+            if error is not None:
                 raise error
             raise FeedFault("feed", "one that runs", "one that was closed")
 
@@ -221,11 +227,14 @@ class Feed:
     # --- life
 
     async def _run(self) -> None:
-        self._venue, self._history = self._open_venue(), self._open_history()
+        self._venue, self._history = (
+            self._open_venue(),
+            self._open_history(now_ms=self._time.now_ms),
+        )
         try:
             await self._meet_venue()
             async with asyncio.TaskGroup() as self._tasks:
-                self._tasks.create_task(self._keep_clock())
+                self._tasks.create_task(self._time.keep(self._venue))
                 self._tasks.create_task(self._load_all())
                 self._tasks.create_task(self._keep_ticking())
         finally:
@@ -234,33 +243,18 @@ class Feed:
 
     async def _meet_venue(self) -> None:
         """Wait until the venue's time is known: nothing can be judged without it."""
-        while (fault := await self._ask_time()) is not None:
-            self._perform(Alert(AlertKind.NO_HISTORY, None, str(fault), _our_ms()))
-            await asyncio.sleep(REOPEN_S)
-
-    async def _keep_clock(self) -> None:
         while True:
-            await asyncio.sleep(min(CLOCK_S_MIN, self._clock_s))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._clock_s):
-                    await self._hurry.wait()
-            self._hurry.clear()
-            if (fault := await self._ask_time()) is not None:
-                log.warning("clock: %s", fault)
-
-    async def _ask_time(self) -> VenueFault | None:
-        sent_ms = _our_ms()
-        try:
-            venue_ms = await self._venue.time_ms()
-        except VenueFault as fault:
-            return fault
-        self._clock.learn(sent_ms, venue_ms, _our_ms())
-        return None
+            try:
+                return await self._time.ask(self._venue)
+            except VenueFault as fault:
+                now_ms = self._time.now_ms()
+                self._perform(Alert(AlertKind.NO_HISTORY, None, str(fault), now_ms))
+            await asyncio.sleep(REOPEN_S)
 
     async def _keep_ticking(self) -> None:
         while True:
             await asyncio.sleep(self._tick_s)
-            self._tell(ClockTicked(self._now_ms()))
+            self._tell(ClockTicked(self._time.now_ms()))
 
     async def _load_all(self) -> None:
         """Add each series with what is stored of it; one that cannot be read is tried again."""
@@ -274,13 +268,15 @@ class Feed:
         try:
             first_ms, stored = await self._on_disk(lambda: self._stored(fed))
         except Fault as fault:
-            self._perform(Alert(AlertKind.NO_STORE, fed.key, str(fault), self._now_ms()))
+            self._perform(Alert(AlertKind.NO_STORE, fed.key, str(fault), self._time.now_ms()))
             return False
         last_ms = stored[-1].open_time_ms if stored else None
         for key in fed.with_longer():
             self._shelves[key] = Shelf.resumed(key, fed.key, last_ms)
         self._tell(
-            SeriesAdded(fed.key, fed.derived_ms, fed.since_ms, first_ms, stored, self._now_ms())
+            SeriesAdded(
+                fed.key, fed.derived_ms, fed.since_ms, first_ms, stored, self._time.now_ms()
+            )
         )
         self._show_news()
         return True
@@ -293,9 +289,6 @@ class Feed:
         return span[0], kline_rows(self._history.read(fed.key, since_ms))
 
     # --- events in, instructions out
-
-    def _now_ms(self) -> int:
-        return self._clock.at(_our_ms())
 
     def _tell(self, event: FeedEvent) -> None:
         for instruction in self._state.handle(event):
@@ -334,20 +327,13 @@ class Feed:
             reason = "the stream ended"
             try:
                 async for event in self._venue.watch_klines(keys):
-                    self._tell(self._stamped(event))
+                    if isinstance(event, KlineSeen):
+                        self._time.hear(event.time_ms)
+                    self._tell(replace(event, time_ms=self._time.now_ms()))
             except VenueFault as fault:
                 reason = str(fault)
-            self._tell(StreamLost(keys, reason, self._now_ms()))
+            self._tell(StreamLost(keys, reason, self._time.now_ms()))
             await asyncio.sleep(REOPEN_S)
-
-    def _stamped(self, event: StreamEvent) -> StreamEvent:
-        """Return an event of the stream with our time; the venue's is never before its messages."""
-        now_ms = self._now_ms()
-        if isinstance(event, KlineSeen) and event.time_ms > now_ms:
-            if event.time_ms > now_ms + AHEAD_MS_MAX:
-                self._hurry.set()  # Our clock, or the venue's, was set.
-            now_ms = event.time_ms
-        return replace(event, time_ms=now_ms)
 
     async def _fetch(self, wish: FetchHistory) -> None:
         span = (wish.key, wish.since_ms, wish.until_ms)
@@ -355,25 +341,25 @@ class Feed:
             async with asyncio.timeout(self._state.terms.fetch_timeout_ms / 1000):
                 klines = await self._venue.klines(*span)
             rows = () if klines is None else kline_rows(klines)
-            self._tell(HistoryFetched(*span, rows, self._now_ms()))
+            self._tell(HistoryFetched(*span, rows, self._time.now_ms()))
         except (Fault, TimeoutError) as fault:
             reason = str(fault) or "no answer in time"
-            self._tell(HistoryFailed(*span, reason, self._now_ms()))
+            self._tell(HistoryFailed(*span, reason, self._time.now_ms()))
 
     async def _store(self, wish: StoreKlines) -> None:
         try:
             await self._write(wish.key, wish.klines)
         except (Fault, OSError) as fault:
-            self._tell(StoreFailed(wish.key, str(fault), self._now_ms()))
+            self._tell(StoreFailed(wish.key, str(fault), self._time.now_ms()))
         else:
             last_ms = wish.klines[-1].open_time_ms
-            self._tell(KlinesStored(wish.key, last_ms, self._now_ms()))
+            self._tell(KlinesStored(wish.key, last_ms, self._time.now_ms()))
 
     async def _flag(self, wish: FlagCorrection) -> None:
         try:
             await self._write(wish.key, (wish.now,))  # The history keeps the old one and says so.
         except (Fault, OSError) as fault:
-            self._perform(Alert(AlertKind.NO_STORE, wish.key, str(fault), self._now_ms()))
+            self._perform(Alert(AlertKind.NO_STORE, wish.key, str(fault), self._time.now_ms()))
 
     async def _write(self, key: SeriesKey, bars: tuple[Kline, ...]) -> None:
         async with self._writing[key]:
@@ -383,10 +369,6 @@ class Feed:
     async def _on_disk(self, work: Callable[[], T]) -> T:
         """Do what takes disk time beside the loop."""
         return await asyncio.get_running_loop().run_in_executor(self._disk, work)
-
-
-def _our_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 FeedActor = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Feed)

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ async def streamed(url: str, folder: Path) -> str:
     feed = Feed(
         [FedSeries(key, START_MS, (HOUR_MS,)) for key in keys],
         lambda: open_venue(venue_settings(url)),
-        lambda: History(str(folder)),
+        partial(History, str(folder)),
         FeedTerms(skew_ms=60_000),
         clock_s=0.5,
     )

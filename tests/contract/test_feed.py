@@ -66,7 +66,7 @@ class Scene:
         return Feed(
             series or (FedSeries(KEY, START_MS, (FIVE.interval_ms,)), FedSeries(OTHER, START_MS)),
             lambda: open_venue(venue_settings(self.venue.url)),
-            lambda: History(str(self.folder), flag=flag),
+            partial(History, str(self.folder), flag=flag),
             clock_s=0.02,
             tick_s=0.02,
         )

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from engines.resample import aggregate
 from engines.series import SeriesKey
 from engines.synthetic import synthetic_klines
 
-START_MS = 1_704_067_200_000
+# Years ahead of this machine: a bar is closed by the venue's time and not by ours.
+START_MS = 1_924_992_000_000
 KEY = SeriesKey("fake", "BTC/USDT:USDT", HOUR_MS)
 FOUR = replace(KEY, interval_ms=4 * HOUR_MS)
 BARS = replace(synthetic_klines(400, HOUR_MS, 1, START_MS), symbol=KEY.symbol)
@@ -66,7 +68,8 @@ class FakeVenue:
         self.at = bar + 1.001
         (row,) = kline_rows(BARS.between(bar, bar + 1))
         prices = (row.open, row.high, row.low, row.close, row.volume, row.turnover)
-        self.messages.put_nowait(KlineSeen(KEY, row.open_time_ms, *prices, True, 0))
+        time_ms = row.open_time_ms + HOUR_MS + 50
+        self.messages.put_nowait(KlineSeen(KEY, row.open_time_ms, *prices, True, time_ms))
 
     def _fail(self) -> None:
         if self.failures:
@@ -78,14 +81,15 @@ def fed(
     scene: Callable[[Feed, FakeVenue], Coroutine[Any, Any, None]],
     folder: Path,
     venue: FakeVenue,
-    open_history: Callable[[], History] | None = None,
+    kind: type[History] = History,
+    clock_s: float = 0.01,
 ) -> None:
     async def play() -> None:
         feed = Feed(
             [FedSeries(KEY, START_MS, (FOUR.interval_ms,))],
             lambda: venue,
-            open_history or (lambda: History(str(folder))),
-            clock_s=0.01,
+            partial(kind, str(folder)),
+            clock_s=clock_s,
             tick_s=0.01,
         )
         await scene(feed, venue)
@@ -142,6 +146,16 @@ def test_a_slow_follower_reads_what_memory_has_lost_from_the_history(tmp_path: P
     fed(scene, tmp_path, FakeVenue(count + 0.5))
 
 
+def test_the_time_is_not_before_a_message_of_the_venue(tmp_path: Path) -> None:
+    async def scene(feed: Feed, venue: FakeVenue) -> None:
+        cursors = advanced({KEY: None}, await feed.take({KEY: None}, wait_s=10))
+        venue.confirm(10)
+        assert len((await feed.take(cursors, wait_s=10))[KEY]) == 1
+        assert not (await feed.status()).alerts
+
+    fed(scene, tmp_path, FakeVenue(10.999), clock_s=60.0)
+
+
 def test_a_venue_that_cannot_be_reached_is_said_and_asked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,21 +189,21 @@ def test_nothing_is_handed_out_while_it_cannot_be_stored(tmp_path: Path) -> None
         venue.at += 0.01  # 36 seconds; the write is repeated
         assert len((await feed.take({KEY: None}, wait_s=10))[KEY]) == 10
 
-    fed(scene, tmp_path, FakeVenue(10.5), lambda: FullDisk(str(tmp_path)))
+    fed(scene, tmp_path, FakeVenue(10.5), FullDisk)
 
 
 def test_a_damaged_file_is_named_and_its_series_comes_once_it_is_repaired(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("actors.feed.RELOAD_S", 0.05)
-    History(str(tmp_path)).write(KEY, BARS.between(0, 5))
+    History(str(tmp_path), now_ms=lambda: START_MS + 5 * HOUR_MS).write(KEY, BARS.between(0, 5))
     (file,) = tmp_path.rglob("*.parquet")
     whole = file.read_bytes()
     file.write_bytes(whole[:-20])
 
     async def scene(feed: Feed, venue: FakeVenue) -> None:
         alert, *_ = await alerts_of(feed, AlertKind.NO_STORE)
-        assert "2024-01 of fake BTC/USDT:USDT 1h" in alert.text
+        assert "2031-01 of fake BTC/USDT:USDT 1h" in alert.text
         assert await feed.take({KEY: None}) == {}
         file.write_bytes(whole)
         assert (await feed.take({KEY: None}, wait_s=10))[KEY].close[0] == BARS.close[0]
@@ -202,11 +216,10 @@ def test_a_bug_ends_the_feed_and_is_told_to_whoever_waits(
 ) -> None:
     async def play() -> None:
         venue = FakeVenue(10.5)
-        feed = Feed([FedSeries(KEY, START_MS)], lambda: venue, lambda: History(str(tmp_path)))
+        feed = Feed([FedSeries(KEY, START_MS)], lambda: venue, partial(History, str(tmp_path)))
         monkeypatch.setattr(feed._state, "handle", lambda event: 1 / 0)
-        with pytest.raises(ExceptionGroup) as raised:
+        with pytest.raises(ZeroDivisionError):
             await feed.take({KEY: None}, wait_s=10)
-        assert raised.group_contains(ZeroDivisionError)
 
     asyncio.run(asyncio.wait_for(play(), 30))
 
@@ -225,7 +238,7 @@ def test_longer_bars_of_a_history_with_holes_are_those_of_all_its_bars(tmp_path:
     names = ("open_time_ms", "open", "high", "low", "close", "volume")
     columns = {name: getattr(BARS, name)[chosen] for name in names}
     holed = Klines.of_columns(BARS.symbol, HOUR_MS, columns)
-    history = History(str(tmp_path))
+    history = History(str(tmp_path), now_ms=lambda: START_MS + len(BARS) * HOUR_MS)
     history.write(KEY, holed)
     whole = aggregate(holed, FOUR.interval_ms)
     shelf = Shelf.resumed(FOUR, KEY, int(holed.open_time_ms[-1]))

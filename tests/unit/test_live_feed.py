@@ -11,9 +11,7 @@ from engines.live.events import (
     AlertKind,
     ClockTicked,
     FetchHistory,
-    FlagCorrection,
     HandOut,
-    HistoryFailed,
     HistoryFetched,
     Kline,
     KlineSeen,
@@ -22,7 +20,6 @@ from engines.live.events import (
     SeriesRemoved,
     StoreFailed,
     StoreKlines,
-    StreamLost,
     StreamOpened,
     Watch,
 )
@@ -95,138 +92,6 @@ def test_a_long_history_comes_in_bounded_answers() -> None:
     assert told.the(HandOut).klines[-1] == kline(24)
 
 
-def test_a_failed_request_is_repeated_after_a_growing_delay_and_said_once() -> None:
-    told = Told()
-    waits: list[int] = []
-    alerts: list[AlertKind] = []
-    asked_ms = at(1) + 2000
-    told.tick(asked_ms)
-    for _ in range(9):
-        asked = told.the(FetchHistory)
-        told.tell(HistoryFailed(KEY, asked.since_ms, asked.until_ms, "HTTP 502", asked_ms))
-        alerts += told.alerts()
-        failed_ms = asked_ms
-        while not told.asks():
-            asked_ms += 1000
-            told.tick(asked_ms)
-        waits.append((asked_ms - failed_ms) // 1000)
-    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
-    assert alerts.count(AlertKind.NO_HISTORY) == 1
-
-
-def test_a_request_that_is_never_answered_is_given_up_and_its_late_answer_ignored() -> None:
-    told = Told()
-    told.tick(at(1) + 2000)
-    first = told.the(FetchHistory)
-    told.tick(at(1) + 2000 + TERMS.fetch_timeout_ms - 1)
-    assert told.last == []
-    told.tick(told.now_ms + 1)
-    late = HistoryFetched(KEY, first.since_ms, first.until_ms, (kline(0, 1.0),), told.now_ms)
-    assert told.tell(late) == []
-    told.tick(told.now_ms + 1000)
-    told.answer(kline(0))
-    assert told.the(StoreKlines).klines == klines(0, 1)
-
-
-def give_up_bar_two(told: Told) -> list[AlertKind]:
-    """Let history lack bar 2 until the feed steps over it to bar 3."""
-    told.see(kline(3), time_ms=at(4) + 10_000)
-    alerts: list[AlertKind] = []
-    for answers in range(TERMS.gap_answers):
-        assert not alerts, f"believed after {answers} answers"
-        told.answer(*klines(0, 2), kline(3))
-        alerts += told.alerts()
-        if not any(isinstance(each, StoreKlines) for each in told.last):
-            told.tick(told.now_ms + 10_000)
-    return alerts
-
-
-def test_a_bar_that_history_lacks_again_and_again_is_a_gap() -> None:
-    told = Told(stored=2)
-    assert give_up_bar_two(told) == [AlertKind.GAP]
-    assert told.the(StoreKlines).klines == klines(3, 4)
-
-
-def test_the_newest_bar_is_no_gap_however_long_history_is_behind() -> None:
-    told = Told(stored=2)
-    told.tick(at(3) + 2000)
-    for _ in range(20):
-        told.answer(*klines(0, 2))
-        assert AlertKind.GAP not in told.alerts()
-        told.tick(told.now_ms + 60_000)
-
-
-def test_nothing_is_missed_before_the_first_bar_of_a_symbol() -> None:
-    told = Told()
-    told.tick(at(25) + 5000)
-    asked_ms = []
-    while told.asks():
-        asked_ms.append(told.the(FetchHistory).since_ms)
-        told.answer(*(klines(14, 20) if asked_ms[-1] >= at(10) else ()))
-        assert AlertKind.GAP not in told.alerts()
-        if not told.asks():
-            told.tick(told.now_ms + 10_000)
-    assert asked_ms == [T0] * TERMS.gap_answers + [at(10)] * TERMS.gap_answers
-    told.last = [StoreKlines(KEY, klines(14, 20), told.now_ms)]
-    assert told.write()[0] == HandOut(KEY, klines(14, 20), told.now_ms)
-
-
-def test_a_bar_that_comes_after_it_was_given_up_is_said_and_not_handed_out() -> None:
-    told = Told(stored=2)
-    give_up_bar_two(told)
-    told.write()
-    told.tick(told.now_ms + TERMS.retry_ms_max)
-    told.see(kline(2))
-    told.answer(*klines(0, 4))
-    assert told.alerts() == [AlertKind.LATE]
-    assert not any(isinstance(each, StoreKlines | HandOut) for each in told.last)
-
-
-def test_a_bar_told_otherwise_is_flagged_once_history_says_so_too() -> None:
-    told = Told(stored=3)
-    asked = told.see(kline(1, volume=6.0))
-    assert [type(each) for each in asked] == [FetchHistory]
-    told.answer(kline(0), kline(1, volume=6.0), kline(2))
-    assert told.the(FlagCorrection) == FlagCorrection(
-        KEY, kline(1), kline(1, volume=6.0), told.now_ms
-    )
-    assert told.alerts() == [AlertKind.CORRECTED]
-    assert told.see(kline(1, volume=6.0)) == []
-
-
-def test_a_doubt_stays_while_answers_lack_the_bar_but_not_for_ever() -> None:
-    told = Told(stored=3)
-    told.see(kline(1, volume=6.0))
-    asked = 0
-    for _ in range(10):  # minutes, until the next bar is due
-        if told.asks():
-            asked += 1
-            told.answer(kline(0), kline(2))
-        told.tick(told.now_ms + TERMS.retry_ms_max)
-    assert asked == TERMS.gap_answers
-
-
-def test_an_old_state_that_comes_late_is_no_correction() -> None:
-    told = Told(stored=3)
-    assert told.see(kline(1, volume=2.0), is_closed=False) == []
-    told.see(kline(1, volume=2.0), is_closed=None)
-    assert told.answer(*klines(0, 3)) == []
-
-
-def test_a_turnover_that_history_does_not_give_is_no_correction() -> None:
-    told = Told(stored=3)
-    told.tell(StreamOpened((KEY,), told.now_ms))
-    assert told.answer(*(replace(bar, turnover=None) for bar in klines(0, 3))) == []
-
-
-def test_a_new_connection_asks_for_corrections_even_when_no_bar_is_due() -> None:
-    told = Told(stored=6)
-    told.tell(StreamLost((KEY,), "reset by peer", told.now_ms))
-    assert told.alerts() == [AlertKind.STREAM_LOST]
-    told.tell(StreamOpened((KEY,), told.now_ms + 500))
-    assert told.the(FetchHistory) == FetchHistory(KEY, at(2), at(6), told.now_ms)
-
-
 @pytest.mark.parametrize(
     ("bar", "said"),
     [
@@ -257,6 +122,17 @@ def test_a_failed_write_is_repeated_and_nothing_is_handed_out_before() -> None:
     assert told.the(HandOut).klines == klines(0, 1)
 
 
+def test_the_answer_to_an_earlier_write_hands_out_nothing_of_a_later_one() -> None:
+    told = Told()
+    told.see(kline(0))
+    told.write()
+    told.see(kline(1))
+    assert told.tell(KlinesStored(KEY, at(0), told.now_ms)) == []
+    assert told.tell(KlinesStored(KEY, at(1), told.now_ms))[0] == HandOut(
+        KEY, klines(1, 2), told.now_ms
+    )
+
+
 def test_a_restart_goes_on_after_the_last_stored_bar() -> None:
     told = Told(stored=5)
     # At once, and from a few bars before: they may have been corrected meanwhile.
@@ -276,6 +152,26 @@ def test_longer_bars_follow_and_survive_a_restart_in_the_middle_of_one() -> None
     told.write()
     (whole,) = (each for each in told.last if isinstance(each, HandOut) and each.key == hour)
     assert whole.klines == (Kline(at(4), 104.0, 109.0, 103.0, 108.0, 20.0, 20.0 * 105.5),)
+
+
+@pytest.mark.parametrize(("first", "made"), [(0, 1), (5, 0)])
+def test_a_longer_bar_that_lacks_its_first_one_is_none_only_at_the_very_beginning(
+    first: int, made: int
+) -> None:
+    hour_ms = 4 * STEP_MS
+    state = FeedState(TERMS)
+    stored = (kline(3), kline(5)) if first < 5 else (kline(5),)
+    state.handle(SeriesAdded(KEY, (hour_ms,), T0, at(first), stored, at(6)))
+    longer = []
+    for bar in (6, 7):
+        row = kline(bar)
+        values = (row.open, row.high, row.low, row.close, row.volume, row.turnover)
+        state.handle(KlineSeen(KEY, at(bar), *values, True, at(bar + 1)))
+        handed = state.handle(KlinesStored(KEY, at(bar), at(bar + 1)))
+        longer += [
+            each for each in handed if isinstance(each, HandOut) and each.key.interval_ms == hour_ms
+        ]
+    assert len(longer) == made
 
 
 def test_a_restart_says_how_many_stored_bars_it_needs() -> None:
