@@ -1,8 +1,8 @@
 """The batches of a study by number: what each evaluates follows from its number alone.
 
 A batch is a tile of the space (every strategy of a range with every plan of a range) or, of a
-sample, a run of its places; on one market. `BatchPlan` is three numbers in the manifest, so a
-study that goes on later cuts its space as it was cut at first.
+sample, a run of its places (`Sample.sorted_points`); on one market. `BatchPlan` is three numbers in
+the manifest, so a study that goes on later cuts its space as it was cut at first.
 """
 
 from collections.abc import Iterator
@@ -13,11 +13,24 @@ import numpy as np
 from cluster.study import Recipe
 from engines.search.sampling import Sample
 from engines.search.space import Space, Tile, Tiling
+from engines.types import I64_1D
 
 SETS_MAX = 200_000  # of a batch: 60 MB of figures
 PLANS_MAX = 4_096
 BATCHES_PER_CPU = 4
-Rectangle = tuple[list[int], list[int]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """Strategies and plans, by index: every pair, or with each strategy its `columns` of `plans`.
+
+    `comes_again` tells whether other batches have the same plans.
+    """
+
+    strategies: list[int]
+    plans: list[int]
+    columns: list[I64_1D] | None = None
+    comes_again: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +105,19 @@ def sets_for(rate: float, seconds: float, sets: int, cpus: float) -> int:
     return int(min(max(min(rate * seconds, fair), rate * seconds / 4, 1), SETS_MAX))
 
 
-def rectangles(work: Tile | range, space: Space, sample: Sample | None) -> Iterator[Rectangle]:
-    """Yield strategies and plans, by index, of which every pair belongs to the batch.
+def work_of(batch: Batch, space: Space, sample: Sample | None) -> Work:
+    """Return what a batch evaluates.
 
-    A sample's pairs are grouped by whichever side repeats more.
+    A sample's batches take its points in the order of the space, so that a strategy's plans come
+    together. Where the space has few plans beside the sample, a worker prepares all of them once.
     """
-    if isinstance(work, Tile):
-        yield list(work.strategies), list(work.plans)
-        return
+    if isinstance(batch.work, Tile):
+        return Work(list(batch.work.strategies), list(batch.work.plans))
     assert sample is not None, "places belong to a sample"
-    points = np.sort(sample.points(work.start, work.stop))
-    pairs = [space.split(point) for point in points.tolist()]
-    by_strategy: dict[int, list[int]] = {}
-    by_plan: dict[int, list[int]] = {}
-    for strategy, plan in pairs:
-        by_strategy.setdefault(strategy, []).append(plan)
-        by_plan.setdefault(plan, []).append(strategy)
-    if len(by_plan) < len(by_strategy):
-        yield from ((strategies, [plan]) for plan, strategies in sorted(by_plan.items()))
-    else:
-        yield from (([strategy], plans) for strategy, plans in sorted(by_strategy.items()))
+    points = sample.sorted_points(batch.work.start, batch.work.stop)
+    strategies, plans = np.divmod(points, space.plans.size)
+    distinct, firsts = np.unique(strategies, return_index=True)
+    has_few = space.plans.size <= min(PLANS_MAX, len(sample))
+    known = np.arange(space.plans.size) if has_few else np.unique(plans)
+    columns = np.split(np.searchsorted(known, plans), firsts[1:])
+    return Work(distinct.tolist(), known.tolist(), columns, has_few)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import ray
 
-from cluster.batches import Batch, BatchPlan, rectangles
+from cluster.batches import Batch, BatchPlan, Work, work_of
 from cluster.study import Recipe, StudyFault, code_version, require_bars
 from cluster.study_table import ENGINE_NAMES, Rows, parquet_of, row_sums, table_of
 from cluster.trial_keys import U64_1D, U64_2D, trial_keys
@@ -61,14 +61,21 @@ class BatchResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A run of plans made ready: trials of those that do not contradict, and their indices [Q].
+    """Plans made ready: trials of those that do not contradict, and their indices [Q].
 
-    `key_steps` [Q] is by how much the trial key of each plan differs from that of the first one.
+    `key_steps` [Q] is by how much the trial key of each plan differs from that of the first one,
+    `places` where each of those that were asked for lies among them, -1 if it contradicts.
     """
 
     trials: Trials
     plans: I64_1D
     key_steps: U64_1D
+    places: I64_1D
+
+    def columns_of(self, asked: I64_1D | None) -> I64_1D:
+        """Return where some of the plans that were asked for lie; None: all."""
+        places = self.places if asked is None else self.places[asked]
+        return places[places >= 0]
 
 
 @dataclass(slots=True)
@@ -82,25 +89,33 @@ class Workbench:
         recipe: Recipe,
         number: int,
         market: Market,
-        plans: Sequence[int],
+        work: Work,
         threads: int,
         on_gpu: bool,
     ) -> Prepared:
-        """Return what was made ready of these plans, or make it."""
-        key = (recipe.study_id, number, tuple(plans), threads, on_gpu)
+        """Return what was made ready of the plans of a batch, or make it."""
+        key = (recipe.study_id, number, tuple(work.plans), threads, on_gpu)
         if key not in self._prepared:
-            known = [(index, recipe.plan_at(index)) for index in plans]
-            kept = [(index, plan) for index, plan in known if plan is not None]
-            own = [plan for _, plan in kept]
-            trials = Trials(market, own, threads, on_gpu, threads_aside(threads))
-            keys = _keys(recipe, market, [0], trials.plans)[0]
-            self._prepared[key] = Prepared(
-                trials, np.array([index for index, _ in kept], np.int64), keys - keys[:1]
-            )
+            made = _made_ready(recipe, market, work.plans, threads, on_gpu)
+            if not work.comes_again:
+                return made
+            self._prepared[key] = made
             while len(self._prepared) > PREPARED_MAX:
                 self._prepared.popitem(last=False)
         self._prepared.move_to_end(key)
         return self._prepared[key]
+
+
+def _made_ready(
+    recipe: Recipe, market: Market, indices: Sequence[int], threads: int, on_gpu: bool
+) -> Prepared:
+    known = [recipe.plan_at(index) for index in indices]
+    plans = [plan for plan in known if plan is not None]
+    trials = Trials(market, plans, threads, on_gpu, threads_aside(threads))
+    keys = _keys(recipe, market, [0], plans)[0]
+    allowed = np.array([plan is not None for plan in known], np.bool_)
+    places = np.where(allowed, allowed.cumsum() - 1, -1)
+    return Prepared(trials, np.array(indices)[allowed], keys - keys[:1], places)
 
 
 WORKBENCH = Workbench()
@@ -129,21 +144,15 @@ def run_batch(
     _require_same_code(recipe)
     no_gpu = why_not() if has_gpu else None
     on_gpu = has_gpu and no_gpu is None
-    parts: list[Rows] = []
-    failed, faults = 0, list[str]()
     try:
-        for strategies, plans in rectangles(batch.work, recipe.space, recipe.sample):
-            ready = WORKBENCH.prepared(recipe, batch.market, market, plans, threads, on_gpu)
-            rows, wrong = _evaluated(recipe, market, strategies, ready)
-            parts.append(rows)
-            failed += len(wrong)
-            faults += [text for text in wrong if text not in faults][: FAULTS_MAX - len(faults)]
+        work = work_of(batch, recipe.space, recipe.sample)
+        ready = WORKBENCH.prepared(recipe, batch.market, market, work, threads, on_gpu)
+        rows, wrong = _evaluated(recipe, market, work, ready)
     except (Exception, SystemExit) as error:
         found = recipe.strategy
         if isinstance(error, Fault) or found.is_to_blame(error):
             raise fault_of(error, found, f"strategy {found.name}", "to run") from error
         raise
-    rows = Rows.joined(parts)
     klines = market.klines
     table = table_of(rows, recipe, klines.symbol, interval_text(klines.interval_ms))
     counts = np.bincount(rows.engine, minlength=len(ENGINE_NAMES)).tolist()
@@ -152,9 +161,9 @@ def run_batch(
         market=batch.market,
         parquet=parquet_of(table) if len(rows) else b"",
         rows=len(rows),
-        excluded=len(batch) - len(rows) - failed,
-        failed=failed,
-        faults=tuple(faults),
+        excluded=len(batch) - len(rows) - len(wrong),
+        failed=len(wrong),
+        faults=tuple(dict.fromkeys(wrong))[:FAULTS_MAX],
         engines={name: n for name, n in zip(ENGINE_NAMES, counts, strict=True) if n},
         sums=row_sums(rows, recipe, recipe.market_ids[batch.market]),
         seconds=time.perf_counter() - started,
@@ -184,41 +193,39 @@ def _require_same_code(recipe: Recipe) -> None:
 
 
 def _evaluated(
-    recipe: Recipe, market: Market, strategies: Sequence[int], ready: Prepared
+    recipe: Recipe, market: Market, work: Work, ready: Prepared
 ) -> tuple[Rows, list[str]]:
-    """Return the rows of every strategy that its rules allow with the plans, and what failed."""
-    kept, wrong = list[tuple[int, Tradable]](), list[str]()
-    for index in strategies:
+    """Return the rows of every strategy that its rules allow with its plans, and what failed."""
+    kept, columns, wrong = list[tuple[int, Tradable]](), list[I64_1D](), list[str]()
+    for place, index in enumerate(work.strategies):
         strategy = recipe.strategy_at(index)
         if strategy is None:
             continue
+        own = ready.columns_of(None if work.columns is None else work.columns[place])
         try:
             require_bars(strategy, market.klines, recipe.strategy.name)
         except KlineFault as fault:
-            wrong += [str(fault)] * len(ready.plans)
+            wrong += [str(fault)] * len(own)
         else:
             kept.append((index, strategy))
-    if not (kept and len(ready.plans)):
+            columns.append(own)
+    if not sum(map(len, columns)):
         return Rows.joined([]), wrong
-    found = ready.trials.run([strategy for _, strategy in kept])
-    indices = [index for index, _ in kept]
-    keys = _keys(recipe, market, indices, ready.trials.plans[:1]) + ready.key_steps
-    shape = found.engine.shape
+    found = ready.trials.run_some([strategy for _, strategy in kept], columns)
+    indices, counts = np.array([index for index, _ in kept]), list(map(len, columns))
+    of_strategy, of_plan = np.repeat(np.arange(len(kept)), counts), np.concatenate(columns)
+    keys = _keys(recipe, market, indices.tolist(), ready.trials.plans[:1])[:, 0]
+    ran = np.ones(len(of_plan), np.bool_)
+    ran[list(found.errors)] = False
+    of_strategy, of_plan = of_strategy[ran], of_plan[ran]
     rows = Rows(
-        strategy=np.repeat(np.array(indices), shape[1]),
-        plan=np.tile(ready.plans, shape[0]),
-        values=found.values.reshape(shape[0] * shape[1], -1),
-        engine=found.engine.ravel(),
-        trial_key=keys.ravel(),
+        strategy=indices[of_strategy],
+        plan=ready.plans[of_plan],
+        values=found.values[ran],
+        engine=found.engine[ran],
+        trial_key=keys[of_strategy] + ready.key_steps[of_plan],
     )
-    if not found.errors:
-        return rows, wrong
-    ran = np.ones(shape, np.bool_)
-    for place in found.errors:
-        ran[place] = False
-    names = ("strategy", "plan", "values", "engine", "trial_key")
-    wrong += found.errors.values()
-    return Rows(*(getattr(rows, name)[ran.ravel()] for name in names)), wrong
+    return rows, wrong + list(found.errors.values())
 
 
 def _keys(

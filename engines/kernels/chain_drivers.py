@@ -81,7 +81,7 @@ NO_SET = -1
 
 Price: TypeAlias = Callable[[F64_2D, F64_1D, I64_1D, F64_1D, F64_1D], None]
 Lowest: TypeAlias = Callable[[F64_2D, F64_1D], None]
-Advance: TypeAlias = Callable[[Opens, I32_1D, I64_1D, Decides, Sizes, Fixed, F64_2D], None]
+Advance: TypeAlias = Callable[[Opens, I32_1D, I64_1D, I64_1D, Decides, Sizes, Fixed, F64_2D], None]
 
 
 def _pricer(stamp: int) -> Price:
@@ -151,14 +151,14 @@ take = shared(_take)
 
 
 def _play(
-    opens: Opens, wishes: I32_1D, starts: I64_1D, decides: Decides, sizes: Sizes, fixed: Fixed,
-    found: F64_2D, links: Links, lanes: F64_1D, places: U64_1D, owner: I64_1D, marks: F64_1D,
-    sums: F64_1D,
+    opens: Opens, wishes: I32_1D, starts: I64_1D, stops: I64_1D, decides: Decides, sizes: Sizes,
+    fixed: Fixed, found: F64_2D, links: Links, lanes: F64_1D, places: U64_1D, owner: I64_1D,
+    marks: F64_1D, sums: F64_1D,
 ) -> None:  # fmt: skip # what it works on, then the room that it needs
     count, waiting, running = len(found), 0, 0
     for lane in range(LANES):
         owner[lane], item = NO_SET, min(lane, count - 1)
-        own = wishes[starts[item] : starts[item + 1]]
+        own = wishes[starts[item] : stops[item]]
         take(opens, own, decides, fixed, links, lane, lanes, places, marks)
         if waiting < count:
             owner[lane] = waiting
@@ -178,7 +178,7 @@ def _play(
                 continue
             figures_of(lanes, lane, marks, fixed, sums, found[owner[lane]])
             if waiting < count:
-                own = wishes[starts[waiting] : starts[waiting + 1]]
+                own = wishes[starts[waiting] : stops[waiting]]
                 take(opens, own, decides, fixed, links, lane, lanes, places, marks)
                 owner[lane], waiting = waiting, waiting + 1
             else:
@@ -192,12 +192,12 @@ def _advance(stamp: int) -> Advance:
     """Return the pass that runs many strategies with one plan; `stamp` as before."""
 
     def advance(
-        opens: Opens, wishes: I32_1D, starts: I64_1D, decides: Decides, sizes: Sizes,
-        fixed: Fixed, found: F64_2D,
+        opens: Opens, wishes: I32_1D, starts: I64_1D, stops: I64_1D, decides: Decides,
+        sizes: Sizes, fixed: Fixed, found: F64_2D,
     ) -> None:  # fmt: skip # one list
         room = 0 if stamp != 0 else 1
         for item in range(len(found)):
-            room = max(room, starts[item + 1] - starts[item] + 1)
+            room = max(room, stops[item] - starts[item] + 1)
         links = Links(
             np.empty(LANES * room, np.int32), np.empty(LANES * room, np.int32),
             np.empty(LANES * room), room,
@@ -206,7 +206,7 @@ def _advance(stamp: int) -> Advance:
         owner, marks = np.empty(LANES, np.int64), np.empty(fixed.months * LANES)
         sums = np.empty(SUMS_SIZE)
         play(
-            opens, wishes, starts, decides, sizes, fixed, found, links, lanes, places, owner,
+            opens, wishes, starts, stops, decides, sizes, fixed, found, links, lanes, places, owner,
             marks, sums,
         )  # fmt: skip # one call
 

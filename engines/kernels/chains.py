@@ -16,7 +16,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -34,7 +34,7 @@ from engines.kernels.chain_columns import (
 )
 from engines.kernels.chain_drivers import advance_chains, find_lowest, price_lines
 from engines.kernels.chain_wishes import collect_wishes
-from engines.kernels.columns import F64_3D, U8_1D, Bars, Charges, Wants
+from engines.kernels.columns import F64_2D, U8_1D, Bars, Charges, Wants
 from engines.kernels.first_passage import fixed_of
 from engines.kernels.groups import Group
 from engines.kernels.slots import (
@@ -50,19 +50,22 @@ from engines.kernels.slots import (
 from engines.kernels.summary import FIGURES
 from engines.kernels.wants import wants_of_list
 from engines.signals import Signals
-from engines.types import BOOL_1D, F64_1D
+from engines.types import BOOL_1D, F64_1D, I64_1D
 
 WISHES_ROOM = 1 << 19  # of a list, if every bar of the market fits in several times
 SETS_MAX, SETS_MIN = 256, 32  # of a list: the last sets leave lanes idle
 LISTS = 8  # that a call is cut into where sets are few, so that nobody waits long for the first
 LISTS_ASIDE = 4  # that may wait or run aside
-Settle = Callable[["Wished", F64_3D], None]
+# Of each plan that is asked for its place in the group, the places of the list that ask for it, and
+# their figures [N] with, behind them, 0 where they are sure.
+Found: TypeAlias = list[tuple[int, I64_1D, F64_2D]]
+Settle: TypeAlias = Callable[["Wished", Found], None]
 
 
 class Waits(Protocol):
     """What somebody computes aside."""
 
-    def result(self) -> F64_3D:
+    def result(self) -> Found:
         """Return it when it is there."""
         ...
 
@@ -70,7 +73,7 @@ class Waits(Protocol):
 class Aside(Protocol):
     """Threads for what needs no Python; `concurrent.futures.ThreadPoolExecutor` is such a one."""
 
-    def submit(self, run: Callable[[], F64_3D], /) -> Waits:
+    def submit(self, run: Callable[[], Found], /) -> Waits:
         """Let one of them run it."""
         ...
 
@@ -88,14 +91,15 @@ class Wished:
     """The wishes of strategies that wait for one group of plans, listed one after the other."""
 
     def __init__(self, group: Group, opens: Opens, sets_max: int) -> None:
-        self.group, self.items = group, group.chained
+        self.group = group
         self.rows: list[int] = []
+        self._items: list[I64_1D] = []
         self._opens, self._sets_max = opens, sets_max
         self._wishes: I32_1D = np.empty(max(4 * opens.bars, WISHES_ROOM), np.int32)
         self._starts = np.zeros(sets_max + 1, np.int64)
 
-    def add(self, row: int, signals: Signals) -> None:
-        """List what the strategy at `row` wishes."""
+    def add(self, row: int, signals: Signals, items: I64_1D) -> None:
+        """List what the strategy at `row` wishes, for some plans of the group."""
         place, permits = len(self.rows), self.group.permits
         self._starts[place + 1] = collect_wishes(
             _flags(signals.entry_long), _flags(signals.entry_short), _flags(signals.exit_long),
@@ -103,6 +107,7 @@ class Wished:
             int(self._starts[place]),
         )  # fmt: skip # what is wished, what the rules say, where it goes
         self.rows.append(row)
+        self._items.append(items)
 
     @property
     def is_full(self) -> bool:
@@ -111,17 +116,21 @@ class Wished:
         room = len(self._wishes) - int(self._starts[place])
         return place == self._sets_max or room < self._opens.bars
 
-    def run(self, bars: Bars) -> F64_3D:
-        """Return figures [plans, strategies] and, behind them, 0 where they are sure."""
-        starts = self._starts[: len(self.rows) + 1]
-        found = np.empty((len(self.items), len(self.rows), FIGURES + 1))
-        for place, item in enumerate(self.items):
+    def run(self, bars: Bars) -> Found:
+        """Run every strategy of the list with the plans that it waits for."""
+        places = np.repeat(np.arange(len(self.rows)), list(map(len, self._items)))
+        items, found = np.concatenate(self._items), Found()
+        order = np.argsort(items, kind="stable")
+        distinct, firsts = np.unique(items[order], return_index=True)
+        for item, own in zip(distinct.tolist(), np.split(places[order], firsts[1:]), strict=True):
             terms = self.group.terms[item]
+            figures = np.empty((len(own), FIGURES + 1))
             decides = _decides(terms, self._opens.bars)
             advance_chains(
-                self._opens, self._wishes, starts, decides, _sizes(terms), fixed_of(bars, terms),
-                found[place],
+                self._opens, self._wishes, self._starts[own], self._starts[own + 1], decides,
+                _sizes(terms), fixed_of(bars, terms), figures,
             )  # fmt: skip # one call
+            found.append((item, own, figures))
         return found
 
     def wants(self, place: int) -> Wants:
@@ -174,13 +183,13 @@ class ChainRuns:
         self._filling: list[Wished] = []
         self._running: deque[tuple[Wished, Waits]] = deque()
 
-    def add(self, row: int, signals: Signals, group: Group, opens: Opens) -> None:
-        """Let a strategy wait for the plans of a group that `group.chained` tells."""
+    def add(self, row: int, signals: Signals, group: Group, items: I64_1D, opens: Opens) -> None:
+        """Let a strategy wait for plans of a group, of those that are `chained`."""
         wished = next((own for own in self._filling if own.group is group), None)
         if wished is None:
             wished = Wished(group, opens, self._sets_max)
             self._filling.append(wished)
-        wished.add(row, signals)
+        wished.add(row, signals, items)
         if wished.is_full:
             self._hand_over(wished)
 

@@ -51,7 +51,7 @@ class Group:
     strategy gives neither levels nor sizes, `unchained` the others.
     """
 
-    places: list[int]
+    places: I64_1D
     terms: F64_2D
     rules: RuleColumns
     permits: Permits
@@ -107,7 +107,7 @@ class Groups:
             takes_levels = plans[group[0]].exits.levels is LevelSource.STRATEGY
             chained = is_chained(self.bars, columns.charges, terms)
             items = np.arange(len(group)), np.flatnonzero(chained), np.flatnonzero(~chained)
-            found.groups.append(Group(group, terms, *columns, takes_levels, *items))
+            found.groups.append(Group(np.array(group), terms, *columns, takes_levels, *items))
         return found
 
     def _columns_for(self, key: Key, plan: Plan) -> Columns | Fault:

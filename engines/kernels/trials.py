@@ -10,33 +10,31 @@ A set that cannot be run at all (a plan that contradicts the market, a strategy 
 row of NaN and one sentence that says why; the other sets go on.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import IntEnum
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
 from engines.backtest import run_backtest
 from engines.errors import Fault, StrategyFault
 from engines.features._shared import Shelf, sharing
 from engines.kernels.chain_columns import Opens
-from engines.kernels.chains import Aside, ChainRuns, Wished, opens_of
-from engines.kernels.columns import F64_2D, F64_3D, I64_2D, Wants
+from engines.kernels.chains import Aside, ChainRuns, Found, Wished, opens_of
+from engines.kernels.columns import F64_2D, F64_3D, U8_1D, U8_2D, Wants
 from engines.kernels.cpu import run_sets
 from engines.kernels.first_passage import run_first_passage
 from engines.kernels.gpu import GpuRuns
 from engines.kernels.groups import Group, Groups, Market, Sorted
 from engines.kernels.ordering import in_tiles
+from engines.kernels.pending import Asked, Engine, Pending, Waiting
 from engines.kernels.plan_terms import refusal_of_signals
 from engines.kernels.summary import FIGURES, SUMMARY
 from engines.kernels.wants import wants_of
 from engines.metrics.measure import measure
 from engines.plan import Plan
 from engines.signals import Signals
-from engines.types import BOOL_1D, I64_1D
+from engines.types import I64_1D
 from engines.wishes import (
     MakesSignals,
     Tradable,
@@ -48,26 +46,11 @@ from engines.wishes import (
 __all__ = ["Engine", "Market", "Summaries", "Trials"]
 
 SHARED_BYTES = 100_000_000  # of features that strategies share
-WANTS_MAX = 32  # that wait for more of them
-WAITING_BYTES = 50_000_000  # of wishes that wait for more of them
 PASSAGE_SETS_MIN = 4  # fewer do not pay for the tables of levels that they would share
-CHAINS_MIN = 4  # fewer strategies do not pay for the table of a market's opens
-SETS_ENOUGH = 256  # sets that keep all threads busy
 GPU_SETS_MIN = 512  # on an H100 as many take as long as one, about what a core does meanwhile
 GPU_ROOM = 32  # times as many sets and wishes wait for a GPU
 
-U8_2D: TypeAlias = npt.NDArray[np.uint8]
 UNDECIDED = 1.0  # behind the figures of a set, 0 where they are sure
-
-
-class Engine(IntEnum):
-    """What ran a set: nothing, the reference, or one of its faster equals."""
-
-    NONE = 0
-    REFERENCE = 1
-    MACHINE = 2
-    FIRST_PASSAGE = 3
-    GPU = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +64,15 @@ class Summaries:
     values: F64_3D
     engine: U8_2D
     errors: Mapping[tuple[int, int], str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SomeSummaries:
+    """What came of N sets, row by row: the fields of `Summaries`, by their one place."""
+
+    values: F64_2D
+    engine: U8_1D
+    errors: Mapping[int, str]
 
 
 class Trials:
@@ -108,17 +100,27 @@ class Trials:
 
     def run(self, strategies: Sequence[Tradable]) -> Summaries:
         """Return the summaries of every strategy with every plan."""
-        batch = _Batch(strategies, self.plans, GPU_ROOM if self._on_gpu else 1)
+        found = self._found(strategies, Asked(len(strategies), len(self.plans)))
+        shape = len(strategies), len(self.plans)
+        errors = {divmod(place, len(self.plans)): text for place, text in found.errors.items()}
+        return Summaries(found.values.reshape(*shape, -1), found.engine.reshape(shape), errors)
+
+    def run_some(self, strategies: Sequence[Tradable], columns: Sequence[I64_1D]) -> SomeSummaries:
+        """Return the summaries of each strategy with some plans, ascending places of `plans`."""
+        return self._found(strategies, Asked(len(strategies), len(self.plans), columns))
+
+    def _found(self, strategies: Sequence[Tradable], asked: Asked) -> SomeSummaries:
+        batch = Pending(strategies, asked, GPU_ROOM if self._on_gpu else 1)
         threads = numba.get_num_threads()
         numba.set_num_threads(self._threads)
         try:
             self._run(strategies, batch)
         finally:
             numba.set_num_threads(threads)
-        return Summaries(batch.values, batch.engine, dict(sorted(batch.errors.items())))
+        return SomeSummaries(batch.values, batch.engine, dict(sorted(batch.errors.items())))
 
-    def _run(self, strategies: Sequence[Tradable], batch: "_Batch") -> None:
-        def settle(wished: Wished, found: F64_3D) -> None:
+    def _run(self, strategies: Sequence[Tradable], batch: Pending) -> None:
+        def settle(wished: Wished, found: Found) -> None:
             self._settle(wished, found, batch)
 
         chains = ChainRuns(self._groups.bars, len(strategies), self._aside, settle)
@@ -127,35 +129,39 @@ class Trials:
             if makes_signals(strategy):
                 self._want(row, strategy, batch, chains)
             else:
-                batch.left += [(row, column) for column in range(len(self.plans))]
+                batch.leave(row, batch.asked.columns_of(row).tolist())
         chains.finish()
         self._play_all(batch)
         for place in batch.left:
             self._run_reference(place, batch)
 
-    def _want(self, row: int, strategy: MakesSignals, batch: "_Batch", chains: ChainRuns) -> None:
+    def _want(self, row: int, strategy: MakesSignals, batch: Pending, chains: ChainRuns) -> None:
         """Run what faster engines can of one strategy, and let the machine's sets wait."""
-        columns = range(len(self.plans))
+        columns = batch.asked.columns_of(row)
         try:
             signals = self._wishes_of(strategy)
         except Fault as fault:
             batch.fail(row, columns, str(fault))
             return
         if refusal_of_signals(signals, self.market.instrument) is not None:
-            batch.left += [(row, column) for column in columns]
+            batch.leave(row, columns.tolist())
             return
         sets = self._sort(strategy)
-        batch.left += [(row, column) for column in sets.left]
-        for column, text in sets.failed.items():
-            batch.fail(row, (column,), text)
+        if sets.left or sets.failed:
+            asked = set(columns.tolist())
+            batch.leave(row, asked.intersection(sets.left))
+            for column in asked.intersection(sets.failed):
+                batch.fail(row, np.array([column]), sets.failed[column])
         for group in sets.groups:
             taken = signals if group.takes_levels else signals.without_levels()
             items = group.items
             # Groups that are sorted for one strategy alone are chains of one set.
             if batch.is_wide and sets is self._sorted and taken.are_plain:
-                if len(group.chained):
-                    chains.add(row, taken, group, self._opens_of(group))
+                chained = batch.asked.among(row, group.places, group.chained)
+                if len(chained):
+                    chains.add(row, taken, group, chained, self._opens_of(group))
                 items = group.unchained
+            items = batch.asked.among(row, group.places, items)
             if not len(items):
                 continue
             wants = wants_of(taken, group.rules)
@@ -171,29 +177,29 @@ class Trials:
         return self._opens
 
     def _pass_levels(
-        self, row: int, wants: Wants, group: Group, items: I64_1D, batch: "_Batch"
+        self, row: int, wants: Wants, group: Group, items: I64_1D, batch: Pending
     ) -> I64_1D:
         """Run by first passage what can be of some plans of a group; return which it leaves."""
         if len(items) < PASSAGE_SETS_MIN:
             return items
         found = np.full((len(items), FIGURES + 1), UNDECIDED)
         run_first_passage(self._groups.bars, wants, group.charges, group.terms[items], found)
-        columns = np.array(group.places)[items]
+        columns = group.places[items]
         return items[~batch.put(np.full(len(items), row), columns, found, Engine.FIRST_PASSAGE)]
 
-    def _settle(self, wished: Wished, found: F64_3D, batch: "_Batch") -> None:
+    def _settle(self, wished: Wished, found: Found, batch: Pending) -> None:
         """Keep what chains have found; what they have not decided waits for the machine."""
         rows, left = np.array(wished.rows), dict[int, list[int]]()
-        for item, figures in zip(wished.items.tolist(), found, strict=True):
-            columns = np.full(len(rows), wished.group.places[item])
-            is_run = batch.put(rows, columns, figures, Engine.FIRST_PASSAGE)
-            for place in np.flatnonzero(~is_run).tolist():
+        for item, places, figures in found:
+            columns = np.full(len(places), wished.group.places[item])
+            is_run = batch.put(rows[places], columns, figures, Engine.FIRST_PASSAGE)
+            for place in places[~is_run].tolist():
                 left.setdefault(place, []).append(item)
         for place, items in left.items():
             wants = wished.wants(place)
             self._await(wished.rows[place], wants, wished.group, np.array(items), batch)
 
-    def _await(self, row: int, wants: Wants, group: Group, items: I64_1D, batch: "_Batch") -> None:
+    def _await(self, row: int, wants: Wants, group: Group, items: I64_1D, batch: Pending) -> None:
         """Let plans of a group wait for the machine with what the strategy at `row` wants."""
         if not len(items):
             return
@@ -202,12 +208,12 @@ class Trials:
         if machine.is_full:
             self._play(machine, batch)
 
-    def _play_all(self, batch: "_Batch") -> None:
+    def _play_all(self, batch: Pending) -> None:
         """Run all that waits for the machine."""
         for machine in list(batch.machines):
             self._play(machine, batch)
 
-    def _play(self, machine: "_Machine", batch: "_Batch") -> None:
+    def _play(self, machine: Waiting, batch: Pending) -> None:
         """Run the sets that wait for the machine; those that it cannot decide are left."""
         batch.machines.remove(machine)
         group, sets = machine.group, np.concatenate(machine.sets)
@@ -217,7 +223,7 @@ class Trials:
             found = self._gpu_of(group).run_sets(machine.wants, group.terms, sets)
         else:
             found = run_sets(bars, machine.wants, group.charges, group.terms, sets)
-        rows, columns = np.array(machine.rows)[sets[:, 0]], np.array(group.places)[sets[:, 1]]
+        rows, columns = np.array(machine.rows)[sets[:, 0]], group.places[sets[:, 1]]
         is_run = batch.put(rows, columns, found, engine)
         batch.left += zip(rows[~is_run].tolist(), columns[~is_run].tolist(), strict=True)
 
@@ -228,7 +234,7 @@ class Trials:
             self._gpu_runs[id(charges)] = GpuRuns(self._groups.bars, charges)
         return self._gpu_runs[id(charges)]
 
-    def _run_reference(self, place: tuple[int, int], batch: "_Batch") -> None:
+    def _run_reference(self, place: tuple[int, int], batch: Pending) -> None:
         row, column = place
         market = self.market
         try:
@@ -237,11 +243,12 @@ class Trials:
                 market.costs, since_ms=market.since_ms, funding=market.funding, mark=market.mark,
             )  # fmt: skip # who and where, then the rest
         except Fault as fault:
-            batch.fail(row, (column,), str(fault))
+            batch.fail(row, np.array([column]), str(fault))
             return
         figures = measure(result)
-        batch.values[place] = [figures[name] for name in SUMMARY]
-        batch.engine[place] = Engine.REFERENCE
+        at = batch.asked.at(np.array(row), np.array(column))
+        batch.values[at] = [figures[name] for name in SUMMARY]
+        batch.engine[at] = Engine.REFERENCE
 
     def _wishes_of(self, strategy: MakesSignals) -> Signals:
         """Return what a strategy wants; one that fails is at fault, whatever it raises.
@@ -288,64 +295,3 @@ class Trials:
         if leaves_them or are_same:
             self._sorted = sets
         return sets
-
-
-@dataclass(slots=True, eq=False)
-class _Machine:
-    """Sets that wait for the machine: one call runs several wants with a group of plans.
-
-    `sets` are rows of places among `wants` and among the plans of the group, [N, 2] each; `room`
-    times as many as a CPU wants for one call may wait.
-    """
-
-    group: Group
-    room: int
-    rows: list[int] = field(default_factory=list)
-    wants: list[Wants] = field(default_factory=list)
-    sets: list[I64_2D] = field(default_factory=list)
-
-    def add(self, row: int, wants: Wants, items: I64_1D) -> None:
-        """Let some plans of the group wait with the wants of the strategy at `row`."""
-        self.sets.append(np.column_stack((np.full_like(items, len(self.wants)), items)))
-        self.rows.append(row)
-        self.wants.append(wants)
-
-    @property
-    def is_full(self) -> bool:
-        """Return whether no more fit into a call, or waiting for more would gain nothing."""
-        held = sum(column.nbytes for want in self.wants for column in want)
-        waiting = sum(map(len, self.sets))
-        is_large = waiting >= SETS_ENOUGH * self.room or held > WAITING_BYTES * self.room
-        return is_large or len(self.wants) == WANTS_MAX * self.room
-
-
-class _Batch:
-    """The sets of one call: what was found, and what still waits."""
-
-    def __init__(self, strategies: Sequence[Tradable], plans: Sequence[Plan], room: int) -> None:
-        self.room, self.is_wide = room, len(strategies) >= CHAINS_MIN
-        shape = len(strategies), len(plans)
-        self.strategies = strategies
-        self.values, self.engine = np.full((*shape, FIGURES), np.nan), np.zeros(shape, np.uint8)
-        self.errors: dict[tuple[int, int], str] = {}
-        self.left: list[tuple[int, int]] = []
-        self.machines: list[_Machine] = []
-
-    def put(self, rows: I64_1D, columns: I64_1D, found: F64_2D, engine: Engine) -> BOOL_1D:
-        """Keep the figures of sets that are sure; return which are."""
-        is_run: BOOL_1D = found[:, FIGURES] == 0
-        self.values[rows[is_run], columns[is_run]] = found[is_run, :FIGURES]
-        self.engine[rows[is_run], columns[is_run]] = engine
-        return is_run
-
-    def fail(self, row: int, columns: Iterable[int], text: str) -> None:
-        """Note why sets of a strategy could not be run."""
-        self.errors.update(dict.fromkeys(((row, column) for column in columns), text))
-
-    def machine_of(self, group: Group) -> _Machine:
-        """Return where wishes wait for a group of plans."""
-        for machine in self.machines:
-            if machine.group is group:
-                return machine
-        self.machines.append(_Machine(group, self.room))
-        return self.machines[-1]

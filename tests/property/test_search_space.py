@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.errors import ParameterFault
+from engines.search import sampling
 from engines.search.grid import Axis
 from engines.search.sampling import Sample
 from engines.search.space import Space, Tiling, swept_names
@@ -78,6 +79,21 @@ def test_a_sample_has_no_repeats_and_its_parts_make_the_whole(
     assert whole.min() >= 0
     assert whole.max() < size
     np.testing.assert_array_equal(np.r_[sample.points(0, cut), sample.points(cut, count)], whole)
+
+
+@given(st.integers(1, 300), st.integers(1, 90), st.data())
+def test_a_sorted_sample_has_the_same_points_run_by_run(
+    count: int, run: int, draws: st.DataObject
+) -> None:
+    cut = draws.draw(st.integers(0, count))
+    sample = Sample(1_000, count, 5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sampling, "RUN", run)
+        sampling._sorted_run.cache_clear()
+        found = np.r_[sample.sorted_points(0, cut), sample.sorted_points(cut, count)]
+        sampling._sorted_run.cache_clear()
+    runs = [sample.points(at, min(at + run, count)) for at in range(0, count, run)]
+    np.testing.assert_array_equal(found, np.concatenate([np.sort(own) for own in runs]))
 
 
 def test_samples_are_spread_evenly_and_follow_from_the_seed() -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from cluster.batches import BATCHES_PER_CPU, SETS_MAX, BatchPlan, rectangles, sets_for
+from cluster import batches
+from cluster.batches import BATCHES_PER_CPU, SETS_MAX, BatchPlan, sets_for, work_of
 from cluster.settings import SettingsFault, cluster_settings
 from cluster.study import Recipe
 from tests.cluster.nodes import small_study
@@ -16,13 +17,13 @@ def recipe(sample: tuple[int, int] | None = None) -> Recipe:
 
 def pairs(made: Recipe, sets_max: int, markets: int = 1) -> list[tuple[int, int, int]]:
     """Return market, strategy and plan of every set of every batch."""
-    return [
-        (batch.market, strategy, plan)
-        for batch in BatchPlan(markets, sets_max).of(made)
-        for strategies, plans in rectangles(batch.work, made.space, made.sample)
-        for strategy in strategies
-        for plan in plans
-    ]
+    found = []
+    for batch in BatchPlan(markets, sets_max).of(made):
+        work = work_of(batch, made.space, made.sample)
+        for place, strategy in enumerate(work.strategies):
+            columns = range(len(work.plans)) if work.columns is None else work.columns[place]
+            found += [(batch.market, strategy, work.plans[column]) for column in columns]
+    return found
 
 
 @pytest.mark.parametrize("sets_max", [1, 3, 7, 1000])
@@ -31,8 +32,12 @@ def test_batches_hold_every_set_of_every_market_once(sets_max: int) -> None:
     assert sorted(pairs(recipe(), sets_max, 2)) == everything
 
 
+@pytest.mark.parametrize("plans_max", [2, 4_096])
 @pytest.mark.parametrize("sets_max", [1, 3, 7, 1000])
-def test_batches_of_a_sample_hold_each_of_its_sets_once(sets_max: int) -> None:
+def test_batches_of_a_sample_hold_each_of_its_sets_once(
+    sets_max: int, plans_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "PLANS_MAX", plans_max)  # with fewer, some plans are prepared
     made = recipe((17, 4))
     assert made.sample is not None
     drawn = sorted(made.space.split(point) for point in made.sample.points(0, 17).tolist())

@@ -15,7 +15,7 @@ from engines.kernels.summary import SUMMARY
 from engines.kernels.trials import Engine, Market, Trials
 from engines.klines import MINUTE_MS, Klines
 from engines.metrics.measure import measure
-from engines.plan import Exits, Plan, PositionMode, Trailing
+from engines.plan import Exits, Plan, PositionMode, Trailing, TrendFilter
 from engines.signals import Signals
 from engines.synthetic import synthetic_klines
 from engines.wishes import Tradable
@@ -179,3 +179,26 @@ def test_wishes_that_wait_for_the_machine_together_keep_their_places(market: Mar
         alone = Trials(market, plans, threads=1).run([strategy])
         np.testing.assert_array_equal(together.values[row], alone.values[0])
         np.testing.assert_array_equal(together.engine[row], alone.engine[0])
+
+
+def test_some_sets_are_what_they_are_among_all(market: Market) -> None:
+    free = replace(market, funding=None)  # so that chains and first passage have sets too
+    stops = [Plan(exits=Exits(stop_loss_ratio=0.01 * step)) for step in range(1, 9)]
+    wrong = Plan(filters=(TrendFilter(source="OTHER"),))
+    plans = (*PLANS, *stops, Plan(exits=Exits(trailing=Trailing(0.004, 0.006))), wrong)
+    crosses = [EmaCrossover(fast=fast) for fast in range(3, 9)]
+    strategies: list[Tradable] = [*crosses, Buggy(), ChannelBreakout()]
+    whole = Trials(free, plans, threads=1).run(strategies)
+    rng = np.random.default_rng(3)
+    columns = [np.flatnonzero(rng.random(len(plans)) < 0.6) for _ in strategies]
+    columns[2] = columns[2][:0]
+    some = Trials(free, plans, threads=1).run_some(strategies, columns)
+    pairs = [(row, column) for row, own in enumerate(columns) for column in own.tolist()]
+    assert some.engine.tolist() == [whole.engine[pair] for pair in pairs]
+    assert set(some.engine.tolist()) == {*Engine} - {Engine.GPU}
+    np.testing.assert_allclose(
+        some.values, [whole.values[pair] for pair in pairs], rtol=1e-12, atol=1e-9
+    )
+    wanted = {place: whole.errors[pair] for place, pair in enumerate(pairs) if pair in whole.errors}
+    assert some.errors == wanted
+    assert len(wanted) > len(columns[6])
