@@ -107,7 +107,7 @@ class VenueServer:
             self._runner = None
 
     async def _answer(self, http: web.Request) -> web.StreamResponse:
-        body = await http.text()
+        body = (await http.read()).decode(errors="replace")
         request = Request(
             method=http.method,
             path=http.path,

@@ -43,6 +43,8 @@ Body = Mapping[str, Any]
 NO_ORDER, NO_BALANCE, TOO_MANY_ORDERS, QTY_BELOW_FILLED = 110001, 110007, 110020, 110064
 MODE_SAME, HAS_POSITION, HAS_ORDERS, LEVERAGE_SAME = 110025, 110024, 110028, 110043
 LEVERAGE_TOO_HIGH, LEVELS_SAME, SPOT_NO_BALANCE = 110013, 34040, 170131
+MARGIN_TOO_SMALL = 110044
+LEVERAGE_MAX = Decimal(100)
 # priceLimitRatioY of the instrument: how far beyond mark an order's price may lie on its bad side.
 PRICE_REACH = {LINEAR: Decimal("0.02"), SPOT: Decimal("0.01")}
 
@@ -78,7 +80,7 @@ def create(desk: Desk, body: Body) -> Payload:
     _check_reach(desk, order)
     _check_funds(desk, order, last)
     desk.engine.accept(order, desk.now_ms)
-    return _ids(order)
+    return _acknowledged(desk, order)
 
 
 def amend(desk: Desk, body: Body) -> Payload:
@@ -113,14 +115,14 @@ def amend(desk: Desk, body: Body) -> Payload:
     desk.account.tell(order)
     if not order.is_conditional:
         desk.engine.take(order, desk.now_ms)
-    return _ids(order)
+    return _acknowledged(desk, order)
 
 
 def cancel(desk: Desk, body: Body) -> Payload:
     """Cancel an open order."""
     order = _open_order(desk, body)
     desk.account.finish(order, desk.now_ms, "CancelByUser", "EC_PerCancelRequest")
-    return _ids(order)
+    return _acknowledged(desk, order)
 
 
 def cancel_all(desk: Desk, body: Body) -> Payload:
@@ -141,7 +143,7 @@ def cancel_all(desk: Desk, body: Body) -> Payload:
     ]
     for order in found:
         desk.account.finish(order, desk.now_ms, "CancelByUser", "EC_PerCancelRequest")
-    return {"list": [_ids(order) for order in found], "success": "1"}
+    return {"list": [_acknowledged(desk, order) for order in found], "success": "1"}
 
 
 def set_leverage(desk: Desk, body: Body) -> Payload:
@@ -149,8 +151,7 @@ def set_leverage(desk: Desk, body: Body) -> Payload:
     listed = _market_of(desk, body, (LINEAR,))
     buy, sell = required(body, "buyLeverage"), required(body, "sellLeverage")
     leverage, other = number(body, "buyLeverage"), number(body, "sellLeverage")
-    highest = Decimal(100)
-    if buy != sell or leverage is None or leverage != other or not 1 <= leverage <= highest:
+    if buy != sell or leverage is None or leverage != other or not 1 <= leverage <= LEVERAGE_MAX:
         raise Refused(PARAMETER_ERROR, "leverage invalid")
     position = desk.account.position(listed, desk.account.indexes(listed)[0])
     if leverage == position.leverage:
@@ -158,11 +159,18 @@ def set_leverage(desk: Desk, body: Body) -> Payload:
     mark = desk.worth.mark(listed)
     if leverage > Decimal(repr(position.tier(mark).leverage_max)):
         raise Refused(LEVERAGE_TOO_HIGH, "cannot set leverage due to risk limit level")
+    sides = [desk.account.position(listed, index) for index in desk.account.indexes(listed)]
+    before = position.leverage
+    for side in sides:
+        side.leverage = leverage
+    if leverage < before and desk.worth.available(listed.quote) < 0:
+        for side in sides:
+            side.leverage = before
+        raise Refused(MARGIN_TOO_SMALL, "available margin is insufficient")
     desk.account.leverage[listed.name] = leverage
-    for index in desk.account.indexes(listed):
-        position = desk.account.position(listed, index)
-        position.leverage, position.updated_ms = leverage, desk.now_ms
-        desk.account.note(position)
+    for side in sides:
+        side.updated_ms = desk.now_ms
+        desk.account.note(side)
     return {}
 
 
@@ -312,6 +320,7 @@ def _check_funds(desk: Desk, order: Order, last: Decimal) -> None:
         coin = order.listed.quote if buys else order.listed.base
         needed = order.qty * (order.price or last) if buys else order.qty
         free = desk.account.coins.get(coin, ZERO) - desk.account.locked(coin)
+        free = min(free, desk.worth.available(coin)) if buys else free
         if needed > free:
             raise Refused(SPOT_NO_BALANCE, "Insufficient balance.")
         return
@@ -335,5 +344,8 @@ def _amended(body: Body, name: str, before: Decimal | None, listed: Listed) -> D
     return before if level is None else level or None
 
 
-def _ids(order: Order) -> Payload:
+def _acknowledged(desk: Desk, order: Order) -> Payload:
+    """Return an order's ids; its position is told again, changed or not, as the venue does."""
+    if order.listed.category == LINEAR:
+        desk.account.note(desk.account.position(order.listed, order.position_idx))
     return {"orderId": order.order_id, "orderLinkId": order.link_id}

@@ -9,6 +9,7 @@ import pytest
 from actors.venue_sim.server import VenueServer
 from tests.contract.venue_bench import (
     BTC,
+    ETH,
     QUARTER_MS,
     at_venue,
     made_up,
@@ -167,6 +168,10 @@ def test_leverage_and_position_mode_are_set_once() -> None:
             await exchange.set_leverage(20, BTC)
         with pytest.raises(ccxt.BadRequest, match="leverage invalid"):
             await exchange.set_leverage(101, BTC)
+        await exchange.create_order(ETH, "market", "buy", 30)
+        with pytest.raises(ccxt.ExchangeError, match="110044"):
+            await exchange.set_leverage(5, ETH)
+        await exchange.create_order(ETH, "market", "sell", 30)
         await exchange.set_position_mode(True, BTC)
         with pytest.raises(ccxt.ExchangeError, match="110025"):
             await exchange.set_position_mode(True, BTC)

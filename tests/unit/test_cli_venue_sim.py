@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from actors.venue.settings import SIM_URL
 from engines.synthetic import synthetic_klines
 from serve.cli import run
+from serve.commands.venue_sim import VenueSimFlags
 
 BARS = 400
 
@@ -125,6 +127,10 @@ def test_a_wrong_flag_is_said_in_one_sentence(
 ) -> None:
     assert run(["venue-sim", "--bars", str(bars), *flags]) == 2
     assert said in " ".join(capsys.readouterr().err.split())
+
+
+def test_it_listens_where_the_venue_sim_is_looked_for() -> None:
+    assert f"http://{VenueSimFlags.host}:{VenueSimFlags.port}" == SIM_URL
 
 
 def test_a_port_in_use_is_said_in_one_sentence(
