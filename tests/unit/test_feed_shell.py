@@ -233,6 +233,18 @@ def test_bars_on_both_sides_of_a_gap_are_given_together(tmp_path: Path) -> None:
     assert found.close.tolist() == [BARS.close[3], BARS.close[9]]
 
 
+def test_bars_that_another_program_has_stored_ahead_are_not_handed_out_before_their_turn(
+    tmp_path: Path,
+) -> None:
+    history = History(str(tmp_path), now_ms=lambda: START_MS + len(BARS) * HOUR_MS)
+    history.write(KEY, BARS)
+    for key in (KEY, FOUR):
+        shelf = Shelf.resumed(key, KEY, START_MS + 10 * HOUR_MS)
+        found = shelf.older(history, -1, 1000)
+        assert found is not None
+        assert int(found.open_time_ms[-1]) == START_MS + (10 if key == KEY else 4) * HOUR_MS
+
+
 def test_longer_bars_of_a_history_with_holes_are_those_of_all_its_bars(tmp_path: Path) -> None:
     chosen = np.flatnonzero(np.random.default_rng(4).random(len(BARS)) < 0.6)
     names = ("open_time_ms", "open", "high", "low", "close", "volume")

@@ -44,9 +44,13 @@ def test_a_request_that_is_never_answered_is_given_up_and_its_late_answer_ignore
     told.tick(told.now_ms + 1)
     late = HistoryFetched(KEY, first.since_ms, first.until_ms, (kline(0, 1.0),), told.now_ms)
     assert told.tell(late) == []
-    told.tick(told.now_ms + 1000)
-    told.answer(kline(0))
-    assert told.the(StoreKlines).klines == klines(0, 1)
+    told.tick(at(2) + 2000)
+    assert told.the(FetchHistory).until_ms == at(2)
+    again = list(told.last)
+    assert told.tell(replace(late, time_ms=told.now_ms)) == []
+    told.last = again
+    told.answer(*klines(0, 2))
+    assert told.the(StoreKlines).klines == klines(0, 2)
 
 
 def give_up_bar_two(told: Told) -> list[AlertKind]:
