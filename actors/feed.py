@@ -242,10 +242,12 @@ class Feed:
             await self._venue.close()
 
     async def _meet_venue(self) -> None:
-        """Wait until the venue's time is known: nothing can be judged without it."""
+        """Wait until the venue's time and list are known: nothing can be judged without them."""
         while True:
             try:
-                return await self._time.ask(self._venue)
+                await self._time.ask(self._venue)
+                self._listings = await self._venue.instruments()
+                return
             except VenueFault as fault:
                 now_ms = self._time.now_ms()
                 self._perform(Alert(AlertKind.NO_HISTORY, None, str(fault), now_ms))
@@ -265,18 +267,23 @@ class Feed:
                 await asyncio.sleep(RELOAD_S)
 
     async def _load(self, fed: FedSeries) -> bool:
+        listing = self._listings.get(fed.key.symbol)
+        if listing is None:
+            # The venue would refuse the stream of all for the sake of one.
+            text = f"{self._venue.name} does not list {fed.key.symbol}"
+            self._perform(Alert(AlertKind.NO_HISTORY, fed.key, text, self._time.now_ms()))
+            return False
         try:
             first_ms, stored = await self._on_disk(lambda: self._stored(fed))
         except Fault as fault:
             self._perform(Alert(AlertKind.NO_STORE, fed.key, str(fault), self._time.now_ms()))
             return False
+        since_ms = max(fed.since_ms, listing.launched_ms or 0)
         last_ms = stored[-1].open_time_ms if stored else None
         for key in fed.with_longer():
             self._shelves[key] = Shelf.resumed(key, fed.key, last_ms)
         self._tell(
-            SeriesAdded(
-                fed.key, fed.derived_ms, fed.since_ms, first_ms, stored, self._time.now_ms()
-            )
+            SeriesAdded(fed.key, fed.derived_ms, since_ms, first_ms, stored, self._time.now_ms())
         )
         self._show_news()
         return True

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from serve.commands.series_sync import ADDRESS_HELP
 from serve.flags import JsonFlags
 
 
@@ -22,7 +23,7 @@ class FeedFlags(JsonFlags):
     ] = None
     venue: Annotated[
         str | None,
-        typer.Option(help="bybit, binance, sim, or a local server's address (PHALANX_VENUE)."),
+        typer.Option(help=ADDRESS_HELP),
     ] = None
     since: Annotated[
         str | None, typer.Option(help="Show bars from this UTC time on (the last closed one).")

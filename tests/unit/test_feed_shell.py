@@ -16,6 +16,7 @@ from actors.venue.faults import VenueUnreachable
 from actors.venue.protocol import Listing, StreamEvent
 from cluster.history import History, HistoryFault, WriteResult
 from engines.funding import Funding
+from engines.instrument import Instrument
 from engines.klines import HOUR_MS, Klines
 from engines.live.events import Alert, AlertKind, KlineSeen, StreamOpened, kline_rows
 from engines.resample import aggregate
@@ -39,16 +40,21 @@ class FakeVenue:
     is_closed: bool = False
     name: str = "fake"
     page_bars: int = 1000
+    symbol: str = KEY.symbol
+    launched: int = 0
+    asked_from: list[int] = field(default_factory=list)
 
     async def time_ms(self) -> int:
         self._fail()
         return START_MS + int(self.at * HOUR_MS)
 
     async def instruments(self) -> Mapping[str, Listing]:
-        return {}
+        instrument = Instrument(self.symbol, 0.1, 0.001)
+        return {self.symbol: Listing(instrument, True, START_MS + self.launched * HOUR_MS)}
 
     async def klines(self, key: SeriesKey, since_ms: int, until_ms: int) -> Klines | None:
         self._fail()
+        self.asked_from.append((since_ms - START_MS) // HOUR_MS)
         first, stop = BARS.index_at(since_ms), min(BARS.index_at(until_ms), int(self.at))
         return BARS.between(first, stop) if first < stop else None
 
@@ -167,6 +173,24 @@ def test_a_venue_that_cannot_be_reached_is_said_and_asked_again(
         assert len((await feed.take({KEY: None}, wait_s=10))[KEY]) == 10
 
     fed(scene, tmp_path, FakeVenue(10.5, failures=1))
+
+
+def test_a_symbol_that_is_not_listed_is_said_and_never_asked_for(tmp_path: Path) -> None:
+    async def scene(feed: Feed, venue: FakeVenue) -> None:
+        alert, *_ = await alerts_of(feed, AlertKind.NO_HISTORY)
+        assert alert.text == "fake does not list BTC/USDT:USDT"
+        assert await feed.take({KEY: None}, wait_s=0.1) == {}
+        assert not venue.asked_from
+
+    fed(scene, tmp_path, FakeVenue(10.5, symbol="BTX/USDT:USDT"))
+
+
+def test_nothing_is_asked_from_before_the_launch_of_a_symbol(tmp_path: Path) -> None:
+    async def scene(feed: Feed, venue: FakeVenue) -> None:
+        assert len((await feed.take({KEY: None}, wait_s=10))[KEY]) == 4
+        assert min(venue.asked_from) == 6
+
+    fed(scene, tmp_path, FakeVenue(10.5, launched=6))
 
 
 class FullDisk(History):
