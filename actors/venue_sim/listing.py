@@ -7,9 +7,10 @@ bars: prices are multiples of the tick, volumes sums of multiples of the quantit
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 from actors.venue_sim.intervals import INTERVAL_MS, INTERVALS
-from actors.venue_sim.tape import Grain, GroupedTape, Tape
+from actors.venue_sim.tape import Grain, Tape, grouped, merged
 from actors.venue_sim.wire import PARAMETER_ERROR, Refused
 from engines.errors import KlineFault
 from engines.funding import Funding
@@ -58,6 +59,7 @@ class Listed:
     listing: Listing
     instrument: Instrument
     _tapes: dict[tuple[PriceKind, str], Tape | None] = field(default_factory=dict)
+    _plays: dict[PriceKind, Tape] = field(default_factory=dict)
 
     @classmethod
     def of(cls, listing: Listing) -> "Listed":
@@ -81,49 +83,63 @@ class Listed:
 
     @property
     def base_tape(self) -> Tape:
-        """Return the finest tape of last prices, which the market is played from."""
-        finest = min(self.listing.klines, key=lambda klines: klines.interval_ms)
-        tape = self.tape(PriceKind.LAST, _code_of(finest))
-        assert tape is not None, "a listing has bars"
-        return tape
+        """Return the tape that the market is played from: the finest bars there are at any time."""
+        return self._played(PriceKind.LAST)
 
     @property
     def mark_tape(self) -> Tape:
-        """Return the finest tape of mark prices; without one the last price stands in."""
-        if not self.listing.mark:
-            return self.base_tape
-        finest = min(self.listing.mark, key=lambda klines: klines.interval_ms)
-        tape = self.tape(PriceKind.MARK, _code_of(finest))
-        assert tape is not None, "mark bars were given"
-        return tape
+        """Return the like of mark prices; without any the last price stands in."""
+        return self._played(PriceKind.MARK if self.listing.mark else PriceKind.LAST)
 
     def tape(self, kind: PriceKind, interval: str) -> Tape | None:
         """Return the bars of an interval, None where no file can make them."""
+        if kind is PriceKind.MARK and not self.listing.mark:
+            kind = PriceKind.LAST
+        played = self._played(kind)
         key = (kind, interval)
         if key not in self._tapes:
-            self._tapes[key] = self._make(kind, interval)
+            tape = self._tapes[key] = self._make(kind, interval)
+            if tape is not None:
+                tape.finer = played
         return self._tapes[key]
 
-    def forget_grouped(self) -> None:
+    def forget_made(self) -> None:
         """Drop the bars that are made of others, after one of those was corrected."""
-        made = [key for key, tape in self._tapes.items() if isinstance(tape, GroupedTape)]
-        for key in made:
-            del self._tapes[key]
+        self._plays.clear()
+        self._tapes = {
+            key: tape for key, tape in self._tapes.items() if tape is None or not tape.is_made
+        }
+
+    def _played(self, kind: PriceKind) -> Tape:
+        """Return the tape of all files together, which tells what happens inside their bars."""
+        if kind not in self._plays:
+            codes = sorted(self._files(kind), key=INTERVAL_MS.__getitem__, reverse=True)
+            tapes = [self._file_tape(kind, code) for code in codes]
+            self._plays[kind] = played = reduce(merged, tapes)
+            for tape in tapes:
+                tape.finer = None if tape is played else played
+        return self._plays[kind]
+
+    def _files(self, kind: PriceKind) -> dict[str, Klines]:
+        files = self.listing.klines if kind is PriceKind.LAST else self.listing.mark
+        return {_code_of(klines): klines for klines in files}
+
+    def _file_tape(self, kind: PriceKind, code: str) -> Tape:
+        tape = self._tapes.get((kind, code))
+        if tape is None:
+            tape = self._tapes[kind, code] = Tape.of(self._files(kind)[code], code)
+        return tape
 
     def _make(self, kind: PriceKind, interval: str) -> Tape | None:
-        files = self.listing.klines if kind is PriceKind.LAST else self.listing.mark
-        if kind is PriceKind.MARK and not files:
-            return self.tape(PriceKind.LAST, interval)
-        codes = {_code_of(klines): klines for klines in files}
+        codes = self._files(kind)
         if interval in codes:
-            return Tape(codes[interval], interval)
+            return self._file_tape(kind, interval)
         wanted_ms = INTERVAL_MS.get(interval, 24 * 3_600_000)  # a month is whole days
         fits = [c for c in codes if wanted_ms % INTERVAL_MS[c] == 0 and INTERVAL_MS[c] <= wanted_ms]
         if not fits:
             return None
-        base = self.tape(kind, max(fits, key=lambda code: INTERVAL_MS[code]))
-        assert base is not None, "the code is one of a file"
-        return GroupedTape(base, interval)
+        base = self._file_tape(kind, max(fits, key=INTERVAL_MS.__getitem__))
+        return grouped(base, interval)
 
 
 class Market:

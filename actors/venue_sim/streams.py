@@ -21,7 +21,7 @@ from actors.venue_sim.sessions import (
     invalid_op,
     names_of_topics,
 )
-from actors.venue_sim.tape import Bar, GroupedTape, Tape
+from actors.venue_sim.tape import Bar, Tape
 from actors.venue_sim.topics import (
     BOOK_DEPTHS,
     BookTopic,
@@ -95,7 +95,7 @@ class Streams:
     def correct(self, listed: Listed, interval: str, bar: Bar, now_ms: int) -> list[Outgoing]:
         """Change a closed bar for good and tell who hears it."""
         tape = listed.tape(PriceKind.LAST, interval)
-        assert tape is not None and not isinstance(tape, GroupedTape), "a bar of a file"
+        assert tape is not None and not tape.is_made, "a bar of a file"
         _rewrite(listed, tape, bar)
         name = f"kline.{interval}.{listed.name}"
         topic = self._topics.get((listed.category, name))
@@ -171,7 +171,7 @@ class Streams:
             return message
         listed = topic.listed
         tape = listed.tape(PriceKind.LAST, topic.interval)
-        if tape is None or isinstance(tape, GroupedTape):
+        if tape is None or tape.is_made:
             return message
         kinds = frozenset({FaultKind.LATE_CORRECTION})
         if self._faults.draw(topic.name, kinds) is None:
@@ -196,4 +196,4 @@ class Streams:
 
 def _rewrite(listed: Listed, tape: Tape, bar: Bar) -> None:
     tape.correct(bar.open_time_ms, bar)
-    listed.forget_grouped()
+    listed.forget_made()

@@ -11,7 +11,7 @@ newest first; asked for a start alone, the first ones. A start inside a bar mean
 Source: Bybit v5, "Get Kline"; pages as ccxt's `fetch_ohlcv` comments them.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -74,26 +74,40 @@ class Grain:
 
 
 class Tape:
-    """The bars of one symbol and one interval, read from a file."""
+    """The bars of one symbol, ascending; those of a file have one interval.
 
-    def __init__(self, klines: Klines, interval: str) -> None:
+    `is_made`: put together from other tapes, and not to be corrected itself. `finer` tells what has
+    happened inside a forming bar; without it the bar's own path does.
+    """
+
+    def __init__(
+        self,
+        interval: str,
+        grain: Grain,
+        times: tuple[I64_1D, I64_1D],
+        columns: tuple[F64_1D, ...],
+        *,
+        is_made: bool = False,
+    ) -> None:
+        self.interval = interval
+        self.grain = grain
+        self.open_ms, self.end_ms = times
+        self.columns = columns
+        self.is_made = is_made
+        self.finer: Tape | None = None
+        self._rows: list[list[str] | None] = [None] * len(self.open_ms)
+
+    @classmethod
+    def of(cls, klines: Klines, interval: str) -> "Tape":
+        """Return the bars of a file; turnover is volume at the mean price where it has none."""
         grain = Grain.of(klines)
         turnover = klines.turnover
         if turnover is None:
             typical = (klines.open + klines.high + klines.low + klines.close) / 4
             turnover = np.round(klines.volume * typical, grain.turnover)
         prices = (klines.open, klines.high, klines.low, klines.close)
-        self._fill(interval, grain, klines.open_time_ms, (*prices, klines.volume, turnover))
-
-    def _fill(
-        self, interval: str, grain: Grain, open_ms: I64_1D, columns: tuple[F64_1D, ...]
-    ) -> None:
-        self.interval = interval
-        self.grain = grain
-        self.open_ms = open_ms
-        self.end_ms = bucket_ends(open_ms, interval)
-        self.columns = columns
-        self._rows: list[list[str] | None] = [None] * len(open_ms)
+        times = (klines.open_time_ms, bucket_ends(klines.open_time_ms, interval))
+        return cls(interval, grain, times, (*prices, klines.volume, turnover))
 
     def __len__(self) -> int:
         return len(self.open_ms)
@@ -182,7 +196,29 @@ class Tape:
             self._rows[index] = row
         return row
 
+    def inside(self, bar: Bar, now_ms: int) -> list[Bar]:
+        """Return the bars that have opened inside a longer one, none if it is not longer."""
+        first, stop = np.searchsorted(self.open_ms, (bar.open_time_ms, bar.end_ms))
+        stop = min(int(stop), self.visible(now_ms))
+        parts = [self.at(index, now_ms) for index in range(int(first), stop)]
+        return parts if parts and parts[0].end_ms < bar.end_ms else []
+
     def _forming(self, bar: Bar, now_ms: int) -> Bar:
+        parts = [] if self.finer is None else self.finer.inside(bar, now_ms)
+        return self._joined(bar, parts) if parts else self._on_path(bar, now_ms)
+
+    def _joined(self, bar: Bar, parts: list[Bar]) -> Bar:
+        return Bar(
+            *bar[:3],
+            max(part.high for part in parts),
+            min(part.low for part in parts),
+            parts[-1].close,
+            round(sum(part.volume for part in parts), self.grain.volume),
+            round(sum(part.turnover for part in parts), self.grain.turnover),
+            is_closed=False,
+        )
+
+    def _on_path(self, bar: Bar, now_ms: int) -> Bar:
         count = self._prints_by(bar, now_ms)
         first_turn, second_turn = turning_points(bar)
         reached = [bar.open, self._price(bar, count - 1)]
@@ -230,44 +266,46 @@ def turning_points(bar: Bar) -> tuple[float, float]:
     return bar.low, bar.high
 
 
-class GroupedTape(Tape):
-    """The bars of a longer interval, made of a base tape's."""
+def grouped(base: Tape, interval: str) -> Tape:
+    """Return the bars of a longer interval, made of a base tape's.
 
-    def __init__(self, base: Tape, interval: str) -> None:
-        self._base = base
-        starts = bucket_starts(base.open_ms, interval)
-        first = np.flatnonzero(np.r_[True, starts[1:] != starts[:-1]])
-        # A bar whose beginning the file lacks is no bar.
-        first = first[int(base.open_ms[0] != starts[0]) :]
-        self._first = first
-        self._stop = np.r_[first[1:], len(base)][: len(first)]
-        begin = int(first[0]) if len(first) else 0
-        opens, highs, lows, closes, volumes, turnovers = (c[begin:] for c in base.columns)
-        at = first - begin
-        grain = base.grain
-        columns = (
-            opens[at],
-            _reduced(np.maximum, highs, at),
-            _reduced(np.minimum, lows, at),
-            closes[self._stop - begin - 1],
-            np.round(_reduced(np.add, volumes, at), grain.volume),
-            np.round(_reduced(np.add, turnovers, at), grain.turnover),
-        )
-        self._fill(interval, grain, starts[first], columns)
+    A first bar whose beginning the base lacks is left out.
+    """
+    starts = bucket_starts(base.open_ms, interval)
+    first = np.flatnonzero(np.r_[True, starts[1:] != starts[:-1]])
+    first = first[int(base.open_ms[0] != starts[0]) :]
+    begin = int(first[0]) if len(first) else 0
+    opens, highs, lows, closes, volumes, turnovers = (c[begin:] for c in base.columns)
+    at = first - begin
+    last = np.r_[at[1:], len(base) - begin][: len(at)] - 1
+    grain = base.grain
+    columns = (
+        opens[at],
+        _reduced(np.maximum, highs, at),
+        _reduced(np.minimum, lows, at),
+        closes[last],
+        np.round(_reduced(np.add, volumes, at), grain.volume),
+        np.round(_reduced(np.add, turnovers, at), grain.turnover),
+    )
+    times = (starts[first], bucket_ends(starts[first], interval))
+    return Tape(interval, grain, times, columns, is_made=True)
 
-    def _forming(self, bar: Bar, now_ms: int) -> Bar:
-        index = self.index_of(bar.open_time_ms)
-        stop = min(int(self._stop[index]), self._base.visible(now_ms))
-        parts = [self._base.at(i, now_ms) for i in range(int(self._first[index]), stop)]
-        return Bar(
-            *bar[:3],
-            max(part.high for part in parts),
-            min(part.low for part in parts),
-            parts[-1].close,
-            round(sum(part.volume for part in parts), self.grain.volume),
-            round(sum(part.turnover for part in parts), self.grain.turnover),
-            is_closed=False,
-        )
+
+def merged(coarse: Tape, fine: Tape) -> Tape:
+    """Return one tape of both: fine bars where they fill a coarse one, the coarse one elsewhere."""
+    passed_ms = np.r_[0, np.cumsum(fine.end_ms - fine.open_ms)]
+    begin, stop = (np.searchsorted(fine.open_ms, edge) for edge in (coarse.open_ms, coarse.end_ms))
+    is_filled = passed_ms[stop] - passed_ms[begin] == coarse.end_ms - coarse.open_ms
+    over = np.searchsorted(coarse.open_ms, fine.open_ms, side="right") - 1
+    is_inside = (over >= 0) & (fine.open_ms < coarse.end_ms[over])
+    kept = ~is_inside | is_filled[over]
+    opens = np.r_[coarse.open_ms[~is_filled], fine.open_ms[kept]]
+    order = np.argsort(opens, kind="stable")
+    ends = np.r_[coarse.end_ms[~is_filled], fine.end_ms[kept]]
+    pairs = zip(coarse.columns, fine.columns, strict=True)
+    columns = tuple(np.r_[one[~is_filled], other[kept]][order] for one, other in pairs)
+    finest = Grain(*map(max, zip(astuple(coarse.grain), astuple(fine.grain), strict=True)))
+    return Tape(fine.interval, finest, (opens[order], ends[order]), columns, is_made=True)
 
 
 def _reduced(fold: np.ufunc, column: F64_1D, at: I64_1D) -> F64_1D:

@@ -29,7 +29,7 @@ Body = dict[str, object]
 )
 def test_a_forming_bar_is_the_prints_so_far(bar: int, after_ms: int, seed: int) -> None:
     klines = MARKETS[seed]
-    tape = Tape(klines, "15")
+    tape = Tape.of(klines, "15")
     now_ms = int(klines.open_time_ms[bar]) + after_ms
     shown, prints = tape.at(bar, now_ms), tape.prints(bar, now_ms)
     prices = [one.price for one in prints]
@@ -43,7 +43,7 @@ def test_a_forming_bar_is_the_prints_so_far(bar: int, after_ms: int, seed: int) 
 @given(bar=st.integers(0, BARS - 1), seed=st.integers(1, 9))
 def test_the_prints_of_a_closed_bar_are_the_bar(bar: int, seed: int) -> None:
     klines = MARKETS[seed]
-    tape = Tape(klines, "15")
+    tape = Tape.of(klines, "15")
     prints = tape.prints(bar, int(klines.open_time_ms[bar]) + QUARTER_MS)
     prices = [one.price for one in prints]
     times = [one.time_ms for one in prints]

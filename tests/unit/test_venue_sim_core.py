@@ -19,6 +19,8 @@ from actors.venue_sim.sessions import PRIVATE, TRADE
 from actors.venue_sim.wire import Request, number_text
 from engines.errors import KlineFault
 from engines.klines import MINUTE_MS
+from engines.resample import aggregate
+from engines.series import PriceKind
 from tests.contract.venue_bench import BTC, QUARTER_MS, START_MS, listings, made_up
 
 NOW_MS = START_MS + 100 * QUARTER_MS
@@ -228,6 +230,28 @@ def test_the_finest_series_that_divides_an_interval_makes_it() -> None:
     assert opens("15") == quarters.close[0]
     assert opens("60") == quarters.close[3]
     assert opens("5") == minutes.close[4]
+
+
+def test_the_finest_bars_tell_what_happens_inside_the_longer_ones() -> None:
+    # Quarters of three hours; of the second hour there are minutes too, which make them.
+    whole = made_up(BTC, 180, MINUTE_MS)
+    quarters = aggregate(whole, QUARTER_MS)
+    core = VenueCore([Listing(BTC, [whole.between(60, 120), quarters])])
+    listed = core.market.find("linear", "BTCUSDT")
+    tape, played = listed.tape(PriceKind.LAST, "15"), listed.base_tape
+    assert tape is not None and len(played) == 4 + 60 + 4
+    for minute in range(60, 120):
+        now_ms = START_MS + (minute + 1) * MINUTE_MS - 1
+        bar, last = tape.last(now_ms), played.last(now_ms)
+        assert bar is not None and last is not None
+        assert bar.close == last.close == whole.close[minute]
+        since = minute // 15 * 15
+        assert bar.high == whole.high[since : minute + 1].max()
+        assert bar.low == whole.low[since : minute + 1].min()
+    assert [played.at(index, 2**42).close for index in (0, 67)] == [
+        quarters.close[0],
+        quarters.close[-1],
+    ]
 
 
 @pytest.mark.parametrize(
