@@ -92,7 +92,7 @@ class FedSeries:
 
 @dataclass(frozen=True, slots=True)
 class FeedStatus:
-    """Where a feed stands: the open of the newest bar of each series, and the latest alerts."""
+    """Where a feed stands: when the newest bar of each series opened, and the latest alerts."""
 
     last_ms: Mapping[SeriesKey, int | None]
     alerts: tuple[Alert, ...]
@@ -171,12 +171,8 @@ class Feed:
         """Return where the feed stands."""
         self._require_running()
         shelves = {key: self._shelves.get(key) for key in self._known}
-        last_ms = {key: shelf.last_ms if shelf else NEVER_MS for key, shelf in shelves.items()}
-        return FeedStatus(
-            {key: None if last == NEVER_MS else last for key, last in last_ms.items()},
-            tuple(self._alerts),
-            self._time.now_ms(),
-        )
+        last_ms = {key: shelf.last_ms if shelf else None for key, shelf in shelves.items()}
+        return FeedStatus(last_ms, tuple(self._alerts), self._time.now_ms())
 
     async def close(self) -> None:
         """End the feed and let go of the venue."""
@@ -227,11 +223,9 @@ class Feed:
     # --- life
 
     async def _run(self) -> None:
-        self._venue, self._history = (
-            self._open_venue(),
-            self._open_history(now_ms=self._time.now_ms),
-        )
+        self._venue = self._open_venue()
         try:
+            self._history = self._open_history(now_ms=self._time.now_ms)
             await self._meet_venue()
             async with asyncio.TaskGroup() as self._tasks:
                 self._tasks.create_task(self._time.keep(self._venue))
@@ -260,24 +254,28 @@ class Feed:
 
     async def _load_all(self) -> None:
         """Add each series with what is stored of it; one that cannot be read is tried again."""
+        said: dict[SeriesKey, str] = {}
         waiting = list(self._fed.values())
         while waiting:
-            waiting = [each for each in waiting if not await self._load(each)]
-            if waiting:
+            wrong = {each: alert for each in waiting if (alert := await self._load(each))}
+            for fed, alert in wrong.items():
+                if said.get(fed.key) != alert.text:
+                    said[fed.key] = alert.text
+                    self._perform(alert)
+            if waiting := list(wrong):
                 await asyncio.sleep(RELOAD_S)
 
-    async def _load(self, fed: FedSeries) -> bool:
+    async def _load(self, fed: FedSeries) -> Alert | None:
+        """Add a series, or return why that cannot be."""
         listing = self._listings.get(fed.key.symbol)
         if listing is None:
             # The venue would refuse the stream of all for the sake of one.
             text = f"{self._venue.name} does not list {fed.key.symbol}"
-            self._perform(Alert(AlertKind.NO_HISTORY, fed.key, text, self._time.now_ms()))
-            return False
+            return Alert(AlertKind.NO_HISTORY, fed.key, text, self._time.now_ms())
         try:
-            first_ms, stored = await self._on_disk(lambda: self._stored(fed))
+            first_ms, stored = await self._on_disk(partial(self._stored, fed))
         except Fault as fault:
-            self._perform(Alert(AlertKind.NO_STORE, fed.key, str(fault), self._time.now_ms()))
-            return False
+            return Alert(AlertKind.NO_STORE, fed.key, str(fault), self._time.now_ms())
         since_ms = max(fed.since_ms, listing.launched_ms or 0)
         last_ms = stored[-1].open_time_ms if stored else None
         for key in fed.with_longer():
@@ -286,7 +284,7 @@ class Feed:
             SeriesAdded(fed.key, fed.derived_ms, since_ms, first_ms, stored, self._time.now_ms())
         )
         self._show_news()
-        return True
+        return None
 
     def _stored(self, fed: FedSeries) -> tuple[int | None, tuple[Kline, ...]]:
         span = self._history.span(fed.key)

@@ -50,9 +50,12 @@ class Shelf:
                 self.floor_ms = self.tail.popleft().open_time_ms
 
     @property
-    def last_ms(self) -> int:
-        """Return the open of the newest bar, or a time before which there is none."""
-        return self.tail[-1].open_time_ms if self.tail else self.floor_ms
+    def last_ms(self) -> int | None:
+        """Return when the newest bar opened, of a longer series that was resumed at the latest."""
+        if self.tail:
+            return self.tail[-1].open_time_ms
+        known = self.floor_ms != NEVER_MS
+        return bucket_ms(self.floor_ms, self.key.interval_ms) if known else None
 
     def recent(self, after_ms: int, limit: int) -> Klines | None:
         """Return bars in memory after one that is not older than the floor."""

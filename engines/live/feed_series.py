@@ -38,10 +38,11 @@ class FeedTerms:
     A bar's final values are in the venue's history `grace_ms` after its close; until then the
     stream may bring them. A confirmed bar may close at most `skew_ms` ahead of our clock. Of each
     series `overlap_bars` handed out are compared with every answer, and `ahead_bars_max` from the
-    stream wait for one that is missing. A bar is believed never to have been when `gap_answers`
-    answers in a row lack it. Failed requests are repeated after `retry_ms_min`, doubling up to
-    `retry_ms_max`, and said after `failures_said`. A series may be silent for `silence_ms`,
-    doubling up to `silence_ms_max` while a new connection does not help.
+    stream wait for one that is missing. Failed requests are repeated after `retry_ms_min`, doubling
+    up to `retry_ms_max`, and said after `failures_said`. A bar is believed never to have been when
+    `gap_answers` answers in a row lack it: with these delays after half a minute, in which nothing
+    later is handed out. A series may be silent for `silence_ms`, doubling up to `silence_ms_max`
+    while a new connection does not help.
     """
 
     grace_ms: int = 2_000
@@ -51,10 +52,10 @@ class FeedTerms:
     fetch_bars_max: int = 1_000
     fetches_max: int = 8
     fetch_timeout_ms: int = 2 * MINUTE_MS
-    gap_answers: int = 4
+    gap_answers: int = 6
     retry_ms_min: int = 1_000
     retry_ms_max: int = MINUTE_MS
-    failures_said: int = 5
+    failures_said: int = 6
     silence_ms: int = 150_000
     silence_ms_max: int = 60 * MINUTE_MS
 

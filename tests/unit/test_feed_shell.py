@@ -175,12 +175,17 @@ def test_a_venue_that_cannot_be_reached_is_said_and_asked_again(
     fed(scene, tmp_path, FakeVenue(10.5, failures=1))
 
 
-def test_a_symbol_that_is_not_listed_is_said_and_never_asked_for(tmp_path: Path) -> None:
+def test_a_symbol_that_is_not_listed_is_said_once_and_never_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.feed.RELOAD_S", 0.01)
+
     async def scene(feed: Feed, venue: FakeVenue) -> None:
         alert, *_ = await alerts_of(feed, AlertKind.NO_HISTORY)
         assert alert.text == "fake does not list BTC/USDT:USDT"
         assert await feed.take({KEY: None}, wait_s=0.1) == {}
         assert not venue.asked_from
+        assert len((await feed.status()).alerts) == 1
 
     fed(scene, tmp_path, FakeVenue(10.5, symbol="BTX/USDT:USDT"))
 

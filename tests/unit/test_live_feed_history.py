@@ -62,7 +62,7 @@ def give_up_bar_two(told: Told) -> list[AlertKind]:
         told.answer(*klines(0, 2), kline(3))
         alerts += told.alerts()
         if not any(isinstance(each, StoreKlines) for each in told.last):
-            told.tick(told.now_ms + 10_000)
+            told.tick(told.now_ms + 30_000)
     return alerts
 
 
@@ -90,7 +90,7 @@ def test_nothing_is_missed_before_the_first_bar_of_a_symbol() -> None:
         told.answer(*(klines(14, 20) if asked_ms[-1] >= at(10) else ()))
         assert AlertKind.GAP not in told.alerts()
         if not told.asks():
-            told.tick(told.now_ms + 10_000)
+            told.tick(told.now_ms + 30_000)
     assert asked_ms == [T0] * TERMS.gap_answers + [at(10)] * TERMS.gap_answers
     told.last = [StoreKlines(KEY, klines(14, 20), told.now_ms)]
     assert told.write()[0] == HandOut(KEY, klines(14, 20), told.now_ms)
