@@ -215,12 +215,11 @@ class Matching:
         position.take_profit = position.stop_loss = position.trailing = ZERO
         position.best = position.trailing_from = None
         for order in self.account.open_orders(position.listed):
-            if order.position_idx == position.index and order.is_open and order.reduce_only:
-                is_kept = order.stop_order_type == "Stop"
-                is_stop = order.is_stop
-                if not is_kept:
-                    why = "CancelByTpSlTsClear" if is_stop else "CancelByReduceOnly"
-                    self.account.finish(order, now_ms, why)
+            is_of_it = order.position_idx == position.index and order.reduce_only
+            # A conditional order of the user's own waits on, whatever it will then find.
+            if is_of_it and order.is_open and order.stop_order_type != "Stop":
+                why = "CancelByTpSlTsClear" if order.is_stop else "CancelByReduceOnly"
+                self.account.finish(order, now_ms, why)
 
     def _settle(self, listed: Listed, now_ms: int) -> None:
         """Pay the funding that has fallen due since the market's last print."""

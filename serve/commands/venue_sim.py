@@ -31,7 +31,7 @@ class VenueSimFlags(JsonFlags):
     ] = None
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1"
     # Where `--venue sim` of the data and feed commands looks for it.
-    port: Annotated[int, typer.Option(help="Port to listen on, 0 for any.")] = 8765
+    port: Annotated[int, typer.Option(help="Port to listen on, 0 for any.")] = 8980
     at: Annotated[
         str | None,
         typer.Option(help="UTC time at which the venue begins; else a day before its last bar."),
