@@ -4,8 +4,8 @@
 counted there (`ledger` says how), `trial_sources` which study or command brought how many of them.
 `instruments` holds a venue's rules by the time they were in force (`instrument_book`), `syncs` what
 was fetched when, `data_issues` what was found wrong with stored series (`issues`), `studies` and
-`runs` what was evaluated, and where its report lies (`records`). Times are UTC milliseconds; a text
-of JSON has sorted keys.
+`runs` what was evaluated, and where its report lies (`evaluations`). Times are UTC milliseconds; a
+text of JSON has sorted keys.
 """
 
 from sqlalchemy import (

@@ -23,6 +23,7 @@ from serve.commands.feed import feed
 from serve.commands.metrics import metrics
 from serve.commands.parity import parity
 from serve.commands.plan import plan
+from serve.commands.runs import runs
 from serve.commands.series_check import check_stored
 from serve.commands.series_files import export_stored, import_series
 from serve.commands.series_list import list_series
@@ -48,7 +49,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 COMMANDS: tuple[Callable[..., int], ...] = (
-    *(backtest, sweep, feed, parity, plan, strategies, metrics, trials, demo, venue_sim, doctor),
+    *(
+        backtest,
+        sweep,
+        feed,
+        parity,
+        plan,
+        strategies,
+        metrics,
+        trials,
+        runs,
+        demo,
+        venue_sim,
+        doctor,
+    ),
 )
 for command in COMMANDS:
     app.command(cls=GroupedCommand)(spread(command))

@@ -32,6 +32,7 @@ class BacktestFlags(JsonFlags, OutFlags, PlanFlags, BarFlags):
 
 def backtest(flags: BacktestFlags) -> int:
     """Trade strategies on bars, each on every market, and compare them."""
+    from serve.evaluations import record_runs
     from serve.output import print_notes, print_runs
     from serve.plan_terms import plan_and_costs
     from serve.progress import progress
@@ -56,6 +57,7 @@ def backtest(flags: BacktestFlags) -> int:
         runs = [trade(item, settings, market, plan, costs) for market in markets for item in found]
     if flags.out is not None:
         write_out(flags.out, runs, force=flags.force)
+    record_runs(runs, flags.out)
     if len(markets) > 1 and flags.bars:
         names = ", ".join(market.klines.symbol for market in markets)
         print_notes([f"markets by file name: {names} (--symbol makes one of them)"])

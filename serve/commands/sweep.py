@@ -117,12 +117,14 @@ def _run(
     from cluster.session import session
     from cluster.settings import cluster_settings
     from cluster.sweep import Sweep
+    from serve.evaluations import study_recorded
     from serve.runs import trial_ledger
     from serve.sweep_progress import sweep_progress
 
     settings = cluster_settings()
     with (
         trial_ledger() as ledger,
+        study_recorded(study, folder),
         _saying_how_to_resume(folder),
         session(flags.address or settings.ray_address),
         sweep_progress() as watch,

@@ -249,6 +249,9 @@ def test_the_command_prints_a_verified_list_and_counts_its_trials_once(
     document: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert document["trials"] == {"TESTUSDT 15m": 12}
     assert document["counts"]["evaluated"] == 12
+    assert run(["runs", "--studies", "--count", "1", "--json"]) == 0
+    (kept,) = json.loads(capsys.readouterr().out)["studies"]
+    assert (kept["study"], kept["outcome"]) == (document["study_id"], "complete")
     assert set(document["best"][0]["metrics"]) == set(SUMMARY)
 
 
