@@ -144,7 +144,9 @@ class BarFlags(HistoryFlags):
         list[str] | None,
         typer.Option(help="Stored bars, as BTC/USDT:USDT, repeatable; of --bars the symbol."),
     ] = None
-    venue: Annotated[str | None, typer.Option(help="Whose stored bars (bybit).")] = None
+    venue: Annotated[
+        str | None, typer.Option(help="Whose bars, as for `phalanx data sync` (bybit).")
+    ] = None
     interval: Annotated[
         str | None, typer.Option(help="Interval of the stored bars, or that files must have.")
     ] = None

@@ -13,7 +13,7 @@ from engines.funding import INTERVAL_HOURS, Funding, constant_funding
 from engines.klines import DAY_MS, Klines, interval_text, time_text
 from serve.flags import BarFlags
 from serve.market_files import files_of
-from serve.series_flags import VENUE
+from serve.series_flags import series_venue
 
 STORED = "stored"
 HOURS_USUAL = 8
@@ -59,7 +59,7 @@ def _stored_funding(klines: Klines, flags: BarFlags, notes: list[str]) -> Fundin
     from cluster.history import History
 
     history = History()
-    found = judged(history.read_funding(flags.venue or VENUE, klines.symbol), [])
+    found = judged(history.read_funding(series_venue(flags.venue), klines.symbol), [])
     return _covering(found, klines, history.shown, history.shown, notes)
 
 
@@ -102,7 +102,7 @@ def _stored_mark(klines: Klines, flags: BarFlags) -> tuple[Klines, str]:
     from cluster.history import History, HistoryFault
     from engines.series import PriceKind, SeriesKey
 
-    history, venue = History(), flags.venue or VENUE
+    history, venue = History(), series_venue(flags.venue)
     every = history.keys()
     stored = [
         key

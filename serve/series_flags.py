@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from engines.quality import Limits
     from engines.series import FundingKey, PriceKind, SeriesKey
 
-VENUE = "bybit"
 VENUE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 UNIFIED = re.compile(r"[^\s/:]{1,30}/[^\s/:]{1,20}(:[^\s/:]{1,20})?")
 
@@ -34,7 +33,9 @@ class VenueFlags:
     """Whose series."""
 
     panel: ClassVar[str] = "Series"
-    venue: Annotated[str, typer.Option(help="Venue that the series are of.")] = VENUE
+    venue: Annotated[
+        str | None, typer.Option(help="Venue that the series are of (PHALANX_VENUE, bybit).")
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True, init=False, eq=False, repr=False)
@@ -72,6 +73,16 @@ def require_symbol(symbol: str) -> str:
         return symbol
     expected = "ccxt's unified form, BTC/USDT:USDT (perpetual) or BTC/USDT (spot)"
     raise ParameterFault("symbol", expected, repr(symbol))
+
+
+def series_venue(venue: str | None) -> str:
+    """Return what the series of a venue are stored under: of a flag, else of the environment.
+
+    Raises: ParameterFault for a name that is none.
+    """
+    from actors.venue.settings import venue_settings
+
+    return require_venue(venue_settings(venue).series_venue)
 
 
 def require_venue(venue: str) -> str:
@@ -122,13 +133,14 @@ def stored_keys(history: "History", flags: ManySeriesFlags) -> "list[SeriesKey |
 
     interval_ms = None if flags.interval is None else parse_interval_ms(flags.interval)
     price = None if flags.price is None else price_of(flags.price)
+    venue = None if flags.venue is None else series_venue(flags.venue)
     every: list[SeriesKey | FundingKey] = [*history.keys(), *history.funding_keys()]
     _require_stored(flags.symbols or (), sorted({key.symbol for key in every}), history.shown)
     return [
         key
         for key in every
         if (not flags.symbols or key.symbol in flags.symbols)
-        and flags.venue in (None, key.venue)
+        and venue in (None, key.venue)
         and (
             flags.interval is flags.price is None
             if isinstance(key, FundingKey)

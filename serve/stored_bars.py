@@ -6,24 +6,26 @@ all that is stored, without `--until` up to the last bar that is: then nothing n
 run gives the same tomorrow. Gaps inside are the market's and noted, as those of files.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
+from actors.venue.faults import VenueFault
+from actors.venue.settings import venue_settings
 from cluster.database import database
 from cluster.history import History, HistoryFault, wall_clock_ms
 from cluster.instrument_book import InstrumentBook, Known
 from cluster.kline_files import gap_notes
 from cluster.settings import history_settings
-from engines.errors import Fault, ParameterFault
+from engines.errors import ParameterFault
 from engines.klines import Klines, parse_interval_ms, time_text
 from engines.series import SeriesKey
 from serve.flags import BarFlags
-from serve.series_flags import VENUE, key_of, range_ms, require_listed
+from serve.series_flags import key_of, range_ms, require_listed, series_venue
 
 WARM_UP_BARS = 1000
-# Fetches the bars of a range into the history; a Fault says why it cannot.
-Sync = Callable[[SeriesKey, int, int], None]
+# Fetches the bars of a range into the history and returns what a reader should know of it.
+Sync = Callable[[SeriesKey, int, int], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,18 +53,46 @@ def stored_bars(symbol: str, flags: BarFlags, sync: Sync | None) -> StoredBars:
     Raises: HistoryFault where bars are missing and cannot be fetched, ParameterFault for flags
     that mean nothing.
     """
-    key = key_of(symbol, flags.venue or VENUE, flags.interval, None)
-    with database() as engine:
-        book = InstrumentBook(engine)
-        require_listed(symbol, book.symbols(key.venue), key.venue)
-        listed = book.at(key.venue, symbol, wall_clock_ms())
-    history = History()
-    wanted = _wanted(history, key, flags, listed)
+    key = key_of(symbol, series_venue(flags.venue), flags.interval, None)
+    history, notes = History(), list[str]()
+    wanted = _wanted(history, key, flags, _listed(key))
     if _is_missing(history, wanted):
-        _fetch(history, wanted, sync)
+        notes += _fetched(history, wanted, sync)
     since_ms = None if flags.since is None else wanted.start_ms - wanted.warm_up_ms
     klines = history.read(key, since_ms, wanted.stop_ms)
-    return StoredBars(klines, tuple(_notes(klines, wanted, flags, history)), listed)
+    notes += _notes(klines, wanted, flags, history)
+    return StoredBars(klines, tuple(notes), _listed(key))
+
+
+def sync_of(venue: str | None) -> Sync:
+    """Return what fetches bars from the venue of a flag, else from that of the environment."""
+
+    def sync(key: SeriesKey, since_ms: int, until_ms: int) -> list[str]:
+        from actors.upkeep import sync_all
+        from serve.commands.series_sync import shown
+
+        with shown() as told:
+            (result,) = sync_all(venue_settings(venue), [key], since_ms, until_ms, told)
+        notes = [f"{result.written.added:,} bars of {key} fetched"]
+        if not result.is_sound:
+            doubtful = result.written.corrected + len(result.flaws)
+            notes.append(f"{doubtful:,} rows of the venue are doubtful (phalanx data check)")
+        return notes
+
+    return sync
+
+
+def _listed(key: SeriesKey) -> Known | None:
+    """Return what the venue listed of a symbol, None if nothing was synced of it yet.
+
+    Raises: ParameterFault for a symbol that the venue, whose list is known, does not have.
+    """
+    with database() as engine:
+        book = InstrumentBook(engine)
+        known = book.at(key.venue, key.symbol, wall_clock_ms())
+        if known is None:
+            require_listed(key.symbol, book.symbols(key.venue), key.venue)
+    return known
 
 
 def _wanted(history: History, key: SeriesKey, flags: BarFlags, listed: Known | None) -> _Wanted:
@@ -94,21 +124,23 @@ def _is_missing(history: History, wanted: _Wanted) -> bool:
     return span[0] - wanted.start_ms >= step_ms or wanted.stop_ms - span[1] > step_ms
 
 
-def _fetch(history: History, wanted: _Wanted, sync: Sync | None) -> None:
-    """Have missing bars fetched.
+def _fetched(history: History, wanted: _Wanted, sync: Sync | None) -> Sequence[str]:
+    """Have missing bars fetched and return what a reader should know of it.
 
-    Raises: HistoryFault that says what is there and what kept the rest away.
+    Raises: HistoryFault that says what is there and that no venue gives the rest.
     """
     why = "no venue is asked here"
     if sync is not None:
         try:
-            sync(wanted.key, wanted.start_ms - wanted.warm_up_ms, wanted.stop_ms)
-            return
-        except Fault as fault:
+            return sync(wanted.key, wanted.start_ms - wanted.warm_up_ms, wanted.stop_ms)
+        except VenueFault as fault:
+            if not fault.is_retryable:
+                raise
             why = str(fault)
     span = history.span(wanted.key)
-    there = "none" if span is None else f"{time_text(span[0])} to {time_text(span[1])}, which trade"
-    there = there if span is None else f"{there} without a venue"
+    there = "none"
+    if span is not None:
+        there = f"{time_text(span[0])} to {time_text(span[1])}, which trade without a venue"
     expected = f"bars {time_text(wanted.start_ms)} to {time_text(wanted.stop_ms)} stored or fetched"
     raise HistoryFault(f"{wanted.key}", expected, f"{there}; not fetched: {why}")
 

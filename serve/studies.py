@@ -126,24 +126,24 @@ def _fixed(
 
 def _markets(flags: SweepFlags) -> "list[Market]":
     """Return a market for each symbol and each interval that is asked for."""
-    from serve.terms import markets_of
+    from serve.terms import markets_asked
 
     bars = flags.bars or ()
     if flags.magnifier:
         raise ParameterFault("--magnifier", "no magnifier in a sweep", ", ".join(flags.magnifier))
     if flags.intervals is None:
-        return markets_of(bars, flags)
+        return markets_asked(bars, flags)
     if flags.aggregate is not None:
         raise ParameterFault("--intervals and --aggregate", "one of them", "both")
     wanted = [parse_interval_ms(text) for text in flags.intervals.split(",")]
-    plain = markets_of(bars, flags)
+    plain = markets_asked(bars, flags)
     markets: list[Market] = []
     for interval_ms in wanted:
         if all(item.klines.interval_ms == interval_ms for item in plain):
             markets += plain
         else:
             longer = replace(flags, aggregate=interval_text(interval_ms))
-            markets += markets_of(bars, longer)
+            markets += markets_asked(bars, longer)
     return markets
 
 

@@ -66,6 +66,18 @@ def markets_of(bars: Sequence[Path], flags: BarFlags, sync: "Sync | None" = None
     ]
 
 
+def markets_asked(bars: Sequence[Path], flags: BarFlags) -> list[Market]:
+    """Read what the flags name; stored bars that are missing are fetched from their venue.
+
+    Raises: as `markets_of`.
+    """
+    if bars:
+        return markets_of(bars, flags)
+    from serve.stored_bars import sync_of
+
+    return markets_of((), flags, sync_of(flags.venue))
+
+
 def market_of(bars: Sequence[Path], flags: BarFlags) -> Market:
     """Read the one market that the flags name; all files are of the first one's symbol.
 

@@ -45,13 +45,13 @@ def backtest(flags: BacktestFlags) -> int:
         trial_ledger,
         write_out,
     )
-    from serve.terms import markets_of
+    from serve.terms import markets_asked
 
     check_out(flags.out, force=flags.force)
     plan, costs = plan_and_costs(flags)
     found = find_all(expanded(flags.strategies))
     settings = parse_settings(flags.settings, found)
-    markets = markets_of(flags.bars or (), flags)
+    markets = markets_asked(flags.bars or (), flags)
     with trial_ledger() as ledger, progress() as place:
         trade = partial(run_one, place=place, causality_check=flags.causality_check, ledger=ledger)
         runs = [trade(item, settings, market, plan, costs) for market in markets for item in found]

@@ -55,21 +55,21 @@ def import_series(flags: ImportFlags) -> int:
     from cluster.database import database
     from cluster.history import History, Overlap
     from cluster.instrument_book import InstrumentBook
-    from serve.series_flags import require_listed, require_symbol, require_venue
+    from engines.series import FundingKey
+    from serve.series_flags import require_listed, require_symbol, series_venue
 
     overlap = Overlap.CORRECT if flags.correct else Overlap.KEEP
     require_symbol(flags.symbol)
-    history = History()
+    history, venue = History(), series_venue(flags.venue)
     with database() as engine:
-        listed = InstrumentBook(engine).symbols(require_venue(flags.venue))
-        require_listed(flags.symbol, listed, flags.venue)
+        require_listed(flags.symbol, InstrumentBook(engine).symbols(venue), venue)
         if flags.funding:
-            return _import_funding(flags, history, overlap)
-        return _import_bars(flags, history, engine, overlap)
+            return _import_funding(flags, history, FundingKey(venue, flags.symbol), overlap)
+        return _import_bars(flags, history, venue, engine, overlap)
 
 
 def _import_bars(
-    flags: ImportFlags, history: "History", engine: "Engine", overlap: "Overlap"
+    flags: ImportFlags, history: "History", venue: str, engine: "Engine", overlap: "Overlap"
 ) -> int:
     from cluster.history import wall_clock_ms
     from cluster.issues import IssueLog
@@ -85,21 +85,22 @@ def _import_bars(
     found = rows_of_files(flags.files)
     given = None if flags.interval is None else parse_interval_ms(flags.interval)
     interval_ms = settle_interval(found.rows.time_ms, given, flags.symbol)
-    key = SeriesKey(flags.venue, flags.symbol, interval_ms, price_of(flags.price))
+    key = SeriesKey(venue, flags.symbol, interval_ms, price_of(flags.price))
     limits, log = limits_of(flags.spike, None), IssueLog(engine)
     done = import_bars(history, log, key, found, overlap, limits, wall_clock_ms())
     return _said(flags, key, done.result, done.notes, done.rejected)
 
 
-def _import_funding(flags: ImportFlags, history: "History", overlap: "Overlap") -> int:
+def _import_funding(
+    flags: ImportFlags, history: "History", key: "FundingKey", overlap: "Overlap"
+) -> int:
     from cluster.funding_files import read_funding
-    from engines.series import FundingKey
 
     if flags.interval is not None or flags.price is not None:
         raise ParameterFault("--funding", "no --interval or --price beside it", "one")
     read = read_funding(flags.files, flags.symbol)
-    result = history.write_funding(flags.venue, flags.symbol, read.funding, overlap)
-    return _said(flags, FundingKey(flags.venue, flags.symbol), result, read.notes, ())
+    result = history.write_funding(key.venue, key.symbol, read.funding, overlap)
+    return _said(flags, key, result, read.notes, ())
 
 
 def _said(
@@ -164,17 +165,17 @@ def export_stored(flags: ExportFlags) -> int:
     from engines.klines import Klines, time_text
     from engines.series import FundingKey
     from serve.output import print_json
-    from serve.series_flags import key_of, range_ms, require_symbol, require_venue
+    from serve.series_flags import key_of, range_ms, require_symbol, series_venue
 
     since_ms, until_ms = range_ms(flags.since, flags.until)
-    history = History()
+    history, venue = History(), series_venue(flags.venue)
     key: SeriesKey | FundingKey
     series: Klines | Funding
     if flags.funding:
-        key = FundingKey(require_venue(flags.venue), require_symbol(flags.symbol))
+        key = FundingKey(venue, require_symbol(flags.symbol))
         series = history.read_funding(key.venue, key.symbol, since_ms, until_ms)
     else:
-        key = key_of(flags.symbol, flags.venue, flags.interval, flags.price)
+        key = key_of(flags.symbol, venue, flags.interval, flags.price)
         series = history.read(key, since_ms, until_ms)
     export_series(series, flags.to)
     times = series.open_time_ms if isinstance(series, Klines) else series.time_ms

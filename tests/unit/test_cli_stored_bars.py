@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from actors.venue.faults import VenueUnreachable
 from cluster.database import database
 from cluster.history import History
 from cluster.instrument_book import InstrumentBook
@@ -147,12 +148,13 @@ class Venue:
         self.history, self.last, self.fault = history, last, fault
         self.asked: list[tuple[SeriesKey, int, int]] = []
 
-    def sync(self, key: SeriesKey, since_ms: int, until_ms: int) -> None:
+    def sync(self, key: SeriesKey, since_ms: int, until_ms: int) -> list[str]:
         self.asked.append((key, since_ms, until_ms))
         if self.fault is not None:
             raise self.fault
         first, stop = ((ms - START_MS) // STEP_MS for ms in (since_ms, until_ms))
         self.history.write(key, priced(max(first, 0), min(stop, self.last)))
+        return ["fetched"]
 
 
 def flags_of(since: int | None, until: int | None, **others: Any) -> BarFlags:
@@ -189,7 +191,7 @@ def test_what_the_venue_does_not_have_is_noted_and_what_there_is_trades(
 
 def test_without_a_venue_it_is_said_what_trades_without_one(history: History) -> None:
     history.write(KEY, priced(0, 1000))
-    lost = Venue(history, last=COUNT, fault=Fault("bybit", "an answer", "no network"))
+    lost = Venue(history, last=COUNT, fault=VenueUnreachable("bybit", "an answer", "no network"))
     with pytest.raises(Fault) as raised:
         markets_of((), flags_of(500, 1500), lost.sync)
     said = str(raised.value)
