@@ -175,14 +175,15 @@ class Caller:
             self._note(fault, reply)
             raise
         except ccxt_errors.BaseError as error:
-            named = self._fault(subject, error, reply)
-            self._note(named, reply)
-            raise named from None
+            refused = self._fault(subject, error, reply)
+        else:
+            self._breaker.succeeded()
+            self._is_reached = True
+            return answer
         finally:
             REPLY.reset(token)
-        self._breaker.succeeded()
-        self._is_reached = True
-        return answer
+        self._note(refused, reply)
+        raise refused  # Outside of the handler, so that ccxt's exception does not hang on it.
 
     def _note(self, fault: VenueFault, reply: Reply) -> None:
         """Draw the consequences: for the breaker, the budget, the clock."""

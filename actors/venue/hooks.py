@@ -57,6 +57,7 @@ class Gated(Exchange):  # type: ignore[misc]  # ccxt carries no types
 
     async def throttle(self, cost: Any = None) -> None:
         """Wait for the budget; ccxt signs only afterwards, so no signature grows old here."""
+        REPLY.get(Reply()).status = 0  # A call may be several requests.
         await self.gate.acquire(str(cost))
 
     def on_rest_response(
