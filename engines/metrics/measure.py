@@ -11,12 +11,14 @@ account that is gone. Nothing is infinite.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from engines.backtest import Backtest
-from engines.klines import DAY_MS
+from engines.instrument import Instrument
+from engines.klines import DAY_MS, Klines
 from engines.metrics.columns import TradeColumns, trade_columns
 from engines.metrics.growth import buy_and_hold, cagr_ratio
 from engines.metrics.margin import exposure_ratio, margin_used_quote
@@ -44,18 +46,53 @@ from engines.metrics.run_ups_and_drawdowns import (
 )
 from engines.metrics.table import METRICS, TradeSide
 from engines.metrics.trade_figures import longest_run, over, sqn, trade_figures
-from engines.trades import Side
+from engines.plan import Plan
+from engines.trades import Side, Trade
 from engines.types import BOOL_1D, F64_1D, I64_1D
 
 SIGNS = {TradeSide.LONG: int(Side.BUY), TradeSide.SHORT: int(Side.SELL)}
 RISK_FREE_DAILY = RISK_FREE_ANNUAL / DAYS_PER_YEAR
 
 
+class Result(Protocol):
+    """What is measured: a `Backtest`, or any run that has its trades as columns already."""
+
+    @property
+    def klines(self) -> Klines:
+        """Return the bars."""
+        ...
+
+    @property
+    def instrument(self) -> Instrument:
+        """Return what was traded."""
+        ...
+
+    @property
+    def plan(self) -> Plan:
+        """Return the plan that ran."""
+        ...
+
+    @property
+    def start_bar(self) -> int:
+        """Return the first bar that counts."""
+        ...
+
+    @property
+    def trades(self) -> Sequence[Trade] | TradeColumns:
+        """Return the trades, the ones still open among them."""
+        ...
+
+    @property
+    def equity_quote(self) -> F64_1D:
+        """Return equity at each close [T]."""
+        ...
+
+
 @dataclass(frozen=True)
 class _Run:
     """What all steps read: the result, its trades as columns and the bars from `start` on."""
 
-    result: Backtest
+    result: Result
     trades: TradeColumns
     start: int
     times: I64_1D
@@ -81,7 +118,7 @@ class _Run:
         return mask
 
 
-def measure(result: Backtest, trials: int = 1) -> dict[str, float]:
+def measure(result: Result, trials: int = 1) -> dict[str, float]:
     """Return the value of every metric of the table, in its order; NaN where undefined.
 
     `trials` is how many parameter sets were tried to find this one, for the deflated Sharpe ratio.
@@ -106,13 +143,13 @@ def measure(result: Backtest, trials: int = 1) -> dict[str, float]:
     return {item.name: _finite(values[item.name]) for item in METRICS}
 
 
-def _read(result: Backtest) -> _Run:
-    klines = result.klines
+def _read(result: Result) -> _Run:
+    klines, trades = result.klines, result.trades
     start = min(result.start_bar, len(klines) - 1)
     times = klines.open_time_ms[start:]
     return _Run(
         result=result,
-        trades=trade_columns(result.trades),
+        trades=trades if isinstance(trades, TradeColumns) else trade_columns(trades),
         start=start,
         times=times,
         equity=result.equity_quote[start:],

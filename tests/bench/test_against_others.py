@@ -100,7 +100,7 @@ def test_one_run_beside_others(folder: Path, environments: dict[str, Environment
         )
     for title, seconds in (
         ("trades as columns, equity at every close, 24 figures", ours["columns_seconds"]),
-        ("every trade and all metrics", ours["whole_seconds"]),
+        ("the trades and all metrics", ours["whole_seconds"]),
     ):
         print(f"{'phalanx':10} {seconds * 1000:8.2f} ms to {title}")
 

@@ -21,6 +21,7 @@ from engines.kernels.backtest import run_by_kernel
 from engines.kernels.outcome import Outcome
 from engines.klines import MINUTE_MS, Klines
 from engines.metrics.columns import trade_columns
+from engines.metrics.measure import measure
 from engines.plan import (
     Breakeven,
     Exits,
@@ -222,3 +223,4 @@ def test_kernel_equals_reference_on_built_in_strategies(
     theirs = run_backtest(strategy, klines, instrument, plan, costs, funding=funding)
     assert len(theirs.trades) > 5
     assert_equal(ours, theirs)
+    np.testing.assert_equal(measure(ours), measure(theirs))

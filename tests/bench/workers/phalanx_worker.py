@@ -90,7 +90,7 @@ def one_run(asked: dict[str, Any], klines: Klines, costs: Costs) -> dict[str, An
             asked["repeats"],
         ),
         "whole_seconds": best_seconds(
-            lambda: measure(run_by_kernel(strategy, klines, INSTRUMENT, plan, costs).backtest()),
+            lambda: measure(run_by_kernel(strategy, klines, INSTRUMENT, plan, costs)),
             asked["repeats"],
         ),
     }
