@@ -251,10 +251,12 @@ class SeriesFeed:
         self._asked = None
         self._doubt_again(asked, event)
         room = self.terms.ahead_bars_max + self.terms.fetch_bars_max
+        # Bars were forgotten if others came from the stream while the answer was on its way.
+        oldest_ms = max(asked.since_ms, min(self._past, default=self._next_ms))
         for bar in event.klines:
             if self._next_ms <= bar.open_time_ms < asked.until_ms:
                 yield from self._take(bar, event.time_ms, room)
-            elif asked.since_ms <= bar.open_time_ms < self._next_ms:
+            elif oldest_ms <= bar.open_time_ms < self._next_ms:
                 yield from self._compare(bar, event.time_ms)
         if self._next_ms >= asked.until_ms or self._next_ms in self._ahead:
             self._asking.count = self._absences = 0

@@ -24,6 +24,7 @@ def require_whole(world: World) -> None:
         assert row in (world.originals[opens_ms], world.rows[opens_ms])
     corrected = [world.flags.get(row.open_time_ms, row) for row in taken]
     assert digest(corrected) == digest(list(world.rows.values())), "not the batch series"
+    assert not [alert for alert in world.alerts if alert.kind is AlertKind.LATE], "none was late"
     assert digest(world.disk) == digest(taken), "not what a restart would go on from"
     for key in world.keys()[1:]:
         assert digest(world.followers[key].rows) == digest(world.batch(key, taken)), key

@@ -107,6 +107,17 @@ def test_a_bar_that_comes_after_it_was_given_up_is_said_and_not_handed_out() -> 
     assert not any(isinstance(each, StoreKlines | HandOut) for each in told.last)
 
 
+def test_a_bar_that_was_forgotten_while_the_answer_was_on_its_way_is_not_late() -> None:
+    told = Told(stored=6)
+    told.tell(StreamOpened((KEY,), told.now_ms))
+    request = list(told.last)
+    told.see(kline(6))
+    told.write()
+    told.last = request
+    assert told.the(FetchHistory).since_ms == at(2)
+    assert told.answer(*klines(2, 6)) == []
+
+
 def test_a_bar_told_otherwise_is_flagged_once_history_says_so_too() -> None:
     told = Told(stored=3)
     asked = told.see(kline(1, volume=6.0))
