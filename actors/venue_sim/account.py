@@ -61,7 +61,7 @@ class Execution:
 News = tuple[str, Order | Execution | Position | None]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Account:
     """The state of one uid."""
 

@@ -48,7 +48,7 @@ class Listing:
     funding_interval_ms: int = 8 * 3_600_000
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Listed:
     """A listing as the venue works with it."""
 

@@ -51,7 +51,7 @@ class Status(StrEnum):
 OPEN = frozenset({Status.NEW, Status.PARTIALLY_FILLED, Status.UNTRIGGERED})
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, eq=False, kw_only=True)
 class Order:
     """One order; `price` is None for a market order, `trigger_price` unless it is conditional.
 

@@ -20,7 +20,7 @@ from engines.margin import MarginTier, tier_of
 LEVERAGE_DEFAULT = Decimal(10)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, eq=False, kw_only=True)
 class Position:
     """What an account holds of one perpetual on one side (`index` 0: either side)."""
 
