@@ -175,6 +175,7 @@ class Quality:
     first_ms: int
     last_ms: int
     bars_expected: int
+    absent: int
     completeness_ratio: float
     gaps: tuple[Gap, ...]
     bad: Mapping[str, int]
@@ -185,9 +186,17 @@ class Quality:
 
 
 def assess(
-    bars: RawBars, since_ms: int | None, until_ms: int | None, now_ms: int, limits: Limits
+    bars: RawBars,
+    since_ms: int | None,
+    until_ms: int | None,
+    now_ms: int,
+    limits: Limits,
+    absent: int = 0,
 ) -> Quality:
-    """Measure stored bars, at least one: over a range, else their own; how late they are by now."""
+    """Measure stored bars, at least one: over a range, else their own; how late they are by now.
+
+    `absent` bars of the range are known not to exist, so nobody expects them.
+    """
     judged = judge(bars, now_ms, limits)
     step_ms = bars.interval_ms
     first_ms, ends_ms = int(bars.open_time_ms[0]), int(bars.open_time_ms[-1]) + step_ms
@@ -195,7 +204,7 @@ def assess(
     asked_to = ends_ms if until_ms is None else min(until_ms, now_ms)
     lead = max(0, first_ms - asked_from) // step_ms
     tail = max(0, asked_to - ends_ms) // step_ms
-    expected = lead + tail + round((ends_ms - first_ms) / step_ms)
+    expected = lead + tail + round((ends_ms - first_ms) / step_ms) - absent
     spikes = judged.rejected.get(SPIKE, np.empty(0, dtype=np.int64))
     return Quality(
         interval_ms=step_ms,
@@ -203,6 +212,7 @@ def assess(
         first_ms=first_ms,
         last_ms=ends_ms - step_ms,
         bars_expected=expected,
+        absent=absent,
         completeness_ratio=len(bars) / expected,
         gaps=tuple(gaps_of(bars.open_time_ms, step_ms)),
         bad={name: len(rows) for name, rows in judged.rejected.items() if name != SPIKE},
@@ -237,6 +247,11 @@ class SeriesRule:
     is_broken: Callable[[Quality, Limits], bool]
 
 
+def _completeness_found(quality: Quality) -> str:
+    aside = f", {quality.absent:,} that the venue lacks aside" if quality.absent else ""
+    return f"{quality.completeness_ratio:.2%} of {quality.bars_expected:,}{aside}"
+
+
 def _gaps_found(quality: Quality) -> str:
     if not quality.gaps:
         return "none"
@@ -261,7 +276,7 @@ SERIES_RULES: tuple[SeriesRule, ...] = (
     SeriesRule(
         "completeness",
         "enough of the range's bars are stored",
-        lambda quality: f"{quality.completeness_ratio:.2%} of {quality.bars_expected:,}",
+        _completeness_found,
         lambda quality, limits: quality.completeness_ratio < limits.completeness_ratio_min,
     ),
     SeriesRule(

@@ -18,12 +18,11 @@ ROW, LABEL, WIDTH, BAR = 14, 64, 760, 10
 
 def strip(check: SeriesCheck) -> str:
     """Return the range of a series in cells of text, each as dark as it is full."""
-    quality, rows = check.quality, check.rows
-    assert quality is not None and rows is not None
-    step_ms = check.key.interval_ms
-    end_ms = quality.last_ms + step_ms
-    count = min(CELLS, max(1, (end_ms - quality.first_ms) // step_ms))
-    edges = np.linspace(quality.first_ms, end_ms, count + 1).astype(np.int64)
+    rows, step_ms = check.rows, check.step_ms
+    assert rows is not None
+    first_ms, end_ms = int(rows.time_ms[0]), int(rows.time_ms[-1]) + step_ms
+    count = min(CELLS, max(1, (end_ms - first_ms) // step_ms))
+    edges = np.linspace(first_ms, end_ms, count + 1).astype(np.int64)
     return "".join(_shade(part) for part in coverage(rows.time_ms, step_ms, edges).tolist())
 
 
@@ -62,7 +61,7 @@ def _months(rows: Rows) -> list[str]:
 
 def _stored(check: SeriesCheck, rows: Rows, month: str, y: int) -> Iterator[str]:
     """Yield the stored part of a month, and on it the gaps that reach into it."""
-    step_ms, (start_ms, stop_ms) = check.key.interval_ms, month_range_ms(month)
+    step_ms, (start_ms, stop_ms) = check.step_ms, month_range_ms(month)
     first_ms, end_ms = int(rows.time_ms[0]), int(rows.time_ms[-1]) + step_ms
     yield _bar(month, max(start_ms, first_ms), min(stop_ms, end_ms), y, "stored")
     for gap in _gaps(rows, step_ms):
@@ -70,7 +69,7 @@ def _stored(check: SeriesCheck, rows: Rows, month: str, y: int) -> Iterator[str]
         if since_ms < stop_ms and until_ms > start_ms:
             title = (
                 f"<title>{time_text(since_ms)} to {time_text(until_ms)}: "
-                f"{gap.bars_missing:,} bars missing</title>"
+                f"{gap.bars_missing:,} rows missing</title>"
             )
             yield _bar(month, max(since_ms, start_ms), min(until_ms, stop_ms), y, "gap", title)
 

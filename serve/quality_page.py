@@ -38,12 +38,10 @@ def _style() -> str:
 
 
 def _section(check: SeriesCheck) -> str:
-    quality = check.quality
-    said = "no bars"
-    if quality is not None:
-        first, last = time_text(quality.first_ms), time_text(quality.last_ms)
-        said = f"{quality.bars:,} bars, {first} to {last}"
-    picture = calendar(check) if check.rows is not None else ""
+    rows, said, picture = check.rows, "no rows", ""
+    if rows is not None:
+        first, last = (time_text(int(rows.time_ms[place])) for place in (0, -1))
+        said, picture = f"{len(rows):,} rows, {first} to {last}", calendar(check)
     return (
         f'<section><div class="section-head"><h2>{escape(str(check.key))}</h2>'
         f"<p>{escape(said)}</p></div>\n"

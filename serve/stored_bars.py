@@ -15,8 +15,10 @@ from actors.venue.settings import venue_settings
 from cluster.database import database
 from cluster.history import History, HistoryFault, wall_clock_ms
 from cluster.instrument_book import InstrumentBook, Known
+from cluster.issues import IssueLog
 from cluster.kline_files import gap_notes
 from cluster.settings import history_settings
+from cluster.sync_plan import without
 from engines.errors import ParameterFault
 from engines.klines import Klines, parse_interval_ms, time_text
 from engines.series import SeriesKey
@@ -117,11 +119,14 @@ def _wanted(history: History, key: SeriesKey, flags: BarFlags, listed: Known | N
 
 
 def _is_missing(history: History, wanted: _Wanted) -> bool:
-    """Return whether bars are missing at either end of what must be stored."""
-    span, step_ms = history.span(wanted.key), wanted.key.interval_ms
+    """Return whether bars are missing at either end that the venue may have."""
+    key, step_ms, span = wanted.key, wanted.key.interval_ms, history.span(wanted.key)
     if span is None:
         return True
-    return span[0] - wanted.start_ms >= step_ms or wanted.stop_ms - span[1] > step_ms
+    ends = [(wanted.start_ms, span[0]), (span[1] + step_ms, wanted.stop_ms)]
+    with database() as engine:
+        left = without([end for end in ends if end[0] < end[1]], IssueLog(engine).absent(key))
+    return any(until_ms - since_ms >= step_ms for since_ms, until_ms in left)
 
 
 def _fetched(history: History, wanted: _Wanted, sync: Sync | None) -> Sequence[str]:

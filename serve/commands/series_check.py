@@ -33,7 +33,7 @@ class CheckFlags(JsonFlags, RangeFlags, ManySeriesFlags):
 
 
 def check_stored(flags: CheckFlags) -> int:
-    """Judge the stored bars: gaps, completeness, spikes, staleness, damaged files, open issues.
+    """Judge the stored series: gaps, completeness, spikes, staleness, damaged files, open issues.
 
     Exit code 1: there is a finding.
     """
@@ -43,17 +43,20 @@ def check_stored(flags: CheckFlags) -> int:
     from engines.series import SeriesKey
     from serve.output import print_json
     from serve.quality_page import quality_page
-    from serve.series_check import check_series, document
+    from serve.series_check import check_bars, check_funding, document
     from serve.series_flags import limits_of, range_ms, stored_keys
 
     since_ms, until_ms = range_ms(flags.since, flags.until)
     limits = limits_of(flags.spike, flags.completeness)
     history, now_ms = History(), wall_clock_ms()
-    keys = [key for key in stored_keys(history, flags) if isinstance(key, SeriesKey)]
+    keys = stored_keys(history, flags)
     with database() as engine:
-        log = IssueLog(engine)
+        asked = (since_ms, until_ms, limits, now_ms)
         checks = [
-            check_series(history, log, key, since_ms, until_ms, limits, now_ms) for key in keys
+            check_bars(history, IssueLog(engine), key, *asked)
+            if isinstance(key, SeriesKey)
+            else check_funding(history, IssueLog(engine), key, *asked)
+            for key in keys
         ]
     if flags.out is not None:
         _write(flags.out, quality_page(checks, history.shown, now_ms))
@@ -72,11 +75,11 @@ def _print(checks: "Sequence[SeriesCheck]", shown: str) -> None:
     from serve.output import print_notes, print_table
 
     bad = sum(not check.is_sound for check in checks)
-    print_notes([f"history in {shown}: {len(checks)} series of bars, {bad} with findings"])
+    print_notes([f"history in {shown}: {len(checks)} series, {bad} with findings"])
     for check in checks:
         print(f"\n{check.key}")
-        if check.quality is not None:
-            first, last = time_text(check.quality.first_ms), time_text(check.quality.last_ms)
+        if check.rows is not None:
+            first, last = (time_text(int(check.rows.time_ms[place])) for place in (0, -1))
             print(f"  {first} {strip(check)} {last}")
         rows = [
             [f"  {verdict.name}", verdict.found, "FINDING" if verdict.is_finding else ""]

@@ -12,7 +12,9 @@ from pyarrow import parquet
 from cluster.database import database
 from cluster.history import History
 from cluster.instrument_book import InstrumentBook
+from cluster.issues import IssueLog
 from cluster.kline_files import read_klines
+from engines.funding import Funding
 from engines.instrument import Instrument
 from engines.klines import Klines
 from engines.series import FundingKey, PriceKind, SeriesKey
@@ -218,10 +220,43 @@ def test_a_check_shows_the_gaps_in_a_table_and_in_pictures(
     assert "66.67% of 3,000" in out
     assert "FINDING" in out
     text = page.read_text()
-    assert "2025-01-11 10:00Z to 2025-01-21 20:00Z: 1,000 bars missing" in text
+    assert "2025-01-11 10:00Z to 2025-01-21 20:00Z: 1,000 rows missing" in text
     assert text.count('class="gap"') == 1
     assert "<script" not in text
     assert "default-src 'none'" in text
+
+
+def test_settlements_are_judged_as_bars_are(
+    history: History, capsys: pytest.CaptureFixture[str]
+) -> None:
+    times = START_MS + 28_800_000 * np.delete(np.arange(93, dtype=np.int64), [20, 21])
+    history.write_funding("bybit", SYMBOL, Funding(times, np.full(91, 1e-4)))
+    code, out, _ = printed(capsys, "data", "check", "--until", "2025-02-01", "--json")
+    (series,) = json.loads(out)["series"]
+    assert (code, series["kind"], series["rows"], series["findings"]) == (0, "funding", 91, [])
+    code, out, _ = printed(capsys, "data", "check", "--until", "2025-02-03")
+    assert code == 1
+    assert "1, first after 2025-01-07 08:00Z" in out
+    assert "staleness" in out
+    (path,) = Path(history.shown).rglob("2025-01.parquet")
+    path.write_bytes(b"PAR1")
+    code, out, _ = printed(capsys, "data", "check", "--json")
+    (series,) = json.loads(out)["series"]
+    assert series["findings"] == ["damaged files", "no rows"]
+
+
+def test_bars_that_the_venue_lacks_are_known_and_not_expected(
+    history: History, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history.write(KEY, bars(0, 1000))
+    history.write(KEY, bars(2000, 2976))
+    since_ms, until_ms = START_MS + 900 * STEP_MS, START_MS + 1900 * STEP_MS
+    with database() as engine:
+        IssueLog(engine).record_absent(KEY, [(since_ms, until_ms)], 1)
+    code, out, _ = printed(capsys, "data", "check", "--until", "2025-02-01", "--json")
+    (series,) = json.loads(out)["series"]
+    assert (series["absent"], series["bars_expected"]) == (900, 2076)
+    assert (code, series["findings"]) == (0, [])
 
 
 def test_a_damaged_file_is_found_by_list_and_check_and_named_by_export(

@@ -11,6 +11,7 @@ from actors.venue.faults import VenueUnreachable
 from cluster.database import database
 from cluster.history import History
 from cluster.instrument_book import InstrumentBook
+from cluster.issues import IssueLog
 from cluster.ledger import dataset_of
 from engines.errors import Fault
 from engines.funding import Funding
@@ -18,6 +19,8 @@ from engines.instrument import Instrument
 from engines.klines import HOUR_MS, Klines
 from engines.series import PriceKind, SeriesKey
 from serve.flags import BarFlags
+from serve.studies import study_asked
+from serve.sweep_flags import SweepFlags, request_of, restored
 from serve.terms import markets_of
 from tests.unit.bars import START_MS, STEP_MS, bars
 from tests.unit.test_cli import printed
@@ -189,6 +192,16 @@ def test_what_the_venue_does_not_have_is_noted_and_what_there_is_trades(
     assert len(market.klines) == 2500
 
 
+def test_a_venue_is_not_asked_again_for_what_it_does_not_have(history: History) -> None:
+    history.write(KEY, priced(0, 1000))
+    venue = Venue(history, last=COUNT)
+    with database() as engine:
+        absent = (START_MS - 600 * STEP_MS, START_MS)
+        IssueLog(engine).record_absent(KEY, [absent], 1)
+    (market,) = markets_of((), flags_of(-500, 1000), venue.sync)
+    assert (len(market.klines), venue.asked) == (1000, [])
+
+
 def test_without_a_venue_it_is_said_what_trades_without_one(history: History) -> None:
     history.write(KEY, priced(0, 1000))
     lost = Venue(history, last=COUNT, fault=VenueUnreachable("bybit", "an answer", "no network"))
@@ -244,3 +257,28 @@ def test_a_symbol_that_is_not_listed_is_never_another_one(
     code, _, err = printed(capsys, *command)
     assert code == 2
     assert "did you mean BTC/USDT:USDT?" in err
+
+
+def test_a_study_of_stored_bars_is_the_study_of_their_file(history: History, file: Path) -> None:
+    history.write(KEY, priced(0, COUNT))
+    grid: dict[str, Any] = {"study": "ema_crossover", "grid": ["fast=5:9:2"]}
+    rules: dict[str, Any] = {"tick_size": 0.01, "qty_step": 0.001, "symbol": [SYMBOL]}
+    by_file = SweepFlags(**grid, **rules, bars=[file])
+    by_store = SweepFlags(**grid, **rules, interval="15m")
+    ids = {
+        study_asked(request_of(flags), causality_check=False).study.id
+        for flags in (by_file, by_store)
+    }
+    assert len(ids) == 1
+
+
+def test_a_study_file_may_name_one_symbol_or_several(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text("strategy: ema_crossover\nsymbol: BTC/USDT:USDT\ngrid: fast=5:9:2\n")
+    assert request_of(SweepFlags(study=str(path))).flags.symbol == [SYMBOL]
+    path.write_text("strategy: ema_crossover\nsymbol: [A/B:B, C/D:D]\ngrid: fast=5:9:2\n")
+    assert request_of(SweepFlags(study=str(path))).flags.symbol == ["A/B:B", "C/D:D"]
+
+
+def test_a_manifest_of_before_holds_one_symbol_as_a_text() -> None:
+    assert restored({"symbol": "BTCUSDT"}, SweepFlags()).symbol == ["BTCUSDT"]

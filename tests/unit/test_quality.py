@@ -115,6 +115,12 @@ def test_completeness_counts_what_the_range_should_hold() -> None:
     assert "gaps" not in findings(own, LIMITS)
 
 
+def test_bars_that_are_known_not_to_exist_are_not_expected() -> None:
+    with_gap = raw_of(joined(bars(0, 50), bars(60, 3000)))
+    quality = assess(with_gap, None, None, START_MS + 3000 * STEP_MS, LIMITS, absent=10)
+    assert (quality.bars_expected, quality.completeness_ratio) == (2990, 1.0)
+
+
 def test_staleness_is_measured_by_now_or_the_end_that_is_asked_for() -> None:
     klines = bars(0, 2990)
     assert measured(klines).stale_ms == 10 * STEP_MS
