@@ -172,9 +172,11 @@ def document(check: SeriesCheck) -> dict[str, Any]:
             for issue in check.issues
         ],
     }
-    if quality is None:
-        return known
-    return known | {
+    return known if quality is None else known | _figures(quality)
+
+
+def _figures(quality: Quality) -> dict[str, Any]:
+    return {
         "bars": quality.bars,
         "first": time_text(quality.first_ms),
         "last": time_text(quality.last_ms),
