@@ -30,7 +30,7 @@ from numba.cuda.cudadrv import nvvm
 from numba.np.numpy_support import from_dtype
 
 from engines.errors import KernelFault
-from engines.kernels import runs
+from engines.kernels import beginning, runs
 from engines.kernels.columns import F64_2D, I64_2D, U8_1D, Bars, Charges, Tables
 from engines.kernels.slots import OVERFLOWS
 from engines.kernels.tables import wants_at
@@ -61,7 +61,7 @@ def many_of(room: int) -> Callable[..., None]:
         if place < len(sets):
             row = terms[sets[place, 1]]
             outcome[place] = TOO_LARGE
-            if runs.size_of(row, lots[place]) <= room:
+            if beginning.size_of(row, lots[place]) <= room:
                 run = cuda.local.array(room, float64)
                 wants = wants_at(tables, sets[place, 0])
                 runs.play_out(run, bars, wants, charges, row, lots[place], room)

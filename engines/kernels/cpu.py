@@ -16,7 +16,9 @@ from numba import prange
 from engines.kernels import (
     _compiled,
     admission,
+    beginning,
     book,
+    calm,
     decisions,
     desk,
     exact,
@@ -41,9 +43,9 @@ from engines.kernels import (
     tally,
 )
 from engines.kernels._compiled import driver, shared, stamp_of
+from engines.kernels.beginning import size_of
 from engines.kernels.columns import F64_2D, I64_2D, Bars, Charges, Tables, Wants, frozen
 from engines.kernels.layout import put_prices, reach_of
-from engines.kernels.runs import size_of
 from engines.kernels.slots import FOUND, HIGH, LOTS_ROOM, LOW, NEEDS_REFERENCE, NOTE, OVERFLOWS, RUN
 from engines.kernels.summary import FIGURES
 from engines.kernels.tables import tables_of, wants_at
@@ -97,9 +99,9 @@ def _drivers(stamp: int) -> tuple[RunOne, RunSets]:
 
 
 RULES = (
-    _compiled, admission, book, decisions, desk, exact, fills, forced, gates, guards, legs,
-    liquidation, lots, money, notes, path, rounding, rounds, rungs, runs, search, slots, summary,
-    tables, tally,
+    _compiled, admission, beginning, book, calm, decisions, desk, exact, fills, forced, gates,
+    guards, legs, liquidation, lots, money, notes, path, rounding, rounds, rungs, runs, search,
+    slots, summary, tables, tally,
 )  # fmt: skip # all that a run calls
 run_one, run_block = _drivers(stamp_of(*RULES))
 

@@ -152,7 +152,7 @@ def _reason_to_close(run: Run, wishes: int, bar: int, close: float) -> float:
         return SESSION_CLOSE
     if wishes & WEEKEND_BEGINS:
         return WEEKEND_CLOSE
-    if bar >= oldest_bar(run) + run[BARS_HELD_MAX] - 1:
+    if run[BARS_HELD_MAX] < math.inf and bar >= oldest_bar(run) + run[BARS_HELD_MAX] - 1:
         return TIME_EXIT
     leaves = LEAVES_LONG if run[STEPS] > 0 else LEAVES_SHORT
     if wishes & leaves and _may_close(run, close):

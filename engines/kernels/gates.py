@@ -66,9 +66,10 @@ def _refusal(run: Run, bars: float) -> int:
 def _turn(run: Run) -> None:
     """Begin the counts of the day and of the week anew where they have changed."""
     day = run[DECISION_DAY]
+    if day == run[ENTRY_DAY]:
+        return
+    run[ENTRY_DAY], run[DAY_ENTRIES] = day, 0
     week = float(math.floor((day - 1) / DAYS_PER_WEEK))  # day 1 of the calendar was a Monday
-    if day != run[ENTRY_DAY]:
-        run[ENTRY_DAY], run[DAY_ENTRIES] = day, 0
     if week != run[ENTRY_WEEK]:
         run[ENTRY_WEEK], run[WEEK_ENTRIES] = week, 0
 

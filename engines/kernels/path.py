@@ -4,6 +4,7 @@ import math
 
 from engines.kernels._compiled import rule
 from engines.kernels.book import is_trailing, order_at, refresh_book
+from engines.kernels.calm import is_queued, is_untouched
 from engines.kernels.columns import Run
 from engines.kernels.fills import fill_close, fill_entry, fill_leg
 from engines.kernels.forced import check_limits, follow_fill, force, judge_mark
@@ -14,7 +15,6 @@ from engines.kernels.money import equity_at
 from engines.kernels.notes import note_payment
 from engines.kernels.rounding import qty_of
 from engines.kernels.slots import (
-    AT_MARKET,
     AT_STOP,
     BAR,
     BOOK,
@@ -24,12 +24,9 @@ from engines.kernels.slots import (
     FORCED_DOWN,
     FORCED_UP,
     FUNDING_OPEN,
-    GUARD_DOWN,
-    GUARD_UP,
     HAS_MOVES,
     IS_FRESH,
     IS_LEG,
-    IS_MARKED,
     IS_TRAILING,
     KIND_OF_ENTRY,
     LEG_LIMIT,
@@ -37,7 +34,6 @@ from engines.kernels.slots import (
     LEG_STOP,
     LEG_TRIGGER,
     LEVEL,
-    LIVES,
     LOT_BAR,
     LOT_FUNDING,
     LOT_HIGH,
@@ -134,18 +130,9 @@ def _fill_market(run: Run, is_at_open: bool) -> None:
 
 
 @rule
-def is_queued(run: Run) -> bool:
-    """Return whether a market entry waits for the next open."""
-    return run[LIVES + FIRST_ORDER] != 0 and run[KIND_OF_ENTRY + FIRST_ORDER] == AT_MARKET
-
-
-@rule
 def pass_bar(run: Run, open_price: float, high: float, low: float, close: float) -> None:
     """Go through the rest of a bar, step by step only if it can meet something."""
-    top, bottom = high, low
-    if run[IS_MARKED] != 0:
-        top, bottom = max(high, run[MARK_HIGH]), min(low, run[MARK_LOW])
-    if not _is_untouched(run, top, bottom):
+    if not is_untouched(run, high, low):
         _walk(run, open_price, high, low, close)
         return
     run[PATH_HIGH], run[PATH_LOW], run[PRICE] = high, low, close
@@ -154,18 +141,6 @@ def pass_bar(run: Run, open_price: float, high: float, low: float, close: float)
             lot = lot_at(run, place)
             if run[LOT_BAR + lot] == run[BAR]:
                 run[LOT_HIGH + lot], run[LOT_LOW + lot] = high, low
-
-
-@rule
-def _is_untouched(run: Run, high: float, low: float) -> bool:
-    return (
-        high < run[UP]
-        and low > run[DOWN]
-        and high <= run[TRAIL_UP]
-        and low >= run[TRAIL_DOWN]
-        and high < run[GUARD_UP]
-        and low > run[GUARD_DOWN]
-    )
 
 
 @rule

@@ -97,12 +97,16 @@ def product_error(a: float, b: float, product: float) -> float:
 def small_digits(value: float) -> float:
     """Return ten digits of a value below 10**10; 0 where it is too small to scale exactly."""
     power = 0
-    scaled = value
-    error = 0.0
-    while scaled < WHOLE_MIN or (scaled == WHOLE_MIN and error < 0):
+    while value * POWERS[power] < WHOLE_MIN:
         power += 1
         if power > TEN_MAX:
             return 0.0  # Less than 10**-13 buys no step: `plan_terms` sees to that.
+    scaled = value * POWERS[power]
+    error = product_error(value, POWERS[power], scaled)
+    if scaled == WHOLE_MIN and error < 0:
+        power += 1
+        if power > TEN_MAX:
+            return 0.0
         scaled = value * POWERS[power]
         error = product_error(value, POWERS[power], scaled)
     whole = float(math.floor(scaled))

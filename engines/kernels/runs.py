@@ -3,18 +3,18 @@
 import math
 
 from engines.kernels._compiled import rule
+from engines.kernels.beginning import begin
+from engines.kernels.calm import has_orders, is_untouched, slides
 from engines.kernels.columns import Bars, Charges, Run, Wants
 from engines.kernels.decisions import decide, is_event, is_full
 from engines.kernels.fills import part_of_lot
 from engines.kernels.forced import check_limits, start_day
-from engines.kernels.guards import raise_peak, refresh_guards
-from engines.kernels.liquidation import put_tiers
-from engines.kernels.lots import lay_out_lots, lot_at, oldest_bar
+from engines.kernels.guards import raise_peak
+from engines.kernels.lots import lot_at, oldest_bar
 from engines.kernels.money import equity_at, fee
 from engines.kernels.path import (
     arrive,
     close_bar,
-    is_queued,
     open_bar,
     pass_bar,
     pay_funding,
@@ -24,81 +24,47 @@ from engines.kernels.search import first_touch, place_from
 from engines.kernels.slots import (
     BAR,
     BARS_HELD_MAX,
-    BOOK_AT,
-    CAMPAIGN,
-    CAMPAIGN_NOW,
-    CAMPAIGNS_AT,
-    CAPITAL,
     CLOSE,
-    CLOSE_REASON,
-    COLD,
     DECISION_DAY,
     DOWN,
-    DRAWDOWN_MAX,
     END_OF_DATA,
     ENTERS,
-    EQUITY_MIN,
     FEES_OPEN,
-    FLOOR,
     FUNDING_OPEN,
     GUARD_DOWN,
     GUARD_UP,
-    HALTED_DAY,
     HAS_CAPS,
     HIGH,
     IS_DUE,
-    IS_LIQUIDABLE,
     IS_MARKED,
     IS_TENDED,
-    LADDER_AT,
-    LAST_END_BAR,
-    LEG,
-    LEGS_EACH,
+    IS_TRAILING,
     LOOK_DOWN,
     LOOK_UP,
-    LOSSES_MAX,
-    LOT,
-    LOT_SIZE,
     LOT_STEPS,
     LOTS,
-    LOTS_AT,
-    LOTS_MAX,
     LOW,
     MARK_CLOSE,
     MARK_HIGH,
     MARK_LOW,
     MARK_OPEN,
-    NEEDS_REFERENCE,
     NET,
-    NO_REASON,
-    NOTES_AT,
     OPEN,
     OPEN_DAY,
     OVERFLOWS,
     PATH_HIGH,
     PATH_LOW,
-    PEAK,
-    PLACES_AT,
-    RUN,
-    RUNG_SIZE,
-    RUNGS,
     SETTLES,
     SLIP_IMPACT,
     SLIP_NOW,
     SLIPS_BY_RATIO,
     START_BAR,
     STEPS,
-    TERMS,
     TIMEOUT,
-    TRADES_DAY_MAX,
-    TRADES_WEEK_MAX,
     TRAIL_DOWN,
     TRAIL_UP,
     UP,
     VOLUME_NOW,
-    WAIT,
-    WAITS_AT,
-    WAITS_MAX,
     WISH_ATR,
     WISH_ATR_RATIO,
     WISH_PROFIT,
@@ -117,81 +83,6 @@ from engines.kernels.tally import (
     write_summary,
 )
 from engines.types import F64_1D, I64_1D
-
-WAITS_SPARE = 8  # trades of one bar beyond one a lot: a lot can close in parts
-
-
-@rule
-def size_of(terms: F64_1D, lots: float) -> int:
-    """Return how many places a run takes that has room for `lots`, its notes left out."""
-    fixed = RUN + _size_of_book(terms, lots) + _size_of_ladder(terms)
-    each = 1 + _size_of_lot(terms) + WAIT
-    return int(fixed + 2 * _size_of_campaign(terms) + lots * each + WAITS_SPARE * WAIT)
-
-
-@rule
-def _size_of_lot(terms: F64_1D) -> float:
-    return LOT + float(terms[LEGS_EACH]) * LEG
-
-
-@rule
-def _size_of_book(terms: F64_1D, lots: float) -> float:
-    return lots * float(terms[LEGS_EACH]) + 1 + 2 * float(terms[RUNGS])
-
-
-@rule
-def _size_of_ladder(terms: F64_1D) -> float:
-    return 2 * (float(terms[RUNGS]) + 1) if terms[RUNGS] > 0 else 0.0
-
-
-@rule
-def _size_of_campaign(terms: F64_1D) -> float:
-    return CAMPAIGN + float(terms[RUNGS]) * RUNG_SIZE if terms[RUNGS] > 0 else 0.0
-
-
-@rule
-def begin(
-    run: Run, terms: F64_1D, bars: Bars, charges: Charges, lots: float, notes_at: int
-) -> None:
-    """Put the terms of a set into its run, and the state in which every run begins."""
-    for place in range(TERMS):
-        run[place] = terms[place]
-    for place in range(TERMS, COLD):
-        run[place] = 0.0
-    run[PLACES_AT], run[LOTS_MAX], run[LOT_SIZE] = RUN, lots, _size_of_lot(terms)
-    run[BOOK_AT] = RUN + lots
-    run[LADDER_AT] = run[BOOK_AT] + _size_of_book(terms, lots)
-    run[CAMPAIGNS_AT] = run[CAMPAIGN_NOW] = run[LADDER_AT] + _size_of_ladder(terms)
-    run[LOTS_AT] = run[CAMPAIGNS_AT] + 2 * _size_of_campaign(terms)
-    for place in range(int(_size_of_ladder(terms))):
-        run[int(run[LADDER_AT]) + place] = terms[TERMS + place]
-    for place in range(int(run[CAMPAIGNS_AT]), int(run[LOTS_AT])):
-        run[place] = 0.0
-    run[WAITS_AT], run[WAITS_MAX] = run[LOTS_AT] + lots * run[LOT_SIZE], lots + WAITS_SPARE
-    run[NOTES_AT] = notes_at
-    lay_out_lots(run)
-    run[BAR] = -1
-    run[UP] = run[TRAIL_UP] = run[TIMEOUT] = math.inf
-    run[DOWN] = run[TRAIL_DOWN] = -math.inf
-    run[LAST_END_BAR] = -math.inf
-    _begin_limits(run, bars, charges)
-
-
-@rule
-def _begin_limits(run: Run, bars: Bars, charges: Charges) -> None:
-    """Set what limits and counts begin with."""
-    run[HALTED_DAY] = -1
-    run[EQUITY_MIN] = run[FLOOR] = -math.inf
-    run[PEAK] = run[CAPITAL]
-    if run[DRAWDOWN_MAX] == run[DRAWDOWN_MAX]:
-        run[FLOOR] = run[CAPITAL] * (1 - run[DRAWDOWN_MAX])
-    if run[IS_LIQUIDABLE] != 0:
-        put_tiers(run, charges.tiers)
-        run[IS_MARKED] = len(bars.marks) > 0
-    refresh_guards(run)
-    counts = min(run[TRADES_DAY_MAX], run[TRADES_WEEK_MAX], run[LOSSES_MAX])
-    if (counts < math.inf or run[HAS_CAPS] != 0) and len(charges.open_day) == 0:
-        run[NEEDS_REFERENCE] = 1.0
 
 
 @rule
@@ -233,10 +124,12 @@ def trade(run: Run, bars: Bars, wants: Wants, charges: Charges) -> None:
             event, room_short = _next_event(wants.roomy_short, room_short, bar, count)
         event = min(event, max(bar, _wake(run, count)), count - 1)
         busy = bar
-        if not _has_orders(run):
+        if not has_orders(run):
             settlement = place_from(charges.settle_bar, settlement, bar)
             day = place_from(charges.day_bars, day, bar)
             busy = _next_busy(run, bars, charges, bar, event + 1, settlement, day)
+            while busy <= event and _slides_at(run, bars, charges, busy, settlement):
+                busy = _next_busy(run, bars, charges, busy + 1, event + 1, settlement, day)
         bar = min(busy, event)
         reach_bar(run, bars, bar)
         if busy <= event:
@@ -266,6 +159,19 @@ def _next_busy(
 
 
 @rule
+def _slides_at(run: Run, bars: Bars, charges: Charges, bar: int, settlement: int) -> bool:
+    """Let trailing stops follow a bar that does nothing else; return whether it is such a bar."""
+    if run[IS_TRAILING] == 0 or run[HAS_CAPS] != 0:
+        return False
+    if settlement < len(charges.settle_bar) and charges.settle_bar[settlement] == bar:
+        return False
+    if not slides(run, bars.prices[bar, HIGH], bars.prices[bar, LOW]):
+        return False
+    raise_peak(run, bars.prices[bar, CLOSE])
+    return True
+
+
+@rule
 def _decide_at(run: Run, bars: Bars, wants: Wants, charges: Charges, bar: int) -> None:
     """Decide at the close of `bar`, and fill there if the plan says so."""
     wishes, close = wants.wishes[bar], bars.prices[bar, CLOSE]
@@ -284,12 +190,6 @@ def _next_event(events: I64_1D, place: int, bar: int, count: int) -> tuple[int, 
     """Return the first event from `bar` on, `count` if there is none, and its place."""
     place = place_from(events, place, bar)
     return (int(events[place]) if place < len(events) else count), place
-
-
-@rule
-def _has_orders(run: Run) -> bool:
-    """Return whether the next bar has to be played whatever its prices are."""
-    return is_queued(run) or run[CLOSE_REASON] != NO_REASON
 
 
 @rule
@@ -318,7 +218,10 @@ def _play(run: Run, bars: Bars, charges: Charges, bar: int, settlement: int) -> 
         start_day(run, equity_at(run, close_before))
     if charges.settles != 0:
         settlement = _settle(run, charges, bar, settlement, 1)
-    open_bar(run, close_before)
+    if not has_orders(run) and is_untouched(run, prices[bar, HIGH], prices[bar, LOW]):
+        start_bar(run, close_before)
+    else:
+        open_bar(run, close_before)
     if charges.settles != 0:
         settlement = _settle(run, charges, bar, settlement, 0)
         check_limits(run)
@@ -366,7 +269,7 @@ def _wake(run: Run, count: int) -> int:
     wake = float(count)
     if run[IS_DUE] != 0:
         return 0
-    if run[STEPS] != 0:
+    if run[STEPS] != 0 and run[BARS_HELD_MAX] < math.inf:
         wake = min(wake, oldest_bar(run) + run[BARS_HELD_MAX] - 1)
     return int(min(wake, run[TIMEOUT]))
 
