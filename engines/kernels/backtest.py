@@ -16,6 +16,7 @@ from engines.kernels.cpu import LOTS_GROWTH, bars_of, run_one
 from engines.kernels.outcome import Outcome
 from engines.kernels.plan_terms import (
     counts_days,
+    price_range,
     refusal,
     refusal_of_signals,
     terms_row,
@@ -48,7 +49,7 @@ def run_by_kernel(
     Raises: PlanFault naming what only the reference can run.
     """
     plan = effective_plan(strategy, plan)
-    _require(refusal(plan, costs, instrument, klines))
+    _require(refusal(plan, costs, instrument, price_range(klines)))
     start_bar = 0 if since_ms is None else klines.index_at(since_ms)
     settlements = settlements_of(plan, klines, funding, mark)
     signals = planned_signals(strategy, klines, plan)

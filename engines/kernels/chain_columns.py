@@ -10,6 +10,10 @@ Prices are multiplied by the position's sign, so that the lowest is the worst fo
 The lowest of 1, 4, 16 and 64 bars from each bar on are kept, so that four look-ups that may overlap
 answer for any span of up to 256 bars (`chain_walk.lowest`).
 
+Where the plan has levels, *exits* say for each line and side at which bar, at what price and after
+which lowest price a level ends the position that is entered there (`exit_walk`), the same for all
+sets of a plan. They are found for the lines at which any set of the call may enter.
+
 A *chain* is what becomes of one set's wishes: for each position a link, which says where and how
 the one before ends and where the next begins. The chains of LANES sets lie one after the other.
 """
@@ -36,7 +40,10 @@ WISH_BITS, WISH_MASK = 8, 255
 BARS_MAX = 1 << 24
 
 # A link: the line at which a position ends and how, the line and the side of the next.
-MODE_BITS, MODE_MASK = 2, 3
+# A mode is one of first passage's, or from AT_LEVEL on: alone, at a level's price, which the open
+# had passed (AT_LEVEL) or the way of the bar met (ON_THE_WAY).
+MODE_BITS, MODE_MASK = 3, 7
+AT_LEVEL, ON_THE_WAY = 4, 5
 SIDE_MASK = 1
 
 SPANS, SPAN_BITS = 4, 2  # kinds of spans, each so many doublings of the one before
@@ -56,12 +63,28 @@ class Opens(NamedTuple):
     bars: int
 
 
+class Exits(NamedTuple):
+    """How levels end positions, by line and side [2 x (T + 1)]; empty where a plan has none.
+
+    `ends` are bars and modes of the exits as a link has them, bar T where no level is met, with
+    their prices and the lowest signed prices until then.
+    """
+
+    ends: I32_1D
+    prices: F64_1D
+    worst: F64_1D
+
+
 class Links(NamedTuple):
-    """Links of LANES sets, `room` for each: `ends`, `nexts` and the lowest signed price between."""
+    """Links of LANES sets, `room` for each: `ends`, `nexts` and the lowest signed price between.
+
+    `prices` are those at which levels end positions; where something else does they say nothing.
+    """
 
     ends: I32_1D
     nexts: I32_1D
     worst: F64_1D
+    prices: F64_1D
     room: int
 
 

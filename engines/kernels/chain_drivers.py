@@ -11,13 +11,17 @@ from typing import TypeAlias
 import numpy as np
 
 from engines.kernels import (
+    book,
     chain_columns,
     chain_lanes,
     chain_walk,
+    exit_walk,
+    legs,
     money,
     passage_columns,
     passage_events,
     passage_figures,
+    passage_funding,
     passage_lanes,
     rounding,
     search,
@@ -26,30 +30,37 @@ from engines.kernels import (
 )
 from engines.kernels._compiled import driver, shared, stamp_of
 from engines.kernels.chain_columns import (
+    AT_LEVEL,
     I32_1D,
     LINE,
     LONG,
     LOOKS,
+    MODE_BITS,
     O_CLOSE,
     O_MONTH,
     O_OPEN,
     O_ORDERED,
     O_PRICE,
+    ON_THE_WAY,
     SHORT,
+    SIDE_MASK,
     SPAN_BITS,
     SPANS,
     Decides,
+    Exits,
     Links,
     Opens,
     Sizes,
 )
 from engines.kernels.chain_lanes import CHAIN_NUMBERS, follow, start_chain, weigh
-from engines.kernels.chain_walk import link, look_back
+from engines.kernels.chain_walk import ask, link, look_back
 from engines.kernels.columns import F64_2D
+from engines.kernels.exit_walk import WALK, enter, find_exit
 from engines.kernels.money import due_price, expected_slip, slipped_price
-from engines.kernels.passage_columns import U64_1D, Fixed
+from engines.kernels.passage_columns import U64_1D, Fixed, Payments
 from engines.kernels.passage_events import slip_at
 from engines.kernels.passage_figures import figures_of
+from engines.kernels.passage_funding import pay
 from engines.kernels.passage_lanes import (
     AT,
     END,
@@ -81,7 +92,12 @@ NO_SET = -1
 
 Price: TypeAlias = Callable[[F64_2D, F64_1D, I64_1D, F64_1D, F64_1D], None]
 Lowest: TypeAlias = Callable[[F64_2D, F64_1D], None]
-Advance: TypeAlias = Callable[[Opens, I32_1D, I64_1D, I64_1D, Decides, Sizes, Fixed, F64_2D], None]
+Find: TypeAlias = Callable[
+    [Opens, F64_2D, F64_1D, F64_1D, I32_1D, I64_1D, I64_1D, Decides, Exits], None
+]
+Advance: TypeAlias = Callable[
+    [Opens, I32_1D, I64_1D, I64_1D, Decides, Exits, Sizes, Payments, Fixed, F64_2D], None
+]
 
 
 def _pricer(stamp: int) -> Price:
@@ -134,12 +150,44 @@ def _sinker(stamp: int) -> Lowest:
     return driver(sink)
 
 
+def _walk(
+    run: F64_1D, opens: Opens, prices: F64_2D, slip_ratio: F64_1D, entry: int, last: int,
+    exits: Exits,
+) -> None:  # fmt: skip # what it reads, then what it finds
+    bar, side = entry >> 1, entry & SIDE_MASK
+    enter(run, opens.lines[bar * LINE + O_PRICE + side], 1.0 if side == LONG else -1.0)
+    end, is_at_open, price, worst = find_exit(run, prices, opens.reach, slip_ratio, bar, last)
+    exits.ends[entry] = np.int32((end << MODE_BITS) | (AT_LEVEL if is_at_open else ON_THE_WAY))
+    exits.prices[entry], exits.worst[entry] = price, worst
+
+
+walk = shared(_walk)
+
+
+def _finder(stamp: int) -> Find:
+    """Return the pass that finds the exits of all entries of some sets; `stamp` as before."""
+
+    def find(
+        opens: Opens, prices: F64_2D, slip_ratio: F64_1D, terms: F64_1D, wishes: I32_1D,
+        starts: I64_1D, stops: I64_1D, decides: Decides, exits: Exits,
+    ) -> None:  # fmt: skip # what it reads, then what it finds
+        run, until = np.zeros(WALK), np.full(len(exits.ends) if stamp != 0 else 0, -1, np.int32)
+        run[:TERMS] = terms[:TERMS]
+        for item in range(len(starts)):
+            ask(wishes[starts[item] : stops[item]], opens.bars, decides, until)
+        for entry in range(len(until)):
+            if until[entry] >= 0:
+                walk(run, opens, prices, slip_ratio, entry, int(until[entry]), exits)
+
+    return driver(find)
+
+
 def _take(
-    opens: Opens, wishes: I32_1D, decides: Decides, fixed: Fixed, links: Links, lane: int,
-    lanes: F64_1D, places: U64_1D, marks: F64_1D,
+    opens: Opens, wishes: I32_1D, decides: Decides, exits: Exits, fixed: Fixed, links: Links,
+    lane: int, lanes: F64_1D, places: U64_1D, marks: F64_1D,
 ) -> None:  # fmt: skip # what a set is, then where it goes
     first = lane * links.room
-    count = link(wishes, opens.bars, decides, links, first)
+    count = link(wishes, opens.bars, decides, exits, links, first)
     look_back(opens, links, first, count)
     start_lane(lanes, places, lane, fixed)
     start_chain(places, lane, first, count)
@@ -151,21 +199,23 @@ take = shared(_take)
 
 
 def _play(
-    opens: Opens, wishes: I32_1D, starts: I64_1D, stops: I64_1D, decides: Decides, sizes: Sizes,
-    fixed: Fixed, found: F64_2D, links: Links, lanes: F64_1D, places: U64_1D, owner: I64_1D,
-    marks: F64_1D, sums: F64_1D,
+    opens: Opens, wishes: I32_1D, starts: I64_1D, stops: I64_1D, decides: Decides, exits: Exits,
+    sizes: Sizes, payments: Payments, fixed: Fixed, found: F64_2D, links: Links, lanes: F64_1D,
+    places: U64_1D, owner: I64_1D, marks: F64_1D, sums: F64_1D,
 ) -> None:  # fmt: skip # what it works on, then the room that it needs
     count, waiting, running = len(found), 0, 0
     for lane in range(LANES):
         owner[lane], item = NO_SET, min(lane, count - 1)
         own = wishes[starts[item] : stops[item]]
-        take(opens, own, decides, fixed, links, lane, lanes, places, marks)
+        take(opens, own, decides, exits, fixed, links, lane, lanes, places, marks)
         if waiting < count:
             owner[lane] = waiting
             waiting, running = waiting + 1, running + 1
     while running > 0:
         follow(lanes, places, links, opens.lines)
         weigh(lanes, fixed, sizes, opens.bars + 1.0)
+        if len(payments.rates) > 0:
+            pay(lanes, payments, fixed)
         if size(lanes, fixed):
             size_exactly(lanes, fixed)
         turn(lanes, fixed)
@@ -179,7 +229,7 @@ def _play(
             figures_of(lanes, lane, marks, fixed, sums, found[owner[lane]])
             if waiting < count:
                 own = wishes[starts[waiting] : stops[waiting]]
-                take(opens, own, decides, fixed, links, lane, lanes, places, marks)
+                take(opens, own, decides, exits, fixed, links, lane, lanes, places, marks)
                 owner[lane], waiting = waiting, waiting + 1
             else:
                 owner[lane], running = NO_SET, running - 1
@@ -193,29 +243,30 @@ def _advance(stamp: int) -> Advance:
 
     def advance(
         opens: Opens, wishes: I32_1D, starts: I64_1D, stops: I64_1D, decides: Decides,
-        sizes: Sizes, fixed: Fixed, found: F64_2D,
+        exits: Exits, sizes: Sizes, payments: Payments, fixed: Fixed, found: F64_2D,
     ) -> None:  # fmt: skip # one list
         room = 0 if stamp != 0 else 1
         for item in range(len(found)):
             room = max(room, stops[item] - starts[item] + 1)
         links = Links(
             np.empty(LANES * room, np.int32), np.empty(LANES * room, np.int32),
-            np.empty(LANES * room), room,
+            np.empty(LANES * room), np.empty(LANES * room), room,
         )  # fmt: skip # the order of its fields
         lanes, places = np.zeros(CHAIN_NUMBERS * LANES), np.zeros(LANE_PLACES * LANES, np.uint64)
         owner, marks = np.empty(LANES, np.int64), np.empty(fixed.months * LANES)
         sums = np.empty(SUMS_SIZE)
         play(
-            opens, wishes, starts, stops, decides, sizes, fixed, found, links, lanes, places, owner,
-            marks, sums,
+            opens, wishes, starts, stops, decides, exits, sizes, payments, fixed, found, links,
+            lanes, places, owner, marks, sums,
         )  # fmt: skip # one call
 
     return driver(advance)
 
 
 STAMP = stamp_of(
-    chain_columns, chain_lanes, chain_walk, money, passage_columns, passage_events,
-    passage_figures, passage_lanes, rounding, search, slots, summary,
+    book, chain_columns, chain_lanes, chain_walk, exit_walk, legs, money, passage_columns,
+    passage_events, passage_figures, passage_funding, passage_lanes, rounding, search, slots,
+    summary,
 )  # fmt: skip # all that a pass calls
 price_lines, find_lowest = _pricer(STAMP), _sinker(STAMP)
-advance_chains = _advance(STAMP)
+find_exits, advance_chains = _finder(STAMP), _advance(STAMP)

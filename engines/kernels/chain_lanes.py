@@ -12,6 +12,7 @@ import numpy as np
 
 from engines.kernels._compiled import rule
 from engines.kernels.chain_columns import (
+    AT_LEVEL,
     LINE_BITS,
     MODE_BITS,
     MODE_MASK,
@@ -24,7 +25,7 @@ from engines.kernels.chain_columns import (
     Links,
     Sizes,
 )
-from engines.kernels.passage_columns import OPEN_AT_END, U64_1D, Fixed
+from engines.kernels.passage_columns import OPEN_AT_END, PASSED_AT_OPEN, U64_1D, Fixed
 from engines.kernels.passage_events import HALF
 from engines.kernels.passage_lanes import (
     AT,
@@ -77,7 +78,8 @@ def follow(lanes: F64_1D, places: U64_1D, links: Links, lines: F64_1D) -> None:
         line = bar << bits
         # A position is closed by the other side's price.
         closes = np.uint64(O_PRICE + (1 if lanes[SIDE + lane] > 0 else 0))
-        lanes[PRICE + lane] = lines[line + closes]
+        is_at_level = ends & np.uint64(MODE_MASK) >= np.uint64(AT_LEVEL)
+        lanes[PRICE + lane] = links.prices[at] if is_at_level else lines[line + closes]
         lanes[OPENED + lane] = lines[line + np.uint64(O_OPEN)]
         places[MONTH + lane] = np.uint64(lines[line + np.uint64(O_MONTH)])
         bar = follower >> one
@@ -98,10 +100,12 @@ def weigh(lanes: F64_1D, fixed: Fixed, sizes: Sizes, last: float) -> None:
     for lane in range(LANES):
         side, mode = lanes[SIDE + lane], lanes[AT_HORIZON + lane]
         base, price = lanes[ENTRY_PRICE + lane], lanes[PRICE + lane]
-        opened = math.inf if mode == OPEN_AT_END else side * lanes[OPENED + lane]
+        # What the open of a level's own bar counts is in the lowest price already.
+        is_inside = (mode == OPEN_AT_END) | (mode >= AT_LEVEL)
+        opened = math.inf if is_inside else side * lanes[OPENED + lane]
         worst = min(lanes[WORST + lane], opened)
         lanes[LOSS + lane] = max(0.0, side * base - worst, -side * (price - base))
-        lanes[PHASE + lane] = 0.0
+        lanes[PHASE + lane] = max(0.0, mode - (AT_LEVEL - PASSED_AT_OPEN))
         n_side = 1.0 - 2.0 * lanes[N_SIDE + lane]
         n_side = n_side if lanes[N_BAR + lane] < last else 0.0
         lanes[N_SIDE + lane] = n_side

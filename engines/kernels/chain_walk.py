@@ -7,6 +7,9 @@ the end to fill for itself at the same open (RELIEVED) where something else than
 it. One pass over the wishes finds all links; a second finds how far prices went against each
 position, since look-ups that do not wait for each other cost a fraction of those that do.
 
+Where a level ends a position before that, its bar is known from the line and the side of the entry
+(`Exits`), and the next wish may be that of the bar's own close.
+
 What counts are the bars from the entry's on and the open at which the position ends.
 """
 
@@ -14,10 +17,12 @@ import numpy as np
 
 from engines.kernels._compiled import rule
 from engines.kernels.chain_columns import (
+    AT_LEVEL,
     I32_1D,
     LONGEST,
     LOOKS,
     MODE_BITS,
+    MODE_MASK,
     SHORT,
     SIDE_MASK,
     SPAN_BITS,
@@ -25,6 +30,7 @@ from engines.kernels.chain_columns import (
     WISH_BITS,
     WISH_MASK,
     Decides,
+    Exits,
     Links,
     Opens,
 )
@@ -44,47 +50,83 @@ NO_ENTRY = -1
 
 
 @rule
-def link(wishes: I32_1D, bars: int, decides: Decides, links: Links, first: int) -> int:
+def link(
+    wishes: I32_1D, bars: int, decides: Decides, exits: Exits, links: Links, first: int
+) -> int:
     """Write the links of a set from `first` on; return how many."""
-    count, entry, closes, leaves = first, NO_ENTRY, 0, 0
+    count, entry, closes, leaves, level = first, NO_ENTRY, 0, 0, bars
     _end(links, count, 0, OPEN_AT_END)
     for place in range(len(wishes)):
         bar, wish = int(wishes[place]) >> WISH_BITS, int(wishes[place]) & WISH_MASK
         if bar >= bars - 1:
             break
-        enters = wish & decides.enters
-        if entry != NO_ENTRY:
-            timed = entry + decides.held_max
-            if timed < bar:
-                _end(links, count, timed + 1, ALONE)
-            elif timed == bar or wish & closes != 0:
-                mode = ALONE
-                if enters != 0:
-                    mode = RELIEVED if timed == bar or wish & leaves != 0 else REVERSED
-                _end(links, count, bar + 1, mode)
-            else:
+        enters, timed = wish & decides.enters, entry + decides.held_max
+        if entry != NO_ENTRY and not _has_ended(links, exits, count, level, timed, bar):
+            if timed != bar and wish & closes == 0:
                 continue
-            entry = NO_ENTRY
+            mode = ALONE
+            if enters != 0:
+                mode = RELIEVED if timed == bar or wish & leaves != 0 else REVERSED
+            _end(links, count, bar + 1, mode)
+        entry = NO_ENTRY
         if enters != 0 and bar >= decides.start:
             is_long = enters & ENTERS_LONG != 0
             leaves = (LEAVES_LONG if is_long else LEAVES_SHORT) | ENDS
             closes = leaves | (ENTERS_SHORT if is_long else ENTERS_LONG)
             entry = bar
-            links.nexts[count] = np.int32(((bar + 1) << 1) | (0 if is_long else 1))
+            follower = ((bar + 1) << 1) | (0 if is_long else 1)
+            links.nexts[count] = np.int32(follower)
+            if len(exits.ends) > 0:
+                level = int(exits.ends[follower]) >> MODE_BITS
             count += 1
-    if entry != NO_ENTRY:
-        timed = entry + decides.held_max
-        if timed < bars - 1:
-            _end(links, count, timed + 1, ALONE)
-        else:
-            _end(links, count, bars, OPEN_AT_END)
+    timed = entry + decides.held_max
+    if entry != NO_ENTRY and not _has_ended(links, exits, count, level, timed, bars - 1):
+        _end(links, count, bars, OPEN_AT_END)
     links.nexts[count] = np.int32((bars + 1) << 1)
     return count + 1 - first
 
 
 @rule
+def _has_ended(links: Links, exits: Exits, count: int, level: int, timed: int, bar: int) -> bool:
+    """Return whether a level or its age ends a position before the close of `bar`; note how."""
+    if level <= min(timed, bar):
+        entered = links.nexts[count - 1]
+        links.ends[count] = exits.ends[entered]
+        links.prices[count], links.worst[count] = exits.prices[entered], exits.worst[entered]
+        return True
+    if timed < bar:
+        _end(links, count, timed + 1, ALONE)
+        return True
+    return False
+
+
+@rule
 def _end(links: Links, count: int, line: int, mode: int) -> None:
     links.ends[count] = np.int32((line << MODE_BITS) | mode)
+
+
+@rule
+def ask(wishes: I32_1D, bars: int, decides: Decides, until: I32_1D) -> None:
+    """Note of each entry that a set may take the last bar in which a level may end it.
+
+    `until` lies as `Exits` do; of several sets it keeps the latest, -1 where none may enter.
+    """
+    last_long = last_short = bars - 1
+    for back in range(1, len(wishes) + 1):
+        bar = int(wishes[-back]) >> WISH_BITS
+        wish = int(wishes[-back]) & WISH_MASK
+        if bar >= bars - 1:
+            continue
+        enters = wish & decides.enters
+        if enters != 0:
+            is_long = enters & ENTERS_LONG != 0
+            entry = ((bar + 1) << 1) | (0 if is_long else 1)
+            last = min(last_long if is_long else last_short, bar + decides.held_max)
+            until[entry] = np.int32(max(until[entry], last))
+        if wish & (ENDS | LEAVES_LONG | ENTERS_SHORT):
+            last_long = bar
+        if wish & (ENDS | LEAVES_SHORT | ENTERS_LONG):
+            last_short = bar
 
 
 @rule
@@ -94,7 +136,10 @@ def look_back(opens: Opens, links: Links, first: int, count: int) -> None:
     one = np.uint64(1)
     for place in range(np.uint64(first + 1), np.uint64(first + count)):
         begun = np.uint64(links.nexts[place - one])
-        end = np.uint64(links.ends[place]) >> np.uint64(MODE_BITS)
+        end = np.uint64(links.ends[place])
+        if end & np.uint64(MODE_MASK) >= np.uint64(AT_LEVEL):
+            continue
+        end >>= np.uint64(MODE_BITS)
         links.worst[place] = _lowest(opens, begun >> one, end, begun & np.uint64(SIDE_MASK))
 
 

@@ -1,10 +1,14 @@
-"""Many strategies under a plan without stops and targets, by the chains of their positions.
+"""Many strategies under one plan, by the chains of their positions.
 
 Theory. Where no level is to be met, wishes alone decide which positions there are, and all fill at
 opens. So a set needs no walk over the bars: its wishes become the links of a chain (`chain_walk`),
 a link's fills are looked up among the opens of the market, which all sets share, and sixteen sets
 advance together, a link a step, in the lanes of first passage (`chain_lanes`). What that path
 leaves to the machine this one leaves too, by the same bounds.
+
+A leg's levels, and whatever moves them, hang on the entry alone. So of a plan with a trailing stop,
+a breakeven or a stop and a target each entry that any strategy may take is walked once
+(`exit_walk`), and a link ends at the earlier of its exit and of what its wishes say.
 
 1. `first_passage.is_chained`: which plans of a group can be followed.
 2. `Wished`: the wishes of many strategies, listed one after the other as each is asked.
@@ -29,14 +33,16 @@ from engines.kernels.chain_columns import (
     WISH_BITS,
     WISH_MASK,
     Decides,
+    Exits,
     Opens,
     Sizes,
 )
-from engines.kernels.chain_drivers import advance_chains, find_lowest, price_lines
+from engines.kernels.chain_drivers import advance_chains, find_exits, find_lowest, price_lines
 from engines.kernels.chain_wishes import collect_wishes
 from engines.kernels.columns import F64_2D, U8_1D, Bars, Charges, Wants
-from engines.kernels.first_passage import fixed_of
+from engines.kernels.first_passage import fixed_of, has_levels
 from engines.kernels.groups import Group
+from engines.kernels.passage_funding import payments_of
 from engines.kernels.slots import (
     BY_CASH,
     BY_EQUITY,
@@ -59,6 +65,7 @@ LISTS_ASIDE = 4  # that may wait or run aside
 # Of each plan that is asked for its place in the group, the places of the list that ask for it, and
 # their figures [N] with, behind them, 0 where they are sure.
 Found: TypeAlias = list[tuple[int, I64_1D, F64_2D]]
+NO_EXITS = Exits(np.empty(0, np.int32), np.empty(0), np.empty(0))
 Settle: TypeAlias = Callable[["Wished", Found], None]
 
 
@@ -122,13 +129,23 @@ class Wished:
         items, found = np.concatenate(self._items), Found()
         order = np.argsort(items, kind="stable")
         distinct, firsts = np.unique(items[order], return_index=True)
+        payments = payments_of(self.group.charges, self._opens.bars)
+        size = 2 * (self._opens.bars + 1)
+        room = Exits(np.empty(size, np.int32), np.empty(size), np.empty(size))
         for item, own in zip(distinct.tolist(), np.split(places[order], firsts[1:]), strict=True):
             terms = self.group.terms[item]
             figures = np.empty((len(own), FIGURES + 1))
             decides = _decides(terms, self._opens.bars)
+            lists = self._starts[own], self._starts[own + 1]
+            exits = room if has_levels(terms) else NO_EXITS
+            if exits is room:
+                find_exits(
+                    self._opens, bars.prices, self.group.charges.slip_ratio, terms, self._wishes,
+                    *lists, decides, exits,
+                )  # fmt: skip # one call
             advance_chains(
-                self._opens, self._wishes, self._starts[own], self._starts[own + 1], decides,
-                _sizes(terms), fixed_of(bars, terms), figures,
+                self._opens, self._wishes, *lists, decides, exits, _sizes(terms), payments,
+                fixed_of(bars, terms), figures,
             )  # fmt: skip # one call
             found.append((item, own, figures))
         return found

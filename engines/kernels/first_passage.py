@@ -36,6 +36,7 @@ from engines.kernels.passage_columns import (
     Fixed,
     Ground,
     Passages,
+    Payments,
 )
 from engines.kernels.passage_drivers import (
     SET,
@@ -45,6 +46,7 @@ from engines.kernels.passage_drivers import (
     advance,
     survey,
 )
+from engines.kernels.passage_funding import payments_of
 from engines.kernels.plan_terms import terms_row
 from engines.kernels.slots import (
     BY_CASH,
@@ -81,6 +83,14 @@ FOLLOWED = [
 NO_LEVELS: F64_2D = np.empty((0, 3))
 PLAIN = terms_row(Plan(), Costs(), Instrument("PLAIN", 1.0, 1.0))
 OTHERS = np.setdiff1d(np.arange(slots.TERMS), FOLLOWED)
+# What moves a stop, which chains follow.
+MOVES = [
+    slots.TRAIL_UNIT, slots.TRAIL_ACTIVATION, slots.TRAIL_DISTANCE, slots.BREAKEVEN_GAIN,
+    slots.BREAKEVEN_OFFSET,
+]  # fmt: skip # one list
+UNMOVED = np.setdiff1d(OTHERS, MOVES)
+PLANS_MIN = 4  # fewer do not pay for the tables of levels that they would share
+CHAINED_MAX = 64  # plans up to which chains walk each faster than tables serve all; measured
 SIZINGS = (BY_QTY, BY_CASH, BY_EQUITY)
 
 
@@ -91,37 +101,50 @@ def run_first_passage(
 
     The arguments are those of `cpu.run_many`: behind its figures a row holds 0 if they are sure.
     """
-    if not len(terms) or _is_barred(bars, wants, charges):
+    if not len(terms) or _is_barred(bars, wants):
         return
     for places in _groups(terms, np.flatnonzero(follows(terms))):
         ground = _ground(bars, wants, charges, terms[places])
         if ground is not None:
-            found[places] = _run_group(ground, bars, wants, terms[places])
+            payments = payments_of(charges, len(bars.prices))
+            found[places] = _run_group(ground, bars, wants, payments, terms[places])
 
 
 def follows(terms: F64_2D) -> BOOL_1D:
     """Return which plans [N] have no setting that this path does not follow."""
-    plain, own = PLAIN[OTHERS], terms[:, OTHERS]
+    return _are_plain(terms, OTHERS)
+
+
+def _are_plain(terms: F64_2D, places: I64_1D) -> BOOL_1D:
+    """Return which plans [N] have nothing at these places of their terms, and a size to follow."""
+    plain, own = PLAIN[places], terms[:, places]
     alike = (own == plain) | (np.isnan(own) & np.isnan(plain))
-    followed: BOOL_1D = alike.all(axis=1) & np.isin(terms[:, slots.SIZING_KIND], SIZINGS)
-    return followed
+    are_plain: BOOL_1D = alike.all(axis=1) & np.isin(terms[:, slots.SIZING_KIND], SIZINGS)
+    return are_plain
 
 
-def is_chained(bars: Bars, charges: Charges, terms: F64_2D) -> BOOL_1D:
+def is_chained(bars: Bars, terms: F64_2D) -> BOOL_1D:
     """Return which plans [N] `chains` follows for strategies that give no levels and no sizes."""
+    if len(bars.months) >= MONTHS_MAX or len(bars.prices) >= WISHED_MAX:
+        return np.zeros(len(terms), np.bool_)
+    is_still = _are_plain(terms, OTHERS)
     has_level = ~np.isnan(terms[:, LEVEL_TERMS]).all(axis=1)
-    is_open = (
-        not charges.settles and len(bars.months) < MONTHS_MAX and len(bars.prices) < WISHED_MAX
-    )
-    return follows(terms) & ~has_level & is_open
+    # Levels that stand still are shared by many plans, if there are many (`run_first_passage`).
+    shares = np.count_nonzero(is_still & has_level) > CHAINED_MAX
+    by_atr = ~np.isnan(terms[:, [slots.STOP_ATR, slots.PROFIT_ATR]]).all(axis=1)
+    return _are_plain(terms, UNMOVED) & ~by_atr & ~(is_still & has_level & shares)
 
 
-def _is_barred(bars: Bars, wants: Wants, charges: Charges) -> bool:
+def has_levels(terms: F64_1D) -> bool:
+    """Return whether a plan that `chains` follows has levels that may end a position."""
+    return bool(terms[slots.HAS_EXITS] != 0)
+
+
+def _is_barred(bars: Bars, wants: Wants) -> bool:
     """Return whether something keeps all sets from this path."""
     return bool(
         len(wants.size)
         or len(wants.equity_ratio)
-        or charges.settles
         or len(bars.months) >= MONTHS_MAX
         or len(bars.prices) >= BARS_MAX
         or len(wants.flat) >= EVENTS_MAX - 2
@@ -195,7 +218,9 @@ def _horizon(wants: Wants, wishes: U8_1D, entries: I64_1D, count: int) -> I64_1D
     return np.where(is_long, *closes).astype(np.int64)
 
 
-def _run_group(ground: Ground, bars: Bars, wants: Wants, terms: F64_2D) -> F64_2D:
+def _run_group(
+    ground: Ground, bars: Bars, wants: Wants, payments: Payments, terms: F64_2D
+) -> F64_2D:
     """Return the figures of a group, as many sets at a time as tables have room for."""
     target_column = float(len(wants.stop_price) > 0)
     stops, stop = _levels(terms, slots.STOP_RATIO, slots.STOP_ATR, wants.stop_price, 0.0)
@@ -228,7 +253,7 @@ def _run_group(ground: Ground, bars: Bars, wants: Wants, terms: F64_2D) -> F64_2
         sets[:, SET_TARGET] = (len(own_stops) + at_target) * size
         sets[:, SET_END] = size - 2
         figures = np.empty((len(sets), FIGURES + 1))
-        advance(tables, sets, fixed, figures)
+        advance(tables, sets, payments, fixed, figures)
         found[order[part]] = figures
     return found
 

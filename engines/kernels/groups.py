@@ -20,7 +20,7 @@ from engines.kernels.chain_columns import Permits
 from engines.kernels.columns import F64_2D, Charges
 from engines.kernels.cpu import bars_of
 from engines.kernels.first_passage import is_chained
-from engines.kernels.plan_terms import counts_days, refusal, terms_row, terms_table
+from engines.kernels.plan_terms import counts_days, price_range, refusal, terms_row, terms_table
 from engines.kernels.wants import charges_of, permits_of
 from engines.klines import Klines
 from engines.plan import LevelSource, Plan, SizingKind
@@ -87,6 +87,7 @@ class Groups:
         self.market = market
         self.start_bar = 0 if market.since_ms is None else klines.index_at(market.since_ms)
         self.bars = bars_of(klines, market.instrument.time_zone, self.start_bar, market.mark)
+        self._prices = price_range(klines)
         self._columns: dict[Key, Columns | Fault] = {}
 
     def sort(self, plans: Mapping[int, Plan]) -> Sorted:
@@ -94,7 +95,7 @@ class Groups:
         found, places = Sorted(), dict[Key, list[int]]()
         market = self.market
         for place, plan in plans.items():
-            if refusal(plan, market.costs, market.instrument, market.klines) is None:
+            if refusal(plan, market.costs, market.instrument, self._prices) is None:
                 places.setdefault(_key_of(plan), []).append(place)
             else:
                 found.left.append(place)
@@ -105,7 +106,7 @@ class Groups:
                 continue
             terms = terms_table([self._terms(plans[place]) for place in group])
             takes_levels = plans[group[0]].exits.levels is LevelSource.STRATEGY
-            chained = is_chained(self.bars, columns.charges, terms)
+            chained = is_chained(self.bars, terms)
             items = np.arange(len(group)), np.flatnonzero(chained), np.flatnonzero(~chained)
             found.groups.append(Group(np.array(group), terms, *columns, takes_levels, *items))
         return found

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from engines.kernels.columns import F64_2D, U8_1D
 from engines.types import F64_1D, I64_1D
 
+I32_1D: TypeAlias = npt.NDArray[np.int32]
 U32_1D: TypeAlias = npt.NDArray[np.uint32]
 U64_1D: TypeAlias = npt.NDArray[np.uint64]
 
@@ -89,6 +90,18 @@ class Ground(NamedTuple):
     targets: F64_2D
     is_sorted: bool
     columns: F64_2D
+
+
+class Payments(NamedTuple):
+    """Settlements [N], and which come next from each bar on [T + 2]; all empty without funding.
+
+    `before` are the first ones of a bar or later, `after` the first behind the fills of its open.
+    """
+
+    prices: F64_1D
+    rates: F64_1D
+    before: I32_1D
+    after: I32_1D
 
 
 class Fixed(NamedTuple):

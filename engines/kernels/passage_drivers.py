@@ -13,6 +13,7 @@ from engines.kernels import (
     passage_columns,
     passage_events,
     passage_figures,
+    passage_funding,
     passage_lanes,
     passage_walk,
     rounding,
@@ -22,9 +23,10 @@ from engines.kernels import (
 )
 from engines.kernels._compiled import driver, shared, stamp_of
 from engines.kernels.columns import F64_2D
-from engines.kernels.passage_columns import U64_1D, Fixed, Ground, Passages
+from engines.kernels.passage_columns import U64_1D, Fixed, Ground, Passages, Payments
 from engines.kernels.passage_events import put_event
 from engines.kernels.passage_figures import figures_of
+from engines.kernels.passage_funding import pay
 from engines.kernels.passage_lanes import (
     AT,
     BARS_ROW,
@@ -61,7 +63,7 @@ SET = 5
 
 Survey: TypeAlias = Callable[[Ground, F64_1D, Passages], None]
 U64_2D: TypeAlias = npt.NDArray[np.uint64]
-Advance: TypeAlias = Callable[[Passages, U64_2D, Fixed, F64_2D], None]
+Advance: TypeAlias = Callable[[Passages, U64_2D, Payments, Fixed, F64_2D], None]
 
 
 def _walk_block(
@@ -89,8 +91,8 @@ take, walk_block = shared(_take), shared(_walk_block)
 
 
 def _play_block(
-    tables: Passages, sets: U64_2D, first: int, last: int, fixed: Fixed, found: F64_2D,
-    lanes: F64_1D, places: U64_1D, owner: I64_1D, marks: F64_1D, sums: F64_1D,
+    tables: Passages, sets: U64_2D, first: int, last: int, payments: Payments, fixed: Fixed,
+    found: F64_2D, lanes: F64_1D, places: U64_1D, owner: I64_1D, marks: F64_1D, sums: F64_1D,
 ) -> None:  # fmt: skip # what it works on, then the room that it needs
     waiting, running = first, 0
     for lane in range(LANES):
@@ -102,6 +104,8 @@ def _play_block(
     events, times, values, after = tables.events, tables.times, tables.values, tables.after
     while running > 0:
         fetch(lanes, places, events, times, values, after)
+        if len(payments.rates) > 0:
+            pay(lanes, payments, fixed)
         if size(lanes, fixed):
             fetch_units(lanes, places, tables.units)
             size_exactly(lanes, fixed)
@@ -146,20 +150,24 @@ def _survey(stamp: int) -> Survey:
 def _advance(stamp: int) -> Advance:
     """Return the pass that advances sets through the tables; `stamp` as in `_survey`."""
 
-    def advance(tables: Passages, sets: U64_2D, fixed: Fixed, found: F64_2D) -> None:
+    def advance(
+        tables: Passages, sets: U64_2D, payments: Payments, fixed: Fixed, found: F64_2D
+    ) -> None:
         count = len(sets) if stamp != 0 else 0
         for block in prange((count + SETS_A_BLOCK - 1) // SETS_A_BLOCK):
             lanes, places = np.zeros(LANE_NUMBERS * LANES), np.zeros(LANE_PLACES * LANES, np.uint64)
             owner, marks = np.empty(LANES, np.int64), np.empty(fixed.months * LANES)
             start, sums = block * SETS_A_BLOCK, np.empty(SUMS_SIZE)
             last = min(count, start + SETS_A_BLOCK)
-            play_block(tables, sets, start, last, fixed, found, lanes, places, owner, marks, sums)
+            play_block(
+                tables, sets, start, last, payments, fixed, found, lanes, places, owner, marks, sums
+            )
 
     return driver(advance, parallel=True)
 
 
 STAMP = stamp_of(
-    money, passage_columns, passage_events, passage_figures, passage_lanes, passage_walk, rounding,
-    search, slots, summary,
+    money, passage_columns, passage_events, passage_figures, passage_funding, passage_lanes,
+    passage_walk, rounding, search, slots, summary,
 )  # fmt: skip # all that a pass calls
 survey, advance = _survey(STAMP), _advance(STAMP)

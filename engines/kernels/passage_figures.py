@@ -30,6 +30,7 @@ def figures_of(
     sums[sums_of.NET_PROFIT], sums[sums_of.TRADES] = lanes[of.NET + lane], trades
     sums[sums_of.WINS], sums[sums_of.GAINS] = lanes[of.WINS + lane], lanes[of.GAINS + lane]
     sums[sums_of.LOSSES], sums[sums_of.FEES] = lanes[of.LOST + lane], lanes[of.FEES + lane]
+    sums[sums_of.FUNDING] = lanes[of.FUNDED + lane]
     sums[sums_of.BARS_HELD] = lanes[of.BARS + lane]
     if trades > 0:
         mean = differences / trades

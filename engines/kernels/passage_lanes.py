@@ -56,16 +56,18 @@ STEPS_MAX = 2.0**50
 SURE = 1 - 1e-9  # far more than what funds are compared with, and than float noise
 
 # What a set ends with: sums over its trades, and marks.
-SUMS = 18
+SUMS = 19
 (
     NET, TRADES, WINS, GAINS, LOST, FEES, BARS, COVER, FIRST_PNL, DIFFERENCES, SQUARES,
-    PNL_MAX, PNL_MIN, STREAK_MAX, FALL_MAX, SWING_MAX, SWING_RATIO_MAX, IS_UNSURE,
+    PNL_MAX, PNL_MIN, STREAK_MAX, FALL_MAX, SWING_MAX, SWING_RATIO_MAX, IS_UNSURE, FUNDED,
 ) = range(0, SUMS * LANES, LANES)  # fmt: skip # one list
-# What it carries from step to step: what is held, and running marks.
+# What it carries from step to step: what is held, running marks, and the funding of what is held:
+# of the lot, seen by the close that decides, not seen by it, and the most it ever was (`pay`).
 (
     STEPS, QTY, LOT_FEE, ENTRY_PRICE, SIDE, ENTRY_BAR, AT_HORIZON, LAST_BAR, STREAK, PEAK,
-) = range(SUMS * LANES, (SUMS + 10) * LANES, LANES)  # fmt: skip # one list
-STATE = SUMS + 10
+    FUNDING, FUNDING_SEEN, FUNDING_LATE, FUNDING_MAX,
+) = range(SUMS * LANES, (SUMS + 14) * LANES, LANES)  # fmt: skip # one list
+STATE = SUMS + 14
 # What a step has looked up and found out.
 (
     PRICE, LOSS, BAR, PHASE, N_PRICE, N_SHARE, N_FIXED, N_CLOSE, N_SIDE, N_BAR, N_NEED, N_MODE,
@@ -146,11 +148,11 @@ def size(lanes: F64_1D, fixed: Fixed) -> bool:
         net, lot_fee = lanes[NET + lane], lanes[LOT_FEE + lane]
         exit_fee = fee(fixed, qty, lanes[PRICE + lane])
         entry_fee = lot_fee * steps / steps
-        pnl = gain * (qty * fixed.point_value) - entry_fee - exit_fee
+        pnl = gain * (qty * fixed.point_value) - entry_fee - exit_fee - lanes[FUNDING + lane]
         pnl = 0.0 if mode == OPEN_AT_END else pnl
         flat = fixed.capital + (net + pnl)
         moved = lanes[N_CLOSE + lane] - lanes[ENTRY_PRICE + lane]
-        held = fixed.capital + (net - lot_fee)
+        held = fixed.capital + (net - lot_fee - lanes[FUNDING_SEEN + lane])
         held += moved * (lanes[SIDE + lane] * qty) * fixed.point_value
         equity = held if (mode == REVERSED) | (mode == RELIEVED) else flat
         wanted = equity * lanes[N_SHARE + lane] + lanes[N_FIXED + lane]
@@ -181,7 +183,7 @@ def size_exactly(lanes: F64_1D, fixed: Fixed) -> None:
         if lanes[MODE + lane] != REVERSED and lanes[MODE + lane] != RELIEVED:
             paid = lanes[EXIT_FEE + lane] * steps / steps * steps / steps
             pnl = lanes[GAIN + lane] * (lanes[QTY + lane] * fixed.point_value)
-            pnl = pnl - lanes[ENTRY_FEE + lane] - paid
+            pnl = pnl - lanes[ENTRY_FEE + lane] - paid - lanes[FUNDING + lane]
             if lanes[MODE + lane] == OPEN_AT_END:
                 pnl = 0.0
             equity = fixed.capital + (lanes[NET + lane] + pnl)
@@ -208,13 +210,15 @@ def turn(lanes: F64_1D, fixed: Fixed) -> None:
         of_steps = total if is_joint else steps
         exit_fee = paid * steps / of_steps * steps / steps
         pnl = lanes[GAIN + lane] * (lanes[QTY + lane] * fixed.point_value)
-        pnl = pnl - lanes[ENTRY_FEE + lane] - exit_fee if lanes[QTY + lane] > 0 else 0.0
+        pnl = pnl - lanes[ENTRY_FEE + lane] - exit_fee - lanes[FUNDING + lane]
+        pnl = pnl if lanes[QTY + lane] > 0 else 0.0
         closed = 0.0 if mode == OPEN_AT_END else pnl
         before = lanes[NET + lane]
         net = before + closed
-        own = min(lanes[EQUITY + lane], fixed.capital + net)
+        own = min(lanes[EQUITY + lane] - lanes[FUNDING_LATE + lane], fixed.capital + net)
         is_sound &= wanted * fixed.step_size * lanes[N_NEED + lane] <= own * SURE
         lanes[OWNED + lane] = fixed.capital + (before - lanes[LOT_FEE + lane])
+        lanes[OWNED + lane] -= lanes[FUNDING_MAX + lane]
         lanes[NET + lane], lanes[PNL + lane], lanes[PAID + lane] = net, pnl, exit_fee
         lanes[N_STEPS + lane] = opening
         lanes[N_QTY + lane] = opening_qty
@@ -240,6 +244,7 @@ def tally(lanes: F64_1D) -> None:
         lanes[GAINS + lane] += max(pnl, 0.0)
         lanes[LOST + lane] -= min(pnl, 0.0)
         lanes[FEES + lane] += lanes[ENTRY_FEE + lane] + one * lanes[PAID + lane]
+        lanes[FUNDED + lane] += lanes[FUNDING + lane]
         lanes[PNL_MAX + lane] = max(lanes[PNL_MAX + lane], pnl)
         lanes[PNL_MIN + lane] = min(lanes[PNL_MIN + lane], pnl)
         streak = lanes[STREAK + lane] + 1.0 if pnl < 0 else 0.0

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -78,7 +79,19 @@ BASES = {
 DIRECTIONS = {Direction.BOTH: 0, Direction.LONG: 1, Direction.SHORT: -1}
 
 
-def refusal(plan: Plan, costs: Costs, instrument: Instrument, klines: Klines) -> str | None:
+class PriceRange(NamedTuple):
+    """The lowest and the highest price of some bars."""
+
+    low: float
+    high: float
+
+
+def price_range(klines: Klines) -> PriceRange:
+    """Return the range of bars, which is looked up once for many plans."""
+    return PriceRange(float(klines.low.min()), float(klines.high.max()))
+
+
+def refusal(plan: Plan, costs: Costs, instrument: Instrument, prices: PriceRange) -> str | None:
     """Return why the kernel cannot run this, None if it can; `plan` is the effective one."""
     reasons = {
         "a ladder that refills with several targets": (
@@ -91,7 +104,7 @@ def refusal(plan: Plan, costs: Costs, instrument: Instrument, klines: Klines) ->
         f"Kelly's sizing over more than {slots.KELLY_MAX} positions": (
             plan.sizing.kind is SizingKind.KELLY and plan.sizing.trades > slots.KELLY_MAX
         ),
-        "numbers beyond exact ticks": not _is_exact(plan, costs, instrument, klines),
+        "numbers beyond exact ticks": not _is_exact(plan, costs, instrument, prices),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
 
@@ -110,10 +123,9 @@ def _caps_of(plan: Plan) -> tuple[float | None, ...]:
     return plan.intraday_fills_max, plan.intraday_loss_ratio_max, plan.intraday_loss_quote_max
 
 
-def _is_exact(plan: Plan, costs: Costs, instrument: Instrument, klines: Klines) -> bool:
+def _is_exact(plan: Plan, costs: Costs, instrument: Instrument, prices: PriceRange) -> bool:
     """Return whether every price, level and quantity stays a whole number of ticks or steps."""
     exits, trailing = plan.exits, plan.exits.trailing
-    high = float(klines.high.max())
     ratios = [exits.take_profit_ratio or 0.0, *(target.ratio for target in exits.targets)]
     slips = costs.slippage_ratio or 0.0, costs.volume_impact or 0.0, costs.volatility_factor or 0.0
     quotes = [0.0]
@@ -124,10 +136,10 @@ def _is_exact(plan: Plan, costs: Costs, instrument: Instrument, klines: Klines) 
     sizes = [plan.position_qty_max or 0.0]
     if plan.sizing.kind is SizingKind.QTY:
         sizes.append(plan.sizing.value)
-    step_quote = float(klines.low.min()) * instrument.point_value * instrument.qty_step
+    step_quote = prices.low * instrument.point_value * instrument.qty_step
     return (
         step_quote > STEP_QUOTE_MIN
-        and high / instrument.tick_size < PRICE_TICKS_MAX
+        and prices.high / instrument.tick_size < PRICE_TICKS_MAX
         and max(*ratios, *slips) < RATIO_MAX
         and max(quotes) / instrument.tick_size < WHOLE_MAX
         and max(costs.slippage_ticks, plan.limit_verify_ticks) < WHOLE_MAX

@@ -23,7 +23,7 @@ from engines.kernels.chain_columns import Opens
 from engines.kernels.chains import Aside, ChainRuns, Found, Wished, opens_of
 from engines.kernels.columns import F64_2D, F64_3D, U8_1D, U8_2D, Wants
 from engines.kernels.cpu import run_sets
-from engines.kernels.first_passage import run_first_passage
+from engines.kernels.first_passage import PLANS_MIN, run_first_passage
 from engines.kernels.gpu import GpuRuns
 from engines.kernels.groups import Group, Groups, Market, Sorted
 from engines.kernels.ordering import in_tiles
@@ -46,7 +46,6 @@ from engines.wishes import (
 __all__ = ["Engine", "Market", "Summaries", "Trials"]
 
 SHARED_BYTES = 100_000_000  # of features that strategies share
-PASSAGE_SETS_MIN = 4  # fewer do not pay for the tables of levels that they would share
 GPU_SETS_MIN = 512  # on an H100 as many take as long as one, about what a core does meanwhile
 GPU_ROOM = 32  # times as many sets and wishes wait for a GPU
 
@@ -180,7 +179,7 @@ class Trials:
         self, row: int, wants: Wants, group: Group, items: I64_1D, batch: Pending
     ) -> I64_1D:
         """Run by first passage what can be of some plans of a group; return which it leaves."""
-        if len(items) < PASSAGE_SETS_MIN:
+        if len(items) < PLANS_MIN:
             return items
         found = np.full((len(items), FIGURES + 1), UNDECIDED)
         run_first_passage(self._groups.bars, wants, group.charges, group.terms[items], found)

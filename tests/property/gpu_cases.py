@@ -13,7 +13,13 @@ from engines.kernels import slots
 from engines.kernels.columns import F64_2D, I64_2D, Bars, Charges, Wants
 from engines.kernels.cpu import LOTS_GROWTH, bars_of, run_one
 from engines.kernels.gpu import GpuRuns
-from engines.kernels.plan_terms import counts_days, refusal, refusal_of_signals, terms_row
+from engines.kernels.plan_terms import (
+    counts_days,
+    price_range,
+    refusal,
+    refusal_of_signals,
+    terms_row,
+)
 from engines.kernels.summary import FIGURES
 from engines.kernels.wants import charges_of, wants_of
 from engines.plan import Market
@@ -53,7 +59,7 @@ def sets_of(terms: Terms, seed: int, wishes: int) -> Sets | None:
         settlements = settlements_of(plan, klines, funding, mark)
     except PlanFault:  # Bars of an hour can close outside hours that half an hour would meet.
         return None
-    assert refusal(plan, terms.costs, terms.instrument, klines) is None
+    assert refusal(plan, terms.costs, terms.instrument, price_range(klines)) is None
     signals = [planned_signals(Wishes(seed + place), klines, plan) for place in range(wishes)]
     signals = [made for made in signals if refusal_of_signals(made, terms.instrument) is None]
     if not signals:

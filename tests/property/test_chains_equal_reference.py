@@ -1,14 +1,15 @@
-"""Many strategies under a plan without levels equal the reference's runs in every figure.
+"""Many strategies under one plan equal the reference's runs in every figure.
 
 Plans are drawn from `plans_random` within what chains follow: directions, sizes, commissions,
-hours, filters and close rules among them; wishes of all kinds come from seeds. There are more
-strategies than lanes, and few bars, so that lanes take their next set at different times. What a
-figure may differ by is that of the machine's summary. A set that is left to the machine proves
-nothing of chains, so where nothing may be left to it, that is asserted.
+hours, filters, close rules, and levels of one leg that stand still or move; wishes of all kinds
+come from seeds. There are more strategies than lanes, and few bars, so that lanes take their next
+set at different times. What a figure may differ by is that of the machine's summary. A set that is
+left to the machine proves nothing of chains, so where nothing may be left to it, that is asserted.
 """
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import cycle
 
 import numpy as np
 import pytest
@@ -18,14 +19,17 @@ from hypothesis import strategies as st
 from engines.backtest import run_backtest
 from engines.costs import CommissionKind, Costs, SlippageKind
 from engines.errors import PlanFault
+from engines.funding import constant_funding
 from engines.instrument import Instrument
-from engines.kernels.plan_terms import refusal
+from engines.kernels.plan_terms import price_range, refusal
 from engines.kernels.summary import SUMMARY
 from engines.kernels.trials import Engine, Market, Trials
 from engines.klines import MINUTE_MS, Klines
 from engines.plan import (
     AverageClose,
+    Breakeven,
     Direction,
+    DistanceUnit,
     Exits,
     Hours,
     LevelSource,
@@ -33,6 +37,7 @@ from engines.plan import (
     Session,
     Sizing,
     SizingKind,
+    Trailing,
     TrendFilter,
 )
 from engines.rules.columns import rule_columns
@@ -40,10 +45,12 @@ from engines.signals import Signals
 from engines.synthetic import synthetic_klines
 from strategies.base import SignalStrategy
 from strategies.ema_crossover import EmaCrossover
+from tests.property import plans_random as random_plans
 from tests.property.test_first_passage_equals_reference import (
     PlainWishes,
     followed,
     followed_costs,
+    fundings,
 )
 from tests.property.test_kernel_equals_reference import INSTRUMENTS
 from tests.property.test_plans_hold import BARS_MAX, klines_of_seed
@@ -67,24 +74,35 @@ def check(market: Market, plan: Plan, strategies: list[SignalStrategy], times: i
     for row, strategy in enumerate(strategies):
         theirs = run_backtest(
             strategy, market.klines, market.instrument, plan, market.costs,
-            since_ms=market.since_ms,
+            since_ms=market.since_ms, funding=market.funding,
         )  # fmt: skip # who and where, then the rest
         check_summary(found.values[row, 0], theirs)
     return float((found.engine == Engine.FIRST_PASSAGE).mean())
 
 
+def exits() -> st.SearchStrategy[Exits]:
+    """Return exits of one leg whose levels hang on its entry alone, or none."""
+    of_one_leg = random_plans.exits().map(
+        lambda own: replace(
+            own, targets=(), stop_atr=None, target_atr=None, only_in_profit=False,
+            drawdown_ratio_max=None,
+        )
+    )  # fmt: skip # what needs more than the entry
+    return st.one_of(st.just(WITHOUT_LEVELS), of_one_leg, of_one_leg, of_one_leg)
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
-    """Return strategies of random wishes on random bars, and a plan without levels."""
+    """Return strategies of random wishes on random bars, and a plan that chains follow."""
     seed = draw(st.integers(0, 2**31))
     klines = klines_of_seed(seed, draw(st.integers(2, BARS_MAX)))
     start = min(draw(st.integers(0, 30)), len(klines) - 1)
     market = Market(
-        klines, draw(st.sampled_from(INSTRUMENTS)), draw(followed_costs()),
+        klines, draw(st.sampled_from(INSTRUMENTS)), draw(followed_costs()), draw(fundings(klines)),
         since_ms=int(klines.open_time_ms[start]),
     )  # fmt: skip # what is traded, then from when
     count = draw(st.integers(4, STRATEGIES))
-    plan = replace(draw(followed()), exits=WITHOUT_LEVELS)
+    plan = replace(draw(followed()), exits=draw(exits()))
     return market, plan, [PlainWishes(seed + own, own % 2 == 1) for own in range(count)]
 
 
@@ -95,7 +113,7 @@ def check_case(case: tuple[Market, Plan, list[SignalStrategy]]) -> None:
         rule_columns(plan, market.klines)
     except PlanFault:
         return
-    if refusal(plan, market.costs, market.instrument, market.klines) is None:
+    if refusal(plan, market.costs, market.instrument, price_range(market.klines)) is None:
         event(f"decided: {check(*case):.1f}")
 
 
@@ -173,3 +191,31 @@ def test_signal_grids_of_all_plans_are_decided(name: str, costs: Costs, klines: 
     plan = replace(PLANS[name], exits=WITHOUT_LEVELS)
     market = Market(klines, INSTRUMENT, costs, since_ms=int(klines.open_time_ms[500]))
     assert check(market, plan, [*crosses, *rare], times=5) == 1.0
+
+
+MOVING = {
+    "trailing": Exits(trailing=Trailing(0.005, 0.01)),
+    "trailing at once": Exits(stop_loss_ratio=0.02, trailing=Trailing(0.0, 0.004)),
+    "trailing by ticks": Exits(trailing=Trailing(300.0, 200.0, DistanceUnit.TICKS)),
+    "breakeven": Exits(stop_loss_ratio=0.01, breakeven=Breakeven(0.004, 0.001)),
+    "all of them": Exits(
+        stop_loss_ratio=0.015,
+        take_profit_ratio=0.03,
+        trailing=Trailing(0.01, 0.006),
+        breakeven=Breakeven(0.004, 0.001),
+    ),
+    "a stop": Exits(stop_loss_ratio=0.01),
+    "a stop and a target": Exits(stop_loss_ratio=0.01, take_profit_ratio=0.02),
+}
+
+
+@pytest.mark.parametrize(("name", "costs"), list(zip(MOVING, cycle(COSTS.values()))), ids=MOVING)
+def test_signal_grids_with_moving_stops_are_decided(
+    name: str, costs: Costs, klines: Klines
+) -> None:
+    crosses = [EmaCrossover(fast, slow) for fast in (5, 14) for slow in (15, 50)]
+    rare = [Rare(every, leaves) for every in (40, 2_000) for leaves in (False, True)]
+    plan = Plan(exits=replace(MOVING[name], levels=LevelSource.PLAN))
+    funding = constant_funding(0.0001, 8, klines)
+    market = Market(klines, INSTRUMENT, costs, funding, since_ms=int(klines.open_time_ms[500]))
+    assert check(market, plan, [*crosses, *rare]) == 1.0

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from engines.backtest import run_backtest
 from engines.costs import Costs, SlippageKind
 from engines.errors import PlanFault
+from engines.funding import Funding, constant_funding, settlements_of
 from engines.instrument import Instrument
 from engines.kernels.cpu import bars_of
 from engines.kernels.first_passage import run_first_passage
-from engines.kernels.plan_terms import refusal, terms_row
+from engines.kernels.plan_terms import price_range, refusal, terms_row
 from engines.kernels.summary import FIGURES, SUMMARY
 from engines.kernels.wants import charges_of, wants_of
 from engines.klines import MINUTE_MS, Klines
@@ -73,6 +74,7 @@ class Case:
     costs: Costs
     strategy: SignalStrategy
     since_ms: int | None = None
+    funding: Funding | None = None
 
     def run(self) -> tuple[F64_1D, BOOL_1D]:
         """Return the figures of all sets, and which were decided."""
@@ -87,7 +89,9 @@ class Case:
         run_first_passage(
             bars_of(klines, instrument.time_zone, start),
             wants_of(signals, rules),
-            charges_of(self.costs, klines, instrument, None),
+            charges_of(
+                self.costs, klines, instrument, settlements_of(plan, klines, self.funding, None)
+            ),
             terms,
             found,
         )
@@ -99,7 +103,7 @@ class Case:
         for place in np.flatnonzero(is_decided):
             theirs = run_backtest(
                 self.strategy, self.klines, self.instrument, self.plans[place], self.costs,
-                since_ms=self.since_ms,
+                since_ms=self.since_ms, funding=self.funding,
             )  # fmt: skip # who and where, then the rest
             check_summary(found[place], theirs)
         return float(is_decided.mean())
@@ -128,6 +132,13 @@ def followed(draw: st.DrawFn) -> Plan:
         if draw(st.booleans()):
             held[name] = st.just(getattr(plain, name))
     return draw(random_plans.plans(**held))
+
+
+@st.composite
+def fundings(draw: st.DrawFn, klines: Klines) -> Funding | None:
+    """Return funding at a rate that may be high, or none."""
+    rate = draw(st.sampled_from((None, 0.0001, -0.0003, 0.004)))
+    return None if rate is None else constant_funding(rate, draw(st.sampled_from((1, 8))), klines)
 
 
 def followed_costs() -> st.SearchStrategy[Costs]:
@@ -177,6 +188,7 @@ def cases(draw: st.DrawFn) -> Case:
         klines, draw(st.sampled_from(INSTRUMENTS)), draw(plans()), costs,
         PlainWishes(seed, draw(st.booleans())),
         since_ms=int(klines.open_time_ms[min(start, len(klines) - 1)]),
+        funding=draw(fundings(klines)),
     )  # fmt: skip # one call
 
 
@@ -186,7 +198,7 @@ def check(case: Case) -> None:
         rule_columns(case.plans[0], case.klines)
     except PlanFault:
         return
-    if refusal(case.plans[0], case.costs, case.instrument, case.klines) is None:
+    if refusal(case.plans[0], case.costs, case.instrument, price_range(case.klines)) is None:
         event(f"decided: {case.check():.1f}")
 
 
@@ -224,8 +236,9 @@ def test_built_in_strategies_on_a_grid_are_decided(
         for stop, target in GRID
     )
     case = Case(
-        klines, Instrument("SYNTHETIC", 0.1, 0.001), plans, Costs(slippage_ticks=2), strategy
-    )
+        klines, Instrument("SYNTHETIC", 0.1, 0.001), plans, Costs(slippage_ticks=2), strategy,
+        funding=constant_funding(0.0001, 8, klines) if source is LevelSource.PLAN else None,
+    )  # fmt: skip # one call
     assert case.check() == 1.0
 
 

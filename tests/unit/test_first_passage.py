@@ -61,7 +61,7 @@ FOLLOWED = {
 @pytest.fixture(autouse=True)
 def few_sets_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let first passage take even one set, which trials leave to the machine for speed."""
-    monkeypatch.setattr(trials, "PASSAGE_SETS_MIN", 1)
+    monkeypatch.setattr(trials, "PLANS_MIN", 1)
 
 
 def engines_of(plans: list[Plan], costs: Costs) -> list[Engine]:

@@ -14,7 +14,7 @@ from engines.instrument import Instrument
 from engines.kernels import guards, liquidation, slots
 from engines.kernels.backtest import run_by_kernel
 from engines.kernels.cpu import bars_of, run_one
-from engines.kernels.plan_terms import counts_days, refusal, terms_row
+from engines.kernels.plan_terms import counts_days, price_range, refusal, terms_row
 from engines.kernels.wants import charges_of, wants_of
 from engines.klines import MINUTE_MS, Klines
 from engines.margin import MarginTier
@@ -150,7 +150,7 @@ def test_more_margin_tiers_than_there_is_room_for_are_refused_by_name(klines: Kl
     arguments = EmaCrossover(), klines, instrument, Plan(leverage=2.0), Costs()
     with pytest.raises(PlanFault, match="margin tiers"):
         run_by_kernel(*arguments)
-    assert refusal(Plan(), Costs(), instrument, klines) is None
+    assert refusal(Plan(), Costs(), instrument, price_range(klines)) is None
 
 
 @pytest.mark.parametrize(

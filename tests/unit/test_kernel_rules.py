@@ -16,7 +16,13 @@ from engines.kernels import exact, rounding, search, slots
 from engines.kernels._compiled import stamp_of
 from engines.kernels.backtest import run_by_kernel
 from engines.kernels.cpu import bars_of, run_many, run_one
-from engines.kernels.plan_terms import refusal, refusal_of_signals, terms_row, terms_table
+from engines.kernels.plan_terms import (
+    price_range,
+    refusal,
+    refusal_of_signals,
+    terms_row,
+    terms_table,
+)
 from engines.kernels.summary import FIGURES, SUMMARY
 from engines.kernels.wants import charges_of, wants_of
 from engines.klines import MINUTE_MS, Klines
@@ -180,7 +186,7 @@ def test_notes_beyond_the_room_are_counted_and_not_written(klines: Klines) -> No
 def test_what_the_kernel_cannot_run_is_refused_by_name(
     plan: Plan, reason: str, klines: Klines
 ) -> None:
-    assert reason in str(refusal(plan, Costs(), INSTRUMENT, klines))
+    assert reason in str(refusal(plan, Costs(), INSTRUMENT, price_range(klines)))
     with pytest.raises(PlanFault, match=reason):
         run_by_kernel(RsiMeanReversion(), klines, INSTRUMENT, plan, Costs())
 

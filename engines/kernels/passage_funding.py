@@ -1,0 +1,86 @@
+"""Funding in the lanes: what each position pays until it ends, and until the close that decides it.
+
+Theory. Settlements lie in their order, and which of them a position pays follows from its two ends
+(`funding`): from the first behind the fills of its entry's open, to the last before the fills of
+the open at which it ends, or to the end of the bar on whose way it ends. A close that decides the
+next entry has seen those of the bars up to it. What is paid is added up one by one, as the broker
+does, since whole steps hang on the last bit of equity.
+"""
+
+import numpy as np
+
+from engines.kernels._compiled import rule
+from engines.kernels.columns import Charges
+from engines.kernels.passage_columns import (
+    PASSED_AT_OPEN,
+    RELIEVED,
+    REVERSED,
+    Fixed,
+    Payments,
+)
+from engines.kernels.passage_lanes import (
+    AT_HORIZON,
+    BAR,
+    ENTRY_BAR,
+    FUNDING,
+    FUNDING_LATE,
+    FUNDING_MAX,
+    FUNDING_SEEN,
+    LANES,
+    PHASE,
+    QTY,
+    SIDE,
+    STEPS,
+)
+from engines.types import F64_1D
+
+
+def payments_of(charges: Charges, bars: int) -> Payments:
+    """Return the settlements that a run on so many bars pays, none if it pays no funding."""
+    if not charges.settles or not len(charges.settle_bar):
+        nothing = np.empty(0)
+        return Payments(nothing, nothing, np.empty(0, np.int32), np.empty(0, np.int32))
+    is_before = charges.is_before != 0
+    counts = np.bincount(charges.settle_bar, minlength=bars + 2)
+    early = np.bincount(charges.settle_bar[is_before], minlength=bars + 2)
+    before = np.cumsum(counts) - counts
+    return Payments(
+        charges.settle_price, charges.settle_rate, before.astype(np.int32),
+        (before + early).astype(np.int32),
+    )  # fmt: skip # the order of its fields
+
+
+@rule
+def pay(lanes: F64_1D, payments: Payments, fixed: Fixed) -> None:
+    """Find what the position of each lane pays, by the end that was looked up for it."""
+    for lane in range(LANES):
+        mode, phase = lanes[AT_HORIZON + lane], lanes[PHASE + lane]
+        bar, entered = np.uint64(lanes[BAR + lane]), np.uint64(lanes[ENTRY_BAR + lane])
+        first, last = payments.after[entered], payments.after[bar]
+        seen = last
+        if lanes[SIDE + lane] == 0:
+            seen = last = first
+        elif phase > PASSED_AT_OPEN:
+            seen = last = payments.before[bar + np.uint64(1)]
+        elif phase == 0 and mode in (REVERSED, RELIEVED):
+            seen = payments.before[bar]
+        _add_up(lanes, lane, payments, fixed, first, seen, last)
+
+
+@rule
+def _add_up(
+    lanes: F64_1D, lane: int, payments: Payments, fixed: Fixed, first: int, seen: int, last: int
+) -> None:
+    """Add up the settlements [first, last) of a lane, of which the deciding close saw some."""
+    steps, qty = lanes[STEPS + lane], lanes[SIDE + lane] * lanes[QTY + lane]
+    of_lot = of_account = at_close = most = 0.0
+    for place in range(np.uint64(first), np.uint64(max(first, last))):
+        paid = qty * payments.prices[place] * fixed.point_value * payments.rates[place]
+        of_lot += paid * steps / steps
+        of_account += paid
+        most = max(most, of_account)
+        if place < np.uint64(seen):
+            at_close = of_account
+    lanes[FUNDING + lane], lanes[FUNDING_SEEN + lane] = of_lot * steps / steps, at_close
+    lanes[FUNDING_MAX + lane] = most
+    lanes[FUNDING_LATE + lane] = max(0.0, of_account - at_close)

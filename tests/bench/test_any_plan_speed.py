@@ -1,0 +1,126 @@
+"""How fast `Trials` is whatever the plan: trailing, targets, ladders, several entries, funding.
+
+Everything a set costs is counted: indicators, signals, the run and the 24 figures. Strategies and
+plans are a grid, as a sweep has them; the best of several runs in this process, caches warm, on
+70,080 synthetic 15-minute bars (two years). One set of each is shown equal to the reference first.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+import pytest
+
+from cluster.tasks import threads_aside
+from engines.backtest import run_backtest
+from engines.costs import Costs
+from engines.features.events import crossover, crossunder
+from engines.features.oscillators import rsi
+from engines.funding import constant_funding
+from engines.instrument import Instrument
+from engines.kernels.summary import SUMMARY
+from engines.kernels.trials import Engine, Market, Trials
+from engines.klines import MINUTE_MS, Klines
+from engines.metrics.measure import measure
+from engines.plan import (
+    Basis,
+    Breakeven,
+    CloseRule,
+    CustomLadder,
+    Exits,
+    Plan,
+    Rung,
+    Target,
+    Trailing,
+)
+from engines.signals import Signals
+from engines.synthetic import synthetic_klines
+from strategies.base import SignalStrategy, parameter
+from tests.bench.test_grid_speed import EmaCross
+
+pytestmark = pytest.mark.bench
+
+BARS, THREADS, REPEATS = 70_080, 2, 3
+STOPS = 0.01, 0.015, 0.02, 0.03
+TARGETS = Target(0.004, 0.5), Target(0.01, 0.3), Target(0.03, 0.2)
+RUNGS = Rung(0.0, 0.1), Rung(0.01, 0.2), Rung(0.02, 0.3), Rung(0.04, 0.4)
+
+
+@dataclass(frozen=True)
+class RsiReversion(SignalStrategy):
+    """The index comes back from its outer bands."""
+
+    period: int = parameter(14, low=2, high=50, step=1)
+    band: float = parameter(30.0, low=5.0, high=45.0, step=1.0)
+
+    def signals(self, klines: Klines) -> Signals:
+        value = rsi(klines.close, self.period)
+        never = np.zeros(len(klines), dtype=np.bool_)
+        enters = crossover(value, self.band), crossunder(value, 100.0 - self.band)
+        return Signals(enters[0], never, enters[1], never)
+
+
+CROSSES = [EmaCross(fast, slow) for fast, slow in product(range(5, 21, 2), range(25, 105, 10))]
+REVERSIONS = [
+    RsiReversion(period, float(band)) for period, band in product(range(7, 15), range(24, 40, 2))
+]
+STOPPED = [Plan(exits=Exits(stop_loss_ratio=stop)) for stop in STOPS]
+TRAILED = [Plan(exits=Exits(stop_loss_ratio=stop, trailing=Trailing(0.01, 0.01))) for stop in STOPS]
+TARGETED = [
+    Plan(exits=Exits(stop_loss_ratio=stop, targets=TARGETS, breakeven=Breakeven(0.003, 0.001)))
+    for stop in STOPS
+]
+LADDERED = [
+    Plan(
+        pyramiding=len(RUNGS),
+        close_rule=CloseRule.ALL,
+        exits=Exits(take_profit_ratio=target, stop_loss_ratio=0.06, basis=Basis.AVERAGE),
+        ladder=CustomLadder(rungs=RUNGS),
+    )
+    for target in STOPS
+]
+PYRAMIDED = [replace(plan, pyramiding=3) for plan in STOPPED]
+CASES: dict[str, tuple[Sequence[SignalStrategy], list[Plan], bool]] = {
+    "EMA cross, trailing": (CROSSES, TRAILED, False),
+    "EMA cross, trailing, funding": (CROSSES, TRAILED, True),
+    "RSI, stop, funding": (REVERSIONS, STOPPED, True),
+    "EMA cross, three targets, breakeven": (CROSSES, TARGETED, False),
+    "RSI, ladder of four": (REVERSIONS, LADDERED, False),
+    "RSI, pyramid of three": (REVERSIONS, PYRAMIDED, False),
+}
+
+
+@pytest.fixture(scope="module")
+def klines() -> Klines:
+    """Return two years of seeded synthetic bars."""
+    return synthetic_klines(BARS, 15 * MINUTE_MS, seed=7)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_grid_of_strategies_and_plans(name: str, klines: Klines) -> None:
+    strategies, plans, has_funding = CASES[name]
+    funding = constant_funding(0.0001, 8, klines) if has_funding else None
+    instrument = Instrument("SYNTHETIC", tick_size=0.1, qty_step=0.001)
+    market = Market(klines, instrument, Costs(), funding)
+    aside = threads_aside(THREADS)
+    found = Trials(market, plans, THREADS, aside=aside).run(strategies)
+    assert found.errors == {}
+    result = run_backtest(strategies[7], klines, instrument, plans[1], Costs(), funding=funding)
+    figures = measure(result)
+    wanted = [figures[name] for name in SUMMARY]
+    np.testing.assert_allclose(found.values[7, 1], wanted, rtol=1e-9, atol=1e-9)
+    walls, cpus = [], []
+    for _ in range(REPEATS):
+        trials = Trials(market, plans, THREADS, aside=aside)  # which remembers no signals yet
+        wall, cpu = time.perf_counter(), time.process_time()
+        trials.run(strategies)
+        walls.append(time.perf_counter() - wall)
+        cpus.append(time.process_time() - cpu)
+    sets, trades = len(strategies) * len(plans), found.values[..., SUMMARY.index("trades")].mean()
+    engine = Engine(int(found.engine[7, 1])).name.lower()
+    print(
+        f"{name:36} {sets / min(walls):8,.0f} sets/s, {min(cpus) / sets * 1e6:6,.0f} us of CPU a "
+        f"set, {trades:,.0f} trades, {min(cpus) / sets / trades * 1e9:,.0f} ns each, {engine}"
+    )
