@@ -88,7 +88,7 @@ class Scene:
         for _ in range(400):
             if what():
                 return
-            self.venue.clock.advance(1_000)
+            self.venue.clock.advance(3_000)
             await follower.take(feed, wait_s=0.05)
         raise AssertionError("it never came")
 
