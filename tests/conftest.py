@@ -12,6 +12,7 @@ from hypothesis import settings
 _FOLDER = tempfile.TemporaryDirectory(prefix="phalanx-tests-")
 atexit.register(_FOLDER.cleanup)
 os.environ["PHALANX_DATABASE_URL"] = f"sqlite:///{Path(_FOLDER.name) / 'phalanx.db'}"
+os.environ["PHALANX_VENUE_URL"] = "http://127.0.0.1:9"  # Nobody's: no test asks a real venue.
 os.environ["PHALANX_HISTORY_URL"] = str(Path(_FOLDER.name) / "history")
 
 # The suite gives the same verdict every time: examples follow from the test's own source. A first

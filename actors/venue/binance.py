@@ -23,7 +23,7 @@ from actors.venue.faults import (
     VenueUnreachable,
 )
 from actors.venue.gate import Gate
-from actors.venue.hooks import Gated, Told
+from actors.venue.hooks import Gated, Told, moved
 from actors.venue.market import CcxtVenue
 from actors.venue.settings import VenueEnvironment, VenueSettings
 from cluster.settings import SettingsFault
@@ -106,9 +106,6 @@ def open_binance(settings: VenueSettings, gate: Gate) -> CcxtVenue:
     exchange.gate = gate
     exchange.has["fetchCurrencies"] = False
     if settings.venue_url is not None:
-        for name, address in exchange.urls["api"].items():
-            if isinstance(address, str):
-                path = address.split("/", 3)[3] if address.count("/") > 2 else ""
-                exchange.urls["api"][name] = f"{settings.venue_url}/{path}".rstrip("/")
+        exchange.urls["api"] = moved(exchange.urls["api"], settings.venue_url)
     caller = Caller(exchange, Refusals(kind_of_code, kind_of_status, ("code", "msg")), ())
     return CcxtVenue(settings.series_venue, exchange, caller, PAGE_BARS, TOPICS_AT_ONCE)

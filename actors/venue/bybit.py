@@ -12,7 +12,7 @@ from ccxt.pro.bybit import bybit
 from actors.venue.bybit_codes import kind_of_code, kind_of_status
 from actors.venue.calls import Caller, Refusals
 from actors.venue.gate import Gate
-from actors.venue.hooks import Gated, Told
+from actors.venue.hooks import Gated, Told, moved
 from actors.venue.market import CcxtVenue
 from actors.venue.settings import VenueEnvironment, VenueSettings
 
@@ -74,23 +74,7 @@ def open_bybit(settings: VenueSettings, gate: Gate) -> BybitVenue:
     elif settings.venue_environment is VenueEnvironment.TESTNET:
         exchange.set_sandbox_mode(True)
     if settings.venue_url is not None:
-        _move(exchange, settings.venue_url)
+        exchange.urls["api"] = moved(exchange.urls["api"], settings.venue_url)
     refusals = Refusals(kind_of_code, kind_of_status, ("retCode", "retMsg"))
     caller = Caller(exchange, refusals, (key, secret))
     return BybitVenue(settings.series_venue, exchange, caller, PAGE_BARS, TOPICS_AT_ONCE)
-
-
-def _move(exchange: GatedBybit, url: str) -> None:
-    """Point every address of the exchange at `url`: REST and streams, paths kept."""
-    stream_url = "ws" + url.removeprefix("http")
-    for name, address in exchange.urls["api"].items():
-        if name == "ws":
-            exchange.urls["api"]["ws"] = _moved_streams(address, stream_url)
-        else:
-            exchange.urls["api"][name] = url
-
-
-def _moved_streams(address: Any, stream_url: str) -> Any:
-    if isinstance(address, dict):
-        return {name: _moved_streams(each, stream_url) for name, each in address.items()}
-    return stream_url + "/" + address.split("/", 3)[3]

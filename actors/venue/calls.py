@@ -99,6 +99,8 @@ class Refusals:
 
     def kind(self, code: str, status: int, error: Exception) -> type[VenueFault]:
         """Return which fault it is."""
+        if self.kind_of_status(status) is AddressBanned:  # Whatever the reply says beside.
+            return AddressBanned
         by_code = self.kind_of_code(code) if code not in ("", "0") else RefusedUnnamed
         if by_code is not RefusedUnnamed:
             return by_code

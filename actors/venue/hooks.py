@@ -93,3 +93,18 @@ class Gated(Exchange):  # type: ignore[misc]  # ccxt carries no types
         super().on_close(client, error)
         if self.told_lost is not None:
             self.told_lost(client.url, f"closed ({error})")
+
+
+def moved(addresses: Any, url: str) -> Any:
+    """Return ccxt's tree of addresses at another host, paths kept: REST at `url`, streams beside.
+
+    What is no address stays.
+    """
+    if isinstance(addresses, dict):
+        return {name: moved(each, url) for name, each in addresses.items()}
+    if not isinstance(addresses, str) or "://" not in addresses:
+        return addresses
+    scheme, _, rest = addresses.partition("://")
+    path = rest.partition("/")[2]
+    base = "ws" + url.removeprefix("http") if scheme.startswith("ws") else url
+    return f"{base}/{path}".rstrip("/")

@@ -116,9 +116,10 @@ class CcxtVenue:
 
     async def klines(self, key: SeriesKey, since_ms: int, until_ms: int) -> Klines | None:
         """Return the closed bars of a range, ascending; None if the venue has none."""
-        await self.require(key)
+        listing = await self.require(key)
         step_ms = self._page_bars * key.interval_ms
-        first_ms = open_at_or_after(since_ms, key.interval_ms)
+        since_ms = max(since_ms, listing.launched_ms or 0)
+        first_ms = open_at_or_after(since_ms - key.interval_ms + 1, key.interval_ms)
         until_ms = await self._closed_until_ms(key.interval_ms, until_ms)
         pages = await side_by_side(
             self.page(key, start_ms, min(start_ms + step_ms, until_ms))

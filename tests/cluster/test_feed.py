@@ -22,8 +22,8 @@ from engines.live.feed_series import FeedTerms
 from engines.resample import aggregate
 from engines.series import SeriesKey
 from tests.cluster.nodes import Nodes
+from tests.contract.serving import serving
 from tests.contract.venue_bench import BTC, START_MS, made_up
-from tests.contract.venue_thread import serving
 
 KEY = SeriesKey("sim", BTC, MINUTE_MS)
 FIVE = SeriesKey("sim", BTC, 5 * MINUTE_MS)

@@ -19,11 +19,11 @@ def serving(
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     server = VenueServer(listings, clock=clock, seed=seed)
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result()
+    asyncio.run_coroutine_threadsafe(server.start(), loop).result(30)
     try:
         yield server
     finally:
-        asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

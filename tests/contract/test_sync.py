@@ -278,6 +278,16 @@ def test_a_damaged_month_is_named_and_repaired(
     assert same(history.read(KEY), made_up(BTC).between(0, 2000))
 
 
+def test_a_run_that_lacks_bars_says_what_kept_them_away(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = ["backtest", "rsi_mean_reversion", "--symbol", BTC, "--interval", "15m"]
+    assert run([*command, "--since", "2025-01-11", "--until", "2025-01-20"]) == 2
+    said = capsys.readouterr().err
+    assert "not fetched: time of bybit: expected an answer" in said
+    assert "without a network" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

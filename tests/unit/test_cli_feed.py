@@ -22,8 +22,8 @@ from engines.live.events import Alert, AlertKind
 from engines.series import SeriesKey
 from serve.cli import run
 from serve.feed_view import LiveTable, document
+from tests.contract.serving import serving
 from tests.contract.venue_bench import BTC, ETH, START_MS, made_up
-from tests.contract.venue_thread import serving
 
 TRUTH = made_up(BTC, 600, MINUTE_MS)
 KEY = SeriesKey("sim", BTC, MINUTE_MS)
