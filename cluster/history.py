@@ -74,6 +74,14 @@ class BrokenMonth:
     fault: HistoryBroken
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What can be read of a series (None: nothing), and the months that are damaged."""
+
+    rows: Rows | None
+    broken: tuple[BrokenMonth, ...]
+
+
 def wall_clock_ms() -> int:
     """Return the time of this machine."""
     return time.time_ns() // 1_000_000
@@ -136,17 +144,18 @@ class History:
             raise self._none(key, since_ms, until_ms)
         return Funding(rows.time_ms, rows.columns["rate"])
 
-    def rows(
-        self, key: Key, since_ms: int | None = None, until_ms: int | None = None
-    ) -> Rows | None:
-        """Return what can be read of a range, damaged months left out; None if that is nothing.
+    def survey(self, key: Key, since_ms: int | None = None, until_ms: int | None = None) -> Survey:
+        """Read every byte of a series, and return what can be read of a range and what cannot.
 
-        For those who judge what is stored: nothing in it is checked.
+        For those who judge what is stored: the rows are not checked.
         """
-        files = self._files(key)
-        broken = {item.month for item in self.broken(key)}
-        parts = [p for m in files.months() if m not in broken for p in files.read_all(m, m)]
-        return _between(parts, since_ms, until_ms)
+        parts, broken, files = list[Rows](), list[BrokenMonth](), self._files(key)
+        for month in files.months():
+            try:
+                parts += files.read_all(month, month)
+            except HistoryBroken as fault:
+                broken.append(BrokenMonth(month, *month_range_ms(month), fault))
+        return Survey(_between(parts, since_ms, until_ms), tuple(broken))
 
     def size_bytes(self, key: Key) -> int:
         """Return how much room a series takes."""
@@ -215,15 +224,9 @@ class History:
             ranges.append((int(times[-1]) + step_ms, until_ms))
         return ranges
 
-    def broken(self, key: Key) -> list[BrokenMonth]:
+    def broken(self, key: Key) -> tuple[BrokenMonth, ...]:
         """Return the months whose files are damaged, every byte of them read."""
-        found, files = list[BrokenMonth](), self._files(key)
-        for month in files.months():
-            try:
-                files.read_all(month, month)
-            except HistoryBroken as fault:
-                found.append(BrokenMonth(month, *month_range_ms(month), fault))
-        return found
+        return self.survey(key).broken
 
     def keys(self) -> list[SeriesKey]:
         """Return the series of bars that are stored, sorted."""

@@ -62,9 +62,8 @@ def check_bars(
     now_ms: int,
 ) -> SeriesCheck:
     """Return what is found when stored bars are judged over a range, else over all of it."""
-    rows = history.rows(key, since_ms, until_ms)
-    broken = tuple(history.broken(key))
-    issues = tuple(log.open(key))
+    survey, issues = history.survey(key, since_ms, until_ms), tuple(log.open(key))
+    rows = survey.rows
     quality = None
     if rows is not None:
         columns = {name: rows.columns[name] for name in rows.columns if name != "turnover"}
@@ -73,8 +72,8 @@ def check_bars(
         asked = (since_ms or first_ms, min(until_ms or end_ms, now_ms))
         absent = _absent(rows, key.interval_ms, asked, log.absent(key))
         quality = assess(raw, since_ms, until_ms, now_ms, limits, absent)
-    verdicts = (*_files(broken), *_measured(key, quality, limits), *_open(issues))
-    return SeriesCheck(key, key.interval_ms, rows, quality, broken, issues, verdicts)
+    verdicts = (*_files(survey.broken), *_measured(key, quality, limits), *_open(issues))
+    return SeriesCheck(key, key.interval_ms, rows, quality, survey.broken, issues, verdicts)
 
 
 def check_funding(
@@ -87,16 +86,16 @@ def check_funding(
     now_ms: int,
 ) -> SeriesCheck:
     """Return what is found when stored settlements are judged over a range, else over all."""
-    rows = history.rows(key, since_ms, until_ms)
-    broken, issues = tuple(history.broken(key)), tuple(log.open(key))
+    survey, issues = history.survey(key, since_ms, until_ms), tuple(log.open(key))
+    rows = survey.rows
     step_ms = FUNDING_STEP_MS
     judged: tuple[Verdict, ...] = (Verdict(NOTHING, "there are some in the range", "none", True),)
     if rows is not None:
         steps = np.diff(rows.time_ms)
         step_ms = int(np.median(steps)) if len(steps) else step_ms
         judged = tuple(_settled(rows, step_ms, until_ms, limits, now_ms))
-    verdicts = (*_files(broken), *judged, *_open(issues))
-    return SeriesCheck(key, step_ms, rows, None, broken, issues, verdicts)
+    verdicts = (*_files(survey.broken), *judged, *_open(issues))
+    return SeriesCheck(key, step_ms, rows, None, survey.broken, issues, verdicts)
 
 
 def _settled(

@@ -38,7 +38,8 @@ def _row(history: "History", key: "SeriesKey | FundingKey") -> dict[str, Any]:
     from engines.klines import Gap, gaps_of, interval_text, time_text
     from engines.series import SeriesKey
 
-    rows = history.rows(key)
+    survey = history.survey(key)
+    rows = survey.rows
     first = last = None
     gaps = list[Gap]()
     if rows is not None:
@@ -58,7 +59,7 @@ def _row(history: "History", key: "SeriesKey | FundingKey") -> dict[str, Any]:
         "gaps": len(gaps),
         "missing": sum(gap.bars_missing for gap in gaps),
         "bytes": history.size_bytes(key),
-        "damaged": [item.month for item in history.broken(key)],
+        "damaged": [item.month for item in survey.broken],
     }
 
 

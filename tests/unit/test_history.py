@@ -15,6 +15,7 @@ from cluster.history import (
     Overlap,
     WriteResult,
 )
+from cluster.history_place import Place
 from engines.errors import KlineFault
 from engines.funding import Funding
 from engines.klines import HOUR_MS, Gap, Klines
@@ -219,7 +220,7 @@ def test_a_damaged_file_is_named_and_given_back_by_replacing_its_month(
         assert writer.replace_month("2025-02", bars(2976, 5664)) == 2688
         with pytest.raises(HistoryFault, match="a damaged file"):
             writer.replace_month("2025-02", bars(2976, 5664))
-    assert history.broken(KEY) == []
+    assert history.broken(KEY) == ()
     assert same(history.read(KEY), bars(0, 9000))
 
 
@@ -284,3 +285,19 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(HistoryFault, match=r"history .*/file/deep: expected one that can be"):
         History(str(tmp_path / "file" / "deep"), now_ms=lambda: NOW_MS).write(KEY, bars(0, 10))
+
+
+def test_a_month_that_is_taken_away_meanwhile_is_one_that_was_not_there(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history.write(KEY, bars(0, 9000))
+    plain = Place.read
+
+    def trimmed_first(place: Place, path: str) -> bytes:
+        monkeypatch.setattr(Place, "read", plain)
+        with History(history.shown, now_ms=lambda: NOW_MS).writing(KEY) as writer:
+            writer.trim(START_MS + 2976 * STEP_MS)
+        return plain(place, path)
+
+    monkeypatch.setattr(Place, "read", trimmed_first)
+    assert same(history.read(KEY), bars(2976, 9000))
