@@ -22,7 +22,8 @@ from enum import StrEnum
 from typing import Any
 
 from actors.venue_sim.listing import LINEAR, SPOT, Listed
-from actors.venue_sim.wire import PARAMETER_ERROR, Refused, number_text, required
+from actors.venue_sim.rules import QTY_MAX_STEPS
+from actors.venue_sim.wire import DIGITS_MAX, PARAMETER_ERROR, Refused, number_text, required
 
 ZERO = Decimal(0)
 BUY, SELL = "Buy", "Sell"
@@ -140,7 +141,7 @@ def text(value: Decimal | None) -> str:
 def number(body: Mapping[str, Any], name: str) -> Decimal | None:
     """Return a number of a request, None if it was not sent.
 
-    Raises: Refused if it is none or below zero.
+    Raises: Refused if it is none, below zero or of more than `DIGITS_MAX` digits.
     """
     value = body.get(name)
     if value is None or value == "":
@@ -149,7 +150,7 @@ def number(body: Mapping[str, Any], name: str) -> Decimal | None:
         found = Decimal(str(value))
     except InvalidOperation:
         raise Refused(PARAMETER_ERROR, f"params error: {name} invalid") from None
-    if not found.is_finite() or found < 0:
+    if not found.is_finite() or not 0 <= found < 10**DIGITS_MAX:
         raise Refused(PARAMETER_ERROR, f"params error: {name} invalid")
     return found
 
@@ -226,6 +227,8 @@ def check_size(order: Order, price: Decimal) -> None:
     rules = order.listed.instrument
     if order.qty % decimal(rules.qty_step) or order.qty <= 0:
         raise Refused(PARAMETER_ERROR, "Qty invalid")
+    if order.qty > decimal(rules.qty_of(QTY_MAX_STEPS)):
+        raise Refused(PARAMETER_ERROR, "The number of contracts exceeds the maximum allowed")
     if order.qty < decimal(rules.qty_min):
         raise Refused(PARAMETER_ERROR, "The number of contracts is below the minimum allowed")
     if order.reduce_only:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 Payload = dict[str, Any]
+DIGITS_MAX = 15  # enough for milliseconds, and for every number of an order
 
 
 class Refused(Exception):
@@ -89,15 +90,14 @@ def decimals_of(value: float) -> int:
 def whole_number(query: Mapping[str, str], name: str) -> int | None:
     """Return a parameter that counts something, None if it was not sent.
 
-    Raises: Refused if it is no whole number.
+    Raises: Refused if it is no whole number, zero or more, of up to `DIGITS_MAX` digits.
     """
     text = query.get(name, "")
     if text == "":
         return None
-    try:
-        return int(text)
-    except ValueError:
-        raise Refused(PARAMETER_ERROR, f"params error: {name} invalid") from None
+    if not (text.isascii() and text.isdecimal() and len(text) <= DIGITS_MAX):
+        raise Refused(PARAMETER_ERROR, f"params error: {name} invalid")
+    return int(text)
 
 
 def limit_of(query: Mapping[str, str], default: int, highest: int) -> int:
