@@ -4,14 +4,16 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import ray
 
-from actors.feed import Cursors, FedSeries, FeedActor, advanced
+from actors.feed import Cursors, FedSeries, FeedActor, FeedFault, advanced
 from actors.venue.opening import open_venue
 from actors.venue.settings import venue_settings
 from actors.venue_sim.clock import VenueClock
@@ -77,6 +79,8 @@ def test_a_feed_actor_killed_in_its_stream_goes_on_where_it_was(
         )
         follower = Follower(feed)
         follower.take_until(42)
+        with pytest.raises(FeedFault, match="not fed"):  # as itself, across processes
+            ray.get(feed.take.remote({replace(KEY, symbol="ETH/USDT:USDT"): None}))
         deaths: list[Callable[[], Any]] = [
             lambda: os.kill(pid_of(feed), signal.SIGKILL),
             lambda: ray.kill(feed, no_restart=False),
