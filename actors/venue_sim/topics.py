@@ -6,11 +6,11 @@ asked, in order, however far the clock jumped. Topics hold no subscribers and kn
 Source: Bybit v5, "WebSocket Stream", the pages Kline, Ticker, Trade and Orderbook.
 """
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from actors.venue_sim import public
 from actors.venue_sim.listing import SPOT, Listed
-from actors.venue_sim.tape import PRINTS, Bar, Print, print_time
+from actors.venue_sim.tape import PRINTS, Bar, Print, Tape, print_time
 from actors.venue_sim.wire import Payload, number_text
 from engines.series import PriceKind
 
@@ -87,7 +87,7 @@ class KlineTopic:
             "type": "snapshot",
         }
 
-    def _tape(self) -> Any:
+    def _tape(self) -> Tape:
         tape = self.listed.tape(PriceKind.LAST, self.interval)
         assert tape is not None, "subscribed to an interval that the bars can make"
         return tape
@@ -102,8 +102,8 @@ class TickerTopic:
         self._said = self._fields(now_ms)
 
     def opening(self, now_ms: int) -> list[Payload]:
-        """Return a snapshot."""
-        return [self._message("snapshot", self._fields(now_ms), now_ms)]
+        """Return a snapshot of what was said last, for the next delta is put on that."""
+        return [self._message("snapshot", self._said, now_ms)]
 
     def news(self, now_ms: int) -> list[Payload]:
         """Return what changed."""
@@ -200,8 +200,8 @@ class BookTopic:
         self._pushed_ms = now_ms
 
     def opening(self, now_ms: int) -> list[Payload]:
-        """Return the whole book."""
-        return [self._message("snapshot", self._book(now_ms), now_ms)]
+        """Return the whole book as it was said last, for the next delta is put on that."""
+        return [self._message("snapshot", self._said, now_ms)]
 
     def news(self, now_ms: int) -> list[Payload]:
         """Return the levels that changed; a level that is gone has size 0."""

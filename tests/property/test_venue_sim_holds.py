@@ -55,12 +55,16 @@ def test_the_prints_of_a_closed_bar_are_the_bar(bar: int, seed: int) -> None:
     assert round(sum(one.qty for one in prints), 3) == klines.volume[bar]
 
 
-@given(steps=st.lists(st.integers(1, 3 * QUARTER_MS), min_size=1, max_size=12))
-def test_deltas_put_on_the_snapshot_are_the_book(steps: list[int]) -> None:
+@given(
+    steps=st.lists(st.integers(1, 3 * QUARTER_MS), min_size=1, max_size=12),
+    late_ms=st.integers(0, QUARTER_MS),
+)
+def test_deltas_put_on_the_snapshot_are_the_book(steps: list[int], late_ms: int) -> None:
     market = VenueCore(LISTINGS).market
     listed = market.find(LINEAR, "BTCUSDT")
     now_ms = START_MS + 10 * QUARTER_MS
     topic = BookTopic("orderbook.50.BTCUSDT", listed, 50, now_ms)
+    now_ms += late_ms  # somebody else has subscribed before
     (snapshot,) = topic.opening(now_ms)
     sides = {side: dict(snapshot["data"][side]) for side in ("a", "b")}
     for step in steps:
