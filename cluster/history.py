@@ -43,7 +43,7 @@ from cluster.history_writer import (
     Writer,
 )
 from cluster.month_files import MonthFiles, month_of, month_range_ms
-from cluster.whole_files import hold
+from cluster.whole_files import clear_scratch, hold
 from engines.funding import Funding
 from engines.klines import Gap, Klines, gaps_of, interval_text, parse_interval_ms, time_text
 from engines.series import FundingKey, PriceKind, SeriesKey
@@ -187,6 +187,8 @@ class History:
             folder.mkdir(parents=True, exist_ok=True)
             lock = hold(folder / LOCK, f"{key} in {self.shown}", "one writer", HistoryBusy)
         with lock:
+            with self._place.asked("one that can be written to"):
+                clear_scratch(folder)
             yield Writer(key, self._files(key), self._flag, self._now_ms)
 
     def span(self, key: Key) -> tuple[int, int] | None:

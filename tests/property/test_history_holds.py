@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -170,6 +171,8 @@ def test_every_step_of_a_write_is_one_that_may_fail() -> None:
                     history.write(KEY, write.klines)
                 found = history.read(KEY)
                 assert same(found, bars(0, len(found), step_ms=STEP))
+                history.write(KEY, first)
+                assert not list(Path(history.shown).rglob("*.part"))
 
 
 @settings(max_examples=20)
