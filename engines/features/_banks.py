@@ -11,7 +11,8 @@ bars wait in the first-level cache and are turned there. The bars before the lon
 group has its seed are walked one period at a time. A group that is not full advances the rest of
 its registers on zeros, which nobody reads. Groups are dealt out to Numba's threads.
 
-Columns are finite here and at least as long as the longest period; rows are allocated by NumPy.
+The steps are those of `_recursions`, written again, as a kernel calls none of another file. Columns
+are finite here and at least as long as the longest period; rows are allocated by NumPy.
 """
 
 import numpy as np
