@@ -18,6 +18,7 @@ from actors.venue.pages import kept
 from cluster.history import History, Writer
 from cluster.history_rows import Overlap, WriteResult
 from cluster.issues import ACCEPTED, Issue, IssueKind, IssueLog
+from cluster.sync_plan import funding_gaps
 from engines.funding import Funding
 from engines.klines import Klines
 from engines.series import FundingKey, SeriesKey
@@ -70,6 +71,8 @@ class Repair:
             # With a month lost, what is stored cannot be read as a whole.
             if isinstance(key, SeriesKey) and not lost:
                 gaps, filled = await self._gaps(key, writer, accepts, now_ms)
+            elif isinstance(key, FundingKey) and not lost:
+                gaps, filled = await self._funding_gaps(key, writer)
             wrong = self._open(key, IssueKind.CORRECTION)
             accepted = 0
             if accepts and not lost:
@@ -117,6 +120,16 @@ class Repair:
         stored = set(self._history.times(key).tolist())
         there = [issue for issue in rejected if issue.time_ms in stored]
         self._issues.resolve(there, ACCEPTED, now_ms)
+        return len(gaps), written
+
+    async def _funding_gaps(self, key: FundingKey, writer: Writer) -> tuple[int, WriteResult]:
+        """Ask for the settlements of every gap between stored ones."""
+        times, written = self._history.times(key).tolist(), WriteResult(0, 0)
+        gaps = funding_gaps(times, times[0], times[-1]) if times else []
+        for since_ms, until_ms in gaps:
+            settled = await self._venue.funding(key.symbol, since_ms, until_ms)
+            if settled is not None:
+                written += writer.write(settled)
         return len(gaps), written
 
     async def _accept(

@@ -29,7 +29,7 @@ from cluster.history_rows import WriteResult
 from cluster.instrument_book import InstrumentBook
 from cluster.issues import IssueKind, IssueLog
 from cluster.sync_log import SyncLog
-from cluster.sync_plan import Part, Range, plan_parts, without
+from cluster.sync_plan import Part, Range, funding_gaps, plan_parts, united, without
 from engines.errors import ParameterFault
 from engines.klines import DAY_MS, HOUR_MS, Klines, time_text
 from engines.quality import Limits, judge, raw_of
@@ -163,8 +163,10 @@ class Sync:
             filling = _Filling(self._venue, writer, key, self._limits, self._told)
             with self._logged(key, (since, until), now_ms, filling):
                 await filling.run_funding(self._missing_funding(key, since, until))
-            if (span := self._history.span(key)) is not None and since < span[0]:
-                self._issues.record_absent(key, [(since, span[0])], now_ms)
+            times = self._history.times(key, since, until).tolist()
+            sure_ms = now_ms - SURE_AFTER_MS
+            gaps = [gap for gap in funding_gaps(times, since, until) if gap[1] <= sure_ms]
+            self._issues.record_absent(key, without(gaps, self._issues.absent(key)), now_ms)
         return SyncResult(key, since, until, filling.written, filling.asked, filling.retries, 0, {})
 
     @contextmanager
@@ -208,11 +210,10 @@ class Sync:
         return plan_parts(missing, absent, last_ms, key.interval_ms, self._venue.page_bars)
 
     def _missing_funding(self, key: FundingKey, since_ms: int, until_ms: int) -> list[Range]:
-        span = self._history.span(key)
-        if span is None:
-            return [(since_ms, until_ms)]
-        head = without([(since_ms, span[0])], self._issues.absent(key))
-        return [*head, (max(since_ms, span[1] - FUNDING_OVERLAP_MS), until_ms)]
+        times = self._history.times(key, since_ms, until_ms).tolist()
+        missing = without(funding_gaps(times, since_ms, until_ms), self._issues.absent(key))
+        newest_ms = max(since_ms, times[-1] - FUNDING_OVERLAP_MS) if times else since_ms
+        return united([*missing, (newest_ms, until_ms)])
 
     def _note_absent(self, key: SeriesKey, since_ms: int, until_ms: int, now_ms: int) -> int:
         """Record what the venue does not have, and return how much time that is."""

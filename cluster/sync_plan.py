@@ -10,12 +10,16 @@ Ranges are half open, [since, until), by the open time of bars, ascending and ap
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 from cluster.month_files import month_of, month_range_ms
+from engines.funding import INTERVAL_HOURS
+from engines.klines import HOUR_MS
 
 Range: TypeAlias = tuple[int, int]
 OVERLAP_BARS = 12
+FUNDING_STEP_MS_MAX = max(INTERVAL_HOURS) * HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,22 @@ def plan_parts(
         for month, piece in _by_month(since_ms, until_ms):
             by_month.setdefault(month, []).extend(_pages(piece, interval_ms * page_bars))
     return [Part(tuple(pages)) for _, pages in sorted(by_month.items())]
+
+
+def funding_gaps(times_ms: Sequence[int], since_ms: int, until_ms: int) -> list[Range]:
+    """Return where settlements are missing for certain: none are more than eight hours apart."""
+    if not times_ms:
+        return [(since_ms, until_ms)]
+    gaps = [
+        (before_ms + 1, after_ms)
+        for before_ms, after_ms in pairwise(times_ms)
+        if after_ms - before_ms > FUNDING_STEP_MS_MAX
+    ]
+    if times_ms[0] - since_ms >= FUNDING_STEP_MS_MAX:
+        gaps.insert(0, (since_ms, times_ms[0]))
+    if until_ms - times_ms[-1] > FUNDING_STEP_MS_MAX:
+        gaps.append((times_ms[-1] + 1, until_ms))
+    return gaps
 
 
 def without(ranges: Iterable[Range], taken: Iterable[Range]) -> list[Range]:

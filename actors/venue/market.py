@@ -18,7 +18,7 @@ import numpy as np
 from actors.venue.calls import Caller
 from actors.venue.faults import RequestRefused, SymbolRefused
 from actors.venue.hooks import Gated
-from actors.venue.pages import QUIET_REPLIES, Collected, Page, joined, open_at_or_after
+from actors.venue.pages import Collected, CollectedFunding, Page, joined, open_at_or_after
 from actors.venue.protocol import Listing, StreamEvent
 from actors.venue.stream import Stream
 from engines.errors import InstrumentFault
@@ -118,8 +118,9 @@ class CcxtVenue:
         """Return the closed bars of a range, ascending; None if the venue has none."""
         listing = await self.require(key)
         step_ms = self._page_bars * key.interval_ms
-        since_ms = max(since_ms, listing.launched_ms or 0)
-        first_ms = open_at_or_after(since_ms - key.interval_ms + 1, key.interval_ms)
+        # The bar in which it was launched opens before that.
+        launched_ms = (listing.launched_ms or 0) - key.interval_ms + 1
+        first_ms = open_at_or_after(max(since_ms, launched_ms), key.interval_ms)
         until_ms = await self._closed_until_ms(key.interval_ms, until_ms)
         pages = await side_by_side(
             self.page(key, start_ms, min(start_ms + step_ms, until_ms))
@@ -149,10 +150,11 @@ class CcxtVenue:
         if listing.launched_ms is not None:
             since_ms = max(since_ms, listing.launched_ms)
         until_ms = min(until_ms, await self.time_ms() + 1)
-        step_ms = FUNDING_PAGE * (listing.funding_interval_ms or FUNDING_INTERVAL_MS)
+        step_ms = listing.funding_interval_ms or FUNDING_INTERVAL_MS
+        page_ms = FUNDING_PAGE * step_ms
         parts = await side_by_side(
-            self._settled(symbol, start_ms, min(start_ms + step_ms, until_ms))
-            for start_ms in range(since_ms, until_ms, step_ms)
+            self._settled(symbol, start_ms, min(start_ms + page_ms, until_ms), step_ms)
+            for start_ms in range(since_ms, until_ms, page_ms)
         )
         settled = {at: rate for part in parts for at, rate in part.items()}
         if not settled:
@@ -200,32 +202,26 @@ class CcxtVenue:
         )
         return rows
 
-    async def _settled(self, symbol: str, since_ms: int, until_ms: int) -> dict[int, float]:
-        """Return the settlements of a range, asked for from its end while more come.
+    async def _settled(
+        self, symbol: str, since_ms: int, until_ms: int, step_ms: int
+    ) -> dict[int, float]:
+        """Ask for the settlements of a range until it is full or the venue has no more."""
+        collected = CollectedFunding(since_ms, until_ms, step_ms)
+        while (missing := collected.missing()) is not None and not collected.is_exhausted:
+            collected.take(await self._funding_rows(symbol, *missing))
+        return collected.rates
 
-        How often an instrument settles changes, so a full page says that there may be more before
-        it; a short one is asked again, like a page of bars.
-        """
-        settled: dict[int, float] = {}
-        quiet, end_ms = 0, until_ms
-        while quiet < QUIET_REPLIES - 1 and end_ms > since_ms:
-            rows = await self._caller.ask(
-                f"funding of {self._name} {symbol}",
-                lambda end_ms=end_ms: self._exchange.fetch_funding_rate_history(  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-                    symbol, since_ms, FUNDING_PAGE, {"until": end_ms - 1}
-                ),
-            )
-            found = {
-                int(row["timestamp"]): float(row["fundingRate"])
-                for row in rows
-                if row["fundingRate"] is not None and since_ms <= row["timestamp"] < until_ms
-            }
-            is_news = not found.keys() <= settled.keys()
-            settled |= found
-            quiet = 0 if is_news else quiet + 1
-            is_full = len(rows) >= FUNDING_PAGE
-            end_ms = min(found) if is_full and found else end_ms
-        return settled
+    async def _funding_rows(
+        self, symbol: str, since_ms: int, until_ms: int
+    ) -> list[tuple[int, float]]:
+        """Ask for one page."""
+        rows = await self._caller.ask(
+            f"funding of {self._name} {symbol}",
+            lambda: self._exchange.fetch_funding_rate_history(
+                symbol, since_ms, FUNDING_PAGE, {"until": until_ms - 1}
+            ),
+        )
+        return [(row["timestamp"], row["fundingRate"]) for row in rows]
 
 
 async def side_by_side(asked: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

@@ -9,13 +9,13 @@ missing, and named in the end if it never came right. Of two rows of one time th
 counts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from engines.klines import DAY_MS, PRICE_COLUMNS, WEEK_MS, Klines
+from engines.klines import DAY_MS, MINUTE_MS, PRICE_COLUMNS, WEEK_MS, Klines
 from engines.series import PriceKind, SeriesKey
 from engines.types import BOOL_1D, F64_2D, I64_1D
 
@@ -114,6 +114,44 @@ class Collected:
                 self.flaws[int(time_ms)] = words
             is_right &= passes
         return is_right
+
+
+@dataclass(slots=True, eq=False)
+class CollectedFunding:
+    """The settlements of a range so far, by time: expected on the grid of `step_ms` from the epoch.
+
+    How often an instrument settles changes: a finer grid is taken up once it is seen, and where a
+    coarser one was in force, what is missing on this one is asked for in vain.
+    """
+
+    since_ms: int
+    until_ms: int
+    step_ms: int
+    rates: dict[int, float] = field(default_factory=dict)
+    quiet: int = 0
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Return whether the venue has no more of it."""
+        return self.quiet >= (QUIET_REPLIES if self.rates else EMPTY_REPLIES)
+
+    def missing(self) -> tuple[int, int] | None:
+        """Return the range in which settlements are still missing, None if it is full."""
+        times = opens_between(self.since_ms, self.until_ms, self.step_ms).tolist()
+        absent = [time_ms for time_ms in times if time_ms not in self.rates]
+        return (absent[0], absent[-1] + 1) if absent else None
+
+    def take(self, raw: Iterable[tuple[Any, Any]]) -> None:
+        """Take in the rows of a reply, in any order."""
+        before = len(self.rates)
+        for time_ms, rate in raw:
+            if time_ms is None or rate is None or not abs(rate) < 1:
+                continue
+            if self.since_ms <= time_ms < self.until_ms:
+                self.rates.setdefault(int(time_ms), float(rate))
+        self.quiet = 0 if len(self.rates) > before else self.quiet + 1
+        steps = np.diff(sorted(self.rates))
+        self.step_ms = min([self.step_ms, *steps[steps >= MINUTE_MS].tolist()])
 
 
 def joined(parts: Sequence[Klines]) -> Klines | None:

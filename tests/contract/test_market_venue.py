@@ -137,17 +137,27 @@ def test_funding_comes_whole_over_many_pages() -> None:
 def test_spoilt_pages_and_failing_replies_change_nothing() -> None:
     async def scene(server: VenueServer, venue: BybitVenue) -> None:
         kinds = (*PAGE_KINDS, FaultKind.DROP_REPLY, FaultKind.SERVER_ERROR, FaultKind.BUSY)
-        server.faults.at_random(0.2, kinds, where="kline")
-        server.faults.at_random(0.2, kinds, where="funding")
-        assert same(await venue.klines(KEY, START_MS, 2**42), made_up(BTC))
-        server.clock.advance(100 * 24 * HOUR_MS)
-        funding = await venue.funding(BTC, 0, 2**42)
-        assert funding is not None
-        assert np.array_equal(funding.rate, made_up_funding().rate)
-        assert server.faults.counts.total() > 3
+        server.faults.at_random(0.3, kinds, where="kline")
+        for at in range(0, 3000, 150):
+            begin_ms, end_ms = (START_MS + bar * QUARTER_MS for bar in (at, at + 150))
+            klines = await venue.klines(KEY, begin_ms, end_ms)
+            assert same(klines, made_up(BTC).between(at, at + 150))
+        assert server.faults.counts.total() >= 4
         assert venue.retries > 0
 
     at_market(scene, seed=5)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_spoilt_pages_of_funding_change_nothing(seed: int) -> None:
+    async def scene(server: VenueServer, venue: BybitVenue) -> None:
+        server.clock.advance(100 * 24 * HOUR_MS)
+        server.faults.at_random(0.6, PAGE_KINDS, where="funding")
+        funding = await venue.funding(BTC, START_MS, 2**42)
+        assert funding is not None
+        assert np.array_equal(funding.rate, made_up_funding().rate)
+
+    at_market(scene, seed=seed)
 
 
 @pytest.mark.parametrize("symbol", ["BTCUSDT", "BTC/USDT:USD", "btc/usdt:usdt", "BTC-PERP"])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.month_files import month_of
-from cluster.sync_plan import OVERLAP_BARS, Range, plan_parts, united, without
+from cluster.sync_plan import OVERLAP_BARS, Range, funding_gaps, plan_parts, united, without
 from engines.klines import DAY_MS, HOUR_MS
 
 START = 1_735_689_600_000
@@ -51,6 +51,19 @@ def test_the_pages_are_what_is_missing_and_the_newest_stored_bars(
     months = [{month_of(at) for page in part.pages for at in opens([page])} for part in parts]
     assert all(len(month) == 1 for month in months)
     assert len(set.union(set(), *months)) == len(parts), "each month once"
+
+
+def test_settlements_are_missing_where_more_than_eight_hours_lie_between() -> None:
+    step = 8 * HOUR_MS
+    times = [START + at * step for at in (0, 1, 4, 5)] + [START + 5 * step + HOUR_MS]
+    assert funding_gaps(times, START - step, times[-1] + step) == [
+        (START - step, START),
+        (times[1] + 1, times[2]),
+    ]
+    assert funding_gaps(times[:2], START - step + 1, times[1] + step + 1) == [
+        (times[1] + 1, times[1] + step + 1)
+    ]
+    assert funding_gaps([], START, START + step) == [(START, START + step)]
 
 
 def test_nothing_missing_asks_for_the_newest_stored_bars_alone() -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.venue.pages import Collected, open_at_or_after, opens_between
-from engines.klines import DAY_MS, MINUTE_MS, WEEK_MS
+from actors.venue.pages import Collected, CollectedFunding, open_at_or_after, opens_between
+from engines.klines import DAY_MS, HOUR_MS, MINUTE_MS, WEEK_MS
 from engines.series import PriceKind, SeriesKey
 
 STEP = 15 * MINUTE_MS
@@ -95,6 +95,28 @@ def test_turnover_is_known_of_every_bar_or_of_none() -> None:
     klines = pages.page().klines
     assert klines is not None
     assert klines.turnover is None
+
+
+@given(st.lists(st.lists(st.integers(-2, 32), max_size=20), max_size=8))
+def test_settlements_in_pieces_are_complete_or_known_to_be_missing(
+    pieces: list[list[int]],
+) -> None:
+    step = 8 * HOUR_MS
+    collected = CollectedFunding(START, START + 30 * step, step)
+    for piece in pieces:
+        collected.take([(START + at * step, at / 1e4) for at in piece] + [(None, 0.1), (0, None)])
+    came = {at for piece in pieces for at in piece if 0 <= at < 30}
+    assert collected.rates == {START + at * step: at / 1e4 for at in came}
+    absent = [START + at * step for at in range(30) if at not in came]
+    assert collected.missing() == ((absent[0], absent[-1] + 1) if absent else None)
+
+
+def test_a_finer_grid_of_settlements_is_taken_up_once_it_is_seen() -> None:
+    collected = CollectedFunding(START, START + 24 * HOUR_MS, 8 * HOUR_MS)
+    collected.take([(START + hour * HOUR_MS, 0.0) for hour in (0, 8, 16)])
+    assert collected.missing() is None
+    collected.take([(START + 20 * HOUR_MS, 0.0)])
+    assert collected.missing() == (START + 4 * HOUR_MS, START + 12 * HOUR_MS + 1)
 
 
 @given(st.integers(0, 2_000_000_000_000), st.sampled_from([MINUTE_MS, STEP, DAY_MS, WEEK_MS]))
