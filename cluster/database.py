@@ -53,7 +53,7 @@ def database(url: str | None = None) -> Iterator[Engine]:
     Raises: DatabaseFault in one sentence for what is wrong with it, also while it is used.
     """
     address = _address(url or os.environ.get(URL_VARIABLE) or "")
-    shown = address.render_as_string(hide_password=True)
+    shown = address.set(query={}).render_as_string(hide_password=True)  # which may hold one too
     engine = _engine(address, shown)
     try:
         _bring_up(engine, shown)

@@ -135,5 +135,8 @@ def place_of(url: str | None) -> Place:
 
 
 def _quiet(text: str) -> str:
-    """Return a text without what a URL in it may hold of credentials."""
-    return re.sub(r"(?<=://)[^/@\s]*@", "", re.sub(r"\?\S*", "", text))
+    """Return a text without what a URL in it may hold of credentials.
+
+    A secret may hold any sign, "/" too, so all up to the last "@" goes.
+    """
+    return re.sub(r"(?<=://)\S*@", "", re.sub(r"\?\S*", "", text))

@@ -4,7 +4,8 @@ Theory. A month is the unit of change: it is read whole, replaced whole and take
 reader needs no lock and sees each month as it was at one moment. A row belongs to the month of its
 time in UTC. The columns are stored as the doubles they are, in one page group a file: split into
 streams of bytes and compressed by LZ4, two years of quarter-hours take 1.5 MB and 4 ms to read.
-Every page has a checksum, so that a damaged file is known for one and never read as other prices.
+Every page has a checksum and the head's counts must agree, so that a damaged file is known for one
+and never read as other prices or fewer of them.
 """
 
 import re
@@ -55,11 +56,16 @@ class MonthFiles:
         try:
             file = parquet.ParquetFile(contents, page_checksum_verification=True)
             table = file.read(columns=names, use_threads=False)
+            if [str(kind) for kind in table.schema.types] != [
+                "int64",
+                *["double"] * (len(names) - 1),
+            ]:
+                raise self._broken(month, "columns of other types")
             times, *columns = (_values(table.column(name)) for name in names)
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise self._broken(month, str(error).splitlines()[0]) from None
-        if times.dtype != np.int64 or any(column.dtype != np.float64 for column in columns):
-            raise self._broken(month, "columns of other types")
+        if len({len(times), *map(len, columns), *_counts(file.metadata)}) > 1:
+            raise self._broken(month, "columns of different lengths")
         since_ms, until_ms = month_range_ms(month)
         if not (len(times) and (np.diff(times) > 0).all()):
             raise self._broken(month, "times that do not ascend")
@@ -131,6 +137,14 @@ def by_month(rows: Rows) -> Iterator[tuple[str, Rows]]:
 
 def _months(times: I64_1D) -> npt.NDArray[np.datetime64]:
     return times.astype("datetime64[ms]").astype("datetime64[M]")
+
+
+def _counts(metadata: Any) -> Iterator[int]:
+    """Yield every count of rows in a file's head, which no checksum of a page covers."""
+    yield metadata.num_rows
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        yield group.num_rows
+        yield from (group.column(place).num_values for place in range(group.num_columns))
 
 
 def _values(column: Any) -> Any:

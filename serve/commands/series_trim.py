@@ -9,6 +9,8 @@ import typer
 from serve.flags import JsonFlags
 from serve.series_flags import ManySeriesFlags
 
+DAYS_MAX = 100_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrimFlags(JsonFlags, ManySeriesFlags):
@@ -60,8 +62,8 @@ def _kept_from_ms(flags: TrimFlags, now_ms: int) -> int:
     from engines.klines import DAY_MS
     from serve.terms import parse_time_ms
 
-    if flags.days is not None and flags.days < 1:
-        raise ParameterFault("--days", "a whole number above zero", repr(flags.days))
+    if flags.days is not None and not 1 <= flags.days <= DAYS_MAX:
+        raise ParameterFault("--days", f"a whole number from 1 to {DAYS_MAX}", repr(flags.days))
     limits = []
     settings = history_settings()
     is_given = flags.since is not None or flags.days is not None

@@ -306,7 +306,8 @@ def test_rows_that_others_put_there_are_judged_too(
         (["export", SYMBOL, "--to", "a.csv"], "--interval: expected the interval"),
         (["list", "BTC/USD:USDT"], "symbol: expected one stored in"),
         (["check", "--since", "2025-02-01", "--until", "2025-01-01"], "--until: expected a time"),
-        (["trim", "--days", "0"], "--days: expected a whole number above zero"),
+        (["trim", "--days", "0"], "--days: expected a whole number from 1"),
+        (["trim", "--days", "99999999"], "--days: expected a whole number from 1 to 100000"),
         (["trim", "--since", "2999-01-01"], "--since: expected a time of the past"),
     ],
 )

@@ -57,6 +57,10 @@ def test_without_a_url_it_is_a_file_of_the_user(
         ("no url at all", "expected a URL such as sqlite:///phalanx.db, found another"),
         ("mysql://root:secret@host/x", "expected a URL of sqlite or postgresql, found mysql"),
         ("postgresql+nothing://host/x", "expected its driver"),
+        (
+            "postgresql+nothing://u@host/x?password=secret",
+            "database postgresql+nothing://u@host/x:",
+        ),
         ("sqlite:////dev/null/deep/a.db", "expected a place that can be written to"),
         ("sqlite:////dev/full", "expected one that can be used"),
     ],

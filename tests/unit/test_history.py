@@ -241,6 +241,24 @@ def spoil(path: Path, damage: str) -> None:
     )
 
 
+def test_no_bit_of_a_files_head_can_change_what_is_read(tmp_path: Path) -> None:
+    history = History(str(tmp_path), now_ms=lambda: NOW_MS)
+    history.write(KEY, bars(0, 300))
+    path = month_file(history, "2025-01")
+    contents, known = path.read_bytes(), bars(0, 300)
+    head = int.from_bytes(contents[-8:-4], "little")
+    noticed = 0
+    for place in range(len(contents) - 8 - head, len(contents)):
+        spoilt = bytearray(contents)
+        spoilt[place] ^= 1 << place % 8
+        path.write_bytes(bytes(spoilt))
+        try:
+            assert same(history.read(KEY), known)
+        except HistoryBroken:
+            noticed += 1
+    assert noticed > 100
+
+
 def test_trimming_takes_the_oldest_and_a_rehearsal_takes_nothing(history: History) -> None:
     history.write(KEY, bars(0, 9000))
     before_ms = START_MS + 4000 * STEP_MS
@@ -257,7 +275,11 @@ def test_trimming_takes_the_oldest_and_a_rehearsal_takes_nothing(history: Histor
 
 @pytest.mark.parametrize(
     "url",
-    ["s3://key:canary@bucket/h?secret=canary&endpoint_override=localhost:1", "ftp://u:canary@h/x"],
+    [
+        "s3://key:canary@bucket/h?secret=canary&endpoint_override=localhost:1",
+        "ftp://u:canary@h/x",
+        "ftp://u:se/canary@h/x",
+    ],
 )
 def test_what_is_wrong_with_a_place_is_one_sentence_without_its_credentials(url: str) -> None:
     with pytest.raises(HistoryFault) as raised:
