@@ -53,7 +53,8 @@ class VenueServer:
         self._runner: web.AppRunner | None = None
         self._sockets: dict[int, Socket] = {}
         self._ticking: asyncio.Task[None] | None = None
-        self.clock.listen(self._tick)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.clock.listen(self._jumped)
 
     @property
     def faults(self) -> Faults:
@@ -93,10 +94,12 @@ class VenueServer:
         site = web.TCPSite(self._runner, self._host, self._port)
         await site.start()
         self._port = self._runner.addresses[0][1]
+        self._loop = asyncio.get_running_loop()
         self._ticking = asyncio.create_task(self._keep_ticking())
 
     async def stop(self) -> None:
         """Close every connection and the port."""
+        self._loop = None
         if self._ticking is not None:
             self._ticking.cancel()
             await asyncio.wait([self._ticking])
@@ -179,6 +182,19 @@ class VenueServer:
                 socket.cut()
             else:
                 socket.put(item.message)
+
+    def _jumped(self) -> None:
+        """Tell what a jump of the clock brings, in the server's own thread whoever moved it."""
+        if self._loop is None:
+            return
+        try:
+            is_here = asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            is_here = False
+        if is_here:
+            self._tick()
+        else:
+            self._loop.call_soon_threadsafe(self._tick)
 
     def _tick(self) -> None:
         self._post(self.core.tick(self.clock.now_ms()))

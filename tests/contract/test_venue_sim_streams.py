@@ -14,6 +14,7 @@ from actors.venue_sim.clock import VenueClock
 from actors.venue_sim.faults import FaultKind
 from actors.venue_sim.server import VenueServer
 from engines.klines import HOUR_MS
+from tests.contract.serving import serving
 from tests.contract.venue_bench import (
     BTC,
     ETH,
@@ -190,6 +191,22 @@ def test_a_running_clock_pushes_without_being_driven() -> None:
         assert sum(confirm for _, confirm, _ in bars_of(messages)) >= 2
 
     on_wire(scene, clock=VenueClock(standing(100).now_ms(), speed=9000.0))
+
+
+def test_a_clock_that_another_thread_moves_is_heard() -> None:
+    async def scene(venue: VenueServer) -> None:
+        async with (
+            aiohttp.ClientSession() as web,
+            web.ws_connect(f"{venue.ws_url}/v5/public/linear") as socket,
+        ):
+            wire = Wire(socket)
+            await wire.subscribe("kline.15.BTCUSDT")
+            await wire.hear()
+            venue.clock.advance(QUARTER_MS)
+            assert [bar[:2] for bar in bars_of([await wire.hear()])] == [(100, True)]
+
+    with serving(listings(), standing(100)) as venue:
+        asyncio.run(scene(venue))
 
 
 def test_a_cut_socket_is_noticed_and_a_new_one_hears_again() -> None:
