@@ -212,6 +212,8 @@ class Gate:
         lease: Lease = await self._owner.lease(route, wanted, self.banned_ms())
         stock.requests, stock.until_ms = lease.requests, asked_ms + lease.ttl_ms
         stock.wanted = max(1, lease.requests)
+        if lease.is_banned:  # Not heard of it yet.
+            self._close(lease.wait_ms)
         return lease.wait_ms
 
     def _tell(self, message: Any) -> None:

@@ -82,6 +82,7 @@ class Lease:
     requests: int
     ttl_ms: int = 0
     wait_ms: int = 0
+    is_banned: bool = False  # Nobody may send until then.
 
 
 class _Bucket:
@@ -131,7 +132,7 @@ class RateBudget:
     def lease(self, name: str, wanted: int, now_ms: int) -> Lease:
         """Lend up to `wanted` requests of a route, or say when to ask again."""
         if now_ms < self.closed_until_ms:
-            return Lease(0, wait_ms=self.closed_until_ms - now_ms)
+            return Lease(0, wait_ms=self.closed_until_ms - now_ms, is_banned=True)
         route = self.book.route(name)
         buckets = [self._buckets[bucket] for bucket in route.buckets]
         free = min(bucket.free(now_ms) for bucket in buckets)

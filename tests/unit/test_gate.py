@@ -1,0 +1,120 @@
+"""Gates that share a budget's owner, under a clock that only waiting moves."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from actors.venue.faults import AddressBanned
+from actors.venue.gate import BudgetOwner, Gate
+from engines.live.rate_budget import Lease, RateBook, RateRule, Route
+from tests.unit.test_rate_budget import most_in_a_window
+
+BOOK = RateBook(
+    rules={"address": RateRule(60, 5_000), "orders": RateRule(5, 1_000)},
+    otherwise=Route(("address",)),
+    routes={"POST /order": Route(("address", "orders"))},
+    limit_header="X-Limit",
+)
+ROUTE = "GET /bars"
+
+
+class StillClock:
+    """Time that passes only while everybody sleeps."""
+
+    def __init__(self) -> None:
+        self.time_ms = 0
+
+    def now_ms(self) -> int:
+        """Return the time."""
+        return self.time_ms
+
+    async def sleep(self, wait_ms: float) -> None:
+        """Wait, turn by turn, until the time has come."""
+        until_ms = self.time_ms + wait_ms
+        while self.time_ms < until_ms:
+            await asyncio.sleep(0)
+            self.time_ms += 1
+
+
+class CountingOwner(BudgetOwner):
+    """An owner that counts how often it is asked."""
+
+    asked = 0
+
+    async def lease(self, route: str, wanted: int, banned_ms: int = 0) -> Lease:
+        """Lend, and count."""
+        self.asked += 1
+        return await super().lease(route, wanted, banned_ms)
+
+
+def played(scene: Coroutine[Any, Any, None]) -> None:
+    """Play a scene, which must end."""
+    asyncio.run(asyncio.wait_for(scene, 30))
+
+
+def test_gates_that_send_all_they_can_keep_every_window() -> None:
+    async def scene() -> None:
+        clock, sent = StillClock(), list[int]()
+        owner = CountingOwner(BOOK, clock)
+
+        async def send(gate: Gate, count: int) -> None:
+            for _ in range(count):
+                await gate.acquire(ROUTE)
+                sent.append(clock.now_ms())
+
+        gates = [Gate(owner, BOOK, clock) for _ in range(5)]
+        await asyncio.gather(*(send(gate, 50) for gate in gates))
+        assert len(sent) == 250
+        assert most_in_a_window(sent, 5_000) <= 60
+        assert owner.asked < len(sent), "a lease is several requests"
+
+    played(scene())
+
+
+def test_a_ban_at_one_gate_refuses_at_once_and_its_end_opens() -> None:
+    async def scene() -> None:
+        clock = StillClock()
+        owner = BudgetOwner(BOOK, clock)
+        one, other = (Gate(owner, BOOK, clock) for _ in range(2))
+        await one.acquire(ROUTE)
+        one.told(ROUTE, 403, {})
+        with pytest.raises(AddressBanned, match=r"another 10\.0 minutes"):
+            await one.acquire(ROUTE)
+        await asyncio.sleep(0)
+        with pytest.raises(AddressBanned):  # It learns of it from the owner.
+            await other.acquire(ROUTE)
+        assert clock.now_ms() == 0, "nobody waits for minutes"
+        clock.time_ms = 600_001
+        await one.acquire(ROUTE)
+        await one.close()
+
+    played(scene())
+
+
+def test_a_refused_route_waits_and_another_goes_on() -> None:
+    async def scene() -> None:
+        clock = StillClock()
+        gate = Gate(BudgetOwner(BOOK, clock), BOOK, clock)
+        await gate.acquire("POST /order")
+        gate.throttled("POST /order", 700)
+        await asyncio.sleep(0)
+        await gate.acquire(ROUTE)
+        assert clock.now_ms() < 100
+        await gate.acquire("POST /order")
+        assert clock.now_ms() >= 700
+
+    played(scene())
+
+
+def test_an_accounts_own_limit_is_taken_from_the_replies() -> None:
+    async def scene() -> None:
+        clock = StillClock()
+        owner = BudgetOwner(BOOK, clock)
+        gate = Gate(owner, BOOK, clock)
+        gate.told("POST /order", 200, {"X-Limit": "40"})
+        await gate.close()
+        assert (await owner.lease("POST /order", 32)).requests == 32
+
+    played(scene())
