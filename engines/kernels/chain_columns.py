@@ -27,6 +27,9 @@ from engines.kernels.columns import F64_2D, U8_1D
 from engines.types import F64_1D
 
 I32_1D: TypeAlias = npt.NDArray[np.int32]
+I32_2D: TypeAlias = npt.NDArray[np.int32]
+
+NO_LEVELS = -1  # the row among exits of a plan that has none
 
 # A line: the price of a fill by side, what sizing reckons with by side, the close that decides, the
 # open, and the month.
@@ -64,15 +67,17 @@ class Opens(NamedTuple):
 
 
 class Exits(NamedTuple):
-    """How levels end positions, by line and side [2 x (T + 1)]; empty where a plan has none.
+    """How the levels of some plans end positions, by entry [plans, N].
 
-    `ends` are bars and modes of the exits as a link has them, bar T where no level is met, with
-    their prices and the lowest signed prices until then.
+    `places` [2 x (T + 1)] are those of the entries, by line and side. `ends` are bars and modes of
+    the exits as a link has them, bar T where no level is met, with their prices and the lowest
+    signed prices until then.
     """
 
-    ends: I32_1D
-    prices: F64_1D
-    worst: F64_1D
+    places: I32_1D
+    ends: I32_2D
+    prices: F64_2D
+    worst: F64_2D
 
 
 class Links(NamedTuple):

@@ -52,9 +52,9 @@ from engines.kernels.chain_columns import (
     Opens,
     Sizes,
 )
-from engines.kernels.chain_lanes import CHAIN_NUMBERS, follow, start_chain, weigh
+from engines.kernels.chain_lanes import CHAIN_NUMBERS, follow, idle, start_chain, weigh
 from engines.kernels.chain_walk import ask, link, look_back
-from engines.kernels.columns import F64_2D
+from engines.kernels.columns import F64_2D, I64_2D
 from engines.kernels.exit_walk import WALK, enter, find_exit
 from engines.kernels.money import due_price, expected_slip, slipped_price
 from engines.kernels.passage_columns import U64_1D, Fixed, Payments
@@ -89,14 +89,15 @@ from engines.kernels.summary import SUMS_SIZE
 from engines.types import F64_1D, I64_1D
 
 NO_SET = -1
+# A set: where its wishes begin and end, and the row of its plan among the exits (NO_LEVELS: none).
+SET_START, SET_STOP, SET_ROW = range(3)
 
 Price: TypeAlias = Callable[[F64_2D, F64_1D, I64_1D, F64_1D, F64_1D], None]
 Lowest: TypeAlias = Callable[[F64_2D, F64_1D], None]
-Find: TypeAlias = Callable[
-    [Opens, F64_2D, F64_1D, F64_1D, I32_1D, I64_1D, I64_1D, Decides, Exits], None
-]
+Ask: TypeAlias = Callable[[I32_1D, I64_2D, int, Decides, I32_1D], None]
+Find: TypeAlias = Callable[[Opens, F64_2D, F64_1D, F64_1D, I64_1D, I32_1D, Exits, int], None]
 Advance: TypeAlias = Callable[
-    [Opens, I32_1D, I64_1D, I64_1D, Decides, Exits, Sizes, Payments, Fixed, F64_2D], None
+    [Opens, I32_1D, I64_2D, Decides, Exits, Sizes, Payments, Fixed, F64_2D], None
 ]
 
 
@@ -152,42 +153,51 @@ def _sinker(stamp: int) -> Lowest:
 
 def _walk(
     run: F64_1D, opens: Opens, prices: F64_2D, slip_ratio: F64_1D, entry: int, last: int,
-    exits: Exits,
+    exits: Exits, row: int,
 ) -> None:  # fmt: skip # what it reads, then what it finds
     bar, side = entry >> 1, entry & SIDE_MASK
     enter(run, opens.lines[bar * LINE + O_PRICE + side], 1.0 if side == LONG else -1.0)
     end, is_at_open, price, worst = find_exit(run, prices, opens.reach, slip_ratio, bar, last)
-    exits.ends[entry] = np.int32((end << MODE_BITS) | (AT_LEVEL if is_at_open else ON_THE_WAY))
-    exits.prices[entry], exits.worst[entry] = price, worst
+    mode, place = AT_LEVEL if is_at_open else ON_THE_WAY, exits.places[entry]
+    exits.ends[row, place] = np.int32((end << MODE_BITS) | mode)
+    exits.prices[row, place], exits.worst[row, place] = price, worst
 
 
 walk = shared(_walk)
 
 
+def _asker(stamp: int) -> Ask:
+    """Return the pass that notes the entries which sets may take; `stamp` as before."""
+
+    def asked(wishes: I32_1D, sets: I64_2D, bars: int, decides: Decides, until: I32_1D) -> None:
+        for item in range(len(sets) if stamp != 0 else 0):
+            ask(wishes[sets[item, SET_START] : sets[item, SET_STOP]], bars, decides, until)
+
+    return driver(asked)
+
+
 def _finder(stamp: int) -> Find:
-    """Return the pass that finds the exits of all entries of some sets; `stamp` as before."""
+    """Return the pass that finds the exits of entries under one plan; `stamp` as before."""
 
     def find(
-        opens: Opens, prices: F64_2D, slip_ratio: F64_1D, terms: F64_1D, wishes: I32_1D,
-        starts: I64_1D, stops: I64_1D, decides: Decides, exits: Exits,
+        opens: Opens, prices: F64_2D, slip_ratio: F64_1D, terms: F64_1D, entries: I64_1D,
+        until: I32_1D, exits: Exits, row: int,
     ) -> None:  # fmt: skip # what it reads, then what it finds
-        run, until = np.zeros(WALK), np.full(len(exits.ends) if stamp != 0 else 0, -1, np.int32)
+        run = np.zeros(WALK if stamp != 0 else 0)
         run[:TERMS] = terms[:TERMS]
-        for item in range(len(starts)):
-            ask(wishes[starts[item] : stops[item]], opens.bars, decides, until)
-        for entry in range(len(until)):
-            if until[entry] >= 0:
-                walk(run, opens, prices, slip_ratio, entry, int(until[entry]), exits)
+        for place in range(len(entries)):
+            last = int(until[place])
+            walk(run, opens, prices, slip_ratio, entries[place], last, exits, row)
 
     return driver(find)
 
 
 def _take(
-    opens: Opens, wishes: I32_1D, decides: Decides, exits: Exits, fixed: Fixed, links: Links,
-    lane: int, lanes: F64_1D, places: U64_1D, marks: F64_1D,
+    opens: Opens, wishes: I32_1D, item: I64_1D, decides: Decides, exits: Exits, fixed: Fixed,
+    links: Links, lane: int, lanes: F64_1D, places: U64_1D, marks: F64_1D,
 ) -> None:  # fmt: skip # what a set is, then where it goes
-    first = lane * links.room
-    count = link(wishes, opens.bars, decides, exits, links, first)
+    first, own = lane * links.room, wishes[item[SET_START] : item[SET_STOP]]
+    count = link(own, opens.bars, decides, exits, item[SET_ROW], links, first)
     look_back(opens, links, first, count)
     start_lane(lanes, places, lane, fixed)
     start_chain(places, lane, first, count)
@@ -199,18 +209,21 @@ take = shared(_take)
 
 
 def _play(
-    opens: Opens, wishes: I32_1D, starts: I64_1D, stops: I64_1D, decides: Decides, exits: Exits,
-    sizes: Sizes, payments: Payments, fixed: Fixed, found: F64_2D, links: Links, lanes: F64_1D,
+    opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, exits: Exits, sizes: Sizes,
+    payments: Payments, fixed: Fixed, found: F64_2D, links: Links, lanes: F64_1D,
     places: U64_1D, owner: I64_1D, marks: F64_1D, sums: F64_1D,
 ) -> None:  # fmt: skip # what it works on, then the room that it needs
     count, waiting, running = len(found), 0, 0
     for lane in range(LANES):
-        owner[lane], item = NO_SET, min(lane, count - 1)
-        own = wishes[starts[item] : stops[item]]
-        take(opens, own, decides, exits, fixed, links, lane, lanes, places, marks)
+        owner[lane] = NO_SET
         if waiting < count:
+            item = sets[waiting]
+            take(opens, wishes, item, decides, exits, fixed, links, lane, lanes, places, marks)
             owner[lane] = waiting
             waiting, running = waiting + 1, running + 1
+        else:
+            start_lane(lanes, places, lane, fixed)
+            idle(places, lane)
     while running > 0:
         follow(lanes, places, links, opens.lines)
         weigh(lanes, fixed, sizes, opens.bars + 1.0)
@@ -228,8 +241,8 @@ def _play(
                 continue
             figures_of(lanes, lane, marks, fixed, sums, found[owner[lane]])
             if waiting < count:
-                own = wishes[starts[waiting] : stops[waiting]]
-                take(opens, own, decides, exits, fixed, links, lane, lanes, places, marks)
+                item = sets[waiting]
+                take(opens, wishes, item, decides, exits, fixed, links, lane, lanes, places, marks)
                 owner[lane], waiting = waiting, waiting + 1
             else:
                 owner[lane], running = NO_SET, running - 1
@@ -239,15 +252,15 @@ play = shared(_play)
 
 
 def _advance(stamp: int) -> Advance:
-    """Return the pass that runs many strategies with one plan; `stamp` as before."""
+    """Return the pass that runs sets which differ in wishes and levels; `stamp` as before."""
 
     def advance(
-        opens: Opens, wishes: I32_1D, starts: I64_1D, stops: I64_1D, decides: Decides,
-        exits: Exits, sizes: Sizes, payments: Payments, fixed: Fixed, found: F64_2D,
+        opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, exits: Exits, sizes: Sizes,
+        payments: Payments, fixed: Fixed, found: F64_2D,
     ) -> None:  # fmt: skip # one list
         room = 0 if stamp != 0 else 1
         for item in range(len(found)):
-            room = max(room, stops[item] - starts[item] + 1)
+            room = max(room, sets[item, SET_STOP] - sets[item, SET_START] + 1)
         links = Links(
             np.empty(LANES * room, np.int32), np.empty(LANES * room, np.int32),
             np.empty(LANES * room), np.empty(LANES * room), room,
@@ -256,8 +269,8 @@ def _advance(stamp: int) -> Advance:
         owner, marks = np.empty(LANES, np.int64), np.empty(fixed.months * LANES)
         sums = np.empty(SUMS_SIZE)
         play(
-            opens, wishes, starts, stops, decides, exits, sizes, payments, fixed, found, links,
-            lanes, places, owner, marks, sums,
+            opens, wishes, sets, decides, exits, sizes, payments, fixed, found, links, lanes,
+            places, owner, marks, sums,
         )  # fmt: skip # one call
 
     return driver(advance)
@@ -269,4 +282,4 @@ STAMP = stamp_of(
     summary,
 )  # fmt: skip # all that a pass calls
 price_lines, find_lowest = _pricer(STAMP), _sinker(STAMP)
-find_exits, advance_chains = _finder(STAMP), _advance(STAMP)
+ask_exits, find_exits, advance_chains = _asker(STAMP), _finder(STAMP), _advance(STAMP)

@@ -64,6 +64,12 @@ def start_chain(places: U64_1D, lane: int, first: int, count: int) -> None:
 
 
 @rule
+def idle(places: U64_1D, lane: int) -> None:
+    """Let a lane that has no set stand at the end of the first lane's."""
+    places[END + lane] = places[AT + lane] = places[END]
+
+
+@rule
 def follow(lanes: F64_1D, places: U64_1D, links: Links, lines: F64_1D) -> None:
     """Look up the next link of each lane; one that is at its end stays there."""
     one, bits = np.uint64(1), np.uint64(LINE_BITS)

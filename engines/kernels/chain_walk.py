@@ -23,6 +23,7 @@ from engines.kernels.chain_columns import (
     LOOKS,
     MODE_BITS,
     MODE_MASK,
+    NO_LEVELS,
     SHORT,
     SIDE_MASK,
     SPAN_BITS,
@@ -51,9 +52,12 @@ NO_ENTRY = -1
 
 @rule
 def link(
-    wishes: I32_1D, bars: int, decides: Decides, exits: Exits, links: Links, first: int
+    wishes: I32_1D, bars: int, decides: Decides, exits: Exits, row: int, links: Links, first: int
 ) -> int:
-    """Write the links of a set from `first` on; return how many."""
+    """Write the links of a set from `first` on; return how many.
+
+    `row` is that of its plan among the exits, NO_LEVELS if there is none.
+    """
     count, entry, closes, leaves, level = first, NO_ENTRY, 0, 0, bars
     _end(links, count, 0, OPEN_AT_END)
     for place in range(len(wishes)):
@@ -61,7 +65,7 @@ def link(
         if bar >= bars - 1:
             break
         enters, timed = wish & decides.enters, entry + decides.held_max
-        if entry != NO_ENTRY and not _has_ended(links, exits, count, level, timed, bar):
+        if entry != NO_ENTRY and not _has_ended(links, exits, row, count, level, timed, bar):
             if timed != bar and wish & closes == 0:
                 continue
             mode = ALONE
@@ -76,23 +80,26 @@ def link(
             entry = bar
             follower = ((bar + 1) << 1) | (0 if is_long else 1)
             links.nexts[count] = np.int32(follower)
-            if len(exits.ends) > 0:
-                level = int(exits.ends[follower]) >> MODE_BITS
+            if row != NO_LEVELS:
+                level = int(exits.ends[row, exits.places[follower]]) >> MODE_BITS
             count += 1
     timed = entry + decides.held_max
-    if entry != NO_ENTRY and not _has_ended(links, exits, count, level, timed, bars - 1):
+    if entry != NO_ENTRY and not _has_ended(links, exits, row, count, level, timed, bars - 1):
         _end(links, count, bars, OPEN_AT_END)
     links.nexts[count] = np.int32((bars + 1) << 1)
     return count + 1 - first
 
 
 @rule
-def _has_ended(links: Links, exits: Exits, count: int, level: int, timed: int, bar: int) -> bool:
+def _has_ended(
+    links: Links, exits: Exits, row: int, count: int, level: int, timed: int, bar: int
+) -> bool:
     """Return whether a level or its age ends a position before the close of `bar`; note how."""
     if level <= min(timed, bar):
-        entered = links.nexts[count - 1]
-        links.ends[count] = exits.ends[entered]
-        links.prices[count], links.worst[count] = exits.prices[entered], exits.worst[entered]
+        entered = exits.places[links.nexts[count - 1]]
+        links.ends[count] = exits.ends[row, entered]
+        links.prices[count] = exits.prices[row, entered]
+        links.worst[count] = exits.worst[row, entered]
         return True
     if timed < bar:
         _end(links, count, timed + 1, ALONE)
@@ -109,7 +116,7 @@ def _end(links: Links, count: int, line: int, mode: int) -> None:
 def ask(wishes: I32_1D, bars: int, decides: Decides, until: I32_1D) -> None:
     """Note of each entry that a set may take the last bar in which a level may end it.
 
-    `until` lies as `Exits` do; of several sets it keeps the latest, -1 where none may enter.
+    `until` lies by line and side; of several sets it keeps the latest, -1 where none may enter.
     """
     last_long = last_short = bars - 1
     for back in range(1, len(wishes) + 1):

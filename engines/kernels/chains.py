@@ -8,7 +8,8 @@ leaves to the machine this one leaves too, by the same bounds.
 
 A leg's levels, and whatever moves them, hang on the entry alone. So of a plan with a trailing stop,
 a breakeven or a stop and a target each entry that any strategy may take is walked once
-(`exit_walk`), and a link ends at the earlier of its exit and of what its wishes say.
+(`exit_walk`), and a link ends at the earlier of its exit and of what its wishes say. Plans that
+differ in levels alone advance side by side, so that few strategies fill the lanes too.
 
 1. `first_passage.is_chained`: which plans of a group can be followed.
 2. `Wished`: the wishes of many strategies, listed one after the other as each is asked.
@@ -18,7 +19,7 @@ a breakeven or a stop and a target each entry that any strategy may take is walk
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Protocol, TypeAlias
 
@@ -29,6 +30,7 @@ from engines.kernels import slots
 from engines.kernels.chain_columns import (
     I32_1D,
     LINE,
+    NO_LEVELS,
     SPANS,
     WISH_BITS,
     WISH_MASK,
@@ -37,11 +39,19 @@ from engines.kernels.chain_columns import (
     Opens,
     Sizes,
 )
-from engines.kernels.chain_drivers import advance_chains, find_exits, find_lowest, price_lines
+from engines.kernels.chain_drivers import (
+    SET_ROW,
+    advance_chains,
+    ask_exits,
+    find_exits,
+    find_lowest,
+    price_lines,
+)
 from engines.kernels.chain_wishes import collect_wishes
-from engines.kernels.columns import F64_2D, U8_1D, Bars, Charges, Wants
+from engines.kernels.columns import F64_2D, I64_2D, U8_1D, Bars, Charges, Wants
 from engines.kernels.first_passage import fixed_of, has_levels
 from engines.kernels.groups import Group
+from engines.kernels.passage_columns import Fixed
 from engines.kernels.passage_funding import payments_of
 from engines.kernels.slots import (
     BY_CASH,
@@ -65,7 +75,7 @@ LISTS_ASIDE = 4  # that may wait or run aside
 # Of each plan that is asked for its place in the group, the places of the list that ask for it, and
 # their figures [N] with, behind them, 0 where they are sure.
 Found: TypeAlias = list[tuple[int, I64_1D, F64_2D]]
-NO_EXITS = Exits(np.empty(0, np.int32), np.empty(0), np.empty(0))
+EXITS_MAX = 16  # plans whose exits are kept at a time: their sets fill the lanes
 Settle: TypeAlias = Callable[["Wished", Found], None]
 
 
@@ -104,6 +114,8 @@ class Wished:
         self._opens, self._sets_max = opens, sets_max
         self._wishes: I32_1D = np.empty(max(4 * opens.bars, WISHES_ROOM), np.int32)
         self._starts = np.zeros(sets_max + 1, np.int64)
+        self._payments = payments_of(group.charges, opens.bars)
+        self._until: I32_1D = np.full(2 * (opens.bars + 1), -1, np.int32)
 
     def add(self, row: int, signals: Signals, items: I64_1D) -> None:
         """List what the strategy at `row` wishes, for some plans of the group."""
@@ -129,26 +141,74 @@ class Wished:
         items, found = np.concatenate(self._items), Found()
         order = np.argsort(items, kind="stable")
         distinct, firsts = np.unique(items[order], return_index=True)
-        payments = payments_of(self.group.charges, self._opens.bars)
-        size = 2 * (self._opens.bars + 1)
-        room = Exits(np.empty(size, np.int32), np.empty(size), np.empty(size))
-        for item, own in zip(distinct.tolist(), np.split(places[order], firsts[1:]), strict=True):
-            terms = self.group.terms[item]
-            figures = np.empty((len(own), FIGURES + 1))
-            decides = _decides(terms, self._opens.bars)
-            lists = self._starts[own], self._starts[own + 1]
-            exits = room if has_levels(terms) else NO_EXITS
-            if exits is room:
-                find_exits(
-                    self._opens, bars.prices, self.group.charges.slip_ratio, terms, self._wishes,
-                    *lists, decides, exits,
-                )  # fmt: skip # one call
-            advance_chains(
-                self._opens, self._wishes, *lists, decides, exits, _sizes(terms), payments,
-                fixed_of(bars, terms), figures,
-            )  # fmt: skip # one call
-            found.append((item, own, figures))
+        owns = np.split(places[order], firsts[1:])
+        for part in self._parts(bars, distinct, owns):
+            figures = self._advance(bars, [(item, owns[place]) for place, item in part])
+            stops = np.cumsum([len(owns[place]) for place, _ in part])
+            rows = np.split(figures, stops[:-1])
+            found += [
+                (item, owns[place], own) for (place, item), own in zip(part, rows, strict=True)
+            ]
         return found
+
+    def _parts(
+        self, bars: Bars, items: I64_1D, owns: list[I64_1D]
+    ) -> Iterator[list[tuple[int, int]]]:
+        """Return plans and their places that differ in levels alone, enough for full lanes."""
+        parts = dict[tuple[Decides, Sizes, Fixed], list[tuple[int, int]]]()
+        for place, item in enumerate(items.tolist()):
+            key = self._money(bars, item)
+            part = parts.setdefault(key, [])
+            part.append((place, item))
+            if len(part) == EXITS_MAX or sum(len(owns[own]) for own, _ in part) >= SETS_MIN:
+                yield parts.pop(key)
+        yield from parts.values()
+
+    def _money(self, bars: Bars, item: int) -> tuple[Decides, Sizes, Fixed]:
+        """Return what of a plan all sets that advance together share."""
+        terms = self.group.terms[item]
+        return _decides(terms, self._opens.bars), _sizes(terms), fixed_of(bars, terms)
+
+    def _advance(self, bars: Bars, plans: list[tuple[int, I64_1D]]) -> F64_2D:
+        """Run some plans that differ in levels alone, each with its own places of the list."""
+        decides, sizes, fixed = self._money(bars, plans[0][0])
+        rows = [self.group.terms[item] for item, _ in plans]
+        sets = [
+            np.column_stack((self._starts[own], self._starts[own + 1], np.full(len(own), row)))
+            for row, (_, own) in enumerate(plans)
+        ]
+        exits = self._exits(bars, rows, sets, decides)
+        for terms, own in zip(rows, sets, strict=True):
+            if not has_levels(terms):
+                own[:, SET_ROW] = NO_LEVELS
+        found = np.empty((sum(map(len, sets)), FIGURES + 1))
+        advance_chains(
+            self._opens, self._wishes, np.concatenate(sets), decides, exits, sizes,
+            self._payments, fixed, found,
+        )  # fmt: skip # one call
+        return found
+
+    def _exits(self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Exits:
+        """Return how the levels of plans, by their terms, end what sets of theirs may enter."""
+        until, asked = self._until, list[tuple[I64_1D, I32_1D]]()
+        for terms, own in zip(rows, sets, strict=True):
+            if has_levels(terms):
+                ask_exits(self._wishes, own, self._opens.bars, decides, until)
+            entries = np.flatnonzero(until >= 0)
+            asked.append((entries, until[entries]))
+            until[entries] = -1
+        entries = asked[0][0]
+        if len(rows) > 1:
+            entries = np.unique(np.concatenate([own for own, _ in asked]))
+        places, shape = np.empty(len(until), np.int32), (len(rows), len(entries))
+        places[entries] = np.arange(len(entries))
+        exits = Exits(places, np.empty(shape, np.int32), np.empty(shape), np.empty(shape))
+        for row, (terms, (own, last)) in enumerate(zip(rows, asked, strict=True)):
+            find_exits(
+                self._opens, bars.prices, self.group.charges.slip_ratio, terms, own, last, exits,
+                row,
+            )  # fmt: skip # one call
+        return exits
 
     def wants(self, place: int) -> Wants:
         """Return what the strategy at a place of the list wants, for the machine."""

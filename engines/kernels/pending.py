@@ -17,7 +17,7 @@ from engines.kernels.summary import FIGURES
 from engines.types import BOOL_1D, I64_1D
 from engines.wishes import Tradable
 
-CHAINS_MIN = 4  # fewer strategies do not pay for the table of a market's opens
+CHAINS_MIN = 8  # fewer sets do not pay for the table of a market's opens
 WANTS_MAX = 32  # that wait for more of them
 WAITING_BYTES = 50_000_000  # of wishes that wait for more of them
 SETS_ENOUGH = 256  # sets that keep all threads busy
@@ -97,7 +97,7 @@ class Pending:
     """The sets of one call: `values` [N, FIGURES] and `engine` [N] as found, and what waits."""
 
     def __init__(self, strategies: Sequence[Tradable], asked: Asked, room: int) -> None:
-        self.room, self.is_wide = room, len(strategies) >= CHAINS_MIN
+        self.room, self.is_wide = room, asked.count >= CHAINS_MIN
         self.strategies, self.asked = strategies, asked
         self.values = np.full((asked.count, FIGURES), np.nan)
         self.engine: U8_1D = np.zeros(asked.count, np.uint8)

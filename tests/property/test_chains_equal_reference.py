@@ -21,6 +21,7 @@ from engines.costs import CommissionKind, Costs, SlippageKind
 from engines.errors import PlanFault
 from engines.funding import constant_funding
 from engines.instrument import Instrument
+from engines.kernels.pending import CHAINS_MIN
 from engines.kernels.plan_terms import price_range, refusal
 from engines.kernels.summary import SUMMARY
 from engines.kernels.trials import Engine, Market, Trials
@@ -101,7 +102,7 @@ def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
         klines, draw(st.sampled_from(INSTRUMENTS)), draw(followed_costs()), draw(fundings(klines)),
         since_ms=int(klines.open_time_ms[start]),
     )  # fmt: skip # what is traded, then from when
-    count = draw(st.integers(4, STRATEGIES))
+    count = draw(st.integers(CHAINS_MIN, STRATEGIES))
     plan = replace(draw(followed()), exits=draw(exits()))
     return market, plan, [PlainWishes(seed + own, own % 2 == 1) for own in range(count)]
 
