@@ -200,7 +200,7 @@ def turn(lanes: F64_1D, fixed: Fixed) -> None:
         steps, wanted, mode = lanes[STEPS + lane], lanes[N_STEPS + lane], lanes[MODE + lane]
         opening = min(wanted, fixed.room_steps)
         opening_qty = opening * fixed.step_over / fixed.step_under
-        is_sound = (wanted >= 1.0) & (wanted <= STEPS_MAX) & (opening_qty >= fixed.qty_min)
+        is_sound = (opening >= 1.0) & (wanted <= STEPS_MAX) & (opening_qty >= fixed.qty_min)
         is_sound &= opening_qty * lanes[N_CLOSE + lane] * fixed.point_value >= fixed.notional_min
         is_joint = mode == REVERSED
         total = steps + opening if is_joint else opening

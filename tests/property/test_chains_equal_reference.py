@@ -194,6 +194,11 @@ def test_signal_grids_of_all_plans_are_decided(name: str, costs: Costs, klines: 
     assert check(market, plan, [*crosses, *rare], times=5) == 1.0
 
 
+def test_a_largest_position_below_one_step_is_left_to_the_machine(klines: Klines) -> None:
+    plan = Plan(position_qty_max=0.0005, exits=WITHOUT_LEVELS)
+    assert check(Market(klines, INSTRUMENT, Costs()), plan, [Rare(40), Rare(300)], times=10) == 0.0
+
+
 MOVING = {
     "trailing": Exits(trailing=Trailing(0.005, 0.01)),
     "trailing at once": Exits(stop_loss_ratio=0.02, trailing=Trailing(0.0, 0.004)),
