@@ -157,14 +157,12 @@ class Matching:
 
     def _levels(self, order: Order, now_ms: int) -> Iterator[tuple[Decimal, Decimal]]:
         """Yield the book's prices and quantities that an order crosses, best first."""
-        rules = order.listed.instrument
-        ticks = rules.ticks_nearest(float(self.at(now_ms).last(order.listed)))
+        last = float(self.at(now_ms).last(order.listed))
         for level in range(BOOK_LEVELS):
-            place = ticks + 1 + level if order.side == BUY else ticks - level
-            price = decimal(rules.price_of(place))
-            if place <= 0 or (order.price is not None and (price - order.price) * order.sign > 0):
+            price, qty = map(decimal, public.book_level(order.listed, last, level, order.sign))
+            if price <= 0 or (order.price is not None and (price - order.price) * order.sign > 0):
                 return
-            yield price, decimal(rules.qty_of(1000 + 100 * level))
+            yield price, qty
 
     def _reducible(self, order: Order, qty: Decimal) -> Decimal:
         """Return how much of a quantity an order may fill: a reducing one never flips."""

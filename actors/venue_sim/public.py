@@ -8,6 +8,7 @@ Source: Bybit v5, the pages under "Market".
 """
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -199,9 +200,18 @@ def funding_rate_next(one: Listed, now_ms: int) -> float:
 
 
 def best_prices(one: Listed, last_price: float) -> tuple[float, float]:
-    """Return bid and ask: the last price, and the tick above it."""
+    """Return bid and ask: a tick below and a tick above the last price."""
     ticks = one.instrument.ticks_nearest(last_price)
-    return one.instrument.price_of(ticks), one.instrument.price_of(ticks + 1)
+    return one.instrument.price_of(max(ticks - 1, 0)), one.instrument.price_of(ticks + 1)
+
+
+def book_level(one: Listed, last_price: float, level: int, side: int) -> tuple[float, float]:
+    """Return price and quantity of a level of the book, asks (side 1) or bids (-1), from 0 on.
+
+    So a market order pays one tick of slippage, as a backtest with `slippage_ticks=1` does.
+    """
+    ticks = one.instrument.ticks_nearest(last_price) + side * (1 + level)
+    return one.instrument.price_of(ticks), one.instrument.qty_of(1000 + 100 * level)
 
 
 def orderbook(market: Market, query: Query, now_ms: int) -> Payload:
@@ -214,20 +224,17 @@ def orderbook(market: Market, query: Query, now_ms: int) -> Payload:
 def book_of(one: Listed, levels: int, now_ms: int) -> Payload:
     """Return `levels` bids and asks a tick apart; sizes grow away from the middle."""
     last = one.base_tape.last(now_ms)
-    bids: list[list[str]] = []
-    asks: list[list[str]] = []
+    sides: dict[int, list[list[str]]] = {1: [], -1: []}
     if last is not None:
-        middle = one.instrument.ticks_nearest(last.close)
-        for level in range(levels):
-            qty = number_text(one.instrument.qty_of(1000 + 100 * level))
-            if middle > level:
-                bids.append([number_text(one.instrument.price_of(middle - level)), qty])
-            asks.append([number_text(one.instrument.price_of(middle + 1 + level)), qty])
+        for side, level in product(sides, range(levels)):
+            price, qty = book_level(one, last.close, level, side)
+            if price > 0:
+                sides[side].append([number_text(price), number_text(qty)])
     update = update_id(one, now_ms)
     return {
         "s": one.name,
-        "a": asks,
-        "b": bids,
+        "a": sides[1],
+        "b": sides[-1],
         "ts": now_ms,
         "u": update,
         "seq": update * 10,

@@ -165,7 +165,8 @@ def test_tickers_book_and_tape_agree_on_the_price() -> None:
         (bar,) = await exchange.fetch_ohlcv(BTC, "15m", limit=1)
         book = await exchange.fetch_order_book(BTC, limit=50)
         trades = await exchange.fetch_trades(BTC, limit=100)
-        assert ticker["last"] == bar[4] == book["bids"][0][0] == trades[-1]["price"]
+        assert ticker["last"] == bar[4] == trades[-1]["price"]
+        assert ticker["last"] == round(book["bids"][0][0] + 0.1, 1) == round(ticker["bid"] + 0.1, 1)
         assert book["asks"][0][0] == ticker["ask"] > ticker["bid"]
         assert len(book["bids"]) == len(book["asks"]) == 50
         assert len(trades) == 100 and trades == sorted(trades, key=lambda one: one["timestamp"])
