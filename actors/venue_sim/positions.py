@@ -77,21 +77,27 @@ class Position:
         """Return the margin tier of the position's value."""
         return tier_of(self.listed.tiers, float(mark * self.size))
 
-    def price_liquidation(self, mark: Decimal, cover: Decimal) -> Decimal | None:
-        """Return where equity meets maintenance, None if at no price above zero.
+    def price_liquidation(self, cover: Decimal) -> Decimal | None:
+        """Return the tick at which equity meets maintenance, None if at no price above zero.
 
         `cover` is the account's equity without this position's open PnL, less the maintenance of
-        all others. Solved in the tier of the present value.
+        all others. Each tier gives one candidate; the one whose value lies in its tier is the root,
+        as the margin is continuous.
         """
         if self.signed_qty == 0:
             return None
-        tier = self.tier(mark)
-        ratio = Decimal(repr(tier.maintenance_ratio))
-        deduction = Decimal(repr(tier.deduction_quote or 0.0))
         side = 1 if self.signed_qty > 0 else -1
-        price = (side * self.entry_value - cover - deduction) / (self.size * (side - ratio))
-        tick = Decimal(repr(self.listed.instrument.tick_size))
-        return (price // tick) * tick if price > 0 else None
+        tick, above = Decimal(repr(self.listed.instrument.tick_size)), ZERO
+        for tier in self.listed.tiers:
+            ratio = Decimal(repr(tier.maintenance_ratio))
+            deduction = Decimal(repr(tier.deduction_quote or 0.0))
+            divisor = self.size * (side - ratio)
+            price = (side * self.entry_value - cover - deduction) / divisor
+            highest = Decimal(repr(tier.notional_max))
+            if above < price * self.size <= highest:
+                return price // tick * tick
+            above = highest
+        return None
 
     def fill(self, signed_qty: Decimal, price: Decimal, now_ms: int) -> tuple[Decimal, Decimal]:
         """Take a fill in; return the quantity that it closed and the PnL that this realised."""

@@ -82,7 +82,7 @@ class Valuation:
         mark = self.mark(position.listed)
         others = self.margin_maintenance(coin) - position.margin_maintenance(mark)
         cover = self.equity(coin) - position.pnl_open(mark) - others
-        return position.price_liquidation(mark, cover)
+        return position.price_liquidation(cover)
 
     def usd(self, coin: str) -> Decimal:
         """Return the price of a coin in dollars, zero where no market tells it."""

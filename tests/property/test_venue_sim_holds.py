@@ -12,6 +12,7 @@ from actors.venue_sim.account import Account
 from actors.venue_sim.core import VenueCore
 from actors.venue_sim.listing import LINEAR
 from actors.venue_sim.orders import ZERO, Order
+from actors.venue_sim.positions import Position
 from actors.venue_sim.tape import PRINTS, Tape
 from actors.venue_sim.topics import BookTopic, TradeTopic
 from actors.venue_sim.wire import Refused
@@ -220,3 +221,29 @@ def story(core: VenueCore, plan: list[tuple[Body, int]]) -> list[tuple[object, .
     fills = [(one.order.order_id, one.match) for one in account.executions]
     closed = [(one.order_id, one.status, one.updated_ms) for one in account.closed]
     return [*fills, *closed, *sorted(account.coins.items())]
+
+
+@given(
+    qty=st.integers(1, 400_000),
+    side=st.sampled_from([1, -1]),
+    entry=st.integers(500_000, 1_500_000),
+    cover=st.integers(0, 2_000_000),
+)
+def test_equity_meets_maintenance_at_the_liquidation_price(
+    qty: int, side: int, entry: int, cover: int
+) -> None:
+    listed = VenueCore(LISTINGS).market.find(LINEAR, "BTCUSDT")
+    position = Position(listed=listed, index=0)
+    position.fill(side * Decimal(qty) / 1000, Decimal(entry) / 10, START_MS)
+
+    def excess(price: Decimal) -> Decimal:
+        """Return equity above maintenance at a mark price."""
+        return cover + position.pnl_open(price) - position.margin_maintenance(price)
+
+    found = position.price_liquidation(Decimal(cover))
+    near, far = Decimal("0.1"), Decimal(10_000_000)
+    if found is None:
+        assert (excess(near) > 0) == (excess(far) > 0)
+        return
+    assert excess(found) * excess(found + near) <= 0
+    assert (excess(found - near) <= 0) == (side > 0)
