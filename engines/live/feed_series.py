@@ -29,6 +29,7 @@ from engines.live.events import (
 )
 
 STORY_EVENTS = 32
+NOTHING_MS = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ class SeriesFeed:
         self._writing: tuple[Kline, ...] = ()
         self._write_again_ms: int | None = None
         self._asked: _Asked | None = None
-        self._is_doubtful = bool(added.stored)
+        self._doubt_ms = max(self._past, default=NOTHING_MS)
         self._ask_from_ms = self._doubt_from_ms = added.time_ms
         self._absences = self._partials = 0
         self._asking, self._storing = _Backoff(terms), _Backoff(terms)
@@ -142,12 +143,13 @@ class SeriesFeed:
         if seen.is_closed is False or seen.open_time_ms < min(self._past, default=self._next_ms):
             return
         was = self._past.get(seen.open_time_ms)
-        self._is_doubtful |= was is None or _differs(was, seen.kline())
+        if was is None or _differs(was, seen.kline()):
+            self._doubt_ms = max(self._doubt_ms, seen.open_time_ms)
 
     def reconnected(self, time_ms: int) -> None:
         """Count the time of silence anew and doubt what was said before."""
         self.heard_ms = time_ms
-        self._is_doubtful = True
+        self._doubt_ms = max([self._doubt_ms, *self._past])
 
     def is_silent(self, time_ms: int) -> bool:
         """Return whether nothing was heard for longer than is allowed; then allow it longer."""
@@ -170,7 +172,8 @@ class SeriesFeed:
             return
         known = self._ahead.get(open_ms)
         if known or len(self._ahead) < ahead_max or open_ms == self._next_ms:
-            self._is_doubtful |= known is not None and _differs(known, bar)
+            if known and _differs(known, bar):
+                self._doubt_ms = max(self._doubt_ms, open_ms)
             self._ahead[open_ms] = bar
 
     # --- in order: to the store, then out
@@ -217,8 +220,10 @@ class SeriesFeed:
         """Return whether there is reason to ask the venue and nothing that forbids it now."""
         if self._asked or self._writing or time_ms < self._ask_from_ms:
             return False
-        doubts = self._is_doubtful and time_ms >= self._doubt_from_ms
-        return doubts or self._next_ms < self._due_ms(time_ms)
+        due_ms = self._due_ms(time_ms)
+        # History may not have the last word on a bar yet that is not due.
+        doubts = NOTHING_MS < self._doubt_ms < due_ms and time_ms >= self._doubt_from_ms
+        return doubts or self._next_ms < due_ms
 
     def ask(self, time_ms: int) -> FetchHistory | None:
         """Ask for what is due, and again for the newest bars that were handed out."""
@@ -227,7 +232,8 @@ class SeriesFeed:
         oldest_ms = min(self._past, default=self._next_ms)
         since_ms = max(oldest_ms, self._next_ms - overlap_ms)
         until_ms = min(due_ms, since_ms + self.terms.fetch_bars_max * self._step_ms)
-        self._is_doubtful, self._doubt_from_ms = False, time_ms + self.terms.retry_ms_max
+        if self._doubt_ms < until_ms:
+            self._doubt_ms, self._doubt_from_ms = NOTHING_MS, time_ms + self.terms.retry_ms_max
         if until_ms <= since_ms:
             return None
         deadline_ms = time_ms + self.terms.fetch_timeout_ms
@@ -267,9 +273,11 @@ class SeriesFeed:
     def _doubt_again(self, asked: _Asked, event: HistoryFetched) -> None:
         """Stay in doubt about bars that the answer lacks, though not for ever."""
         told = {bar.open_time_ms for bar in event.klines}
-        lacked = any(asked.since_ms <= at < asked.until_ms for at in self._past.keys() - told)
+        lacked = [at for at in self._past if asked.since_ms <= at < asked.until_ms]
+        lacked = [at for at in lacked if at not in told]
         self._partials = self._partials + 1 if lacked else 0
-        self._is_doubtful |= 0 < self._partials < self.terms.gap_answers
+        if 0 < self._partials < self.terms.gap_answers:
+            self._doubt_ms = max(self._doubt_ms, *lacked)
 
     def _compare(self, bar: Kline, time_ms: int) -> Iterator[FeedInstruction]:
         """Flag what history tells otherwise than it was handed out; each new value once."""
@@ -307,8 +315,8 @@ class SeriesFeed:
             yield from self._ask_later(event.reason, event.time_ms)
 
     def _ask_later(self, reason: str, time_ms: int) -> Iterator[FeedInstruction]:
-        # What was doubtful before the request still is.
-        self._asked, self._is_doubtful = None, bool(self._past)
+        # What was in doubt before the request still is.
+        self._asked, self._doubt_ms = None, max([self._doubt_ms, *self._past])
         self._ask_from_ms = time_ms + self._asking.delay_ms()
         if self._asking.count == self.terms.failures_said:
             yield self._alert(AlertKind.NO_HISTORY, reason, time_ms)

@@ -136,7 +136,7 @@ def test_the_answer_to_an_earlier_write_hands_out_nothing_of_a_later_one() -> No
 def test_a_restart_goes_on_after_the_last_stored_bar() -> None:
     told = Told(stored=5)
     # At once, and from a few bars before: they may have been corrected meanwhile.
-    assert told.started == [FetchHistory(KEY, at(1), at(4), at(5) + 1000)]
+    assert told.started == [FetchHistory(KEY, at(1), at(5), at(5) + 3000)]
     told.see(kline(5))
     assert told.the(StoreKlines).klines == klines(5, 6)
 

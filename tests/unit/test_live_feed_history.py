@@ -130,6 +130,18 @@ def test_a_bar_told_otherwise_is_flagged_once_history_says_so_too() -> None:
     assert told.see(kline(1, volume=6.0)) == []
 
 
+def test_a_bar_corrected_at_once_after_its_close_is_asked_for_when_it_is_due() -> None:
+    told = Told(stored=3)
+    told.see(kline(3), time_ms=at(4) + 100)
+    told.write()
+    assert told.see(kline(3, volume=6.0), time_ms=at(4) + 500) == []
+    assert told.tick(at(4) + 1999) == []
+    told.tick(at(4) + 2000)
+    assert told.the(FetchHistory).until_ms == at(4)
+    told.answer(*klines(0, 3), kline(3, volume=6.0))
+    assert told.the(FlagCorrection).now == kline(3, volume=6.0)
+
+
 def test_a_doubt_stays_while_answers_lack_the_bar_but_not_for_ever() -> None:
     told = Told(stored=3)
     told.see(kline(1, volume=6.0))

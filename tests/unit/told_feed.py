@@ -49,7 +49,7 @@ class Told:
         self, stored: int = 0, derived_ms: tuple[int, ...] = (), terms: FeedTerms = TERMS
     ) -> None:
         self.state = FeedState(terms)
-        self.now_ms = at(stored) + 1000
+        self.now_ms = at(stored) + 3000
         first_ms = T0 if stored else None
         added = SeriesAdded(KEY, derived_ms, T0, first_ms, klines(0, stored), self.now_ms)
         self.tell(added)
