@@ -15,7 +15,7 @@ from typing import Any
 from actors.venue_sim import routes
 from actors.venue_sim.faults import PAGE_KINDS, REPLY_KINDS, FaultKind, Faults
 from actors.venue_sim.keyring import PRACTICE_KEY, ApiKey, Keyring, Unsigned
-from actors.venue_sim.limits import Allowance, Limits
+from actors.venue_sim.limits import Allowance, Limits, Throttled
 from actors.venue_sim.listing import Listing, Market
 from actors.venue_sim.private_streams import PrivateStreams
 from actors.venue_sim.sessions import PRIVATE, TRADE, Outgoing, Session
@@ -49,14 +49,6 @@ class Seen:
     status: int
     ret_code: int | None
     fault: FaultKind | None
-
-
-class Throttled(Refused):
-    """A key has asked a route too often."""
-
-    def __init__(self, left: Allowance) -> None:
-        super().__init__(TOO_MANY_VISITS, "Too many visits!")
-        self.left = left
 
 
 class VenueCore:

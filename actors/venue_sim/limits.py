@@ -11,6 +11,8 @@ Source: Bybit v5, "Rate Limit Rules".
 from collections import defaultdict, deque
 from dataclasses import dataclass
 
+from actors.venue_sim.wire import TOO_MANY_VISITS, Refused
+
 IP_REQUESTS, IP_WINDOW_MS, BAN_MS = 600, 5_000, 600_000
 ROUTE_WINDOW_MS = 1_000
 SOCKETS, SOCKET_WINDOW_MS = 500, 300_000
@@ -32,6 +34,14 @@ class Allowance:
             "X-Bapi-Limit-Status": str(self.remaining),
             "X-Bapi-Limit-Reset-Timestamp": str(self.reset_ms),
         }
+
+
+class Throttled(Refused):
+    """A key has asked a route too often."""
+
+    def __init__(self, left: Allowance) -> None:
+        super().__init__(TOO_MANY_VISITS, "Too many visits!")
+        self.left = left
 
 
 class Limits:

@@ -13,7 +13,7 @@ from typing import Any
 
 from actors.venue_sim.faults import Faults
 from actors.venue_sim.keyring import RECV_WINDOW_MS, Keyring, check_window, signature
-from actors.venue_sim.limits import Allowance
+from actors.venue_sim.limits import Allowance, Throttled
 from actors.venue_sim.sessions import (
     PRIVATE,
     Message,
@@ -131,6 +131,8 @@ class PrivateStreams:
             return self._ordered(session, message, op, now_ms)
         except Refused as refused:
             said = _trade_answer(session, message, refused.ret_code, refused.message)
+            if isinstance(refused, Throttled):
+                said["header"] = _header(refused.left, now_ms)
             return said if op == "auth" else said | {"data": {}}
 
     def _ordered(self, session: Session, message: Message, op: str, now_ms: int) -> Payload:
@@ -146,9 +148,8 @@ class PrivateStreams:
         window = str(header.get("X-BAPI-RECV-WINDOW") or RECV_WINDOW_MS)
         check_window(str(header.get("X-BAPI-TIMESTAMP", "")), window, now_ms)
         result, left = self._act(OPS[op], session.uid, body, now_ms)
-        head = left.headers() | {"Traceid": "", "Timenow": str(now_ms)}
         said = _trade_answer(session, message, 0, "OK")
-        return said | {"data": result, "retExtInfo": {}, "header": head}
+        return said | {"data": result, "retExtInfo": {}, "header": _header(left, now_ms)}
 
     def _authenticate(self, session: Session, message: Message, now_ms: int) -> None:
         args = message.get("args")
@@ -168,6 +169,10 @@ def _message(name: str, told: Told, session: Session, now_ms: int) -> Payload:
     if told.topic != "execution.fast":
         message["id"] = f"{session.uid}-{told.topic}-{now_ms}"
     return message
+
+
+def _header(left: Allowance, now_ms: int) -> Payload:
+    return {**left.headers(), "Traceid": "", "Timenow": str(now_ms)}
 
 
 def _trade_answer(session: Session, message: Message, ret_code: int, text: str) -> Payload:

@@ -167,6 +167,9 @@ def test_the_order_stream_refuses_by_the_same_codes_as_the_routes(core: VenueCor
     assert code(op="order.create", header=header, args=[order | {"side": "Up"}]) == 10001
     codes = [code(**create) for _ in range(12)]
     assert codes[-1] == 10006
+    answer, *_ = core.receive(session, create, NOW_MS)
+    assert answer.message is not None
+    assert answer.message["header"]["X-Bapi-Limit-Reset-Timestamp"] == str(NOW_MS + 1000)
 
 
 def test_two_keys_of_one_account_see_the_same_and_of_two_do_not(core: VenueCore) -> None:
