@@ -190,7 +190,9 @@ class World:
         else:
             self.after(closes_in_ms, lambda: self._say(row, False))
         if self.chance(faults.corrected):
-            self.after(step_ms + self.between(1, 3 * step_ms), lambda: self._correct(opens_ms))
+            # As often within seconds, before the bar is due, as later.
+            within_ms = 3 * step_ms if self.chance(0.5) else 3_000
+            self.after(step_ms + self.between(1, within_ms), lambda: self._correct(opens_ms))
         if self.chance(faults.bad):
             bad = replace(row, high=row.low / 2)
             self.after(closes_in_ms - 1, lambda: self._say(bad, True))
