@@ -353,12 +353,12 @@ class Feed:
 
     async def _store(self, wish: StoreKlines) -> None:
         try:
-            await self._write(wish.key, wish.klines)
+            kept = await self._write(wish.key, wish.klines)
         except (Fault, OSError) as fault:
             self._tell(StoreFailed(wish.key, str(fault), self._time.now_ms()))
         else:
             last_ms = wish.klines[-1].open_time_ms
-            self._tell(KlinesStored(wish.key, last_ms, self._time.now_ms()))
+            self._tell(KlinesStored(wish.key, last_ms, self._time.now_ms(), kept))
 
     async def _flag(self, wish: FlagCorrection) -> None:
         try:
@@ -366,10 +366,19 @@ class Feed:
         except (Fault, OSError) as fault:
             self._perform(Alert(AlertKind.NO_STORE, wish.key, str(fault), self._time.now_ms()))
 
-    async def _write(self, key: SeriesKey, bars: tuple[Kline, ...]) -> None:
+    async def _write(self, key: SeriesKey, bars: tuple[Kline, ...]) -> tuple[Kline, ...]:
+        """Write bars, and return those that are stored with other values instead."""
+
+        def write() -> tuple[Kline, ...]:
+            result = self._history.write(key, kline_columns(key, bars))
+            if not result.corrections:
+                return ()
+            differing = {each.time_ms for each in result.corrections}
+            stored = self._history.read(key, min(differing), max(differing) + 1)
+            return tuple(bar for bar in kline_rows(stored) if bar.open_time_ms in differing)
+
         async with self._writing[key]:
-            columns = kline_columns(key, bars)
-            await self._on_disk(lambda: self._history.write(key, columns))
+            return await self._on_disk(write)
 
     async def _on_disk(self, work: Callable[[], T]) -> T:
         """Do what takes disk time beside the loop."""

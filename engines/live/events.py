@@ -171,11 +171,15 @@ class HistoryFailed:
 
 @dataclass(frozen=True, slots=True)
 class KlinesStored:
-    """The bars of the last `StoreKlines` of this series are on disk, up to this open time."""
+    """The bars of the last `StoreKlines` of this series are on disk, up to this open time.
+
+    `kept` are those that somebody else had stored there already with other values, which stand.
+    """
 
     key: SeriesKey
     last_ms: int
     time_ms: int
+    kept: tuple[Kline, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ States of a series, by what it waits for:
                  old bar told otherwise): one request, then again after a growing delay
     the store    closed bars without a hole are being written; they are handed out when they are
                  on disk, never before, so that a restart goes on from the store and nothing is
-                 lost or repeated: stored and handed out are the same thing
+                 lost or repeated: stored and handed out are the same thing, also where somebody
+                 else has stored a bar with other values, which is alerted
 
 Confirmed bars beyond the next one wait for it; history fills the hole first, whatever made it: a
 cut, a lost or reordered message, a restart, years of history at the beginning. So the stream only

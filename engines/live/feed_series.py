@@ -199,7 +199,12 @@ class SeriesFeed:
         """Hand out what is on disk now, and build the longer bars."""
         if not self._writing or event.last_ms != self._writing[-1].open_time_ms:
             return
-        done, self._writing, self._storing.count = self._writing, (), 0
+        kept = {bar.open_time_ms: bar for bar in event.kept}
+        done = tuple(kept.get(bar.open_time_ms, bar) for bar in self._writing)
+        self._writing, self._storing.count = (), 0
+        for open_ms in kept:
+            text = f"bar at {time_text(open_ms)} was stored otherwise than the venue says"
+            yield self._alert(AlertKind.CORRECTED, text, event.time_ms)
         yield HandOut(self.key, done, event.time_ms)
         for derived in self.derived:
             if longer := tuple(made for bar in done for made in derived.add(bar)):

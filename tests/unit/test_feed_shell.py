@@ -221,6 +221,31 @@ def test_nothing_is_handed_out_while_it_cannot_be_stored(tmp_path: Path) -> None
     fed(scene, tmp_path, FakeVenue(10.5), FullDisk)
 
 
+class Raced(History):
+    """A history to which another program writes a bar of its own first."""
+
+    def write(self, key: SeriesKey, klines: Klines, *rest: Any) -> WriteResult:
+        if self.span(key) is None:
+            super().write(key, replace(klines.between(4, 5), volume=klines.volume[4:5] + 7))
+        return super().write(key, klines, *rest)
+
+
+def test_a_bar_that_another_program_stored_otherwise_is_handed_out_as_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHALANX_DATABASE_URL", f"sqlite:///{tmp_path / 'phalanx.db'}")
+
+    async def scene(feed: Feed, venue: FakeVenue) -> None:
+        taken = (await feed.take({KEY: None}, wait_s=10))[KEY]
+        stored = History(str(tmp_path)).read(KEY)
+        assert taken.volume[4] == BARS.volume[4] + 7
+        assert taken.volume.tolist() == stored.volume.tolist()
+        (alert,) = await alerts_of(feed, AlertKind.CORRECTED)
+        assert "stored otherwise" in alert.text
+
+    fed(scene, tmp_path, FakeVenue(10.5), Raced)
+
+
 def test_a_damaged_file_is_named_and_its_series_comes_once_it_is_repaired(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -133,6 +133,14 @@ def test_the_answer_to_an_earlier_write_hands_out_nothing_of_a_later_one() -> No
     )
 
 
+def test_what_is_handed_out_is_what_is_stored_where_somebody_else_had_written() -> None:
+    told = Told()
+    told.see(kline(0))
+    told.tell(KlinesStored(KEY, at(0), told.now_ms, (kline(0, volume=9.0),)))
+    assert told.the(HandOut).klines == (kline(0, volume=9.0),)
+    assert told.alerts() == [AlertKind.CORRECTED]
+
+
 def test_a_restart_goes_on_after_the_last_stored_bar() -> None:
     told = Told(stored=5)
     # At once, and from a few bars before: they may have been corrected meanwhile.
