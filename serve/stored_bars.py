@@ -1,9 +1,10 @@
 """Bars that are traded from the history, fetched first where some are missing.
 
-`--since` and `--until` say what must be there; `--warm-up` bars before it are read too, so that the
-same command reads the same bars however much older ones are stored beside. Without `--since` it is
-all that is stored, without `--until` up to the last bar that is: then nothing needs a venue, and a
-run gives the same tomorrow. Gaps inside are the market's and noted, as those of files.
+`--since` and `--until` say which bars must be there, every one that the venue has, and with them
+the `--warm-up` bars before `--since`, so that the same command reads the same bars however much
+older ones are stored. Without `--since` it is all that is stored, without `--until` up to the last
+bar that is: with neither, nothing needs a venue, and a run gives the same tomorrow. Gaps that
+remain are the market's, or rows that were rejected; they are noted, as those of files.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,14 +12,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
 from actors.venue.faults import VenueFault
+from actors.venue.pages import open_at_or_after
 from actors.venue.settings import venue_settings
 from cluster.database import database
 from cluster.history import History, HistoryFault, wall_clock_ms
 from cluster.instrument_book import InstrumentBook, Known
-from cluster.issues import IssueLog
+from cluster.issues import IssueKind, IssueLog
 from cluster.kline_files import gap_notes
 from cluster.settings import history_settings
-from cluster.sync_plan import without
+from cluster.sync_plan import Range, without
 from engines.errors import ParameterFault
 from engines.klines import Klines, parse_interval_ms, time_text
 from engines.series import SeriesKey
@@ -41,12 +43,16 @@ class StoredBars:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What must be stored: opens from `start_ms` to before `stop_ms`, and how much before it."""
+    """What must be stored: opens from `first_ms` to before `stop_ms`, traded from `start_ms` on.
+
+    `warm_up_step_ms` is how long one of the bars is that warm up.
+    """
 
     key: SeriesKey
+    first_ms: int
     start_ms: int
     stop_ms: int
-    warm_up_ms: int
+    warm_up_step_ms: int
 
 
 def stored_bars(symbol: str, flags: BarFlags, sync: Sync | None) -> StoredBars:
@@ -58,9 +64,10 @@ def stored_bars(symbol: str, flags: BarFlags, sync: Sync | None) -> StoredBars:
     key = key_of(symbol, series_venue(flags.venue), flags.interval, None)
     history, notes = History(), list[str]()
     wanted = _wanted(history, key, flags, _listed(key))
-    if _is_missing(history, wanted):
+    is_everything = flags.since is flags.until is None and history.span(key) is not None
+    if not is_everything and _missing(history, wanted):
         notes += _fetched(history, wanted, sync)
-    since_ms = None if flags.since is None else wanted.start_ms - wanted.warm_up_ms
+    since_ms = None if flags.since is None else wanted.first_ms
     klines = history.read(key, since_ms, wanted.stop_ms)
     notes += _notes(klines, wanted, flags, history)
     return StoredBars(klines, tuple(notes), _listed(key))
@@ -103,9 +110,9 @@ def _wanted(history: History, key: SeriesKey, flags: BarFlags, listed: Known | N
     usual = datetime.combine(history_settings().history_since, time(), UTC)
     start_ms = round(usual.timestamp() * 1000) if span is None else span[0]
     start_ms = start_ms if since_ms is None else since_ms
-    if listed is not None and listed.launched_ms is not None:
-        start_ms = max(start_ms, listed.launched_ms)
-    closed_ms = wall_clock_ms() // step_ms * step_ms
+    launched_ms = 0 if listed is None or listed.launched_ms is None else listed.launched_ms
+    start_ms = max(start_ms, launched_ms)
+    closed_ms = open_at_or_after(wall_clock_ms() - step_ms + 1, step_ms)
     if start_ms >= closed_ms:
         raise ParameterFault("--since", "a time of the past", f"{flags.since}")
     stop_ms = closed_ms if until_ms is None else min(until_ms, closed_ms)
@@ -115,18 +122,29 @@ def _wanted(history: History, key: SeriesKey, flags: BarFlags, listed: Known | N
     if warm_up < 0:
         raise ParameterFault("--warm-up", "a number of bars, zero or more", repr(warm_up))
     traded_ms = step_ms if flags.aggregate is None else parse_interval_ms(flags.aggregate)
-    return _Wanted(key, start_ms, stop_ms, warm_up * max(step_ms, traded_ms))
+    traded_ms = max(step_ms, traded_ms)
+    warm_up = 0 if since_ms is None else warm_up
+    first_ms = max(start_ms - warm_up * traded_ms, launched_ms)
+    return _Wanted(key, first_ms, start_ms, stop_ms, traded_ms)
 
 
-def _is_missing(history: History, wanted: _Wanted) -> bool:
-    """Return whether bars are missing at either end that the venue may have."""
-    key, step_ms, span = wanted.key, wanted.key.interval_ms, history.span(wanted.key)
-    if span is None:
-        return True
-    ends = [(wanted.start_ms, span[0]), (span[1] + step_ms, wanted.stop_ms)]
+def _missing(history: History, wanted: _Wanted) -> list[Range]:
+    """Return the ranges of bars that are not stored though the venue may have them."""
+    key, step_ms = wanted.key, wanted.key.interval_ms
+    missing = history.missing(key, wanted.first_ms, wanted.stop_ms)
     with database() as engine:
-        left = without([end for end in ends if end[0] < end[1]], IssueLog(engine).absent(key))
-    return any(until_ms - since_ms >= step_ms for since_ms, until_ms in left)
+        log = IssueLog(engine)
+        known = log.absent(key)
+        known += [
+            (issue.time_ms, issue.time_ms + step_ms)
+            for issue in log.open(key)
+            if issue.kind is IssueKind.REJECTED
+        ]
+    return [
+        (since_ms, until_ms)
+        for since_ms, until_ms in without(missing, known)
+        if open_at_or_after(since_ms, step_ms) < until_ms
+    ]
 
 
 def _fetched(history: History, wanted: _Wanted, sync: Sync | None) -> Sequence[str]:
@@ -137,17 +155,29 @@ def _fetched(history: History, wanted: _Wanted, sync: Sync | None) -> Sequence[s
     why = "no venue is asked here"
     if sync is not None:
         try:
-            return sync(wanted.key, wanted.start_ms - wanted.warm_up_ms, wanted.stop_ms)
+            return sync(wanted.key, wanted.first_ms, wanted.stop_ms)
         except VenueFault as fault:
             if not fault.is_retryable:
                 raise
             why = str(fault)
-    span = history.span(wanted.key)
-    there = "none"
-    if span is not None:
-        there = f"{time_text(span[0])} to {time_text(span[1])}, which trade without a venue"
-    expected = f"bars {time_text(wanted.start_ms)} to {time_text(wanted.stop_ms)} stored or fetched"
-    raise HistoryFault(f"{wanted.key}", expected, f"{there}; not fetched: {why}")
+    expected = f"bars {time_text(wanted.first_ms)} to {time_text(wanted.stop_ms)} stored or fetched"
+    raise HistoryFault(f"{wanted.key}", expected, f"{_there(history, wanted)}; not fetched: {why}")
+
+
+def _there(history: History, wanted: _Wanted) -> str:
+    """Return in words what is stored, and which flags let it trade without a venue."""
+    span, missing = history.span(wanted.key), _missing(history, wanted)
+    if span is None:
+        return "none"
+    there = f"{time_text(span[0])} to {time_text(span[1])}"
+    for since_ms, until_ms in missing:
+        if span[0] < since_ms < span[1]:
+            there += f" without {time_text(since_ms)} to {time_text(until_ms)}"
+            return f"{there}, which trade without a venue where no --since or --until is given"
+    there += ", which trade without a venue"
+    if span[0] <= wanted.start_ms and all(until_ms <= wanted.start_ms for _, until_ms in missing):
+        there += f" with --warm-up {(wanted.start_ms - span[0]) // wanted.warm_up_step_ms}"
+    return there
 
 
 def _notes(klines: Klines, wanted: _Wanted, flags: BarFlags, history: History) -> list[str]:
@@ -156,7 +186,7 @@ def _notes(klines: Klines, wanted: _Wanted, flags: BarFlags, history: History) -
     notes = [f"{len(klines):,} bars of {wanted.key}, {span}, from {history.shown}"]
     if first_ms - wanted.start_ms >= klines.interval_ms:
         notes.append(f"there are no bars before {time_text(first_ms)}")
-    elif flags.since is not None and first_ms > wanted.start_ms - wanted.warm_up_ms:
+    elif flags.since is not None and first_ms > wanted.first_ms:
         warm = klines.index_at(wanted.start_ms)
         notes.append(f"{warm:,} bars before --since are stored to warm up")
     return [*notes, *gap_notes(klines)]

@@ -1,6 +1,7 @@
 """`--symbol` of backtest and sweep: bars from the history trade as those of a file do."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from actors.venue.faults import VenueUnreachable
 from cluster.database import database
 from cluster.history import History
 from cluster.instrument_book import InstrumentBook
-from cluster.issues import IssueLog
+from cluster.issues import IssueKind, IssueLog
 from cluster.ledger import dataset_of
 from engines.errors import Fault
 from engines.funding import Funding
@@ -196,10 +197,54 @@ def test_a_venue_is_not_asked_again_for_what_it_does_not_have(history: History) 
     history.write(KEY, priced(0, 1000))
     venue = Venue(history, last=COUNT)
     with database() as engine:
-        absent = (START_MS - 600 * STEP_MS, START_MS)
+        absent = (START_MS - 1500 * STEP_MS, START_MS)
         IssueLog(engine).record_absent(KEY, [absent], 1)
     (market,) = markets_of((), flags_of(-500, 1000), venue.sync)
     assert (len(market.klines), venue.asked) == (1000, [])
+
+
+def test_bars_missing_between_stored_ones_are_fetched_not_traded_across(history: History) -> None:
+    history.write(KEY, priced(0, 700))
+    history.write(KEY, priced(2000, COUNT))
+    venue = Venue(history, last=COUNT)
+    (market,) = markets_of((), flags_of(0, COUNT, warm_up=0), venue.sync)
+    assert len(market.klines) == COUNT
+    (everything,) = markets_of((), flags_of(None, None), venue.sync)
+    assert len(everything.klines) == COUNT
+    assert len(venue.asked) == 1
+
+
+def test_a_run_warms_up_by_the_same_bars_whatever_was_stored_before_it(history: History) -> None:
+    history.write(KEY, priced(1800, COUNT))
+    venue = Venue(history, last=COUNT)
+    (market,) = markets_of((), flags_of(1800, 2500), venue.sync)
+    assert venue.asked == [(KEY, START_MS + 800 * STEP_MS, START_MS + 2500 * STEP_MS)]
+    history.write(KEY, priced(0, 800))
+    (again,) = markets_of((), flags_of(1800, 2500), venue.sync)
+    assert dataset_of(again.klines) == dataset_of(market.klines)
+    assert len(market.klines) == 1700
+
+
+def test_bars_before_a_launch_are_not_asked_for(history: History) -> None:
+    history.write(KEY, priced(100, COUNT))
+    rules = Listed(Instrument(symbol=SYMBOL, tick_size=0.01, qty_step=0.001))
+    launched = replace(rules, launched_ms=START_MS + 100 * STEP_MS)
+    with database() as engine:
+        InstrumentBook(engine).record("bybit", {SYMBOL: launched}, 1)
+    venue = Venue(history, last=COUNT)
+    (market,) = markets_of((), flags_of(500, 1000), venue.sync)
+    assert (len(market.klines), venue.asked) == (900, [])
+
+
+def test_a_row_that_was_rejected_is_not_fetched_again_by_every_run(history: History) -> None:
+    history.write(KEY, priced(0, 700))
+    history.write(KEY, priced(701, COUNT))
+    with database() as engine:
+        rejected = [(START_MS + 700 * STEP_MS, {"reason": "spike"})]
+        IssueLog(engine).record(KEY, IssueKind.REJECTED, rejected, 1)
+    venue = Venue(history, last=COUNT)
+    markets_of((), flags_of(0, COUNT, warm_up=0), venue.sync)
+    assert venue.asked == []
 
 
 def test_without_a_venue_it_is_said_what_trades_without_one(history: History) -> None:
@@ -208,14 +253,32 @@ def test_without_a_venue_it_is_said_what_trades_without_one(history: History) ->
     with pytest.raises(Fault) as raised:
         markets_of((), flags_of(500, 1500), lost.sync)
     said = str(raised.value)
-    assert said.startswith("bybit BTC/USDT:USDT 15m: expected bars 2025-01-06 05:00Z to 2025-01-16")
+    assert said.startswith("bybit BTC/USDT:USDT 15m: expected bars 2024-12-26 19:00Z to 2025-01-16")
     assert "found 2025-01-01 00:00Z to 2025-01-11 09:45Z, which trade without a venue" in said
     assert said.endswith("not fetched: bybit: expected an answer, found no network")
-    (market,) = markets_of((), flags_of(500, 1000), lost.sync)
+    with pytest.raises(Fault, match="11 09:45Z, which trade without a venue with --warm-up 500;"):
+        markets_of((), flags_of(500, 1000), lost.sync)
+    (market,) = markets_of((), flags_of(500, 1000, warm_up=500), lost.sync)
     assert len(market.klines) == 1000
-    assert len(lost.asked) == 1
+    assert len(lost.asked) == 2
     (everything,) = markets_of((), flags_of(None, None), lost.sync)
     assert len(everything.klines) == 1000
+
+
+def test_without_a_venue_it_is_said_which_bars_between_stored_ones_are_missing(
+    history: History,
+) -> None:
+    history.write(KEY, priced(0, 700))
+    history.write(KEY, priced(800, COUNT))
+    lost = Venue(history, last=COUNT, fault=VenueUnreachable("bybit", "an answer", "no network"))
+    with pytest.raises(Fault) as raised:
+        markets_of((), flags_of(500, 1000, warm_up=0), lost.sync)
+    assert (
+        "found 2025-01-01 00:00Z to 2025-02-01 05:45Z without 2025-01-08 07:00Z to 2025-01-09 "
+        "08:00Z, which trade without a venue where no --since or --until is given; not fetched: "
+    ) in str(raised.value)
+    (everything,) = markets_of((), flags_of(None, None), lost.sync)
+    assert len(everything.klines) == COUNT - 100
 
 
 @pytest.mark.parametrize(
