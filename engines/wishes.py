@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias, TypeGuard
 import numpy as np
 
 from engines.context import PlacesOrders
-from engines.errors import PlanFault, StrategyFault
+from engines.errors import Fault, PlanFault, StrategyFault
 from engines.klines import Klines
 from engines.plan import LevelSource, Plan
 from engines.plan.sizing import CLAMPED
@@ -47,11 +47,18 @@ def places_orders(strategy: Tradable) -> TypeGuard[PlacesOrders]:
 def effective_plan(strategy: Tradable, plan: Plan) -> Plan:
     """Return the plan that a run uses: what the strategy makes of the user's, room for the ladder.
 
-    Raises: PlanFault for settings that need signals where the strategy places its own orders.
+    Raises: PlanFault for settings that need signals where the strategy places its own orders;
+    StrategyFault for whatever its `plan` raises, or answers but a plan.
     """
     ask: object = getattr(strategy, "plan", None)
     if callable(ask):
-        answer = ask(plan)
+        try:
+            answer = ask(plan)
+        except Fault:
+            raise
+        except (Exception, SystemExit) as error:  # whatever a strategy raises is its own fault
+            found = f"{type(error).__name__}: {error}"
+            raise StrategyFault(f"plan of {type(strategy).__name__}", "an answer", found) from error
         if not isinstance(answer, Plan):
             subject = f"plan of {type(strategy).__name__}"
             raise StrategyFault(subject, "an instance of Plan", type(answer).__name__)

@@ -59,6 +59,14 @@ class Buggy(SignalStrategy):
 
 
 @dataclass(frozen=True)
+class BadPlanner(EmaCrossover):
+    """Raises what is no fault when it is asked for its plan."""
+
+    def plan(self, plan: Plan) -> Plan:
+        raise ZeroDivisionError("by hand")
+
+
+@dataclass(frozen=True)
 class Raising:
     """Raises what it is told to."""
 
@@ -143,6 +151,13 @@ def test_a_strategy_s_own_assert_or_exit_costs_its_own_sets_alone(
 ) -> None:
     found = Trials(market, PLANS[:1], threads=1).run((Raising(error), EmaCrossover()))
     assert found.errors == {(0, 0): f"signals of Raising: expected an answer, found {said}"}
+    assert found.engine[:, 0].tolist() == [Engine.NONE, Engine.MACHINE]
+
+
+def test_a_plan_that_a_strategy_fails_to_make_costs_its_own_sets_alone(market: Market) -> None:
+    found = Trials(market, PLANS[:1], threads=1).run((BadPlanner(), EmaCrossover()))
+    said = "plan of BadPlanner: expected an answer, found ZeroDivisionError: by hand"
+    assert found.errors == {(0, 0): said}
     assert found.engine[:, 0].tolist() == [Engine.NONE, Engine.MACHINE]
 
 
