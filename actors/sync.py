@@ -27,12 +27,12 @@ from actors.venue.protocol import Listing, MarketVenue
 from cluster.history import History, Writer
 from cluster.history_rows import WriteResult
 from cluster.instrument_book import InstrumentBook
-from cluster.issues import IssueKind, IssueLog
+from cluster.issues import ACCEPTED, Issue, IssueKind, IssueLog
 from cluster.sync_log import SyncLog
 from cluster.sync_plan import Part, Range, funding_gaps, plan_parts, united, without
 from engines.errors import ParameterFault
 from engines.klines import DAY_MS, HOUR_MS, Klines, time_text
-from engines.quality import Limits, judge, raw_of
+from engines.quality import SPIKE, Limits, judge, raw_of
 from engines.series import FundingKey, SeriesKey
 
 T = TypeVar("T")
@@ -141,8 +141,8 @@ class Sync:
             filling = _Filling(self._venue, writer, key, self._limits, self._told)
             with self._logged(key, (since, until), now_ms, filling):
                 await filling.run(parts)
-            absent = self._note_absent(key, since, until, now_ms)
             self._note_flaws(key, filling.flaws, now_ms)
+            absent = self._note_absent(key, since, until, now_ms)
         return SyncResult(
             *(key, since, until, filling.written, filling.asked, filling.retries),
             *(absent // key.interval_ms, filling.flaws),
@@ -206,8 +206,17 @@ class Sync:
         times = self._history.times(key, since_ms, until_ms)
         last_ms = int(times[-1]) if len(times) else None
         missing = self._history.missing(key, since_ms, until_ms)
-        absent = self._issues.absent(key)
-        return plan_parts(missing, absent, last_ms, key.interval_ms, self._venue.page_bars)
+        known = [*self._issues.absent(key), *self._refused(key)]
+        return plan_parts(missing, known, last_ms, key.interval_ms, self._venue.page_bars)
+
+    def _rejected(self, key: SeriesKey) -> list[Issue]:
+        return [each for each in self._issues.open(key) if each.kind is IssueKind.REJECTED]
+
+    def _refused(self, key: SeriesKey) -> list[Range]:
+        """Return where bars were rejected, but for spikes that our limits let pass."""
+        ratio, rejected = self._limits.spike_ratio, self._rejected(key)
+        times = [each.time_ms for each in rejected if each.found.get("spike_ratio", ratio) >= ratio]
+        return [(time_ms, time_ms + key.interval_ms) for time_ms in times]
 
     def _missing_funding(self, key: FundingKey, since_ms: int, until_ms: int) -> list[Range]:
         times = self._history.times(key, since_ms, until_ms).tolist()
@@ -216,15 +225,29 @@ class Sync:
         return united([*missing, (newest_ms, until_ms)])
 
     def _note_absent(self, key: SeriesKey, since_ms: int, until_ms: int, now_ms: int) -> int:
-        """Record what the venue does not have, and return how much time that is."""
-        sure_ms = min(until_ms, now_ms - SURE_AFTER_MS)
-        missing = self._history.missing(key, since_ms, sure_ms) if since_ms < sure_ms else []
+        """Record what the venue does not have, and return how much time that is.
+
+        What it has and what was rejected is not absent; nor is, for a day after its close, a bar.
+        """
+        sure_ms = open_at_or_after(now_ms - SURE_AFTER_MS - key.interval_ms + 1, key.interval_ms)
+        missing = self._history.missing(key, since_ms, min(until_ms, sure_ms))
+        times = [each.time_ms for each in self._rejected(key)]
+        missing = without(missing, [(time_ms, time_ms + key.interval_ms) for time_ms in times])
         self._issues.record_absent(key, without(missing, self._issues.absent(key)), now_ms)
         return sum(stop_ms - start_ms for start_ms, stop_ms in missing)
 
     def _note_flaws(self, key: SeriesKey, flaws: dict[int, str], now_ms: int) -> None:
-        found = [(time_ms, {"reason": words}) for time_ms, words in sorted(flaws.items())]
+        """Record what was rejected, spikes with the limit that they exceed, and what no more is."""
+        limit = {"spike_ratio": self._limits.spike_ratio}
+        found = [
+            (time_ms, {"reason": words} | (limit if words == SPIKE else {}))
+            for time_ms, words in sorted(flaws.items())
+        ]
         self._issues.record(key, IssueKind.REJECTED, found, now_ms)
+        if rejected := self._rejected(key):
+            stored = set(self._history.times(key).tolist())
+            passed = [each for each in rejected if each.time_ms in stored]
+            self._issues.resolve(passed, ACCEPTED, now_ms)
 
 
 class _Filling:
