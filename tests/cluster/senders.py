@@ -31,14 +31,16 @@ class FastClock:
 class Sender:
     """Sends one request after the other, as fast as it is let."""
 
-    async def send(self, url: str, owner: Any, speed: float, for_s: float) -> int:
-        """Send for so long and return how many were answered well."""
+    is_sending = False
+
+    async def send(self, url: str, owner: Any, speed: float) -> int:
+        """Send until stopped and return how many were answered well."""
         import aiohttp
 
         gate = Gate(owner, BOOK, FastClock(speed))
-        answered, until_s = 0, time.monotonic() + for_s
+        answered, self.is_sending = 0, True
         async with aiohttp.ClientSession() as session:
-            while time.monotonic() < until_s:
+            while self.is_sending:
                 try:
                     await gate.acquire(ROUTE)
                 except AddressBanned:
@@ -50,8 +52,9 @@ class Sender:
         await gate.close()
         return answered
 
-    async def ready(self) -> None:
-        """Return once this actor lives."""
+    async def stop(self) -> None:
+        """Send no more; an actor that answers lives."""
+        self.is_sending = False
 
 
 SenderActor: Any = ray.remote(num_cpus=0)(Sender)
