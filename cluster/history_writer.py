@@ -1,7 +1,7 @@
 """Write to one stored series, as its only writer (`history` says by which rules)."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -11,7 +11,15 @@ from cluster.history_place import HistoryBroken, HistoryFault
 from cluster.history_rows import Correction, Overlap, Rows, WriteResult, merge, no_rows
 from cluster.month_files import MonthFiles, by_month, month_of, month_range_ms
 from engines.funding import Funding
-from engines.klines import DAY_MS, MINUTE_MS, PRICE_COLUMNS, Klines, interval_text, time_text
+from engines.klines import (
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    PRICE_COLUMNS,
+    Klines,
+    interval_text,
+    time_text,
+)
 from engines.series import FundingKey, SeriesKey
 
 Key: TypeAlias = SeriesKey | FundingKey
@@ -45,13 +53,14 @@ class Writer:
     def write(self, series: Series, overlap: Overlap = Overlap.KEEP) -> WriteResult:
         """Add closed bars or settlements; what is stored and offered with other values is flagged.
 
-        Raises: HistoryFault for another series, KlineFault for a bar that has not closed,
-        HistoryBroken for a damaged file in the way. Then nothing has been written.
+        Raises: HistoryFault for another series or bars within stored ones, KlineFault for a bar
+        that has not closed, HistoryBroken for a damaged file in the way. Then nothing is written.
         """
         merged = [
             (month, merge(self._stored(month), part, overlap))
             for month, part in by_month(self._checked(series))
         ]
+        self._require_apart({month: item.rows for month, item in merged})
         result = sum((item.result for _, item in merged), WriteResult(0, 0))
         if result.corrections:
             self.flag(self.key, result.corrections, overlap, self.now_ms())
@@ -72,6 +81,7 @@ class Writer:
         if len(rows) != len(rows.between(since_ms, until_ms)):
             found = f"{time_text(int(rows.time_ms[0]))} to {time_text(int(rows.time_ms[-1]))}"
             raise HistoryFault(subject, "rows of that month", found)
+        self._require_apart({month: rows})
         try:
             self._stored(month)
         except HistoryBroken:
@@ -135,6 +145,30 @@ class Writer:
             expected = f"opens a multiple of {interval_text(key.interval_ms)} from the stored ones"
             found = f"{offset / MINUTE_MS:g} minutes beside"
             raise HistoryFault(f"bars for {key}", expected, found)
+
+    def _require_apart(self, changed: Mapping[str, Rows]) -> None:
+        """Raise HistoryFault where months as they are to be hold bars that nobody could read.
+
+        Bars of days and longer are on no grid, since a market may move its day by an hour; but
+        where one opens well before the end of another, they are of two series.
+        """
+        key = self.key
+        if not changed or isinstance(key, FundingKey) or key.interval_ms < DAY_MS:
+            return
+        months = sorted({*self.files.months(), *changed})
+        first, last = months.index(min(changed)), months.index(max(changed))
+        parts = [changed[month].time_ms for month in changed]
+        for month in set(months[max(first - 1, 0) : last + 2]) - changed.keys():
+            with contextlib.suppress(HistoryBroken):
+                parts.append(self.files.read(month, ()).time_ms)
+        opens = np.sort(np.concatenate(parts))
+        within = np.flatnonzero(np.diff(opens) < key.interval_ms - HOUR_MS)
+        if len(within):
+            one, other = opens[within[0] : within[0] + 2].tolist()
+            expected = f"{interval_text(key.interval_ms)} bars that do not open within one another"
+            raise HistoryFault(
+                f"bars for {key}", expected, f"{time_text(one)} and {time_text(other)}"
+            )
 
     def _stored_ms(self, near_ms: int) -> int | None:
         """Return the time of a stored row in the nearest month whose file is whole."""
