@@ -24,7 +24,8 @@ from engines.series import FundingKey, SeriesKey
 
 Key: TypeAlias = SeriesKey | FundingKey
 Series: TypeAlias = Klines | Funding
-# Told of corrections, what is about to become of them, and the time.
+# Told of corrections, what has become of them, and the time: first that the stored rows are kept,
+# and where they are to give way, once more when those that were offered are on disk.
 Flag: TypeAlias = Callable[[Key, Sequence[Correction], Overlap, int], None]
 
 TIME_OF_BARS, BAR_VALUES = "open_time_ms", (*PRICE_COLUMNS, "volume", "turnover")
@@ -63,10 +64,12 @@ class Writer:
         self._require_apart({month: item.rows for month, item in merged})
         result = sum((item.result for _, item in merged), WriteResult(0, 0))
         if result.corrections:
-            self.flag(self.key, result.corrections, overlap, self.now_ms())
+            self.flag(self.key, result.corrections, Overlap.KEEP, self.now_ms())
         for month, item in merged:
             if item.is_changed:
                 self.files.write(month, item.rows)
+            if overlap is Overlap.CORRECT and item.result.corrections:
+                self.flag(self.key, item.result.corrections, overlap, self.now_ms())
         return result
 
     def replace_month(self, month: str, series: Series) -> int:

@@ -128,7 +128,7 @@ def flag_in_database(
     now_ms: int,
     url: str | None = None,
 ) -> None:
-    """Record corrections in the application's database: accepted ones as resolved.
+    """Record corrections in the application's database: those that are on disk as resolved.
 
     Raises: DatabaseFault if it cannot be used.
     """

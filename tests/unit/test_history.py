@@ -122,7 +122,7 @@ def test_a_late_correction_is_flagged_and_the_stored_bar_stays(tmp_path: Path) -
     assert flagged == [(KEY, (found,), Overlap.KEEP, NOW_MS)]
     assert same(history.read(KEY), bars(0, 15))
     assert history.write(KEY, late, Overlap.CORRECT).corrections == (found,)
-    assert flagged[1:] == [(KEY, (found,), Overlap.CORRECT, NOW_MS)]
+    assert flagged[1:] == [(KEY, (found,), overlap, NOW_MS) for overlap in Overlap]
     assert same(history.read(KEY), bars(0, 15, high_at={7: 0.5}))
 
 

@@ -1,14 +1,18 @@
 """Writes that must not be: bars within others, corrections that are said to be done before."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from cluster.history import History, HistoryFault
+from cluster.history import Correction, History, HistoryFault, Overlap
 from engines.klines import DAY_MS, HOUR_MS
 from engines.series import SeriesKey
-from tests.unit.bars import NOW_MS, STEP_MS, bars, same
+from tests.unit.bars import NOW_MS, START_MS, STEP_MS, bars, same
+from tests.unit.failing_disk import failing_at, full
 
 KEY = SeriesKey("bybit", "BTC/USDT:USDT", STEP_MS)
 
@@ -47,3 +51,27 @@ def test_a_month_fetched_anew_does_not_open_within_its_neighbours(history: Histo
             writer.replace_month("2025-02", bars(31, 59, step_ms=DAY_MS, shift_ms=8 * HOUR_MS))
         writer.replace_month("2025-02", bars(31, 59, step_ms=DAY_MS))
     assert same(history.read(key), bars(0, 80, step_ms=DAY_MS))
+
+
+def test_a_correction_is_open_until_it_is_on_disk(tmp_path: Path) -> None:
+    late = (100, 4000, 8000)  # in three months
+    corrected = bars(0, 9000, high_at=dict.fromkeys(late, 0.5))
+    became: dict[int, Overlap] = {}
+
+    def flag(_: object, found: Sequence[Correction], overlap: Overlap, __: int) -> None:
+        became.update(dict.fromkeys((each.time_ms for each in found), overlap))
+
+    for failing in count():
+        history = History(str(tmp_path / f"{failing}"), now_ms=lambda: NOW_MS, flag=flag)
+        history.write(KEY, bars(0, 9000))
+        became.clear()
+        with failing_at(failing, full()) as step, suppress(HistoryFault):
+            history.write(KEY, corrected, Overlap.CORRECT)
+        stored = history.read(KEY)
+        done = {START_MS + bar * STEP_MS for bar in late if stored.high[bar] == corrected.high[bar]}
+        assert {time_ms for time_ms, what in became.items() if what is Overlap.CORRECT} <= done
+        if len(step.taken) <= failing:
+            break
+    assert failing > 10
+    assert set(became.values()) == {Overlap.CORRECT}
+    assert len(became) == len(done) == len(late)
