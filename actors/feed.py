@@ -1,4 +1,4 @@
-"""The feed of a venue as an actor: it performs what `engines/live/feed.py` decides.
+"""The feed of a venue: it performs what `engines/live/feed.py` decides (`feed_actor`: on Ray).
 
 Theory. All runs in one event loop. Whatever happens (a message of the stream, an answer, a write, a
 second) is told to the state, which answers with instructions; each is performed at once or by a
@@ -8,10 +8,8 @@ altogether, one write a series. Every event is stamped here, by the venue's cloc
 Who follows a series pulls: `take` gives what comes after the bars it has, waiting a while if there
 is none (`feed_shelf`). Nothing is queued for anyone.
 
-Resources: no CPU of its own, for it mostly waits (`tests/bench/test_feed_speed.py`); memory for
-the tails of its series; Ray lets at most 1,000 calls in at once. Recovery: Ray runs the constructor
-again, with the same series; the state resumes from the stored bars and fetches what came meanwhile.
-Calls only read, so they may be repeated.
+Failure: what a venue or a disk may do is an event; an error of no known kind ends the feed, and is
+told to whoever asks.
 """
 
 import asyncio
@@ -23,8 +21,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
-
-import ray
 
 from actors.feed_shelf import NEVER_MS, Shelf
 from actors.venue.faults import VenueFault
@@ -383,6 +379,3 @@ class Feed:
     async def _on_disk(self, work: Callable[[], T]) -> T:
         """Do what takes disk time beside the loop."""
         return await asyncio.get_running_loop().run_in_executor(self._disk, work)
-
-
-FeedActor = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Feed)

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import ray
 
-from actors.feed import Cursors, FedSeries, FeedActor, FeedFault, advanced
+from actors.feed import Cursors, FedSeries, FeedFault, advanced
+from actors.feed_actor import FeedActor
 from actors.venue.opening import open_venue
 from actors.venue.settings import venue_settings
 from actors.venue_sim.clock import VenueClock
@@ -64,6 +65,23 @@ def pid_of(feed: Any) -> int:
     return int(ray.get(feed.__ray_call__.remote(lambda actor: os.getpid()), timeout=60))
 
 
+def fail(feed: Any) -> None:
+    """End a feed by an error of no known kind, and wait until its process has gone with it."""
+
+    def stumble(event: Any) -> None:
+        raise ZeroDivisionError
+
+    def break_state(actor: Any) -> None:
+        actor._state.handle = stumble
+
+    before = pid_of(feed)
+    feed.__ray_call__.remote(break_state)
+    with pytest.raises(ZeroDivisionError):
+        ray.get(feed.take.remote({KEY: START_MS + 10**6 * MINUTE_MS}, wait_s=30.0), timeout=60)
+    while pid_of(feed) == before:
+        time.sleep(0.1)
+
+
 def test_a_feed_actor_killed_in_its_stream_goes_on_where_it_was(
     nodes: Nodes, tmp_path: Path
 ) -> None:
@@ -82,6 +100,7 @@ def test_a_feed_actor_killed_in_its_stream_goes_on_where_it_was(
         with pytest.raises(FeedFault, match="not fed"):  # as itself, across processes
             ray.get(feed.take.remote({replace(KEY, symbol="ETH/USDT:USDT"): None}))
         deaths: list[Callable[[], Any]] = [
+            lambda: fail(feed),
             lambda: os.kill(pid_of(feed), signal.SIGKILL),
             lambda: ray.kill(feed, no_restart=False),
         ]
