@@ -2,9 +2,10 @@
 
 Theory. A call passes the circuit breaker, then the budget (inside ccxt, `hooks`), then the network.
 What fails becomes a `VenueFault` by the return code in the reply, else by the HTTP status, else by
-ccxt's class. A retryable one is tried again, after the wait the venue asked for or after a delay
-that doubles; each attempt is a whole new request with a new signature. All calls made here only
-ask: an order is never repeated by this module, because a lost reply leaves its outcome unknown.
+ccxt's class; an error that is not even ccxt's means a reply that cannot be read.
+A retryable one is tried again, after the wait the venue asked for or after a delay that doubles;
+each attempt is a whole new request with a new signature. All calls made here only ask: an order
+is never repeated by this module, because a lost reply leaves its outcome unknown.
 
 Failures of the way (`VenueUnreachable`) count for the breaker; a refusal shows that the venue is
 there. Keys that were refused once are not tried again: the account halts until it is opened anew.
@@ -106,6 +107,8 @@ class Refusals:
             return by_code
         if code == "" and (by_status := self.kind_of_status(status)) is not None:
             return by_status
+        if not isinstance(error, ccxt_errors.BaseError):
+            return VenueUnreachable  # A reply of another shape than ccxt reads.
         if type(error) is ccxt_errors.ExchangeError and code == "":
             return VenueUnreachable  # A transfer that broke off.
         return next((kind for known, kind in CCXT_KINDS if isinstance(error, known)), by_code)
@@ -167,16 +170,16 @@ class Caller:
         return venue_ms
 
     async def _once(self, subject: str, request: Callable[[], Awaitable[T]]) -> T:
-        if (wait_ms := self._breaker.admit(_steady_ms())) > 0:
+        if (wait_ms := self._breaker.admit(sent_ms := _steady_ms())) > 0:
             found = f"none: {self._breaker.failures} failures in a row"
             raise VenueResting(subject, VenueResting.wanted, found, "", wait_ms)
         token = REPLY.set(reply := Reply())
         try:
             answer = await request()
         except VenueFault as fault:
-            self._note(fault, reply)
+            self._note(fault, reply, sent_ms)
             raise
-        except ccxt_errors.BaseError as error:
+        except Exception as error:  # ccxt lets out whatever it meets in a reply that is none.
             refused = self._fault(subject, error, reply)
         else:
             self._breaker.succeeded()
@@ -184,13 +187,13 @@ class Caller:
             return answer
         finally:
             REPLY.reset(token)
-        self._note(refused, reply)
+        self._note(refused, reply, sent_ms)
         raise refused  # Outside of the handler, so that ccxt's exception does not hang on it.
 
-    def _note(self, fault: VenueFault, reply: Reply) -> None:
+    def _note(self, fault: VenueFault, reply: Reply, sent_ms: int) -> None:
         """Draw the consequences: for the breaker, the budget, the clock."""
         if isinstance(fault, VenueUnreachable):
-            self._breaker.failed(_steady_ms())
+            self._breaker.failed(_steady_ms(), sent_ms)
         elif not isinstance(fault, AddressBanned):
             self._breaker.succeeded()
         if isinstance(fault, RateLimited):

@@ -4,7 +4,7 @@ Theory. Closed, everything passes and failures in a row are counted. At `failure
 nothing passes for `rest_ms`. Then it is half open: one request passes as a probe, the others wait
 as if it were open. A probe that succeeds closes it; one that fails opens it for twice as long, up
 to `rest_ms_max`. A probe that never comes back frees its place after another rest, so that a lost
-one cannot keep the breaker open for ever.
+one cannot keep the breaker open for ever. A failure is the probe's if it was sent when that was.
 
 Units: milliseconds of one clock that never goes back.
 """
@@ -22,7 +22,7 @@ class Breaker:
     failures: int = 0
     rests: int = 0
     resting_until_ms: int = 0
-    is_probed: bool = False
+    probed_ms: int | None = None
 
     @property
     def is_open(self) -> bool:
@@ -35,23 +35,26 @@ class Breaker:
             return 0
         if now_ms < self.resting_until_ms:
             return self.resting_until_ms - now_ms
-        self.is_probed = True
+        self.probed_ms = now_ms
         self.resting_until_ms = now_ms + self._rest_ms()
         return 0
 
     def succeeded(self) -> None:
         """Close it: the venue answers."""
-        self.failures, self.rests, self.is_probed = 0, 0, False
+        self.failures, self.rests, self.probed_ms = 0, 0, None
 
-    def failed(self, now_ms: int) -> None:
+    def failed(self, now_ms: int, sent_ms: int) -> None:
         """Count a failure; open after one too many, or for longer when the probe failed.
+
+        `sent_ms` is when it was admitted.
 
         What was sent before it opened and fails afterwards changes nothing.
         """
         self.failures += 1
-        if self.is_probed or (not self.is_open and self.failures >= self.failures_max):
+        is_probe = self.is_open and sent_ms == self.probed_ms
+        if is_probe or (not self.is_open and self.failures >= self.failures_max):
             self.rests += 1
-            self.is_probed = False
+            self.probed_ms = None
             self.resting_until_ms = now_ms + self._rest_ms()
 
     def _rest_ms(self) -> int:

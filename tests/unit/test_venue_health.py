@@ -13,15 +13,15 @@ def broken(now_ms: int = 0) -> Breaker:
     breaker = Breaker(failures_max=3, rest_ms=100, rest_ms_max=350)
     for _ in range(3):
         assert breaker.admit(now_ms) == 0
-        breaker.failed(now_ms)
+        breaker.failed(now_ms, now_ms)
     return breaker
 
 
 def test_failures_in_a_row_open_it_and_any_success_between_does_not() -> None:
     breaker = Breaker(failures_max=3)
     for _ in range(10):
-        breaker.failed(0)
-        breaker.failed(0)
+        breaker.failed(0, 0)
+        breaker.failed(0, 0)
         breaker.succeeded()
     assert not breaker.is_open
     assert broken().is_open
@@ -43,15 +43,20 @@ def test_each_failed_probe_doubles_the_rest_up_to_its_most() -> None:
         rests.append(breaker.admit(now_ms))
         now_ms += rests[-1]
         assert breaker.admit(now_ms) == 0
-        breaker.failed(now_ms)
+        breaker.failed(now_ms, now_ms)
     assert rests == [100, 200, 350, 350]
 
 
 def test_what_was_under_way_when_it_opened_does_not_lengthen_the_rest() -> None:
     breaker = broken()
     for _ in range(5):
-        breaker.failed(50)
+        breaker.failed(50, 0)
     assert breaker.admit(50) == 50
+    assert breaker.admit(100) == 0
+    breaker.failed(101, 0)
+    assert breaker.rests == 1, "that was not the probe"
+    breaker.failed(102, 100)
+    assert breaker.rests == 2
 
 
 def test_a_probe_that_never_comes_back_frees_its_place() -> None:

@@ -1,5 +1,6 @@
 """Every documented code of Bybit is a typed fault, and no fault tells a secret."""
 
+import asyncio
 import json
 import pickle
 from typing import Any
@@ -139,6 +140,23 @@ def test_a_key_that_the_venue_repeats_is_not_repeated_here() -> None:
     assert "CANARY" not in repr(fault) + str(fault)
     assert "origin_string[1700***5000]" in str(fault)
     assert len(fault.found) <= 200
+
+
+def test_a_reply_that_ccxt_stumbles_over_is_a_venue_that_cannot_be_reached(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("actors.venue.calls.ATTEMPTS_AT_FIRST", 2)
+    asked = 0
+
+    async def stumble() -> int:
+        nonlocal asked
+        asked += 1
+        return int(dict[str, str]().get("time"))  # type: ignore[arg-type]  # as ccxt does
+
+    caller = Caller(_nobody(), BYBIT, ())
+    with pytest.raises(faults.VenueUnreachable, match=r"time: expected .* found TypeError: int"):
+        asyncio.run(caller.ask("time", stumble))
+    assert asked == 2
 
 
 def _nobody() -> Any:
