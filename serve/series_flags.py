@@ -11,7 +11,10 @@ import typer
 from engines.errors import ParameterFault
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from cluster.history import History
+    from cluster.instrument_book import Known
     from engines.quality import Limits
     from engines.series import FundingKey, PriceKind, SeriesKey
 
@@ -176,10 +179,20 @@ def _require_stored(symbols: Sequence[str], stored: Sequence[str], where: str) -
             raise ParameterFault("symbol", f"one stored in {where}", did_you_mean(symbol, stored))
 
 
-def require_listed(symbol: str, listed: Sequence[str], venue: str) -> None:
-    """Raise ParameterFault for a symbol that a venue, whose list is known, does not have."""
-    if listed and symbol not in listed:
+def listing_of(venue: str, symbol: str, engine: "Engine") -> "Known | None":
+    """Return what a venue listed last of a symbol, also one that it lists no more.
+
+    None: the venue's list is not known.
+    Raises: ParameterFault for a symbol that a venue, whose list is known, never had.
+    """
+    from cluster.history import wall_clock_ms
+    from cluster.instrument_book import InstrumentBook
+
+    book = InstrumentBook(engine)
+    known, listed = book.at(venue, symbol, wall_clock_ms()), book.symbols(venue)
+    if known is None and listed:
         raise ParameterFault("symbol", f"one that {venue} lists", did_you_mean(symbol, listed))
+    return known
 
 
 def limits_of(spike: float | None, completeness: float | None) -> "Limits":

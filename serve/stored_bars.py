@@ -16,7 +16,7 @@ from actors.venue.pages import open_at_or_after
 from actors.venue.settings import venue_settings
 from cluster.database import database
 from cluster.history import History, HistoryFault, wall_clock_ms
-from cluster.instrument_book import InstrumentBook, Known
+from cluster.instrument_book import Known
 from cluster.issues import IssueKind, IssueLog
 from cluster.kline_files import gap_notes
 from cluster.settings import history_settings
@@ -25,7 +25,7 @@ from engines.errors import ParameterFault
 from engines.klines import Klines, parse_interval_ms, time_text
 from engines.series import SeriesKey
 from serve.flags import BarFlags
-from serve.series_flags import key_of, range_ms, require_listed, series_venue
+from serve.series_flags import key_of, listing_of, range_ms, series_venue
 
 WARM_UP_BARS = 1000
 # Fetches the bars of a range into the history and returns what a reader should know of it.
@@ -94,14 +94,10 @@ def sync_of(venue: str | None) -> Sync:
 def _listed(key: SeriesKey) -> Known | None:
     """Return what the venue listed of a symbol, None if nothing was synced of it yet.
 
-    Raises: ParameterFault for a symbol that the venue, whose list is known, does not have.
+    Raises: ParameterFault for a symbol that the venue, whose list is known, never had.
     """
     with database() as engine:
-        book = InstrumentBook(engine)
-        known = book.at(key.venue, key.symbol, wall_clock_ms())
-        if known is None:
-            require_listed(key.symbol, book.symbols(key.venue), key.venue)
-    return known
+        return listing_of(key.venue, key.symbol, engine)
 
 
 def _wanted(history: History, key: SeriesKey, flags: BarFlags, listed: Known | None) -> _Wanted:

@@ -54,15 +54,14 @@ def import_series(flags: ImportFlags) -> int:
     """
     from cluster.database import database
     from cluster.history import History, Overlap
-    from cluster.instrument_book import InstrumentBook
     from engines.series import FundingKey
-    from serve.series_flags import require_listed, require_symbol, series_venue
+    from serve.series_flags import listing_of, require_symbol, series_venue
 
     overlap = Overlap.CORRECT if flags.correct else Overlap.KEEP
     require_symbol(flags.symbol)
     history, venue = History(), series_venue(flags.venue)
     with database() as engine:
-        require_listed(flags.symbol, InstrumentBook(engine).symbols(venue), venue)
+        listing_of(venue, flags.symbol, engine)
         if flags.funding:
             return _import_funding(flags, history, FundingKey(venue, flags.symbol), overlap)
         return _import_bars(flags, history, venue, engine, overlap)

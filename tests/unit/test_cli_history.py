@@ -357,3 +357,18 @@ def test_a_symbol_that_the_venue_does_not_list_is_refused(
     assert code == 2
     assert "one that bybit lists" in err
     assert "did you mean BTC/USDT:USDT?" in err
+
+
+def test_bars_of_a_symbol_that_the_venue_lists_no_more_are_imported(
+    file: Path, history: History, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = {
+        symbol: Listed(Instrument(symbol=symbol, tick_size=0.1, qty_step=0.001))
+        for symbol in (SYMBOL, "ETH/USDT:USDT")
+    }
+    with database() as engine:
+        book = InstrumentBook(engine)
+        book.record("bybit", listed, 1)
+        del listed[SYMBOL]
+        book.record("bybit", listed, 2)
+    assert imported(capsys, file, "--symbol", SYMBOL)[1]["added"] == 3000
