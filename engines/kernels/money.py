@@ -123,7 +123,10 @@ def margin_call_steps(run: Run, price: float) -> float:
     if not lacks_funds(run, held, side, price, equity):
         return 0.0
     missing = notional(run, held, price) * ratio - equity
-    cover = steps_truncated(run, missing / (price * run[POINT_VALUE] * ratio))
+    qty = missing / (price * run[POINT_VALUE] * ratio)
+    if qty >= qty_of(run, held):  # which may be beyond all whole numbers that a machine has
+        return held
+    cover = steps_truncated(run, qty)
     if cover == 0:
         return min(held, max(1.0, steps_down(run, 1.0)))
     return min(held, MARGIN_CALL_MULTIPLE * cover)

@@ -25,6 +25,7 @@ from engines.metrics.measure import measure
 from engines.plan import (
     Breakeven,
     Exits,
+    LevelSource,
     Market,
     Plan,
     PositionMode,
@@ -34,6 +35,7 @@ from engines.plan import (
     Trailing,
 )
 from engines.synthetic import synthetic_klines
+from engines.trades import ExitReason
 from engines.wishes import Tradable, makes_signals
 from strategies.registry import REGISTRY
 from tests.property import plans_random as random_plans
@@ -227,3 +229,18 @@ def test_kernel_equals_reference_on_built_in_strategies(
     np.testing.assert_equal(measure(ours), figures)
     wanted = [figures[name] for name in ours.summary]
     np.testing.assert_allclose(list(ours.summary.values()), wanted, rtol=1e-9, atol=1e-9)
+
+
+def test_a_margin_call_for_more_steps_than_whole_numbers_hold_closes_all() -> None:
+    klines = klines_of_seed(29, 35)
+    plan = Plan(
+        capital_quote=1_000.0,
+        sizing=Sizing(SizingKind.QTY, 55.0),
+        exits=Exits(levels=LevelSource.PLAN),
+        margin_long_ratio=0.0,
+        margin_short_ratio=1e-149,
+    )
+    arguments = Wishes(29), klines, INSTRUMENTS[0], plan, Costs(commission=0.0)
+    theirs = run_backtest(*arguments)
+    assert theirs.trades[-1].exit_reason is ExitReason.MARGIN_CALL
+    assert_equal(run_by_kernel(*arguments), theirs)
