@@ -49,6 +49,12 @@ class Gated(Exchange):  # type: ignore[misc]  # ccxt carries no types
     told_opened: Callable[[str], None] | None = None
     told_lost: Callable[[str, str], None] | None = None
 
+    def open(self, lazy: Any = False) -> None:
+        """Open the session; aiohttp would send a GET again by itself, with no token for it."""
+        super().open(lazy)
+        if self.session is not None:
+            self.session._retry_connection = False  # It has no public switch; a test watches it.
+
     def calculate_rate_limiter_cost(
         self, api: Any, method: Any, path: Any, params: Any, config: Any = None
     ) -> str:

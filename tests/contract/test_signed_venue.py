@@ -105,8 +105,25 @@ def test_what_may_succeed_unchanged_is_asked_again(
         before = venue.retries
         server.faults.next(kind, times=2, where=WALLET)
         await venue.require_keys()
-        # A reply that is lost on a kept connection is asked for again by aiohttp itself.
-        assert venue.retries - before == (1 if kind is FaultKind.DROP_REPLY else 2)
+        assert venue.retries - before == 2
+
+    at_account(monkeypatch, scene)
+
+
+def test_every_request_that_leaves_has_passed_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(server: VenueServer, venue: BybitVenue) -> None:
+        gate, passed = venue._exchange.gate, list[str]()
+        acquire = gate.acquire
+
+        async def counted(route: str) -> None:
+            await acquire(route)
+            passed.append(route)
+
+        monkeypatch.setattr(gate, "acquire", counted)
+        await venue.time_ms()  # The connection that is kept, and then cut.
+        server.faults.next(FaultKind.DROP_REPLY, times=3, where="/v5/market/time")
+        await venue.time_ms()
+        assert len(passed) == len(server.core.seen) == 5
 
     at_account(monkeypatch, scene)
 
