@@ -28,6 +28,7 @@ from cluster.history import History, Writer
 from cluster.history_rows import WriteResult
 from cluster.instrument_book import InstrumentBook
 from cluster.issues import ACCEPTED, Issue, IssueKind, IssueLog
+from cluster.settings import history_settings
 from cluster.sync_log import SyncLog
 from cluster.sync_plan import Part, Range, funding_gaps, plan_parts, united, without
 from engines.errors import ParameterFault
@@ -39,7 +40,6 @@ T = TypeVar("T")
 Told = Callable[[str, int, int], None]
 PAGES_AT_ONCE = 8
 SURE_AFTER_MS = DAY_MS  # A venue may be late with its newest bars; what is older than this is not.
-SINCE_MS = 1_735_689_600_000  # 2025-01-01, where nothing is stored and nothing is said
 FUNDING_OVERLAP_MS = 3 * 8 * HOUR_MS
 OFFLINE = "what is stored can be backtested, swept and checked without a network"
 
@@ -192,15 +192,21 @@ class Sync:
         now_ms: int,
         launched_ms: int | None,
     ) -> Range:
-        """Return the wanted range: until now, from where stored bars begin if nothing is said."""
-        if since_ms is not None and since_ms >= now_ms:
-            expected = f"a time before now, which is {time_text(now_ms)} at {self._venue.name}"
-            raise ParameterFault("--since", expected, time_text(since_ms))
+        """Return the wanted range: until now, from where stored bars begin if nothing is said.
+
+        It is empty for one that ends before the launch.
+        """
         if since_ms is None:
             span = self._history.span(key)
-            since_ms = min(SINCE_MS, now_ms) if span is None else span[0]
+            since_ms = history_settings().history_since_ms if span is None else span[0]
+        if since_ms >= now_ms:
+            expected = f"a time before now, which is {time_text(now_ms)} at {self._venue.name}"
+            raise ParameterFault("--since", expected, time_text(since_ms))
         until_ms = now_ms if until_ms is None else min(until_ms, now_ms)
-        return max(since_ms, launched_ms or 0), until_ms
+        if since_ms >= until_ms:
+            expected = f"a time after {time_text(since_ms)}, where {key} begins"
+            raise ParameterFault("--until", expected, time_text(until_ms))
+        return min(max(since_ms, launched_ms or 0), until_ms), until_ms
 
     def _plan(self, key: SeriesKey, since_ms: int, until_ms: int) -> list[Part]:
         times = self._history.times(key, since_ms, until_ms)

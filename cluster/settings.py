@@ -3,7 +3,7 @@
 Flags go before them. What Ray reads itself (RAY_AUTH_MODE, RAY_AUTH_TOKEN) is left to Ray.
 """
 
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import TypeVar
 
 from pydantic import Field, ValidationError
@@ -36,14 +36,19 @@ class ClusterSettings(BaseSettings):
 class HistorySettings(BaseSettings):
     """How long stored bars are kept; each is an environment variable PHALANX_ and its name.
 
-    `phalanx data trim` takes away what opened before `history_since`, and what is older than
-    `history_days`.
+    Where nothing is stored and nothing is said, bars are fetched from `history_since` on.
+    `phalanx data trim` takes away what opened before it, and what is older than `history_days`.
     """
 
     model_config = SettingsConfigDict(env_prefix="PHALANX_", frozen=True, extra="ignore")
 
     history_since: date = date(2025, 1, 1)
     history_days: int = Field(default=730, ge=1, le=100_000)
+
+    @property
+    def history_since_ms(self) -> int:
+        """Return when the day of `history_since` begins."""
+        return round(datetime.combine(self.history_since, time(), UTC).timestamp() * 1000)
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)

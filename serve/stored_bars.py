@@ -9,7 +9,6 @@ remain are the market's, or rows that were rejected; they are noted, as those of
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
 
 from actors.venue.faults import VenueFault
 from actors.venue.pages import open_at_or_after
@@ -103,8 +102,7 @@ def _listed(key: SeriesKey) -> Known | None:
 def _wanted(history: History, key: SeriesKey, flags: BarFlags, listed: Known | None) -> _Wanted:
     since_ms, until_ms = range_ms(flags.since, flags.until)
     span, step_ms = history.span(key), key.interval_ms
-    usual = datetime.combine(history_settings().history_since, time(), UTC)
-    start_ms = round(usual.timestamp() * 1000) if span is None else span[0]
+    start_ms = history_settings().history_since_ms if span is None else span[0]
     start_ms = start_ms if since_ms is None else since_ms
     launched_ms = 0 if listed is None or listed.launched_ms is None else listed.launched_ms
     start_ms = max(start_ms, launched_ms)

@@ -1,7 +1,6 @@
 """`phalanx data trim`: take the oldest stored bars away."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
 from typing import Annotated
 
 import typer
@@ -70,8 +69,7 @@ def _kept_from_ms(flags: TrimFlags, now_ms: int) -> int:
     if flags.since is not None:
         limits.append(parse_time_ms("--since", flags.since))
     elif not is_given:
-        midnight = datetime.combine(settings.history_since, time(), UTC)
-        limits.append(round(midnight.timestamp() * 1000))
+        limits.append(settings.history_since_ms)
     if flags.days is not None or not is_given:
         days = settings.history_days if flags.days is None else flags.days
         limits.append(now_ms - days * DAY_MS)

@@ -297,6 +297,10 @@ def test_a_run_that_lacks_bars_says_what_kept_them_away(
         ([BTC, "--interval", "15x"], "a count and a unit"),
         ([BTC], "--interval: expected"),
         ([BTC, "--interval", "15m", "--since", "2031-01-01"], "a time before now"),
+        (
+            [BTC, "--interval", "15m", "--until", "2024-06-01"],
+            "--until: expected a time after 2025",
+        ),
         (["BTC/USDT", "--funding"], "a perpetual, found a spot market"),
         (["BTC/USDT", "--mark", "--interval", "1h"], "a perpetual, found a spot market"),
         (["--funding"], "SYMBOL: expected one"),
@@ -309,6 +313,19 @@ def test_bad_input_is_one_sentence(
     assert code == 2
     assert sentence in said
     assert said.count("\n") == 1
+
+
+def test_where_bars_begin_if_nothing_is_said_is_one_setting(
+    phalanx: Command, server: VenueServer, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("sync", BTC, "--interval", "15m", "--venue", server.url)
+    monkeypatch.setenv("PHALANX_HISTORY_SINCE", "2999-01-01")
+    code, _, said = phalanx(*command)
+    assert code == 2
+    assert "--since: expected a time before now" in said
+    monkeypatch.setenv("PHALANX_HISTORY_SINCE", "2025-01-11")
+    assert phalanx(*command)[0] == 0
+    assert history.span(KEY) == (START_MS + 10 * DAY_MS, START_MS + 1999 * QUARTER_MS)
 
 
 @pytest.mark.parametrize(
