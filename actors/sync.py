@@ -5,8 +5,9 @@ time and come back in order; a month is written when its pages are there, the ea
 sync that dies leaves whole months, and the next one plans only what is missing then. Ranges of
 which the venue has no bars are recorded once they are old enough to be sure, and not asked for
 again; what is stored and offered with other values is flagged and kept (`cluster/history`). Rows
-that no bar can be, and spikes, are not stored but recorded as rejected. One program syncs a series
-at a time.
+that no bar can be, and spikes, are not stored but recorded as rejected. A series is locked for each
+write alone, so a feed of it goes on while a sync waits for the network; two syncs of one series
+fetch the same twice.
 
 Failure: every one is a Fault that says what stands; what was written before it stays.
 """
@@ -24,7 +25,7 @@ from sqlalchemy import Engine
 from actors.venue.faults import VenueUnreachable
 from actors.venue.pages import Page, joined, kept, open_at_or_after
 from actors.venue.protocol import Listing, MarketVenue
-from cluster.history import History, Writer
+from cluster.history import History
 from cluster.history_rows import WriteResult
 from cluster.instrument_book import InstrumentBook
 from cluster.issues import ACCEPTED, Issue, IssueKind, IssueLog
@@ -32,6 +33,7 @@ from cluster.settings import history_settings
 from cluster.sync_log import SyncLog
 from cluster.sync_plan import Part, Range, funding_gaps, plan_parts, united, without
 from engines.errors import ParameterFault
+from engines.funding import Funding
 from engines.klines import DAY_MS, HOUR_MS, Klines, time_text
 from engines.quality import SPIKE, Limits, judge, raw_of
 from engines.series import FundingKey, SeriesKey
@@ -132,17 +134,16 @@ class Sync:
         """
         now_ms = await self.now_ms()
         listing = await self._venue.require(key)
-        with self._history.writing(key) as writer:
-            since, until = self._range(key, since_ms, until_ms, now_ms, listing.launched_ms)
-            since = open_at_or_after(since, key.interval_ms)
-            # Bars that open before this have closed: the next one is still forming.
-            until = min(until, open_at_or_after(now_ms - key.interval_ms + 1, key.interval_ms))
-            parts = self._plan(key, since, until)
-            filling = _Filling(self._venue, writer, key, self._limits, self._told)
-            with self._logged(key, (since, until), now_ms, filling):
-                await filling.run(parts)
-            self._note_flaws(key, filling.flaws, now_ms)
-            absent = self._note_absent(key, since, until, now_ms)
+        since, until = self._range(key, since_ms, until_ms, now_ms, listing.launched_ms)
+        since = open_at_or_after(since, key.interval_ms)
+        # Bars that open before this have closed: the next one is still forming.
+        until = min(until, open_at_or_after(now_ms - key.interval_ms + 1, key.interval_ms))
+        parts = self._plan(key, since, until)
+        filling = _Filling(self._venue, self._history, key, self._limits, self._told)
+        with self._logged(key, (since, until), now_ms, filling):
+            await filling.run(parts)
+        self._note_flaws(key, filling.flaws, now_ms)
+        absent = self._note_absent(key, since, until, now_ms)
         return SyncResult(
             *(key, since, until, filling.written, filling.asked, filling.retries),
             *(absent // key.interval_ms, filling.flaws),
@@ -156,17 +157,16 @@ class Sync:
         Raises: as `bars`.
         """
         key, now_ms = FundingKey(self._venue.name, symbol), await self.now_ms()
-        with self._history.writing(key) as writer:
-            listing = (await self._venue.instruments()).get(symbol)
-            launched_ms = None if listing is None else listing.launched_ms
-            since, until = self._range(key, since_ms, until_ms, now_ms, launched_ms)
-            filling = _Filling(self._venue, writer, key, self._limits, self._told)
-            with self._logged(key, (since, until), now_ms, filling):
-                await filling.run_funding(self._missing_funding(key, since, until))
-            times = self._history.times(key, since, until).tolist()
-            sure_ms = now_ms - SURE_AFTER_MS
-            gaps = [gap for gap in funding_gaps(times, since, until) if gap[1] <= sure_ms]
-            self._issues.record_absent(key, without(gaps, self._issues.absent(key)), now_ms)
+        listing = (await self._venue.instruments()).get(symbol)
+        launched_ms = None if listing is None else listing.launched_ms
+        since, until = self._range(key, since_ms, until_ms, now_ms, launched_ms)
+        filling = _Filling(self._venue, self._history, key, self._limits, self._told)
+        with self._logged(key, (since, until), now_ms, filling):
+            await filling.run_funding(self._missing_funding(key, since, until))
+        times = self._history.times(key, since, until).tolist()
+        sure_ms = now_ms - SURE_AFTER_MS
+        gaps = [gap for gap in funding_gaps(times, since, until) if gap[1] <= sure_ms]
+        self._issues.record_absent(key, without(gaps, self._issues.absent(key)), now_ms)
         return SyncResult(key, since, until, filling.written, filling.asked, filling.retries, 0, {})
 
     @contextmanager
@@ -262,12 +262,12 @@ class _Filling:
     def __init__(
         self,
         venue: SyncVenue,
-        writer: Writer,
+        history: History,
         key: SeriesKey | FundingKey,
         limits: Limits,
         told: Told,
     ) -> None:
-        self._venue, self._writer, self._key, self._told = venue, writer, key, told
+        self._venue, self._history, self._key, self._told = venue, history, key, told
         self._limits = limits
         self._retries_before = venue.retries
         self.written = WriteResult(0, 0)
@@ -288,7 +288,7 @@ class _Filling:
         async with aclosing(in_order(asked, PAGES_AT_ONCE)) as pages:
             for part in parts:
                 self._told(str(key), done, total)
-                await self._write([await anext(pages) for _ in part.pages])
+                await self._take([await anext(pages) for _ in part.pages])
                 done += part.span_ms // key.interval_ms
         self._told(str(key), done, total)
 
@@ -299,17 +299,26 @@ class _Filling:
             settled = await self._venue.funding(self._key.symbol, since_ms, until_ms)
             self.asked += 1
             if settled is not None:
-                self.written += await asyncio.to_thread(self._writer.write, settled)
+                await self._write(settled)
 
-    async def _write(self, pages: Sequence[Page]) -> None:
+    async def _take(self, pages: Sequence[Page]) -> None:
+        """Judge and write what came of a month."""
         self.asked += len(pages)
         for page in pages:
             self.flaws |= page.flaws
         klines = joined([page.klines for page in pages if page.klines is not None])
         klines = None if klines is None else self._judged(klines)
         if klines is not None:
-            # In a thread, so that the next pages come in meanwhile.
-            self.written += await asyncio.to_thread(self._writer.write, klines)
+            await self._write(klines)
+
+    async def _write(self, series: Klines | Funding) -> None:
+        """Write in a thread, so that the next pages come in meanwhile."""
+
+        def write() -> WriteResult:
+            with self._history.writing(self._key) as writer:
+                return writer.write(series)
+
+        self.written += await asyncio.to_thread(write)
 
     def _judged(self, klines: Klines) -> Klines | None:
         """Return the bars that may be stored: those that come from a venue may still be spikes."""

@@ -62,6 +62,7 @@ __all__ = [  # one door: what its users need beside it
 ]
 
 KLINES, FUNDING, LOCK, LOCKS = "klines", "funding", ".lock", "locks"
+BUSY_S = 2.0  # Most who write do so for a fraction of that.
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +181,12 @@ class History:
     def writing(self, key: Key) -> Iterator[Writer]:
         """Be the one that writes to a series for several writes.
 
-        Raises: HistoryBusy naming the program that is.
+        Raises: HistoryBusy naming the program that is, and does not end within seconds.
         """
         with self._place.asked("one that can be written to"):
             folder = self._lock_folder(key)
             folder.mkdir(parents=True, exist_ok=True)
-            lock = hold(folder / LOCK, f"{key} in {self.shown}", "one writer", HistoryBusy)
+            lock = hold(folder / LOCK, f"{key} in {self.shown}", "one writer", HistoryBusy, BUSY_S)
         with lock:
             with self._place.asked("one that can be written to"):
                 clear_scratch(folder)

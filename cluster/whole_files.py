@@ -9,12 +9,14 @@ however that dies, so there is never one to take away by hand. The file says who
 import fcntl
 import os
 import socket
+import time
 from pathlib import Path
 from typing import IO
 
 from engines.errors import Fault
 
 SCRATCH = ".{}.part"
+LOOK_AGAIN_S = 0.01
 
 
 def write_whole(path: Path, contents: bytes) -> None:
@@ -50,19 +52,23 @@ def _keep_names(folder: Path) -> None:
         os.close(handle)
 
 
-def hold(lock: Path, subject: str, expected: str, fault: type[Fault]) -> IO[str]:
+def hold(
+    lock: Path, subject: str, expected: str, fault: type[Fault], wait_s: float = 0.0
+) -> IO[str]:
     """Take a lock that ends when what is returned is closed; `expected` says how many may hold it.
 
-    Raises: `fault`, which names who holds it. OSError if the file cannot be written.
+    Raises: `fault`, which names who still holds it after `wait_s`. OSError if the file cannot be
+    written.
     """
-    file = lock.open("a+")
+    file, until_s = lock.open("a+"), time.monotonic() + wait_s
     try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        while not _is_taken(file):
+            if time.monotonic() < until_s:
+                time.sleep(LOOK_AGAIN_S)
+                continue
             file.seek(0)
             by = file.read().strip() or "another program"
-            raise fault(subject, expected, f"{by} at work on it") from None
+            raise fault(subject, expected, f"{by} at work on it")
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
@@ -70,3 +76,12 @@ def hold(lock: Path, subject: str, expected: str, fault: type[Fault]) -> IO[str]
         file.close()
         raise
     return file
+
+
+def _is_taken(file: IO[str]) -> bool:
+    """Take the lock of a file if nobody has it, and return whether it is ours."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

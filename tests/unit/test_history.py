@@ -1,5 +1,7 @@
 """The history of bars and funding: what is stored comes back, and what is said where it cannot."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -167,6 +169,16 @@ def test_a_series_that_is_not_there_is_named_with_what_may_be_meant(history: His
     assert "found none (did you mean bybit BTC/USDT:USDT 15m?)" in str(raised.value)
     with pytest.raises(HistoryFault, match="found 2025-01-01 00:00Z to 2025-01-01 02:15Z only"):
         history.read(KEY, since_ms=START_MS + HOUR_MS * 24)
+
+
+def test_a_writer_waits_for_one_that_is_soon_done(history: History) -> None:
+    other = History(history.shown, now_ms=lambda: NOW_MS)
+    with ThreadPoolExecutor() as threads:
+        with history.writing(KEY) as writer:
+            waiting = threads.submit(other.write, KEY, bars(10, 20))
+            time.sleep(0.1)
+            writer.write(bars(0, 10))
+        assert waiting.result().added == 10
 
 
 def test_one_writer_at_a_time_and_the_other_is_told_who_it_is(history: History) -> None:

@@ -42,6 +42,7 @@ class PlayedVenue:
     name: str = "played"
     page_bars: int = 1000
     retries: int = 0
+    meanwhile: Callable[[], object] = lambda: None
 
     async def time_ms(self) -> int:
         return self.now_ms
@@ -56,6 +57,7 @@ class PlayedVenue:
         return Page(await self.klines(key, since_ms, until_ms), {})
 
     async def klines(self, key: SeriesKey, since_ms: int, until_ms: int) -> Klines | None:
+        self.meanwhile()
         first, stop = (-(-(at - self.start_ms) // self.step_ms) for at in (since_ms, until_ms))
         stop = min(stop, self.count)
         if first >= stop:
@@ -142,3 +144,10 @@ def test_a_bar_that_closed_less_than_a_day_ago_is_not_called_absent(keep: Keep) 
     kept.venue.now_ms = now_ms + DAY_MS
     kept.sync(WEEKLY)
     assert kept.issues.absent(WEEKLY) == [(now_ms - WEEK_MS, now_ms)]
+
+
+def test_another_program_may_write_while_the_venue_is_asked(keep: Keep) -> None:
+    kept = keep(PlayedVenue(at(3000.1)))
+    kept.venue.meanwhile = lambda: kept.history.write(KEY, bars(10, 12))
+    assert kept.sync(since_ms=START_MS).written.added == 2998
+    kept.repair()
