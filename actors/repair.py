@@ -116,9 +116,10 @@ class Repair:
                 klines = kept(klines, ~np.isin(klines.open_time_ms, refused))
             if klines is not None:
                 written += await self._write(key, klines)
-        stored = set(self._history.times(key).tolist())
-        there = [issue for issue in rejected if issue.time_ms in stored]
-        self._issues.resolve(there, ACCEPTED, now_ms)
+        if accepts:
+            stored = set(self._history.times(key).tolist())
+            there = [issue for issue in rejected if issue.time_ms in stored]
+            self._issues.resolve(there, ACCEPTED, now_ms)
         return len(gaps), written
 
     async def _funding_gaps(self, key: FundingKey) -> tuple[int, WriteResult]:

@@ -1,13 +1,14 @@
 """Bring the history up to a venue: fetch what is missing of a series, and check its newest bars.
 
 Theory. What to ask for is a pure plan (`cluster/sync_plan`). Its pages are asked for several at a
-time and come back in order; a month is written when its pages are there, the earliest first, so a
-sync that dies leaves whole months, and the next one plans only what is missing then. Ranges of
-which the venue has no bars are recorded once they are old enough to be sure, and not asked for
-again; what is stored and offered with other values is flagged and kept (`cluster/history`). Rows
-that no bar can be, and spikes, are not stored but recorded as rejected. A series is locked for each
-write alone, so a feed of it goes on while a sync waits for the network; two syncs of one series
-fetch the same twice.
+time and come back in order; a month is written when its pages are there and the next, the earliest
+first, so a sync that dies leaves whole months, and the next one plans only what is missing then.
+Ranges of which the venue has no bars are recorded once they are old enough to be sure, and not
+asked for again; what is stored and offered with other values is flagged and kept
+(`cluster/history`). Rows that no bar can be, and spikes (by the bars beside, stored ones too), are
+not stored but recorded as rejected; what is stored never is. A series is locked for each write
+alone, so a feed of it goes on while a sync waits for the network; two syncs of one series fetch the
+same twice.
 
 Failure: every one is a Fault that says what stands; what was written before it stays.
 """
@@ -20,9 +21,10 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
 from sqlalchemy import Engine
 
-from actors.venue.faults import VenueUnreachable
+from actors.venue.faults import VenueFault, VenueUnreachable
 from actors.venue.pages import Page, joined, kept, open_at_or_after
 from actors.venue.protocol import Listing, MarketVenue
 from cluster.history import History
@@ -285,11 +287,20 @@ class _Filling:
         assert isinstance(key, SeriesKey), "bars"
         total = sum(part.span_ms for part in parts) // key.interval_ms
         asked = (self._venue.page(key, *page) for part in parts for page in part.pages)
+        waiting: tuple[Part, list[Page]] | None = None
         async with aclosing(in_order(asked, PAGES_AT_ONCE)) as pages:
-            for part in parts:
-                self._told(str(key), done, total)
-                await self._take([await anext(pages) for _ in part.pages])
-                done += part.span_ms // key.interval_ms
+            try:
+                for part in parts:
+                    self._told(str(key), done, total)
+                    fetched = [await anext(pages) for _ in part.pages]
+                    # A month's last bar is judged by the first one of the next.
+                    await self._take(waiting, fetched[0].klines)
+                    waiting = part, fetched
+                    done += part.span_ms // key.interval_ms
+            except VenueFault:
+                await self._take(waiting)
+                raise
+        await self._take(waiting)
         self._told(str(key), done, total)
 
     async def run_funding(self, ranges: Sequence[Range]) -> None:
@@ -301,15 +312,49 @@ class _Filling:
             if settled is not None:
                 await self._write(settled)
 
-    async def _take(self, pages: Sequence[Page]) -> None:
-        """Judge and write what came of a month."""
+    async def _take(
+        self, month: tuple[Part, list[Page]] | None, following: Klines | None = None
+    ) -> None:
+        """Judge and write what came of a month, if any."""
+        if month is None:
+            return
+        part, pages = month
         self.asked += len(pages)
+        stored = self._stored(part)
+        known = set() if stored is None else set(stored.open_time_ms.tolist())
         for page in pages:
-            self.flaws |= page.flaws
+            # What is stored was judged when it was; what the venue says now is compared with it.
+            self.flaws |= {at: words for at, words in page.flaws.items() if at not in known}
         klines = joined([page.klines for page in pages if page.klines is not None])
-        klines = None if klines is None else self._judged(klines)
+        if klines is not None:
+            rejected = self._spikes(klines, stored, following)
+            self.flaws |= rejected
+            klines = kept(klines, ~np.isin(klines.open_time_ms, list(rejected)))
         if klines is not None:
             await self._write(klines)
+
+    def _stored(self, part: Part) -> Klines | None:
+        """Return what is stored of a month and beside what was asked of it."""
+        key = self._key
+        assert isinstance(key, SeriesKey), "bars"
+        since_ms, until_ms = part.pages[0][0] - key.interval_ms, part.pages[-1][1] + key.interval_ms
+        if not len(self._history.times(key, since_ms, until_ms)):
+            return None
+        return self._history.read(key, since_ms, until_ms)
+
+    def _spikes(
+        self, klines: Klines, stored: Klines | None, following: Klines | None
+    ) -> dict[int, str]:
+        """Return which bars break a rule, seen among their neighbours; none that are stored."""
+        beside = raw_of(*(each for each in (stored, klines, following) if each is not None))
+        judged = judge(beside, int(beside.open_time_ms[-1]) + klines.interval_ms, self._limits)
+        known = () if stored is None else stored.open_time_ms
+        fresh = klines.open_time_ms[~np.isin(klines.open_time_ms, known)]
+        found: dict[int, str] = {}
+        for rule, rows in judged.rejected.items():
+            times = beside.open_time_ms[rows]
+            found |= dict.fromkeys(times[np.isin(times, fresh)].tolist(), rule)
+        return found
 
     async def _write(self, series: Klines | Funding) -> None:
         """Write in a thread, so that the next pages come in meanwhile."""
@@ -319,13 +364,6 @@ class _Filling:
                 return writer.write(series)
 
         self.written += await asyncio.to_thread(write)
-
-    def _judged(self, klines: Klines) -> Klines | None:
-        """Return the bars that may be stored: those that come from a venue may still be spikes."""
-        judged = judge(raw_of(klines), int(klines.close_time_ms[-1]), self._limits)
-        for rule, rows in judged.rejected.items():
-            self.flaws |= dict.fromkeys(klines.open_time_ms[rows].tolist(), rule)
-        return klines if not judged.count else kept(klines, judged.is_good)
 
 
 async def in_order(

@@ -231,10 +231,12 @@ def _jumps_ms(bars: RawBars, limits: Limits) -> tuple[int, ...]:
     return tuple(bars.open_time_ms[1:][is_jump].tolist())
 
 
-def raw_of(klines: Klines) -> RawBars:
-    """Return bars as rows that can be judged."""
+def raw_of(*parts: Klines) -> RawBars:
+    """Return bars of one interval as rows that can be judged; of one time the first part's."""
     names = ("open_time_ms", *PRICE_COLUMNS, "volume")
-    return RawBars(klines.interval_ms, *(getattr(klines, name) for name in names))
+    columns = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
+    order = np.unique(columns[0], return_index=True)[1]
+    return RawBars(parts[0].interval_ms, *(column[order] for column in columns))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ KEY = SeriesKey("played", SYMBOL, STEP_MS)
 WEEKLY = SeriesKey("played", SYMBOL, WEEK_MS)
 MONDAY_MS = START_MS - 2 * DAY_MS
 SPIKE_UP = 100.0
+FEBRUARY = 31 * 96  # the first bar of that month
 
 
 @dataclass
@@ -151,3 +152,41 @@ def test_another_program_may_write_while_the_venue_is_asked(keep: Keep) -> None:
     kept.venue.meanwhile = lambda: kept.history.write(KEY, bars(10, 12))
     assert kept.sync(since_ms=START_MS).written.added == 2998
     kept.repair()
+
+
+@pytest.mark.parametrize("side", [-1, 0], ids=["last", "first"])
+def test_a_spike_beside_the_end_of_a_month_is_rejected_like_any_other(
+    keep: Keep, side: int
+) -> None:
+    bar = FEBRUARY + side
+    kept = keep(PlayedVenue(at(FEBRUARY + 300.1), high_at={bar: SPIKE_UP}))
+    assert kept.sync(since_ms=START_MS).flaws == {at(bar): "spike"}
+
+
+def test_a_spike_beside_a_stored_bar_is_rejected_too(keep: Keep) -> None:
+    kept = keep(PlayedVenue(at(100.1), high_at={100: SPIKE_UP}))
+    kept.sync(since_ms=START_MS)
+    kept.venue.now_ms = at(105.1)
+    assert kept.sync().flaws == {at(100): "spike"}
+
+
+def test_what_is_stored_is_not_rejected_and_no_repair_accepts_it_unasked(keep: Keep) -> None:
+    kept = keep(PlayedVenue(at(101.1), high_at={100: SPIKE_UP}))
+    kept.sync(since_ms=START_MS)
+    assert at(100) in kept.history.times(KEY), "nobody knows yet that it is a spike"
+    kept.venue.now_ms = at(105.1)
+    again = kept.sync()
+    assert (again.flaws, kept.rejected()) == ({}, [])
+    kept.venue.high_at = {}
+    kept.venue.now_ms = at(106.1)
+    assert kept.sync().written.corrected == 1, "what the venue corrects is seen"
+
+
+def test_only_a_repair_that_accepts_resolves_what_was_rejected(keep: Keep) -> None:
+    kept = keep(PlayedVenue(at(3000.1), high_at={1000: SPIKE_UP}))
+    kept.sync(since_ms=START_MS)
+    kept.history.write(KEY, bars(1000, 1001))
+    kept.repair()
+    assert kept.rejected() == [1000]
+    kept.repair(accepts=True)
+    assert kept.rejected() == []
