@@ -25,25 +25,29 @@ class RepairFlags(JsonFlags, ManySeriesFlags):
 def repair_series(flags: RepairFlags) -> int:
     """Fetch damaged months and gaps anew; what is sound stays as it is.
 
-    The series are asked of the venue of --venue or PHALANX_VENUE. Exit code 1: something is left.
+    The series are asked of the venue of --venue or PHALANX_VENUE. Exit code 1: something is left,
+    2: some of them could not be mended.
     """
-    from actors.upkeep import repair_all
+    from actors.upkeep import Failed, repair_all
     from actors.venue.settings import venue_settings
     from cluster.history import History
-    from serve.commands.series_sync import shown
-    from serve.output import print_json, print_table
+    from serve.commands.series_sync import require_some, shown, texts
+    from serve.output import print_json, print_notes, print_table
     from serve.series_flags import stored_keys
 
     settings = venue_settings(flags.venue)
     keys = stored_keys(History(), replace(flags, venue=settings.series_venue))
+    failed: Failed = {}
     with shown() as told:
-        results = repair_all(settings, keys, accepts=flags.accept, told=told)
+        results = repair_all(settings, keys, accepts=flags.accept, told=told, failed=failed)
+    require_some(results, failed)
     if flags.json:
-        print_json({"series": [_document(result) for result in results]})
-        return 0 if all(result.is_sound for result in results) else 1
-    header = ["series", "months anew", "months lost", "gaps", "filled", "accepted", "open"]
-    print_table(header, [_cells(result) for result in results])
-    return 0 if all(result.is_sound for result in results) else 1
+        print_json({"series": [_document(each) for each in results], "failed": texts(failed)})
+    else:
+        header = ["series", "months anew", "months lost", "gaps", "filled", "accepted", "open"]
+        print_table(header, [_cells(result) for result in results])
+    print_notes(f"{key}: {text}" for key, text in texts(failed).items())
+    return 2 if failed else 0 if all(result.is_sound for result in results) else 1
 
 
 def _cells(result: "RepairResult") -> list[str]:

@@ -12,6 +12,7 @@ from serve.series_flags import RangeFlags
 
 if TYPE_CHECKING:
     from actors.sync import SyncResult, Told
+    from actors.upkeep import Failed
     from actors.venue.settings import VenueSettings
     from engines.series import FundingKey, SeriesKey
 
@@ -41,8 +42,9 @@ def sync_series(flags: SyncFlags) -> int:
 
     It goes on where it was interrupted, and a second time fetches only what is new. Exit code 1:
     the venue says otherwise of stored bars, or sent rows that no bar can be (`phalanx data check`).
+    2: some of them could not be fetched.
     """
-    from actors.upkeep import sync_all
+    from actors.upkeep import Failed, sync_all
     from actors.venue.settings import venue_settings
     from serve.output import print_json, print_notes
     from serve.series_flags import limits_of, range_ms
@@ -54,13 +56,27 @@ def sync_series(flags: SyncFlags) -> int:
     if not keys:
         print_notes([f"nothing of {settings.series_venue} is stored (name a SYMBOL to begin)"])
         return 0
+    failed: Failed = {}
     with shown() as told:
-        results = sync_all(settings, keys, since_ms, until_ms, told, limits)
+        results = sync_all(settings, keys, since_ms, until_ms, told, limits, failed)
+    require_some(results, failed)
     if flags.json:
-        print_json({"series": [_document(result) for result in results]})
+        print_json({"series": [_document(each) for each in results], "failed": texts(failed)})
     else:
         _print(results)
-    return 0 if all(result.is_sound for result in results) else 1
+    print_notes(f"{key}: {text}" for key, text in texts(failed).items())
+    return 2 if failed else 0 if all(result.is_sound for result in results) else 1
+
+
+def require_some(results: "Sequence[object]", failed: "Failed") -> None:
+    """Raise the first of the faults if nothing went well."""
+    if failed and not results:
+        raise next(iter(failed.values()))
+
+
+def texts(failed: "Failed") -> dict[str, str]:
+    """Return what is to be said of the series that failed."""
+    return {str(key): str(fault) for key, fault in failed.items()}
 
 
 @contextmanager

@@ -188,6 +188,22 @@ def test_without_a_symbol_all_that_is_stored_is_brought_up_to_date(
     assert np.array_equal(funding.rate, made_up_funding().rate[: len(funding.rate)])
 
 
+def test_one_series_that_cannot_be_fetched_does_not_keep_the_others_from_their_turn(
+    phalanx: Command, history: History, server: VenueServer
+) -> None:
+    sync(phalanx, server)
+    gone = replace(made_up(BTC, 10), symbol="AAA/USDT:USDT")
+    for part in (gone.between(0, 4), gone.between(6, 10)):
+        history.write(replace(KEY, symbol=gone.symbol), part)
+    server.clock.advance(DAY_MS)
+    for command in ("sync", "repair"):
+        code, found, _ = phalanx(command, "--venue", server.url)
+        assert code == 2
+        assert [row["series"] for row in found["series"]] == ["sim BTC/USDT:USDT 15m"]
+        assert list(found["failed"]) == ["sim AAA/USDT:USDT 15m"]
+    assert len(history.read(KEY)) == 2096
+
+
 def test_marks_of_an_hour_are_their_own_series(
     phalanx: Command, history: History, server: VenueServer
 ) -> None:
