@@ -62,6 +62,11 @@ class Signals:
         columns = self.stop_price, self.target_price, self.size, self.equity_ratio
         return all(column is None for column in columns)
 
+    @property
+    def have_no_size(self) -> bool:
+        """Return whether the plan alone sizes the entries."""
+        return self.size is None and self.equity_ratio is None
+
     def without_levels(self) -> "Signals":
         """Return the same wishes with no stop and no target of the strategy's own."""
         if self.stop_price is None and self.target_price is None:

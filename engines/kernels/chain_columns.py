@@ -80,6 +80,19 @@ class Exits(NamedTuple):
     worst: F64_2D
 
 
+class Given(NamedTuple):
+    """Stops and targets that strategies give with each wish of a list, empty if they give none.
+
+    `runs` [plans, WALK] have room for a walk and hold the terms of each plan.
+    """
+
+    stops: F64_1D
+    targets: F64_1D
+    runs: F64_2D
+    prices: F64_2D
+    slip_ratio: F64_1D
+
+
 class Links(NamedTuple):
     """Links of LANES sets, `room` for each: `ends`, `nexts` and the lowest signed price between.
 

@@ -13,6 +13,7 @@ import numpy as np
 from engines.kernels import (
     book,
     chain_columns,
+    chain_exits,
     chain_lanes,
     chain_walk,
     exit_walk,
@@ -30,32 +31,30 @@ from engines.kernels import (
 )
 from engines.kernels._compiled import driver, shared, stamp_of
 from engines.kernels.chain_columns import (
-    AT_LEVEL,
     I32_1D,
     LINE,
     LONG,
     LOOKS,
-    MODE_BITS,
     O_CLOSE,
     O_MONTH,
     O_OPEN,
     O_ORDERED,
     O_PRICE,
-    ON_THE_WAY,
     SHORT,
-    SIDE_MASK,
     SPAN_BITS,
     SPANS,
     Decides,
     Exits,
+    Given,
     Links,
     Opens,
     Sizes,
 )
+from engines.kernels.chain_exits import walk
 from engines.kernels.chain_lanes import CHAIN_NUMBERS, follow, idle, start_chain, weigh
 from engines.kernels.chain_walk import ask, link, look_back
 from engines.kernels.columns import F64_2D, I64_2D
-from engines.kernels.exit_walk import WALK, enter, find_exit
+from engines.kernels.exit_walk import WALK
 from engines.kernels.money import due_price, expected_slip, slipped_price
 from engines.kernels.passage_columns import U64_1D, Fixed, Payments
 from engines.kernels.passage_events import slip_at
@@ -97,7 +96,7 @@ Lowest: TypeAlias = Callable[[F64_2D, F64_1D], None]
 Ask: TypeAlias = Callable[[I32_1D, I64_2D, int, Decides, I32_1D], None]
 Find: TypeAlias = Callable[[Opens, F64_2D, F64_1D, F64_1D, I64_1D, I32_1D, Exits, int], None]
 Advance: TypeAlias = Callable[
-    [Opens, I32_1D, I64_2D, Decides, Exits, Sizes, Payments, Fixed, F64_2D], None
+    [Opens, I32_1D, I64_2D, Decides, Given, Exits, Sizes, Payments, Fixed, F64_2D], None
 ]
 
 
@@ -151,21 +150,6 @@ def _sinker(stamp: int) -> Lowest:
     return driver(sink)
 
 
-def _walk(
-    run: F64_1D, opens: Opens, prices: F64_2D, slip_ratio: F64_1D, entry: int, last: int,
-    exits: Exits, row: int,
-) -> None:  # fmt: skip # what it reads, then what it finds
-    bar, side = entry >> 1, entry & SIDE_MASK
-    enter(run, opens.lines[bar * LINE + O_PRICE + side], 1.0 if side == LONG else -1.0)
-    end, is_at_open, price, worst = find_exit(run, prices, opens.reach, slip_ratio, bar, last)
-    mode, place = AT_LEVEL if is_at_open else ON_THE_WAY, exits.places[entry]
-    exits.ends[row, place] = np.int32((end << MODE_BITS) | mode)
-    exits.prices[row, place], exits.worst[row, place] = price, worst
-
-
-walk = shared(_walk)
-
-
 def _asker(stamp: int) -> Ask:
     """Return the pass that notes the entries which sets may take; `stamp` as before."""
 
@@ -187,17 +171,25 @@ def _finder(stamp: int) -> Find:
         run[:TERMS] = terms[:TERMS]
         for place in range(len(entries)):
             last = int(until[place])
-            walk(run, opens, prices, slip_ratio, entries[place], last, exits, row)
+            walk(
+                run, opens, prices, slip_ratio, entries[place], last, math.nan, math.nan, exits,
+                row,
+            )  # fmt: skip # one call
 
     return driver(find)
 
 
 def _take(
-    opens: Opens, wishes: I32_1D, item: I64_1D, decides: Decides, exits: Exits, fixed: Fixed,
-    links: Links, lane: int, lanes: F64_1D, places: U64_1D, marks: F64_1D,
+    opens: Opens, wishes: I32_1D, item: I64_1D, decides: Decides, given: Given, exits: Exits,
+    fixed: Fixed, links: Links, lane: int, lanes: F64_1D, places: U64_1D, marks: F64_1D,
 ) -> None:  # fmt: skip # what a set is, then where it goes
-    first, own = lane * links.room, wishes[item[SET_START] : item[SET_STOP]]
-    count = link(own, opens.bars, decides, exits, item[SET_ROW], links, first)
+    first, start, stop = lane * links.room, item[SET_START], item[SET_STOP]
+    levels = Given(
+        given.stops[min(start, len(given.stops)) : stop],
+        given.targets[min(start, len(given.targets)) : stop],
+        given.runs, given.prices, given.slip_ratio,
+    )  # fmt: skip # the order of its fields
+    count = link(wishes[start:stop], opens, decides, levels, exits, item[SET_ROW], links, first)
     look_back(opens, links, first, count)
     start_lane(lanes, places, lane, fixed)
     start_chain(places, lane, first, count)
@@ -209,8 +201,8 @@ take = shared(_take)
 
 
 def _play(
-    opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, exits: Exits, sizes: Sizes,
-    payments: Payments, fixed: Fixed, found: F64_2D, links: Links, lanes: F64_1D,
+    opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, given: Given, exits: Exits,
+    sizes: Sizes, payments: Payments, fixed: Fixed, found: F64_2D, links: Links, lanes: F64_1D,
     places: U64_1D, owner: I64_1D, marks: F64_1D, sums: F64_1D,
 ) -> None:  # fmt: skip # what it works on, then the room that it needs
     count, waiting, running = len(found), 0, 0
@@ -218,7 +210,20 @@ def _play(
         owner[lane] = NO_SET
         if waiting < count:
             item = sets[waiting]
-            take(opens, wishes, item, decides, exits, fixed, links, lane, lanes, places, marks)
+            take(
+                opens,
+                wishes,
+                item,
+                decides,
+                given,
+                exits,
+                fixed,
+                links,
+                lane,
+                lanes,
+                places,
+                marks,
+            )
             owner[lane] = waiting
             waiting, running = waiting + 1, running + 1
         else:
@@ -242,7 +247,20 @@ def _play(
             figures_of(lanes, lane, marks, fixed, sums, found[owner[lane]])
             if waiting < count:
                 item = sets[waiting]
-                take(opens, wishes, item, decides, exits, fixed, links, lane, lanes, places, marks)
+                take(
+                    opens,
+                    wishes,
+                    item,
+                    decides,
+                    given,
+                    exits,
+                    fixed,
+                    links,
+                    lane,
+                    lanes,
+                    places,
+                    marks,
+                )
                 owner[lane], waiting = waiting, waiting + 1
             else:
                 owner[lane], running = NO_SET, running - 1
@@ -255,8 +273,8 @@ def _advance(stamp: int) -> Advance:
     """Return the pass that runs sets which differ in wishes and levels; `stamp` as before."""
 
     def advance(
-        opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, exits: Exits, sizes: Sizes,
-        payments: Payments, fixed: Fixed, found: F64_2D,
+        opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, given: Given, exits: Exits,
+        sizes: Sizes, payments: Payments, fixed: Fixed, found: F64_2D,
     ) -> None:  # fmt: skip # one list
         room = 0 if stamp != 0 else 1
         for item in range(len(found)):
@@ -269,17 +287,17 @@ def _advance(stamp: int) -> Advance:
         owner, marks = np.empty(LANES, np.int64), np.empty(fixed.months * LANES)
         sums = np.empty(SUMS_SIZE)
         play(
-            opens, wishes, sets, decides, exits, sizes, payments, fixed, found, links, lanes,
-            places, owner, marks, sums,
+            opens, wishes, sets, decides, given, exits, sizes, payments, fixed, found, links,
+            lanes, places, owner, marks, sums,
         )  # fmt: skip # one call
 
     return driver(advance)
 
 
 STAMP = stamp_of(
-    book, chain_columns, chain_lanes, chain_walk, exit_walk, legs, money, passage_columns,
-    passage_events, passage_figures, passage_funding, passage_lanes, rounding, search, slots,
-    summary,
+    book, chain_columns, chain_exits, chain_lanes, chain_walk, exit_walk, legs, money,
+    passage_columns, passage_events, passage_figures, passage_funding, passage_lanes, rounding,
+    search, slots, summary,
 )  # fmt: skip # all that a pass calls
 price_lines, find_lowest = _pricer(STAMP), _sinker(STAMP)
 ask_exits, find_exits, advance_chains = _asker(STAMP), _finder(STAMP), _advance(STAMP)

@@ -32,9 +32,11 @@ from engines.kernels.chain_columns import (
     WISH_MASK,
     Decides,
     Exits,
+    Given,
     Links,
     Opens,
 )
+from engines.kernels.chain_exits import walk
 from engines.kernels.passage_columns import ALONE, OPEN_AT_END, RELIEVED, REVERSED
 from engines.kernels.search import extremes
 from engines.kernels.slots import (
@@ -52,12 +54,16 @@ NO_ENTRY = -1
 
 @rule
 def link(
-    wishes: I32_1D, bars: int, decides: Decides, exits: Exits, row: int, links: Links, first: int
-) -> int:
+    wishes: I32_1D, opens: Opens, decides: Decides, given: Given, exits: Exits, plan: int,
+    links: Links, first: int,
+) -> int:  # fmt: skip # what it reads, then where it writes
     """Write the links of a set from `first` on; return how many.
 
-    `row` is that of its plan among the exits, NO_LEVELS if there is none.
+    `plan` is the row of its plan among the exits, NO_LEVELS if there is none. Levels that the set
+    gives itself end positions as found when each is taken, in the first row.
     """
+    bars, is_given = opens.bars, len(given.stops) > 0
+    row = 0 if is_given else plan
     count, entry, closes, leaves, level = first, NO_ENTRY, 0, 0, bars
     _end(links, count, 0, OPEN_AT_END)
     for place in range(len(wishes)):
@@ -80,6 +86,11 @@ def link(
             entry = bar
             follower = ((bar + 1) << 1) | (0 if is_long else 1)
             links.nexts[count] = np.int32(follower)
+            if is_given:
+                walk(
+                    given.runs[plan], opens, given.prices, given.slip_ratio, follower, bars - 1,
+                    given.stops[place], given.targets[place], exits, row,
+                )  # fmt: skip # one call
             if row != NO_LEVELS:
                 level = int(exits.ends[row, exits.places[follower]]) >> MODE_BITS
             count += 1

@@ -9,7 +9,8 @@ leaves to the machine this one leaves too, by the same bounds.
 A leg's levels, and whatever moves them, hang on the entry alone. So of a plan with a trailing stop,
 a breakeven or a stop and a target each entry that any strategy may take is walked once
 (`exit_walk`), and a link ends at the earlier of its exit and of what its wishes say. Plans that
-differ in levels alone advance side by side, so that few strategies fill the lanes too.
+differ in levels alone advance side by side, so that few strategies fill the lanes too. Levels that
+a strategy gives itself are no other's, so then an entry is walked when its set takes it.
 
 1. `first_passage.is_chained`: which plans of a group can be followed.
 2. `Wished`: the wishes of many strategies, listed one after the other as each is asked.
@@ -36,6 +37,7 @@ from engines.kernels.chain_columns import (
     WISH_MASK,
     Decides,
     Exits,
+    Given,
     Opens,
     Sizes,
 )
@@ -48,7 +50,8 @@ from engines.kernels.chain_drivers import (
     price_lines,
 )
 from engines.kernels.chain_wishes import collect_wishes
-from engines.kernels.columns import F64_2D, I64_2D, U8_1D, Bars, Charges, Wants
+from engines.kernels.columns import F64_2D, I64_2D, NONE, U8_1D, Bars, Charges, Wants
+from engines.kernels.exit_walk import WALK
 from engines.kernels.first_passage import fixed_of, has_levels
 from engines.kernels.groups import Group
 from engines.kernels.passage_columns import Fixed
@@ -68,10 +71,10 @@ from engines.kernels.wants import wants_of_list
 from engines.signals import Signals
 from engines.types import BOOL_1D, F64_1D, I64_1D
 
-WISHES_ROOM = 1 << 19  # of a list, if every bar of the market fits in several times
+WISHES_ROOM = 1 << 21  # of a list, of which memory is taken as it fills
 SETS_MAX, SETS_MIN = 256, 32  # of a list: the last sets leave lanes idle
 LISTS = 8  # that a call is cut into where sets are few, so that nobody waits long for the first
-LISTS_ASIDE = 4  # that may wait or run aside
+LISTS_ASIDE = 2  # that may wait or run aside
 # Of each plan that is asked for its place in the group, the places of the list that ask for it, and
 # their figures [N] with, behind them, 0 where they are sure.
 Found: TypeAlias = list[tuple[int, I64_1D, F64_2D]]
@@ -107,12 +110,14 @@ def opens_of(bars: Bars, charges: Charges, terms: F64_1D) -> Opens:
 class Wished:
     """The wishes of strategies that wait for one group of plans, listed one after the other."""
 
-    def __init__(self, group: Group, opens: Opens, sets_max: int) -> None:
-        self.group = group
+    def __init__(self, group: Group, are_plain: bool, opens: Opens, sets_max: int) -> None:
+        self.group, self.are_plain = group, are_plain
         self.rows: list[int] = []
         self._items: list[I64_1D] = []
         self._opens, self._sets_max = opens, sets_max
-        self._wishes: I32_1D = np.empty(max(4 * opens.bars, WISHES_ROOM), np.int32)
+        room = max(opens.bars, WISHES_ROOM)
+        self._wishes: I32_1D = np.empty(room, np.int32)
+        self._stops, self._targets = (NONE if are_plain else np.empty(room) for _ in range(2))
         self._starts = np.zeros(sets_max + 1, np.int64)
         self._payments = payments_of(group.charges, opens.bars)
         self._until: I32_1D = np.full(2 * (opens.bars + 1), -1, np.int32)
@@ -125,6 +130,13 @@ class Wished:
             _flags(signals.exit_short), permits.allowed, permits.forced, self._wishes,
             int(self._starts[place]),
         )  # fmt: skip # what is wished, what the rules say, where it goes
+        own = slice(int(self._starts[place]), int(self._starts[place + 1]))
+        if not self.are_plain:
+            bars = self._wishes[own] >> WISH_BITS
+            for given, column in (
+                (self._stops, signals.stop_price), (self._targets, signals.target_price),
+            ):  # fmt: skip # both kinds
+                given[own] = np.nan if column is None else column[bars]
         self.rows.append(row)
         self._items.append(items)
 
@@ -177,16 +189,28 @@ class Wished:
             np.column_stack((self._starts[own], self._starts[own + 1], np.full(len(own), row)))
             for row, (_, own) in enumerate(plans)
         ]
-        exits = self._exits(bars, rows, sets, decides)
+        exits = self._exits(bars, rows, sets, decides) if self.are_plain else self._room()
         for terms, own in zip(rows, sets, strict=True):
-            if not has_levels(terms):
+            if self.are_plain and not has_levels(terms):
                 own[:, SET_ROW] = NO_LEVELS
         found = np.empty((sum(map(len, sets)), FIGURES + 1))
         advance_chains(
-            self._opens, self._wishes, np.concatenate(sets), decides, exits, sizes,
-            self._payments, fixed, found,
+            self._opens, self._wishes, np.concatenate(sets), decides, self._given(bars, rows),
+            exits, sizes, self._payments, fixed, found,
         )  # fmt: skip # one call
         return found
+
+    def _given(self, bars: Bars, rows: list[F64_1D]) -> Given:
+        """Return the levels that strategies give, and the terms of plans to walk them by."""
+        runs = np.zeros((len(rows), WALK))
+        runs[:, : slots.TERMS] = [terms[: slots.TERMS] for terms in rows]
+        return Given(self._stops, self._targets, runs, bars.prices, self.group.charges.slip_ratio)
+
+    def _room(self) -> Exits:
+        """Return room for the exits of all entries that one set may take."""
+        count = len(self._until)
+        places, shape = np.arange(count, dtype=np.int32), (1, count)
+        return Exits(places, np.empty(shape, np.int32), np.empty(shape), np.empty(shape))
 
     def _exits(self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Exits:
         """Return how the levels of plans, by their terms, end what sets of theirs may enter."""
@@ -212,8 +236,10 @@ class Wished:
 
     def wants(self, place: int) -> Wants:
         """Return what the strategy at a place of the list wants, for the machine."""
-        own = self._wishes[self._starts[place] : self._starts[place + 1]]
-        return wants_of_list(own >> WISH_BITS, own & WISH_MASK, self._opens.bars, self.group.rules)
+        own = slice(int(self._starts[place]), int(self._starts[place + 1]))
+        bars, wishes = self._wishes[own] >> WISH_BITS, self._wishes[own] & WISH_MASK
+        levels = self._stops[own], self._targets[own]
+        return wants_of_list(bars, wishes, levels, self._opens.bars, self.group.rules)
 
 
 def _flags(column: BOOL_1D) -> U8_1D:
@@ -262,9 +288,12 @@ class ChainRuns:
 
     def add(self, row: int, signals: Signals, group: Group, items: I64_1D, opens: Opens) -> None:
         """Let a strategy wait for plans of a group, of those that are `chained`."""
-        wished = next((own for own in self._filling if own.group is group), None)
-        if wished is None:
-            wished = Wished(group, opens, self._sets_max)
+        are_plain = signals.are_plain
+        for wished in self._filling:
+            if wished.group is group and wished.are_plain == are_plain:
+                break
+        else:
+            wished = Wished(group, are_plain, opens, self._sets_max)
             self._filling.append(wished)
         wished.add(row, signals, items)
         if wished.is_full:

@@ -46,6 +46,7 @@ from engines.wishes import (
 __all__ = ["Engine", "Market", "Summaries", "Trials"]
 
 SHARED_BYTES = 100_000_000  # of features that strategies share
+GIVEN_MAX = 8  # plans from which on first passage finds levels that strategies give faster
 GPU_SETS_MIN = 512  # on an H100 as many take as long as one, about what a core does meanwhile
 GPU_ROOM = 32  # times as many sets and wishes wait for a GPU
 
@@ -155,11 +156,12 @@ class Trials:
             taken = signals if group.takes_levels else signals.without_levels()
             items = group.items
             # Groups that are sorted for one strategy alone are chains of one set.
-            if batch.is_wide and sets is self._sorted and taken.are_plain:
+            if batch.is_wide and sets is self._sorted and taken.have_no_size:
                 chained = batch.asked.among(row, group.places, group.chained)
-                if len(chained):
-                    chains.add(row, taken, group, chained, self._opens_of(group))
-                items = group.unchained
+                if taken.are_plain or len(chained) < GIVEN_MAX:
+                    if len(chained):
+                        chains.add(row, taken, group, chained, self._opens_of(group))
+                    items = group.unchained
             items = batch.asked.among(row, group.places, items)
             if not len(items):
                 continue

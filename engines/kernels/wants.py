@@ -5,6 +5,7 @@ rules allow, exits of wishes and close rules, the ends of session and week. Whic
 depends only on what is held, so they are listed once for each case.
 """
 
+from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
@@ -56,11 +57,22 @@ def wants_of(signals: Signals, rules: RuleColumns) -> Wants:
     return _wants_of_bits(bits, count, columns, rules)
 
 
-def wants_of_list(bars: I32_1D, wishes: I32_1D, count: int, rules: RuleColumns) -> Wants:
-    """Return wishes without levels and sizes that the rules allow, listed by bar, of `count`."""
+def wants_of_list(
+    bars: I32_1D, wishes: I32_1D, levels: Sequence[F64_1D], count: int, rules: RuleColumns
+) -> Wants:
+    """Return wishes of `count` bars that the rules allow, listed by bar.
+
+    `levels` are the stop and the target of each, empty if the strategy gives none.
+    """
     bits = np.zeros(count + -count % WORD, dtype=np.uint8)
     bits[bars] = wishes
-    return _wants_of_bits(bits, count, (None, None, None, None), rules)
+    columns = list[F64_1D | None]()
+    for own in levels:
+        column = np.full(count, np.nan) if len(own) else None
+        if column is not None:
+            column[bars] = own
+        columns.append(column)
+    return _wants_of_bits(bits, count, (*columns, None, None), rules)
 
 
 def _wants_of_bits(

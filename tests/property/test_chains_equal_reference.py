@@ -199,6 +199,17 @@ def test_a_largest_position_below_one_step_is_left_to_the_machine(klines: Klines
     assert check(Market(klines, INSTRUMENT, Costs()), plan, [Rare(40), Rare(300)], times=10) == 0.0
 
 
+@pytest.mark.parametrize("exits", [Exits(), Exits(trailing=Trailing(0.01, 0.006))])
+@pytest.mark.parametrize("name", ["equity", "long only", "hours"])
+def test_strategies_with_levels_of_their_own_are_decided(
+    name: str, exits: Exits, klines: Klines
+) -> None:
+    crosses = [EmaCrossover(fast, slow) for fast in (5, 9, 14) for slow in (15, 21, 50)]
+    plan = replace(PLANS[name], exits=exits)
+    market = Market(klines, INSTRUMENT, COSTS["notional"], since_ms=int(klines.open_time_ms[500]))
+    assert check(market, plan, [*crosses, Rare()], times=5) == 1.0
+
+
 MOVING = {
     "trailing": Exits(trailing=Trailing(0.005, 0.01)),
     "trailing at once": Exits(stop_loss_ratio=0.02, trailing=Trailing(0.0, 0.004)),

@@ -15,7 +15,7 @@ from engines.kernels.summary import SUMMARY
 from engines.kernels.trials import Engine, Market, Trials
 from engines.klines import MINUTE_MS, Klines
 from engines.metrics.measure import measure
-from engines.plan import Exits, Plan, PositionMode, Trailing, TrendFilter
+from engines.plan import Exits, Plan, PositionMode, Target, Trailing, TrendFilter
 from engines.signals import Signals
 from engines.synthetic import synthetic_klines
 from engines.wishes import Tradable
@@ -185,15 +185,16 @@ def test_a_strategy_may_write_into_what_a_feature_gave_it(market: Market) -> Non
 
 
 def test_wishes_that_wait_for_the_machine_together_keep_their_places(market: Market) -> None:
-    trailing = Exits(trailing=Trailing(0.004, 0.006))
-    plans = (Plan(exits=trailing), Plan(), Plan(exits=replace(trailing, stop_loss_ratio=0.01)))
+    targets = Exits(targets=(Target(0.004, 0.5), Target(0.008, 0.5)))  # which only it follows
+    plans = (Plan(exits=targets), Plan(), Plan(exits=replace(targets, stop_loss_ratio=0.01)))
     strategies = [EmaCrossover(fast=fast) for fast in range(3, 12)] + [RsiMeanReversion()]
     together = Trials(market, plans, threads=2).run(strategies)
     assert together.engine[:, 0].tolist() == [Engine.MACHINE] * len(strategies)
     for row, strategy in enumerate(strategies):
         alone = Trials(market, plans, threads=1).run([strategy])
-        np.testing.assert_array_equal(together.values[row], alone.values[0])
-        np.testing.assert_array_equal(together.engine[row], alone.engine[0])
+        np.testing.assert_array_equal(together.values[row, ::2], alone.values[0, ::2])
+        np.testing.assert_allclose(together.values[row, 1], alone.values[0, 1], 1e-12, 1e-9)
+        assert together.engine[row, ::2].tolist() == alone.engine[0, ::2].tolist()
 
 
 def test_some_sets_are_what_they_are_among_all(market: Market) -> None:
@@ -209,7 +210,10 @@ def test_some_sets_are_what_they_are_among_all(market: Market) -> None:
     columns[2] = columns[2][:0]
     some = Trials(free, plans, threads=1).run_some(strategies, columns)
     pairs = [(row, column) for row, own in enumerate(columns) for column in own.tolist()]
-    assert some.engine.tolist() == [whole.engine[pair] for pair in pairs]
+    # Which faster engine runs a set may depend on how many plans there are.
+    for engine in (Engine.NONE, Engine.REFERENCE):
+        told = [whole.engine[pair] == engine for pair in pairs]
+        assert (some.engine == engine).tolist() == told
     assert set(some.engine.tolist()) == {*Engine} - {Engine.GPU}
     np.testing.assert_allclose(
         some.values, [whole.values[pair] for pair in pairs], rtol=1e-12, atol=1e-9
