@@ -29,7 +29,7 @@ from engines.kernels import (
     slots,
     summary,
 )
-from engines.kernels._compiled import driver, shared, stamp_of
+from engines.kernels._compiled import driver, rule, shared, stamp_of
 from engines.kernels.chain_columns import (
     I32_1D,
     LINE,
@@ -200,6 +200,24 @@ def _take(
 take = shared(_take)
 
 
+@rule
+def _step(
+    opens: Opens, sizes: Sizes, payments: Payments, fixed: Fixed, links: Links, lanes: F64_1D,
+    places: U64_1D,
+) -> None:  # fmt: skip # what is read, then what moves
+    """Let every lane end the position of its next link and begin the one after."""
+    follow(lanes, places, links, opens.lines)
+    weigh(lanes, fixed, sizes, opens.bars + 1.0)
+    if len(payments.rates) > 0:
+        pay(lanes, payments, fixed)
+    if size(lanes, fixed):
+        size_exactly(lanes, fixed)
+    turn(lanes, fixed)
+    tally(lanes)
+    mark(lanes, fixed)
+    move_on(lanes)
+
+
 def _play(
     opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, given: Given, exits: Exits,
     sizes: Sizes, payments: Payments, fixed: Fixed, found: F64_2D, links: Links, lanes: F64_1D,
@@ -211,35 +229,15 @@ def _play(
         if waiting < count:
             item = sets[waiting]
             take(
-                opens,
-                wishes,
-                item,
-                decides,
-                given,
-                exits,
-                fixed,
-                links,
-                lane,
-                lanes,
-                places,
-                marks,
-            )
+                opens, wishes, item, decides, given, exits, fixed, links, lane, lanes, places, marks
+            )  # fmt: skip # one call
             owner[lane] = waiting
             waiting, running = waiting + 1, running + 1
         else:
             start_lane(lanes, places, lane, fixed)
             idle(places, lane)
     while running > 0:
-        follow(lanes, places, links, opens.lines)
-        weigh(lanes, fixed, sizes, opens.bars + 1.0)
-        if len(payments.rates) > 0:
-            pay(lanes, payments, fixed)
-        if size(lanes, fixed):
-            size_exactly(lanes, fixed)
-        turn(lanes, fixed)
-        tally(lanes)
-        mark(lanes, fixed)
-        move_on(lanes)
+        _step(opens, sizes, payments, fixed, links, lanes, places)
         for lane in range(LANES):
             marks[places[MONTH + lane] * np.uint64(LANES) + np.uint64(lane)] = lanes[NET + lane]
             if places[AT + lane] != places[END + lane] or owner[lane] == NO_SET:
@@ -248,19 +246,9 @@ def _play(
             if waiting < count:
                 item = sets[waiting]
                 take(
-                    opens,
-                    wishes,
-                    item,
-                    decides,
-                    given,
-                    exits,
-                    fixed,
-                    links,
-                    lane,
-                    lanes,
-                    places,
+                    opens, wishes, item, decides, given, exits, fixed, links, lane, lanes, places,
                     marks,
-                )
+                )  # fmt: skip # one call
                 owner[lane], waiting = waiting, waiting + 1
             else:
                 owner[lane], running = NO_SET, running - 1

@@ -83,8 +83,7 @@ def link(
             is_long = enters & ENTERS_LONG != 0
             leaves = (LEAVES_LONG if is_long else LEAVES_SHORT) | ENDS
             closes = leaves | (ENTERS_SHORT if is_long else ENTERS_LONG)
-            entry = bar
-            follower = ((bar + 1) << 1) | (0 if is_long else 1)
+            entry, follower = bar, ((bar + 1) << 1) | (0 if is_long else 1)
             links.nexts[count] = np.int32(follower)
             if is_given:
                 walk(

@@ -7,7 +7,7 @@ import pytest
 
 from engines.costs import Costs, SlippageKind
 from engines.instrument import Instrument
-from engines.kernels import trials
+from engines.kernels import pending, trials
 from engines.kernels.trials import Engine, Market, Trials
 from engines.klines import MINUTE_MS
 from engines.margin import MarginTier
@@ -41,8 +41,6 @@ LEFT = {
     "trades of a day": Plan(reentry=Reentry(trades_per_day_max=1)),
     "losses in a row": Plan(reentry=Reentry(losses_in_a_row_max=2)),
     "delay": Plan(reentry=Reentry(delay_bars=2)),
-    "trailing": Plan(exits=Exits(trailing=Trailing())),
-    "breakeven": Plan(exits=Exits(breakeven=Breakeven())),
     "targets": Plan(exits=Exits(targets=(Target(0.01, 0.5), Target(0.02, 0.5)))),
     "priced entries": Plan(entry=EntryTerms(EntryKind.LIMIT)),
     "only in profit": Plan(exits=Exits(only_in_profit=True)),
@@ -55,6 +53,8 @@ FOLLOWED = {
     "levels": Plan(exits=Exits(stop_loss_ratio=0.01, stop_atr=2.0, target_atr=3.0)),
     "one side": Plan(direction=Direction.LONG),
     "a fixed size": Plan(sizing=Sizing(SizingKind.QTY, 0.02)),
+    "trailing": Plan(exits=Exits(trailing=Trailing())),
+    "breakeven": Plan(exits=Exits(breakeven=Breakeven())),
 }
 
 
@@ -62,6 +62,7 @@ FOLLOWED = {
 def few_sets_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let first passage take even one set, which trials leave to the machine for speed."""
     monkeypatch.setattr(trials, "PLANS_MIN", 1)
+    monkeypatch.setattr(pending, "CHAINS_MIN", 1)
 
 
 def engines_of(plans: list[Plan], costs: Costs) -> list[Engine]:
