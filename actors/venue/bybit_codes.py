@@ -3,7 +3,9 @@
 Theory. A code is looked up by itself, then in the ranges of the products that are not traded here
 (whole families of loans, transfers, earn and the like, which none of our calls can cause), and one
 that is in neither is `RefusedUnnamed`. Codes that stand for an order whose outcome is not known
-(a timeout, a server error) are `VenueUnreachable`, as a broken connection is.
+(a timeout, a server error) are `VenueUnreachable`, as a broken connection is. What is refused of
+one contract or product only, for the account's region or missing terms, is of the symbol: it must
+not halt the rest of the account.
 Source: Bybit v5, "Error Codes" and "Rate Limit Rules"; the numbers are the venue's.
 """
 
@@ -20,6 +22,7 @@ from actors.venue.faults import (
     OrderFinal,
     OrderRefused,
     OrderUnknown,
+    PermissionRefused,
     ProductRefused,
     RateLimited,
     ReduceOnly,
@@ -33,21 +36,23 @@ from actors.venue.faults import (
 
 CODES: dict[type[VenueFault], str] = {
     VenueUnreachable: """10000 10016 10019 40004 110079 110114 170001 170007 170032 170035 170146
-        170147 170149 170150 170191 170212 170234 170310 170311 170143 3400214 500001""",
+        170147 170149 170150 170191 170212 170234 170310 170311 3400214 500001""",
     RateLimited: "429 10006 10018 10429 20003 30035 170005 170222",
     ClockWrong: "-1 -1021 10002",
-    KeysRefused: "-2015 33004 10003 10004 10005 10007 10010",
-    RegionRefused: "10009 10024 110132 170209 170348 170358 170359",
+    KeysRefused: "-2015 33004 10003 10004 10007 10010",
+    PermissionRefused: "10005",
+    RegionRefused: "10009 10024",
     AccountRefused: """10008 10027 10028 100028 110018 110066 110067 110068 110069 110071 110088
-        110097 110102 110110 110112 110123 110124 110125 110136 170031 170036 170219 170224
+        110097 110102 110110 110112 110123 110124 170031 170036 170219 170224
         170226 170230 170241 110111 3100181 3100197 500010 500011""",
     SymbolRefused: """10029 110070 110074 110063 110050 30133 30134 170121 170151 170157 170221
-        170037 170344 170346 170360 170709 181012 110106 3100326""",
+        170037 170344 170346 170360 170709 181012 110106 3100326 110125 110132 110136 170209 170348
+        170358 170359""",
     RequestRefused: """10001 10017 10404 20006 110019 110032 110037 110031 110049 110062 110065
         34040 170105 170115 170116 170117 170130 170201 170227 181000 181001 181002 181003
         181004 181005 181006 181007 181008 181009 181010 181011 181013 181014 181017 181018
         181019 182000 182200 182201 182202 182203 182204 182205""",
-    OrderUnknown: "110001 170213",
+    OrderUnknown: "110001 170143 170213",
     OrderFinal: "110008 110010 110035 170139 170142 170144 170145 170190 170312",
     OrderDuplicate: "10014 110072 110030 170141",
     OrderRefused: """30208 30209 110003 110017 110022 110041 110057 110059 110060 110064

@@ -31,6 +31,7 @@ from actors.venue.faults import (
     OrderDuplicate,
     OrderRefused,
     OrderUnknown,
+    PermissionRefused,
     RateLimited,
     RefusedUnnamed,
     RegionRefused,
@@ -54,6 +55,7 @@ RESET_HEADER = "X-Bapi-Limit-Reset-Timestamp"
 # The first that fits decides, so a class stands before those it derives from.
 CCXT_KINDS: tuple[tuple[type[Exception], type[VenueFault]], ...] = (
     (ccxt_errors.BadSymbol, SymbolRefused),
+    (ccxt_errors.PermissionDenied, PermissionRefused),
     (ccxt_errors.AuthenticationError, KeysRefused),
     (ccxt_errors.RestrictedLocation, RegionRefused),
     (ccxt_errors.InsufficientFunds, FundsShort),
@@ -158,7 +160,8 @@ class Caller:
         try:
             return await self.ask(subject, with_clock)
         except VenueFault as fault:
-            self._halted = fault if fault.halts else None
+            if fault.halts:  # Never undone: a call that was under way may end otherwise.
+                self._halted = fault
             raise
 
     async def time_ms(self) -> int:

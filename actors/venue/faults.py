@@ -63,10 +63,16 @@ class ClockWrong(VenueFault):
 
 
 class KeysRefused(VenueFault):
-    """Keys that are wrong, expired, of another environment or without the permission."""
+    """Keys that are wrong, expired or of another environment."""
 
     halts = True
     wanted = "API keys that the venue accepts for this"
+
+
+class PermissionRefused(VenueFault):
+    """Keys that may not do this; what they may do goes on."""
+
+    wanted = "API keys with the permission for this"
 
 
 class RegionRefused(VenueFault):
@@ -84,7 +90,7 @@ class AccountRefused(VenueFault):
 
 
 class SymbolRefused(VenueFault):
-    """A symbol that the venue does not list, or not for this."""
+    """A symbol that the venue does not list, or not for this account."""
 
     wanted = "a symbol that the venue trades"
 

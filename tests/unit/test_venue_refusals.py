@@ -3,6 +3,7 @@
 import asyncio
 import json
 import pickle
+import time
 from typing import Any
 
 import pytest
@@ -58,7 +59,9 @@ def test_no_table_names_a_code_of_an_order_that_is_not_documented() -> None:
         ("10006", faults.RateLimited),
         ("10016", faults.VenueUnreachable),
         ("10027", faults.AccountRefused),
+        ("10005", faults.PermissionRefused),
         ("110001", faults.OrderUnknown),
+        ("170143", faults.OrderUnknown),
         ("110007", faults.FundsShort),
         ("110043", faults.NothingChanged),
         ("110072", faults.OrderDuplicate),
@@ -157,6 +160,39 @@ def test_a_reply_that_ccxt_stumbles_over_is_a_venue_that_cannot_be_reached(
     with pytest.raises(faults.VenueUnreachable, match=r"time: expected .* found TypeError: int"):
         asyncio.run(caller.ask("time", stumble))
     assert asked == 2
+
+
+def test_an_account_that_was_halted_stays_so_whatever_else_was_under_way() -> None:
+    caller = Caller(_nobody(), BYBIT, ())
+    caller.clock.learn(*[time.time_ns() // 1_000_000] * 3)
+    is_halted = asyncio.Event()
+
+    async def refused() -> None:
+        raise faults.KeysRefused("wallet", "keys", "none", "10003")
+
+    async def slow() -> None:
+        await is_halted.wait()
+        raise faults.LimitReached("order", "fewer", "500", "110020")
+
+    async def scene() -> None:
+        under_way = asyncio.create_task(caller.ask_signed("order", slow))
+        await asyncio.sleep(0)
+        with pytest.raises(faults.KeysRefused):
+            await caller.ask_signed("wallet", refused)
+        is_halted.set()
+        with pytest.raises(faults.LimitReached):
+            await under_way
+        with pytest.raises(faults.KeysRefused):
+            await caller.ask_signed("order", slow)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    "code", ["10005", "110125", "110132", "110136", "170209", "170348", "170358", "170359"]
+)
+def test_what_one_contract_or_permission_lacks_does_not_halt_the_account(code: str) -> None:
+    assert not kind_of_code(code).halts
 
 
 def _nobody() -> Any:
