@@ -40,7 +40,7 @@ class Shelf:
             return cls(key, base)
         opens_ms = bucket_ms(last_ms, key.interval_ms)
         is_whole = last_ms + base.interval_ms == opens_ms + key.interval_ms
-        return cls(key, base, opens_ms if is_whole else opens_ms - 1)
+        return cls(key, base, opens_ms if is_whole else opens_ms - key.interval_ms)
 
     def put(self, bars: Iterable[Kline]) -> None:
         """Add bars that were handed out."""

@@ -287,6 +287,12 @@ def test_bars_on_both_sides_of_a_gap_are_given_together(tmp_path: Path) -> None:
     assert found.close.tolist() == [BARS.close[3], BARS.close[9]]
 
 
+def test_whoever_has_the_newest_longer_bar_needs_no_disk_after_a_restart() -> None:
+    shelf = Shelf.resumed(FOUR, KEY, START_MS + 10 * HOUR_MS)
+    assert shelf.last_ms == START_MS + 4 * HOUR_MS
+    assert shelf.recent(shelf.last_ms, 10) is None
+
+
 def test_bars_that_another_program_has_stored_ahead_are_not_handed_out_before_their_turn(
     tmp_path: Path,
 ) -> None:
