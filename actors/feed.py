@@ -75,7 +75,11 @@ class FeedFault(Fault):
 
 @dataclass(frozen=True, slots=True)
 class FedSeries:
-    """A series to feed from `since_ms` on, unless bars are stored, and longer ones to build."""
+    """A series to feed and longer ones to build.
+
+    It goes on after the newest stored bar, from `since_ms` on where none is stored; what is missing
+    before that is for a sync to fetch, first.
+    """
 
     key: SeriesKey
     since_ms: int

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from actors.feed import LOG, Cursors, FedSeries, Feed, advanced
+from actors.sync import Sync
+from actors.venue.market import CcxtVenue
 from actors.venue.opening import open_venue
 from actors.venue.settings import VenueSettings
+from cluster.database import database
 from cluster.history import History
 from cluster.issues import flag_in_database
 from engines.errors import ParameterFault
@@ -18,6 +21,7 @@ from engines.live.derived import bucket_ms
 from engines.live.events import Alert
 from engines.live.feed_series import FeedTerms
 from engines.series import SeriesKey
+from serve.commands.series_sync import shown
 from serve.feed_view import View, view_of
 
 WAIT_S = 0.5
@@ -64,12 +68,16 @@ async def _show(settings: VenueSettings, wanted: Wanted, is_json: bool) -> int:
             await venue.require(key)
         now_ms = await venue.time_ms()
         _require_past(wanted.since_ms, now_ms)
+        longest_ms = max((wanted.interval_ms, *wanted.longer_ms))
+        since_ms = wanted.since_ms
+        since_ms = now_ms - HISTORY_BARS * longest_ms if since_ms is None else since_ms
+        since_ms = bucket_ms(since_ms, longest_ms)
+        if wanted.since_ms is not None:
+            await _fill(venue, keys, since_ms)
     except BaseException:
         await venue.close()
         raise
-    longest_ms = max((wanted.interval_ms, *wanted.longer_ms))
-    since_ms = now_ms - HISTORY_BARS * longest_ms if wanted.since_ms is None else wanted.since_ms
-    fed = [FedSeries(key, bucket_ms(since_ms, longest_ms), wanted.longer_ms) for key in keys]
+    fed = [FedSeries(key, since_ms, wanted.longer_ms) for key in keys]
     every = [key for each in fed for key in each.with_longer()]
     feed = Feed(fed, lambda: venue, partial(History, flag=flag_in_database), FeedTerms())
     logging.getLogger(LOG).addHandler(logging.NullHandler())  # The view shows what it says.
@@ -78,6 +86,16 @@ async def _show(settings: VenueSettings, wanted: Wanted, is_json: bool) -> int:
                              wanted.bars_max)  # fmt: skip  # one call
     finally:
         await feed.close()
+
+
+async def _fill(venue: CcxtVenue, keys: Sequence[SeriesKey], since_ms: int) -> None:
+    """Fetch what is missing before and between stored bars, for the feed goes on after the last."""
+    history = History(flag=flag_in_database, now_ms=lambda: venue.heard_ms)
+    with database() as engine, shown() as told:
+        for key in keys:
+            if (span := history.span(key)) is not None:
+                sync = Sync(venue, history, engine, told)
+                await sync.bars(key, min(since_ms, span[1]))
 
 
 def _require_past(since_ms: int | None, now_ms: int) -> None:

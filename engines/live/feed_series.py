@@ -292,7 +292,7 @@ class SeriesFeed:
         self._past[bar.open_time_ms] = bar
         text = f"bar at {time_text(bar.open_time_ms)}"
         if was is None:
-            text += " came after it was given up; it is not handed out"
+            text += " is there after all, too late to be handed out (phalanx data sync stores it)"
             yield self._alert(AlertKind.LATE, text, time_ms)
         else:
             yield FlagCorrection(self.key, was, bar, time_ms)

@@ -36,8 +36,8 @@ class FeedFlags(JsonFlags):
 def feed(flags: FeedFlags) -> int:
     """Show the bars of symbols as they close, and keep the store current with them.
 
-    On a terminal a table, elsewhere a line a bar. What is missing since the last stored bar is
-    fetched first; a cut, a silent or a lying stream costs time and no bar.
+    On a terminal a table, elsewhere a line a bar. What is missing since the last stored bar,
+    or since --since, is fetched first; a cut, a silent or a lying stream costs time and no bar.
     """
     from actors.venue.settings import venue_settings
     from engines.klines import parse_interval_ms

@@ -59,6 +59,19 @@ def test_json_lines_are_the_bars_of_the_venue_and_the_store_has_them(
     assert stored.close.tolist() == TRUTH.close[20 : 20 + len(stored)].tolist()
 
 
+def test_what_is_missing_before_and_between_stored_bars_is_fetched_first(
+    venue: VenueServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history = History(now_ms=lambda: START_MS + 40 * MINUTE_MS)
+    history.write(KEY, TRUTH.between(22, 24))
+    history.write(KEY, TRUTH.between(26, 28))
+    code = run(feed(venue, "--since", SINCE, "--bars", "12", "--json"))
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    found = [json.loads(line) for line in said.out.splitlines()]
+    assert [row["close"] for row in found] == TRUTH.close[20:32].tolist()
+
+
 def test_lines_tell_bars_and_longer_ones(
     venue: VenueServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
