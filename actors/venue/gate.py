@@ -4,9 +4,11 @@ Theory. One owner holds the state (`engines/live/rate_budget`) of one venue and 
 sends requests does so through a gate, which keeps what it was lent and asks the owner only when
 that is used up or too old: a busy gate asks for more at a time. The owner is an actor of the
 cluster where there is one, since all its nodes count as one address, and otherwise an object of
-this program. A ban is pushed: each gate keeps one question open at the owner that is answered by a
-ban, so that every gate stops within a message's way, and only what is under way is still sent.
-A gate refuses at once while a ban lasts, rather than let its caller hang for minutes.
+this program: several programs without a cluster on one address each spend a whole budget, and what
+holds them then is the venue's refusal, which every one of them heeds. A ban is pushed: each gate
+keeps one question open at the owner that is answered by a ban, so that every gate stops within a
+message's way, and only what is under way is still sent. A gate refuses at once while a ban lasts,
+rather than let its caller hang for minutes.
 
 The actor holds nothing that must outlive it. Started again, it lends nothing until all that it may
 have lent before is over, and learns of a ban from the gates, which tell what they know with every
