@@ -23,7 +23,7 @@ import difflib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -44,6 +44,7 @@ from cluster.history_writer import (
 )
 from cluster.month_files import MonthFiles, month_of, month_range_ms
 from cluster.whole_files import clear_scratch, hold
+from engines.errors import KlineFault
 from engines.funding import Funding
 from engines.klines import Gap, Klines, gaps_of, interval_text, parse_interval_ms, time_text
 from engines.series import FundingKey, PriceKind, SeriesKey
@@ -61,6 +62,7 @@ __all__ = [  # one door: what its users need beside it
     "Writer",
 ]
 
+TURNOVER = ("turnover",)
 KLINES, FUNDING, LOCK, LOCKS = "klines", "funding", ".lock", "locks"
 BUSY_S = 2.0  # Most who write do so for a fraction of that.
 
@@ -131,6 +133,17 @@ class History:
         if np.isnan(columns["turnover"]).any():  # Known of every bar or of none.
             del columns["turnover"]
         return Klines.of_columns(key.symbol, key.interval_ms, columns)
+
+    def turnover_note(self, key: SeriesKey, klines: Klines) -> tuple[str, ...]:
+        """Return what to say of bars that were read without the turnover that is stored of some."""
+        since_ms, until_ms = int(klines.open_time_ms[0]), int(klines.open_time_ms[-1]) + 1
+        rows = (
+            None if klines.turnover is not None else self._rows(key, since_ms, until_ms, TURNOVER)
+        )
+        unknown = 0 if rows is None else int(np.isnan(rows.columns["turnover"]).sum())
+        if rows is None or unknown in (0, len(rows)):
+            return ()
+        return (f"turnover left out: {unknown:,} of {len(rows):,} bars do not have it",)
 
     def read_funding(
         self, venue: str, symbol: str, since_ms: int | None = None, until_ms: int | None = None
@@ -232,11 +245,12 @@ class History:
         return self.survey(key).broken
 
     def keys(self) -> list[SeriesKey]:
-        """Return the series of bars that are stored, sorted."""
+        """Return the series of bars that are stored, sorted; folders of others are not ours."""
         found = [
-            SeriesKey(venue, symbol, parse_interval_ms(interval), PriceKind(price))
+            SeriesKey(venue, symbol, interval_ms, PriceKind(price))
             for venue, symbol, folder in self._symbols(KLINES)
             for interval, below in self._parts(folder, "interval")
+            for interval_ms in _interval_ms(interval)
             for price, _ in self._parts(below, "price")
             if price in set(PriceKind)
         ]
@@ -303,6 +317,12 @@ def _folder(key: Key) -> str:
     if isinstance(key, FundingKey):
         return f"{FUNDING}/{symbol}"
     return f"{KLINES}/{symbol}/interval={interval_text(key.interval_ms)}/price={key.price}"
+
+
+def _interval_ms(text: str) -> Iterator[int]:
+    """Yield the interval of a folder, nothing for a name that is none of ours."""
+    with suppress(KlineFault):
+        yield parse_interval_ms(text)
 
 
 def _between(parts: Sequence[Rows], since_ms: int | None, until_ms: int | None) -> Rows | None:

@@ -183,4 +183,4 @@ def _notes(klines: Klines, wanted: _Wanted, flags: BarFlags, history: History) -
     elif flags.since is not None and first_ms > wanted.first_ms:
         warm = klines.index_at(wanted.start_ms)
         notes.append(f"{warm:,} bars before --since are stored to warm up")
-    return [*notes, *gap_notes(klines)]
+    return [*notes, *history.turnover_note(wanted.key, klines), *gap_notes(klines)]

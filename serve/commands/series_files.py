@@ -163,25 +163,28 @@ def export_stored(flags: ExportFlags) -> int:
     from cluster.series_export import export_series
     from engines.klines import Klines, time_text
     from engines.series import FundingKey
-    from serve.output import print_json
+    from serve.output import print_json, print_notes
     from serve.series_flags import key_of, range_ms, require_symbol, series_venue
 
     since_ms, until_ms = range_ms(flags.since, flags.until)
     history, venue = History(), series_venue(flags.venue)
     key: SeriesKey | FundingKey
     series: Klines | Funding
+    notes: tuple[str, ...] = ()
     if flags.funding:
         key = FundingKey(venue, require_symbol(flags.symbol))
         series = history.read_funding(key.venue, key.symbol, since_ms, until_ms)
     else:
         key = key_of(flags.symbol, venue, flags.interval, flags.price)
         series = history.read(key, since_ms, until_ms)
+        notes = history.turnover_note(key, series)
     export_series(series, flags.to)
     times = series.open_time_ms if isinstance(series, Klines) else series.time_ms
     first, last = time_text(int(times[0])), time_text(int(times[-1]))
     if flags.json:
         known = {"series": str(key), "file": str(flags.to), "rows": len(times)}
-        print_json(known | {"first": first, "last": last})
+        print_json(known | {"first": first, "last": last, "notes": notes})
     else:
+        print_notes(notes)
         print(f"{key}: {len(times):,} rows, {first} to {last}, in {flags.to}")
     return 0

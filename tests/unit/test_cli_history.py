@@ -164,6 +164,22 @@ def test_what_is_exported_is_read_back_as_the_same_doubles(
     assert same(read_klines(out, SYMBOL, None, NOW_MS).klines, stored.between(96, 3000))
 
 
+def test_turnover_that_some_bars_lack_is_said_to_be_left_out(
+    tmp_path: Path, history: History, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history.write(KEY, bars(0, 1000, turnover=True))
+    history.write(KEY, bars(1000, 1001))
+    out = ("--interval", "15m", "--to", tmp_path / "BTCUSDT.csv")
+    code, _, err = printed(capsys, "data", "export", SYMBOL, *out)
+    assert (code, err) == (0, "note: turnover left out: 1 of 1,001 bars do not have it\n")
+    _, said, err = printed(capsys, "data", "export", SYMBOL, *out, "--since", "2025-01-11T10:00")
+    assert (said[:28], err) == ("bybit BTC/USDT:USDT 15m: 1 r", "")
+    traded = ("--symbol", SYMBOL, "--interval", "15m", "--tick-size", 0.01, "--qty-step", 0.001)
+    code, _, err = printed(capsys, "backtest", "ema_crossover", *traded)
+    assert code == 0, err
+    assert "turnover left out: 1 of 1,001 bars do not have it" in err
+
+
 def test_funding_is_exported_as_it_was_imported(
     tmp_path: Path, history: History, capsys: pytest.CaptureFixture[str]
 ) -> None:

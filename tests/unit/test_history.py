@@ -84,6 +84,14 @@ def test_series_do_not_mix(history: History) -> None:
     assert [len(history.read(key)) for key in (KEY, mark, spot, other)] == [10, 20, 30, 40]
 
 
+def test_folders_of_others_are_no_series(history: History) -> None:
+    history.write(KEY, bars(0, 10))
+    symbol = month_file(history, "2025-01").parent.parent.parent
+    for name in ("interval=1M/price=last", "interval=1h/price=index", "notes"):
+        (symbol / name).mkdir(parents=True)
+    assert history.keys() == [KEY]
+
+
 def test_gaps_and_missing_ranges_are_known_and_not_filled(history: History) -> None:
     history.write(KEY, bars(10, 20))
     history.write(KEY, bars(23, 30))
