@@ -12,6 +12,7 @@ from ccxt.pro.binanceusdm import binanceusdm
 from actors.venue.calls import Caller, Refusals
 from actors.venue.faults import (
     AddressBanned,
+    AddressLimited,
     ClockWrong,
     KeysRefused,
     RateLimited,
@@ -43,7 +44,7 @@ BOOK = RateBook(
 CODES: dict[str, type[VenueFault]] = {
     "-1000": VenueUnreachable,
     "-1001": VenueUnreachable,
-    "-1003": RateLimited,
+    "-1003": AddressLimited,
     "-1006": VenueUnreachable,
     "-1007": VenueUnreachable,
     "-1008": RateLimited,
@@ -57,7 +58,7 @@ STATUSES: dict[int, type[VenueFault]] = {
     401: KeysRefused,
     403: AddressBanned,
     418: AddressBanned,
-    429: RateLimited,
+    429: AddressLimited,
     451: RegionRefused,
 }
 TOPICS_AT_ONCE = {True: 1, False: 200}

@@ -12,6 +12,7 @@ Source: Bybit v5, "Error Codes" and "Rate Limit Rules"; the numbers are the venu
 from actors.venue.faults import (
     AccountRefused,
     AddressBanned,
+    AddressLimited,
     ClockWrong,
     FundsShort,
     KeysRefused,
@@ -37,7 +38,8 @@ from actors.venue.faults import (
 CODES: dict[type[VenueFault], str] = {
     VenueUnreachable: """10000 10016 10019 40004 110079 110114 170001 170007 170032 170035 170146
         170147 170149 170150 170191 170212 170234 170310 170311 3400214 500001""",
-    RateLimited: "429 10006 10018 10429 20003 30035 170005 170222",
+    AddressLimited: "10018",
+    RateLimited: "429 10006 10429 20003 30035 170005 170222",
     ClockWrong: "-1 -1021 10002",
     KeysRefused: "-2015 33004 10003 10004 10007 10010",
     PermissionRefused: "10005",

@@ -25,6 +25,7 @@ from ccxt.base import errors as ccxt_errors
 
 from actors.venue.faults import (
     AddressBanned,
+    AddressLimited,
     ClockWrong,
     FundsShort,
     KeysRefused,
@@ -41,6 +42,7 @@ from actors.venue.faults import (
     VenueResting,
     VenueUnreachable,
 )
+from actors.venue.gate import CLOSED_MS_MAX, asked_wait_ms, stated
 from actors.venue.hooks import REPLY, Gated, Reply
 from engines.live.breaker import Breaker
 from engines.live.venue_clock import VenueClock
@@ -200,23 +202,26 @@ class Caller:
         elif not isinstance(fault, AddressBanned):
             self._breaker.succeeded()
         if isinstance(fault, RateLimited):
-            self.exchange.gate.throttled(reply.route, fault.wait_ms)
+            is_address = isinstance(fault, AddressLimited)
+            self.exchange.gate.throttled(reply.route, fault.wait_ms, is_address)
         if isinstance(fault, ClockWrong):
             self.clock.forget()
 
     def _fault(self, subject: str, error: Exception, reply: Reply) -> VenueFault:
         code, text = self._refusals.said(error)
         kind = self._refusals.kind(code, reply.status, error)
-        wait_ms = self._wait_ms(reply.headers) if kind is RateLimited else 0
+        wait_ms = self._wait_ms(reply.headers) if issubclass(kind, RateLimited) else 0
         if kind is AddressBanned:
             wait_ms = self.exchange.gate.banned_ms()
         found = self.scrubbed(_words(code, text, reply.status, error))
+        if wait_ms > CLOSED_MS_MAX and issubclass(kind, RateLimited):
+            found += f", to be asked again in {wait_ms / 60_000:.0f} minutes"
         return kind(subject, kind.wanted, found, code or str(reply.status or ""), wait_ms)
 
     def _wait_ms(self, headers: Mapping[str, str]) -> int:
-        seconds, reset = headers.get("Retry-After", ""), headers.get(RESET_HEADER, "")
-        if seconds.isdecimal():
-            return int(seconds) * 1000
+        if wait_ms := asked_wait_ms(headers):
+            return wait_ms
+        reset = stated(headers, RESET_HEADER)
         if reset.isdecimal() and self.clock.is_known:
             return min(60_000, max(1, int(reset) - self.clock.at(_now_ms())))
         return RATE_WAIT_MS
@@ -242,8 +247,10 @@ def _words(code: str, text: str, status: int, error: Exception) -> str:
 
 
 def _wait_s(error: Exception) -> bool | float:
-    """Return whether to try again, or after how long exactly."""
+    """Return whether to try again, or after how long exactly; nobody waits in silence for long."""
     if not isinstance(error, VenueFault) or not error.is_retryable:
+        return False
+    if error.wait_ms > CLOSED_MS_MAX:
         return False
     return error.wait_ms / 1000 if error.wait_ms else True
 

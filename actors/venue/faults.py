@@ -49,6 +49,10 @@ class RateLimited(VenueFault):
     wanted = "requests within the venue's rate limit"
 
 
+class AddressLimited(RateLimited):
+    """Too many requests of this address, on whatever routes."""
+
+
 class AddressBanned(VenueFault):
     """HTTP 403: this address may send nothing for `wait_ms`."""
 

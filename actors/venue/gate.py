@@ -28,6 +28,8 @@ from engines.live.rate_budget import Lease, RateBook, RateBudget
 
 LEASE_REQUESTS_MAX = 32
 BANNED_STATUSES = (403, 418)  # 418 is Binance's
+BAN_MS_MAX = 86_400_000
+CLOSED_MS_MAX = 300_000  # A route that waits is silent, so never for longer than this.
 
 
 class GateClock(Protocol):
@@ -86,9 +88,9 @@ class BudgetOwner:
             await self._banned.wait()
         return self._bans, self._budget.banned_ms(self._clock.now_ms())
 
-    async def throttled(self, route: str, wait_ms: int) -> None:
-        """Lend nothing for a route for so long: the venue refused one."""
-        self._budget.throttled(route, wait_ms, self._clock.now_ms())
+    async def throttled(self, route: str, wait_ms: int, is_address: bool = False) -> None:
+        """Lend nothing for a route, or for all that the address shares, for so long."""
+        self._budget.throttled(route, wait_ms, self._clock.now_ms(), is_address)
 
     async def told_limit(self, route: str, tokens: int) -> None:
         """Take over the limit that the venue states for an account's route."""
@@ -167,19 +169,21 @@ class Gate:
     def told(self, route: str, status: int, headers: Mapping[str, str]) -> None:
         """Take in what a reply says of the limits; a ban holds here from now on."""
         if status in BANNED_STATUSES:
-            seconds = headers.get("Retry-After", "")
-            left_ms = int(seconds) * 1000 if seconds.isdecimal() else self._book.ban_ms
+            left_ms = min(BAN_MS_MAX, asked_wait_ms(headers) or self._book.ban_ms)
             self._close(left_ms)
             self._tell(self._owner.ban(left_ms))
-        stated = headers.get(self._book.limit_header, "")
-        if stated.isdecimal() and self._limits.get(route) != int(stated):
-            self._limits[route] = int(stated)
-            self._tell(self._owner.told_limit(route, int(stated)))
+        limit = stated(headers, self._book.limit_header)
+        if limit.isdecimal() and self._limits.get(route) != int(limit):
+            self._limits[route] = int(limit)
+            self._tell(self._owner.told_limit(route, int(limit)))
 
-    def throttled(self, route: str, wait_ms: int) -> None:
-        """Stop a route: the venue refused one of its requests."""
-        self._stocks.pop(route, None)
-        self._tell(self._owner.throttled(route, wait_ms))
+    def throttled(self, route: str, wait_ms: int, is_address: bool = False) -> None:
+        """Stop a route, or all that the address shares: the venue refused a request.
+
+        What was lent of other routes is given up too: it may count against the same limit.
+        """
+        self._stocks.clear()
+        self._tell(self._owner.throttled(route, min(wait_ms, CLOSED_MS_MAX), is_address))
 
     async def close(self) -> None:
         """Listen no more."""
@@ -239,6 +243,17 @@ class Gate:
             except ray.exceptions.RayError:
                 known = 0  # A new owner counts anew.
                 await self._clock.sleep(1000)
+
+
+def stated(headers: Mapping[str, str], name: str) -> str:
+    """Return what a reply's header says, however its name is spelled; "" if there is none."""
+    return next((said for each, said in headers.items() if each.lower() == name.lower()), "")
+
+
+def asked_wait_ms(headers: Mapping[str, str]) -> int:
+    """Return for how long a reply asks to wait, 0 if it does not say."""
+    seconds = stated(headers, "Retry-After")
+    return int(seconds) * 1000 if seconds.isdecimal() and len(seconds) < 10 else 0
 
 
 BudgetActor = ray.remote(num_cpus=0, max_restarts=-1)(BudgetOwner)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from ccxt.async_support.base.exchange import Exchange
 from ccxt.base.errors import BadResponse
@@ -39,6 +38,8 @@ class Told:
 
 
 REPLY: ContextVar[Reply] = ContextVar("reply")
+# The budget's name of the request that a task is at; an address may stand behind a longer path.
+ROUTE: ContextVar[str] = ContextVar("route", default="")
 
 
 class Gated(Exchange):  # type: ignore[misc]  # ccxt carries no types
@@ -64,6 +65,7 @@ class Gated(Exchange):  # type: ignore[misc]  # ccxt carries no types
     async def throttle(self, cost: Any = None) -> None:
         """Wait for the budget; ccxt signs only afterwards, so no signature grows old here."""
         REPLY.get(Reply()).status = 0  # A call may be several requests.
+        ROUTE.set(str(cost))
         await self.gate.acquire(str(cost))
 
     def on_rest_response(
@@ -71,7 +73,7 @@ class Gated(Exchange):  # type: ignore[misc]  # ccxt carries no types
     ) -> Any:
         """Take in status and headers."""
         reply = REPLY.get(Reply())
-        reply.route, reply.status, reply.headers = f"{method} {urlsplit(url).path}", code, headers
+        reply.route, reply.status, reply.headers = ROUTE.get(), code, headers
         self.gate.told(reply.route, code, headers)
         return super().on_rest_response(code, reason, url, method, headers, body, *rest)
 

@@ -155,10 +155,14 @@ class RateBudget:
         """Return how long everything stays closed, 0 if it is open."""
         return max(0, self.closed_until_ms - now_ms)
 
-    def throttled(self, name: str, wait_ms: int, now_ms: int) -> None:
-        """Close a route's narrowest bucket: the venue refused, and takes more after `wait_ms`."""
-        bucket = self._narrowest(name)
-        bucket.closed_until_ms = max(bucket.closed_until_ms, now_ms + wait_ms)
+    def throttled(self, name: str, wait_ms: int, now_ms: int, is_address: bool = False) -> None:
+        """Close a route's narrowest bucket: the venue refused, and takes more after `wait_ms`.
+
+        If it was the address's own limit, every bucket of the route closes.
+        """
+        names = self.book.route(name).buckets
+        for bucket in (self._buckets[each] for each in (names if is_address else names[-1:])):
+            bucket.closed_until_ms = max(bucket.closed_until_ms, now_ms + wait_ms)
 
     def told_limit(self, name: str, tokens: int) -> None:
         """Take over an account's own limit of a route, as the venue's replies state it."""

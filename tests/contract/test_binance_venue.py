@@ -82,9 +82,19 @@ def test_what_binance_refuses_is_typed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_too_many_requests_wait_and_a_ban_stops_all(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(server: Binance, venue: CcxtVenue) -> None:
         await venue.instruments()
-        server.refusals.append((429, {"Retry-After": "1"}, '{"code":-1003,"msg":"Too many"}'))
+        gate, closed = venue._exchange.gate, list[object]()
+        throttled = gate.throttled
+
+        def noted(*told: Any) -> None:
+            closed.append(told)
+            throttled(*told)
+
+        monkeypatch.setattr(gate, "throttled", noted)
+        await venue.time_ms()  # So that the bars are what is asked next.
+        server.refusals.append((429, {"retry-after": "1"}, '{"code":-1003,"msg":"Too many"}'))
         assert await venue.klines(KEY, START_MS, START_MS + QUARTER_MS) is not None
         assert venue.retries == 1
+        assert closed == [("GET /klines", 1000, True)], "by the budget's own name of the route"
         server.refusals.append((418, {"Retry-After": "120"}, '{"code":-1003,"msg":"banned"}'))
         with pytest.raises(AddressBanned) as caught:
             await venue.time_ms()

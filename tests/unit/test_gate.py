@@ -108,6 +108,37 @@ def test_a_refused_route_waits_and_another_goes_on() -> None:
     played(scene())
 
 
+def test_a_limit_of_the_address_stops_what_was_lent_of_every_route() -> None:
+    async def scene() -> None:
+        clock = StillClock()
+        gate = Gate(BudgetOwner(BOOK, clock), BOOK, clock)
+        for route in (ROUTE, "POST /order", ROUTE, ROUTE):
+            await gate.acquire(route)
+        gate.throttled("POST /order", 3_600_000, is_address=True)
+        await asyncio.sleep(0)
+        await gate.acquire(ROUTE)
+        assert clock.now_ms() >= 300_000, "closed, and not for a silent hour"
+
+    played(scene())
+
+
+@pytest.mark.parametrize(
+    ("headers", "left_ms"),
+    [({"retry-after": "120"}, 120_000), ({"Retry-After": "9" * 9}, 86_400_000), ({}, 600_000)],
+)
+def test_a_ban_lasts_as_long_as_its_reply_says_within_reason(
+    headers: dict[str, str], left_ms: int
+) -> None:
+    async def scene() -> None:
+        clock = StillClock()
+        gate = Gate(BudgetOwner(BOOK, clock), BOOK, clock)
+        gate.told(ROUTE, 403, headers)
+        assert gate.banned_ms() == left_ms
+        await gate.close()
+
+    played(scene())
+
+
 def test_an_accounts_own_limit_is_taken_from_the_replies() -> None:
     async def scene() -> None:
         clock = StillClock()

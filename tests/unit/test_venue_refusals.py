@@ -11,7 +11,7 @@ from ccxt.base import errors as ccxt_errors
 
 from actors.venue import binance, faults
 from actors.venue.bybit_codes import BY_CODE, kind_of_code, kind_of_status
-from actors.venue.calls import Caller, Refusals
+from actors.venue.calls import Caller, Refusals, _wait_s
 from actors.venue.faults import RefusedUnnamed, VenueFault
 from actors.venue.hooks import Reply
 from tests.parity.truth import TRUTH, needs_truth
@@ -58,6 +58,7 @@ def test_no_table_names_a_code_of_an_order_that_is_not_documented() -> None:
         ("10004", faults.KeysRefused),
         ("10006", faults.RateLimited),
         ("10016", faults.VenueUnreachable),
+        ("10018", faults.AddressLimited),
         ("10027", faults.AccountRefused),
         ("10005", faults.PermissionRefused),
         ("110001", faults.OrderUnknown),
@@ -82,6 +83,7 @@ def test_only_what_may_succeed_unchanged_is_retried_and_only_keys_and_accounts_h
         faults.VenueUnreachable,
         faults.VenueResting,
         faults.RateLimited,
+        faults.AddressLimited,
         faults.ClockWrong,
     }
     assert halting == {faults.KeysRefused, faults.RegionRefused, faults.AccountRefused}
@@ -193,6 +195,17 @@ def test_an_account_that_was_halted_stays_so_whatever_else_was_under_way() -> No
 )
 def test_what_one_contract_or_permission_lacks_does_not_halt_the_account(code: str) -> None:
     assert not kind_of_code(code).halts
+
+
+@pytest.mark.parametrize(("seconds", "is_tried_again"), [("300", True), ("3600", False)])
+def test_an_hours_wait_is_told_rather_than_waited(seconds: str, is_tried_again: bool) -> None:
+    caller = Caller(_nobody(), BYBIT, ())
+    error = ccxt_errors.RateLimitExceeded("bybit GET x 429")
+    fault = caller._fault("bars of X", error, Reply("GET /x", 429, {"retry-after": seconds}))
+    assert isinstance(fault, faults.RateLimited)
+    assert fault.wait_ms == int(seconds) * 1000
+    assert bool(_wait_s(fault)) is is_tried_again
+    assert ("asked again in 60 minutes" in str(fault)) is not is_tried_again
 
 
 def _nobody() -> Any:
