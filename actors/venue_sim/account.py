@@ -184,11 +184,11 @@ class Account:
         """Put an amount into a coin's balance."""
         self.coins[coin] = self.coins.get(coin, ZERO) + amount
 
-    def locked(self, coin: str) -> Decimal:
-        """Return what waiting spot orders hold of a coin."""
+    def locked(self, coin: str, besides: Order | None = None) -> Decimal:
+        """Return what waiting spot orders (`besides` one) hold of a coin."""
         held = ZERO
         for order in self.orders.values():
-            if order.listed.category != SPOT:
+            if order.listed.category != SPOT or order is besides:
                 continue
             if order.side == BUY and order.listed.quote == coin:
                 held += order.leaves * (order.price or ZERO)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from actors.venue_sim import stops
+from actors.venue_sim import checks, stops
 from actors.venue_sim.account import ORDERS_MAX, Account
 from actors.venue_sim.keyring import ApiKey
 from actors.venue_sim.listing import LINEAR, SPOT, Listed, Market, category_of
@@ -20,10 +20,7 @@ from actors.venue_sim.matching import Matching
 from actors.venue_sim.orders import (
     LINK_ID_TWICE,
     MARKET,
-    PRICE_OUT_OF_RANGE,
-    REDUCES_NOTHING,
     TRIGGER_PRICES,
-    ZERO,
     Order,
     check_size,
     check_trigger_side,
@@ -40,13 +37,11 @@ from actors.venue_sim.wire import PARAMETER_ERROR, Payload, Refused, required
 
 Body = Mapping[str, Any]
 
-NO_ORDER, NO_BALANCE, TOO_MANY_ORDERS, QTY_BELOW_FILLED = 110001, 110007, 110020, 110064
+NO_ORDER, TOO_MANY_ORDERS, QTY_BELOW_FILLED = 110001, 110020, 110064
 MODE_SAME, HAS_POSITION, HAS_ORDERS, LEVERAGE_SAME = 110025, 110024, 110028, 110043
-LEVERAGE_TOO_HIGH, LEVELS_SAME, SPOT_NO_BALANCE = 110013, 34040, 170131
+LEVERAGE_TOO_HIGH, LEVELS_SAME = 110013, 34040
 MARGIN_TOO_SMALL = 110044
 LEVERAGE_MAX = Decimal(100)
-# priceLimitRatioY of the instrument: how far beyond mark an order's price may lie on its bad side.
-PRICE_REACH = {LINEAR: Decimal("0.02"), SPOT: Decimal("0.01")}
 
 
 @dataclass(slots=True)
@@ -76,9 +71,9 @@ def create(desk: Desk, body: Body) -> Payload:
         raise Refused(LINK_ID_TWICE, "OrderLinkedID is duplicate")
     if listed.category == LINEAR:
         _check_index(desk.account, listed, order.position_idx)
-    _check_reduces(desk, order)
-    _check_reach(desk, order)
-    _check_funds(desk, order, last)
+    checks.reduces(desk.worth, order)
+    checks.reach(desk.worth, order)
+    checks.funds(desk.worth, order)
     desk.engine.accept(order, desk.now_ms)
     return _acknowledged(desk, order)
 
@@ -103,9 +98,8 @@ def amend(desk: Desk, body: Body) -> Payload:
             last = desk.worth.last(order.listed)
             check_trigger_side(trigger, order.trigger_direction, last)
             order.trigger_price = trigger
-        _check_reach(desk, order)
-        if desk.worth.available(order.listed.quote) < 0:
-            raise Refused(NO_BALANCE, "ab not enough for new order")
+        checks.reach(desk.worth, order)
+        checks.funds(desk.worth, order)
     except Refused:
         order.qty, order.price, order.trigger_price = before
         raise
@@ -292,41 +286,6 @@ def _open_order(desk: Desk, body: Body) -> Order:
 def _check_index(account: Account, listed: Listed, index: int) -> None:
     if index not in account.indexes(listed):
         raise Refused(PARAMETER_ERROR, "position idx not match position mode")
-
-
-def _check_reduces(desk: Desk, order: Order) -> None:
-    if not order.reduce_only or order.listed.category != LINEAR or order.is_conditional:
-        return
-    position = desk.account.position(order.listed, order.position_idx)
-    if position.signed_qty == 0:
-        message = "current position is zero, cannot fix reduce-only order qty"
-        raise Refused(REDUCES_NOTHING, message)
-    if position.signed_qty * order.sign > 0:
-        raise Refused(REDUCES_NOTHING, "reduce-only order has same side with current position")
-
-
-def _check_reach(desk: Desk, order: Order) -> None:
-    """Raise Refused for a price that lies too far beyond the mark price on its bad side."""
-    if order.price is None:
-        return
-    mark = desk.worth.mark(order.listed)
-    if (order.price / mark - 1) * order.sign > PRICE_REACH[order.listed.category]:
-        raise Refused(PRICE_OUT_OF_RANGE, "Order price exceeds the allowable range.")
-
-
-def _check_funds(desk: Desk, order: Order, last: Decimal) -> None:
-    if order.listed.category == SPOT:
-        buys = order.sign > 0
-        coin = order.listed.quote if buys else order.listed.base
-        needed = order.qty * (order.price or last) if buys else order.qty
-        free = desk.account.coins.get(coin, ZERO) - desk.account.locked(coin)
-        free = min(free, desk.worth.available(coin)) if buys else free
-        if needed > free:
-            raise Refused(SPOT_NO_BALANCE, "Insufficient balance.")
-        return
-    needed = desk.worth.margin_of(order, order.price or last)
-    if needed > desk.worth.available(order.listed.quote):
-        raise Refused(NO_BALANCE, "ab not enough for new order")
 
 
 def _mode_refusal(account: Account, listed: Listed, to_hedge: bool) -> Refused | None:

@@ -58,9 +58,10 @@ class Valuation:
         """Return the maintenance margin of positions."""
         return sum((p.margin_maintenance(self.mark(p.listed)) for p in self._holdings(coin)), ZERO)
 
-    def margin_orders(self, coin: str) -> Decimal:
-        """Return the initial margin that resting orders would add."""
-        orders = [one for one in self.account.orders.values() if one.listed.quote == coin]
+    def margin_orders(self, coin: str, besides: Order | None = None) -> Decimal:
+        """Return the initial margin that resting orders (`besides` one) would add."""
+        everyone = self.account.orders.values()
+        orders = [one for one in everyone if one.listed.quote == coin and one is not besides]
         return sum((self.margin_of(one, one.price or ZERO) for one in orders), ZERO)
 
     def margin_of(self, order: Order, price: Decimal) -> Decimal:
@@ -71,10 +72,10 @@ class Valuation:
         against = position.size if position.signed_qty * order.sign < 0 else ZERO
         return max(ZERO, order.leaves - against) * price / position.leverage
 
-    def available(self, coin: str) -> Decimal:
-        """Return what new orders may use of a coin."""
-        bound = self.margin_positions(coin) + self.margin_orders(coin) + self.account.locked(coin)
-        return self.equity(coin) - bound
+    def available(self, coin: str, besides: Order | None = None) -> Decimal:
+        """Return what an order may use of a coin: a new one, or a waiting one (`besides`)."""
+        held = self.margin_orders(coin, besides) + self.account.locked(coin, besides)
+        return self.equity(coin) - self.margin_positions(coin) - held
 
     def price_liquidation(self, position: Position) -> Decimal | None:
         """Return where the account would be liquidated if only this market moved."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from actors.venue_sim import quiet, trading
 from actors.venue_sim.account import Account
 from actors.venue_sim.core import VenueCore
-from actors.venue_sim.listing import LINEAR
+from actors.venue_sim.listing import LINEAR, SPOT
 from actors.venue_sim.orders import ZERO, Order
 from actors.venue_sim.positions import Position
 from actors.venue_sim.tape import PRINTS, Tape
@@ -160,6 +160,48 @@ def _require_whole(core: VenueCore, now_ms: int) -> None:
     assert held == position.signed_qty
     assert abs(cash + held * worth.mark(listed) - worth.equity("USDT")) < Decimal("1e-15")
     _require_orders_whole(account, position.signed_qty)
+
+
+@given(
+    plan=st.lists(
+        st.tuples(
+            SIDES, st.integers(1, 120), OFFSETS, st.integers(0, 3), st.integers(0, QUARTER_MS)
+        ),
+        max_size=20,
+    )
+)
+def test_no_spot_order_new_or_amended_spends_more_than_there_is(
+    plan: list[tuple[str, int, int, int, int]],
+) -> None:
+    core = VenueCore(LISTINGS)
+    listed = core.market.find(SPOT, "BTCUSDT")
+    now_ms = START_MS + 20 * QUARTER_MS + 1
+    for side, steps, offset, kind, wait_ms in plan:
+        desk = core.traders.desk(1, now_ms)
+        account, last = desk.account, desk.worth.last(listed)
+        wanted: Body = {"category": "spot", "symbol": "BTCUSDT", "side": side}
+        wanted |= {"qty": str(Decimal(steps) / 1000), "price": str(last + offset)}
+        waiting = account.open_orders(listed)
+        if kind == 0 and side == "Buy":
+            wanted |= {"orderType": "Market", "qty": str(steps * 85)}
+        else:
+            wanted |= {"orderType": "Limit" if kind else "Market"}
+        try:
+            if kind > 1 and waiting:
+                trading.amend(desk, wanted | {"orderId": waiting[steps % len(waiting)].order_id})
+            else:
+                trading.create(desk, wanted)
+        except Refused as refused:
+            if refused.ret_code not in {10001, 110003, 110064, 110094, 170131}:
+                raise
+        now_ms += wait_ms
+        core.traders.desk(1, now_ms)
+        assert all(amount >= 0 for amount in account.coins.values())
+        held = {coin: amount - account.locked(coin) for coin, amount in account.coins.items()}
+        assert all(free >= 0 for free in held.values())
+        bought = [one.order.sign * one.match.qty for one in account.executions]
+        fees = [one.fee for one in account.executions if one.order.sign > 0]
+        assert account.coins.get("BTC", ZERO) == sum(bought, ZERO) - sum(fees, ZERO)
 
 
 def _require_orders_whole(account: Account, signed_qty: Decimal) -> None:

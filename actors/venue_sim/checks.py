@@ -1,0 +1,58 @@
+"""What the state of the account and of the market forbids an order, new or changed.
+
+Theory. `orders` judges a request by itself; here it is judged beside everything else that the
+account holds. A waiting order that is amended is judged as if it were new: what it held before
+counts as free. So what all orders together may spend is never more than there is.
+Source: Bybit v5, "Place Order", "Amend Order"; error codes.
+"""
+
+from decimal import Decimal
+
+from actors.venue_sim.listing import LINEAR, SPOT
+from actors.venue_sim.orders import PRICE_OUT_OF_RANGE, REDUCES_NOTHING, ZERO, Order
+from actors.venue_sim.valuation import Valuation
+from actors.venue_sim.wire import Refused
+
+NO_BALANCE, SPOT_NO_BALANCE = 110007, 170131
+# priceLimitRatioY of the instrument: how far beyond mark an order's price may lie on its bad side.
+PRICE_REACH = {LINEAR: Decimal("0.02"), SPOT: Decimal("0.01")}
+
+
+def reduces(worth: Valuation, order: Order) -> None:
+    """Raise Refused for a reduce-only order that finds nothing to reduce."""
+    if not order.reduce_only or order.listed.category != LINEAR or order.is_conditional:
+        return
+    position = worth.account.position(order.listed, order.position_idx)
+    if position.signed_qty == 0:
+        message = "current position is zero, cannot fix reduce-only order qty"
+        raise Refused(REDUCES_NOTHING, message)
+    if position.signed_qty * order.sign > 0:
+        raise Refused(REDUCES_NOTHING, "reduce-only order has same side with current position")
+
+
+def reach(worth: Valuation, order: Order) -> None:
+    """Raise Refused for a price that lies too far beyond the mark price on its bad side."""
+    if order.price is None:
+        return
+    mark = worth.mark(order.listed)
+    if (order.price / mark - 1) * order.sign > PRICE_REACH[order.listed.category]:
+        raise Refused(PRICE_OUT_OF_RANGE, "Order price exceeds the allowable range.")
+
+
+def funds(worth: Valuation, order: Order) -> None:
+    """Raise Refused for an order that the account cannot pay for beside all others."""
+    account, listed = worth.account, order.listed
+    price = order.price or worth.last(listed)
+    if listed.category == SPOT:
+        buys = order.sign > 0
+        coin = listed.quote if buys else listed.base
+        needed = order.leaves * price if buys else order.leaves
+        free = account.coins.get(coin, ZERO) - account.locked(coin, order)
+        free = min(free, worth.available(coin, order)) if buys else free
+        if needed > free:
+            raise Refused(SPOT_NO_BALANCE, "Insufficient balance.")
+        return
+    needed = worth.margin_of(order, price)
+    # What binds nothing, a stop that is moved say, may be changed however short the margin is.
+    if needed and needed > worth.available(listed.quote, order):
+        raise Refused(NO_BALANCE, "ab not enough for new order")
