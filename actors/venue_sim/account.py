@@ -110,7 +110,11 @@ class Account:
         self.tell(order)
 
     def tell(self, order: Order) -> None:
-        """Note an order's present state for the streams."""
+        """Note an order's present state for the streams; its position shows the level it has."""
+        if order.covers_position:
+            level = order.trigger_price if order.is_conditional else None
+            position = self.position(order.listed, order.position_idx)
+            position.show(order.stop_order_type, level or ZERO)
         self.news.append(("order", copy(order)))
 
     def note(self, position: Position) -> None:

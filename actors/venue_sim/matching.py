@@ -27,7 +27,7 @@ from actors.venue_sim import public, quiet, stops
 from actors.venue_sim.account import Account, Match
 from actors.venue_sim.listing import LINEAR, Listed, Market
 from actors.venue_sim.orders import BUY, MARKET, SELL, ZERO, Order, decimal
-from actors.venue_sim.positions import Position
+from actors.venue_sim.positions import STOP_LOSS, TAKE_PROFIT, Position
 from actors.venue_sim.tape import Print
 from actors.venue_sim.valuation import Valuation
 
@@ -182,26 +182,29 @@ class Matching:
         return Match(qty=qty, price=price, time_ms=now_ms, mark=mark, sequence=sequence)
 
     def _fill(self, order: Order, match: Match) -> None:
-        self.account.fill(order, match)
         if order.listed.category != LINEAR:
+            self.account.fill(order, match)
             return
+        before = self.account.position(order.listed, order.position_idx).signed_qty
+        self.account.fill(order, match)
         position = self.account.position(order.listed, order.position_idx)
-        if position.signed_qty == 0:
+        if before * position.signed_qty <= 0 and before:
             self._clear(position, match.time_ms)
-            return
-        if order.take_profit or order.stop_loss:
-            self._attach(order, position, match.qty, match.time_ms)
+        # What only reduced the other side gives that side no levels of its own.
+        if position.signed_qty * order.sign > 0 and (order.take_profit or order.stop_loss):
+            opened = min(match.qty, position.size)
+            self._attach(order, position, opened, match.time_ms)
         stops.follow(self.account, position)
 
     def _attach(self, order: Order, position: Position, qty: Decimal, now_ms: int) -> None:
         """Give a position the take profit and stop loss of the order that has just filled."""
-        levels = {stops.TAKE_PROFIT: order.take_profit, stops.STOP_LOSS: order.stop_loss}
-        triggers = {stops.TAKE_PROFIT: order.tp_trigger_by, stops.STOP_LOSS: order.sl_trigger_by}
+        levels = {TAKE_PROFIT: order.take_profit, STOP_LOSS: order.stop_loss}
+        triggers = {TAKE_PROFIT: order.tp_trigger_by, STOP_LOSS: order.sl_trigger_by}
         given = {kind: level for kind, level in levels.items() if level}
         if order.tpsl_mode == "Partial":
             limits = {
-                stops.TAKE_PROFIT: order.tp_limit_price,
-                stops.STOP_LOSS: order.sl_limit_price,
+                TAKE_PROFIT: order.tp_limit_price,
+                STOP_LOSS: order.sl_limit_price,
             }
             stops.add_pair(self.account, position, given, limits, triggers, qty, now_ms)
             return
@@ -209,9 +212,7 @@ class Matching:
             stops.set_whole(self.account, position, kind, level, now_ms, triggers[kind])
 
     def _clear(self, position: Position, now_ms: int) -> None:
-        """Tidy up after a position became flat: its stops and what only reduced it go."""
-        position.take_profit = position.stop_loss = position.trailing = ZERO
-        position.best = position.trailing_from = None
+        """Tidy up after a position went flat or over: its stops and what only reduced it go."""
         for order in self.account.open_orders(position.listed):
             is_of_it = order.position_idx == position.index and order.reduce_only
             # A conditional order of the user's own waits on, whatever it will then find.

@@ -5,7 +5,7 @@ position's own side adds qty and value; one against it closes at the average pri
 position goes, and what is left opens the other way (one-way mode only: the sides of hedge mode are
 positions of their own, and an order there never flips one). Realised PnL is price difference times
 closed quantity; fees and funding are added to the realised sums by the account.
-
+The levels it shows are those of the orders that guard it: `Account.tell` passes each on.
 Initial margin is mark value / leverage, maintenance margin tiered by mark value (`engines.margin`).
 Source: Bybit v5, "Get Position Info"; "Get Risk Limit".
 """
@@ -18,6 +18,7 @@ from actors.venue_sim.orders import ZERO
 from engines.margin import MarginTier, tier_of
 
 LEVERAGE_DEFAULT = Decimal(10)
+TAKE_PROFIT, STOP_LOSS, TRAILING = "TakeProfit", "StopLoss", "TrailingStop"
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -121,6 +122,15 @@ class Position:
         self.realise(pnl)
         self.updated_ms = now_ms
         return closed, pnl
+
+    def show(self, kind: str, level: Decimal) -> None:
+        """Take over the level of the order that guards the position, zero when it is gone."""
+        if kind == TAKE_PROFIT:
+            self.take_profit = level
+        elif kind == STOP_LOSS:
+            self.stop_loss = level
+        elif not level:
+            self.trailing, self.trailing_from, self.best = ZERO, None, None
 
     def realise(self, amount: Decimal) -> None:
         """Add a result, a fee or funding to the realised sums."""

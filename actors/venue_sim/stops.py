@@ -12,9 +12,8 @@ from decimal import Decimal
 
 from actors.venue_sim.account import Account
 from actors.venue_sim.orders import BUY, LIMIT, MARKET, SELL, Order, Status
-from actors.venue_sim.positions import Position
+from actors.venue_sim.positions import STOP_LOSS, TAKE_PROFIT, TRAILING, Position
 
-TAKE_PROFIT, STOP_LOSS, TRAILING = "TakeProfit", "StopLoss", "TrailingStop"
 PARTIAL = {TAKE_PROFIT: "PartialTakeProfit", STOP_LOSS: "PartialStopLoss"}
 CANCELS = {
     "PartialTakeProfit": "CancelByOCOSlCanceledByTpTriggered",
@@ -40,10 +39,6 @@ def set_whole(
 ) -> None:
     """Set, move or (level 0) cancel the one take profit or stop loss of a position."""
     order = of_kind(account, position, kind)
-    if kind == TAKE_PROFIT:
-        position.take_profit = level
-    else:
-        position.stop_loss = level
     if level == 0:
         if order is not None:
             account.finish(order, now_ms, "CancelByUser")

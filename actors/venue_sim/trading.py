@@ -31,7 +31,7 @@ from actors.venue_sim.orders import (
     position_idx_of,
     text,
 )
-from actors.venue_sim.positions import Position
+from actors.venue_sim.positions import STOP_LOSS, TAKE_PROFIT, Position
 from actors.venue_sim.valuation import Valuation
 from actors.venue_sim.wire import PARAMETER_ERROR, Payload, Refused, required
 
@@ -200,14 +200,14 @@ def trading_stop(desk: Desk, body: Body) -> Payload:
     mode = one_of(body, "tpslMode", ("Full", "Partial"), "Full")
     levels = {
         kind: level
-        for kind, name in ((stops.TAKE_PROFIT, "takeProfit"), (stops.STOP_LOSS, "stopLoss"))
+        for kind, name in ((TAKE_PROFIT, "takeProfit"), (STOP_LOSS, "stopLoss"))
         if (level := on_tick(listed, number(body, name), name)) is not None
     }
     distance = on_tick(listed, number(body, "trailingStop"), "trailingStop")
     _check_levels(desk, position, levels, distance, mode)
     triggers = {
-        stops.TAKE_PROFIT: one_of(body, "tpTriggerBy", TRIGGER_PRICES, "LastPrice"),
-        stops.STOP_LOSS: one_of(body, "slTriggerBy", TRIGGER_PRICES, "LastPrice"),
+        TAKE_PROFIT: one_of(body, "tpTriggerBy", TRIGGER_PRICES, "LastPrice"),
+        STOP_LOSS: one_of(body, "slTriggerBy", TRIGGER_PRICES, "LastPrice"),
     }
     if mode == "Partial" and levels:
         _add_partial(desk, position, body, levels, triggers)
@@ -238,8 +238,8 @@ def _add_partial(
     if not 0 < size <= position.size:
         raise Refused(PARAMETER_ERROR, "tpSize and slSize must not be above the position's size")
     limits = {
-        stops.TAKE_PROFIT: number(body, "tpLimitPrice") or None,
-        stops.STOP_LOSS: number(body, "slLimitPrice") or None,
+        TAKE_PROFIT: number(body, "tpLimitPrice") or None,
+        STOP_LOSS: number(body, "slLimitPrice") or None,
     }
     stops.add_pair(desk.account, position, levels, limits, triggers, size, desk.now_ms)
 
@@ -251,14 +251,14 @@ def _check_levels(
     distance: Decimal | None,
     mode: str,
 ) -> None:
-    have = {stops.TAKE_PROFIT: position.take_profit, stops.STOP_LOSS: position.stop_loss}
+    have = {TAKE_PROFIT: position.take_profit, STOP_LOSS: position.stop_loss}
     is_same = all(have[kind] == level for kind, level in levels.items())
     if mode == "Full" and is_same and distance in (None, position.trailing):
         raise Refused(LEVELS_SAME, "not modified")
     last = desk.worth.last(position.listed)
     side = 1 if position.signed_qty > 0 else -1
     for kind, level in levels.items():
-        towards = side if kind == stops.TAKE_PROFIT else -side
+        towards = side if kind == TAKE_PROFIT else -side
         if level and (level - last) * towards <= 0:
             word = "higher" if towards > 0 else "lower"
             raise Refused(

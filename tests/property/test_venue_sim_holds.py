@@ -160,6 +160,10 @@ def _require_whole(core: VenueCore, now_ms: int) -> None:
     assert held == position.signed_qty
     assert abs(cash + held * worth.mark(listed) - worth.equity("USDT")) < Decimal("1e-15")
     _require_orders_whole(account, position.signed_qty)
+    guards = {one.stop_order_type: one for one in account.open_orders() if one.covers_position}
+    assert all(one.sign * position.signed_qty < 0 for one in guards.values())
+    stop = guards.get("StopLoss")
+    assert position.stop_loss == (0 if stop is None else stop.trigger_price)
 
 
 @given(

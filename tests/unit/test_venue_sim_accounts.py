@@ -8,6 +8,7 @@ import pytest
 from actors.venue_sim import trading
 from actors.venue_sim.core import VenueCore
 from actors.venue_sim.listing import LINEAR, SPOT
+from actors.venue_sim.positions import Position
 from actors.venue_sim.trading import Desk
 from actors.venue_sim.wire import Refused
 from tests.contract.venue_bench import QUARTER_MS, START_MS, listings
@@ -30,6 +31,10 @@ class Bench:
 
     def last(self, category: str = LINEAR) -> Decimal:
         return self.desk.worth.last(self.core.market.find(category, "BTCUSDT"))
+
+    @property
+    def position(self) -> Position:
+        return self.desk.account.position(self.core.market.find(LINEAR, "BTCUSDT"))
 
     def ask(self, act: Any, category: str = LINEAR, **body: object) -> Any:
         return act(self.desk, {"category": category, "symbol": "BTCUSDT"} | body)
@@ -64,3 +69,47 @@ def test_an_amended_spot_order_never_spends_more_than_there_is(bench: Bench) -> 
     with pytest.raises(Refused) as refused:
         bench.ask(trading.amend, SPOT, orderId=bid, qty="0.2")
     assert code(refused) == 170131
+
+
+def test_a_flip_takes_the_stops_of_the_old_side_with_it(bench: Bench) -> None:
+    last = bench.last()
+    bench.order("Buy", "0.01")
+    levels = {"stopLoss": str(last - 3000), "takeProfit": str(last + 3000)}
+    bench.ask(trading.trading_stop, **levels)
+    bench.order("Sell", "0.03")
+    position = bench.position
+    assert (position.side, position.stop_loss, position.take_profit) == ("Sell", 0, 0)
+    assert bench.desk.account.open_orders() == []
+
+
+def test_an_order_that_flips_guards_what_it_opened(bench: Bench) -> None:
+    last = bench.last()
+    bench.order("Buy", "0.01")
+    level = str(last + 3000)
+    bench.order("Sell", "0.03", stopLoss=level, tpslMode="Partial", slOrderType="Market")
+    (stop,) = bench.desk.account.open_orders()
+    assert (stop.side, stop.qty, str(stop.trigger_price)) == ("Buy", Decimal("0.02"), level)
+
+
+def test_an_order_that_only_reduces_gives_the_other_side_no_levels(bench: Bench) -> None:
+    last = bench.last()
+    bench.order("Buy", "0.02")
+    bench.order("Sell", "0.01", takeProfit=str(last - 3000), stopLoss=str(last + 3000))
+    assert bench.position.size == Decimal("0.01")
+    assert bench.desk.account.open_orders() == []
+
+
+def test_a_position_shows_the_levels_that_its_orders_have(bench: Bench) -> None:
+    level, nearer = (bench.last() - below for below in (3000, 2000))
+    bench.order("Buy", "0.01")
+    bench.ask(trading.trading_stop, stopLoss=str(level), trailingStop="5000")
+    stop, trailing = bench.desk.account.open_orders()
+    bench.ask(trading.amend, orderId=stop.order_id, triggerPrice=str(nearer))
+    assert bench.position.stop_loss == nearer
+    for order in (stop, trailing):
+        bench.ask(trading.cancel, orderId=order.order_id)
+    assert (bench.position.stop_loss, bench.position.trailing) == (0, 0)
+    told = [one for topic, one in bench.desk.account.news if topic == "position"]
+    assert isinstance(told[-1], Position) and told[-1].stop_loss == 0
+    bench.ask(trading.trading_stop, stopLoss=str(nearer))
+    assert bench.position.stop_loss == nearer
