@@ -8,6 +8,7 @@ import pytest
 from actors.venue_sim import trading
 from actors.venue_sim.core import VenueCore
 from actors.venue_sim.listing import LINEAR, SPOT
+from actors.venue_sim.orders import ZERO
 from actors.venue_sim.positions import Position
 from actors.venue_sim.trading import Desk
 from actors.venue_sim.wire import Refused
@@ -78,7 +79,7 @@ def test_a_flip_takes_the_stops_of_the_old_side_with_it(bench: Bench) -> None:
     bench.ask(trading.trading_stop, **levels)
     bench.order("Sell", "0.03")
     position = bench.position
-    assert (position.side, position.stop_loss, position.take_profit) == ("Sell", 0, 0)
+    assert (position.side, position.stop_loss, position.take_profit) == ("Sell", ZERO, ZERO)
     assert bench.desk.account.open_orders() == []
 
 
@@ -108,7 +109,7 @@ def test_a_position_shows_the_levels_that_its_orders_have(bench: Bench) -> None:
     assert bench.position.stop_loss == nearer
     for order in (stop, trailing):
         bench.ask(trading.cancel, orderId=order.order_id)
-    assert (bench.position.stop_loss, bench.position.trailing) == (0, 0)
+    assert (bench.position.stop_loss, bench.position.trailing) == (ZERO, ZERO)
     told = [one for topic, one in bench.desk.account.news if topic == "position"]
     assert isinstance(told[-1], Position) and told[-1].stop_loss == 0
     bench.ask(trading.trading_stop, stopLoss=str(nearer))
