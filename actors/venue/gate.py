@@ -11,25 +11,30 @@ message's way, and only what is under way is still sent. A gate refuses at once 
 rather than let its caller hang for minutes.
 
 The actor holds nothing that must outlive it. Started again, it lends nothing until all that it may
-have lent before is over, and learns of a ban from the gates, which tell what they know with every
-question.
+have lent before is over, and learns of a ban from the gates, which tell what they know when they
+find it new and with every question. While it starts a gate asks again, and says so at last.
 """
 
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import ray
 
-from actors.venue.faults import AddressBanned
+from actors.venue.faults import AddressBanned, VenueUnreachable
 from engines.live.rate_budget import Lease, RateBook, RateBudget
 
 LEASE_REQUESTS_MAX = 32
 BANNED_STATUSES = (403, 418)  # 418 is Binance's
 BAN_MS_MAX = 86_400_000
 CLOSED_MS_MAX = 300_000  # A route that waits is silent, so never for longer than this.
+
+
+LISTEN_S = 30  # so that the question of a gate that is gone does not stay open
+OWNER_S, OWNER_TRIES, OWNER_RETRY_MS = 5, 20, 1_000
 
 
 class GateClock(Protocol):
@@ -83,9 +88,13 @@ class BudgetOwner:
         self._banned = asyncio.Event()
 
     async def next_ban(self, known: int) -> tuple[int, int]:
-        """Return how many bans there were and how long the last one lasts, once one is news."""
-        while self._bans <= known:
-            await self._banned.wait()
+        """Return how many bans there were and how long the last lasts, once one is news.
+
+        Where none comes the answer is the same as before, and is to be asked for again.
+        """
+        if self._bans <= known:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._banned.wait(), LISTEN_S)
         return self._bans, self._budget.banned_ms(self._clock.now_ms())
 
     async def throttled(self, route: str, wait_ms: int, is_address: bool = False) -> None:
@@ -214,18 +223,34 @@ class Gate:
         is_used_up = stock.requests == 0
         wanted = stock.wanted * 2 if is_used_up else stock.wanted // 2
         wanted = max(1, min(LEASE_REQUESTS_MAX, wanted))
-        asked_ms = self._clock.now_ms()
-        lease: Lease = await self._owner.lease(route, wanted, self.banned_ms())
+        asked_ms, lease = await self._lease(route, wanted)
         stock.requests, stock.until_ms = lease.requests, asked_ms + lease.ttl_ms
         stock.wanted = max(1, lease.requests)
         if lease.is_banned:  # Not heard of it yet.
             self._close(lease.wait_ms)
         return lease.wait_ms
 
+    async def _lease(self, route: str, wanted: int) -> tuple[int, Lease]:
+        """Return when the owner was asked and what it lent, also if it has to start again."""
+        for _ in range(OWNER_TRIES):
+            asked_ms = self._clock.now_ms()
+            try:
+                question = self._owner.lease(route, wanted, self.banned_ms())
+                return asked_ms, await asyncio.wait_for(question, OWNER_S)
+            except (ray.exceptions.RayError, TimeoutError):
+                await self._clock.sleep(OWNER_RETRY_MS)
+        found = f"none to {OWNER_TRIES} questions"
+        raise VenueUnreachable("budget of requests", "an answer of its owner", found)
+
     def _tell(self, message: Any) -> None:
         told: asyncio.Future[None] = asyncio.ensure_future(message)
         self._told.add(told)
-        told.add_done_callback(self._told.discard)
+        told.add_done_callback(self._forget)
+
+    def _forget(self, told: "asyncio.Future[None]") -> None:
+        self._told.discard(told)
+        if not told.cancelled():
+            told.exception()  # An owner that is gone learns of a ban from the listener.
 
     def banned_ms(self) -> int:
         """Return for how long nothing may be sent, as far as is known here."""
@@ -235,14 +260,18 @@ class Gate:
         self._banned_until_ms = max(self._banned_until_ms, self._clock.now_ms() + left_ms)
 
     async def _listen(self) -> None:
-        known = 0
+        known, is_new = 0, False
         while True:
             try:
+                # A gate that is banned asks for nothing, so a new owner is told of it here.
+                if is_new and self.banned_ms():
+                    await self._owner.ban(self.banned_ms())
+                is_new = False
                 known, left_ms = await self._owner.next_ban(known)
                 self._close(left_ms)
             except ray.exceptions.RayError:
-                known = 0  # A new owner counts anew.
-                await self._clock.sleep(1000)
+                known, is_new = 0, True  # A new owner counts anew.
+                await self._clock.sleep(OWNER_RETRY_MS)
 
 
 def stated(headers: Mapping[str, str], name: str) -> str:

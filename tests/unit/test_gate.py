@@ -5,8 +5,10 @@ from collections.abc import Coroutine
 from typing import Any
 
 import pytest
+import ray
 
-from actors.venue.faults import AddressBanned
+from actors.venue import gate as gate_module
+from actors.venue.faults import AddressBanned, VenueUnreachable
 from actors.venue.gate import BudgetOwner, Gate
 from engines.live.rate_budget import Lease, RateBook, RateRule, Route
 from tests.unit.test_rate_budget import most_in_a_window
@@ -89,6 +91,51 @@ def test_a_ban_at_one_gate_refuses_at_once_and_its_end_opens() -> None:
         clock.time_ms = 600_001
         await one.acquire(ROUTE)
         await one.close()
+
+    played(scene())
+
+
+class RestartingOwner(BudgetOwner):
+    """An owner that is an actor just starting again: the first questions are not answered."""
+
+    silent = 3
+
+    async def lease(self, route: str, wanted: int, banned_ms: int = 0) -> Lease:
+        """Lend, once it has started."""
+        self.silent -= 1
+        if self.silent >= 0:
+            raise ray.exceptions.ActorUnavailableError("it restarts", None)
+        return await super().lease(route, wanted, banned_ms)
+
+
+def test_an_owner_that_starts_again_is_waited_for() -> None:
+    async def scene() -> None:
+        clock = StillClock()
+        await Gate(RestartingOwner(BOOK, clock), BOOK, clock).acquire(ROUTE)
+        assert clock.now_ms() >= 3_000
+
+    played(scene())
+
+
+def test_an_owner_that_never_answers_is_a_fault_of_the_venue() -> None:
+    async def scene() -> None:
+        clock = StillClock()
+        owner = RestartingOwner(BOOK, clock)
+        owner.silent = 1_000
+        with pytest.raises(VenueUnreachable, match="an answer of its owner, found none"):
+            await Gate(owner, BOOK, clock).acquire(ROUTE)
+
+    played(scene())
+
+
+def test_the_question_for_a_ban_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate_module, "LISTEN_S", 0.01)
+
+    async def scene() -> None:
+        owner = BudgetOwner(BOOK, StillClock())
+        assert await owner.next_ban(0) == (0, 0)
+        await owner.ban(5_000)
+        assert await owner.next_ban(0) == (1, 5_000)
 
     played(scene())
 
