@@ -5,8 +5,9 @@ in one turn of the loop wake once, and with hundreds of series each waking costs
 message. So each message is taken where ccxt has parsed it (`hooks.Told`) into one queue. ccxt is
 awaited once a connection, to dial and subscribe; after that its socket reads on by itself, keeps
 itself alive with pings, and its hooks tell when it is lost. Then it is dialled anew, after a delay
-that doubles until something is heard again. The queue is bounded: if nobody reads it for so long
-that it is full, its bars are let go and told as a lost stream.
+that doubles until a connection has lived for a minute: venues count what is dialled. The queue is
+bounded: if nobody reads it for so long that it is full, its bars are let go and told as a lost
+stream.
 
 Told are all messages in the order of their coming; what was missed is for the feed to fetch.
 """
@@ -16,8 +17,6 @@ import time
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ccxt.base.errors import BaseError
-
 from actors.venue.hooks import Gated, Told
 from actors.venue.protocol import StreamEvent
 from engines.live.events import KlineSeen, StreamLost, StreamOpened
@@ -26,6 +25,7 @@ from engines.series import SeriesKey
 
 QUEUE_MAX = 100_000
 REDIAL_S, REDIAL_S_MAX = 0.1, 5.0
+STEADY_S = 60.0
 
 
 @dataclass(slots=True, eq=False)
@@ -85,10 +85,12 @@ class Stream:
             group.lost.clear()
             try:
                 await asyncio.gather(*map(self._subscribe, self._chunks(group)))
-                group.failures = 0
+                subscribed_s = time.monotonic()
                 await group.lost.wait()
-            except BaseError as error:
-                self._tell_lost(group, str(error))
+                if time.monotonic() - subscribed_s >= STEADY_S:
+                    group.failures = 0
+            except Exception as error:  # Whatever it is: else the watch would wait for ever.
+                self._tell_lost(group, str(error) or type(error).__name__)
             group.failures += 1
             delay_s = min(REDIAL_S_MAX, REDIAL_S * 2 ** min(group.failures, 10))
             await asyncio.sleep(delay_s)
