@@ -18,6 +18,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -44,6 +45,7 @@ from engines.live.events import (
     KlineSeen,
     KlinesStored,
     SeriesAdded,
+    SeriesRemoved,
     StoreFailed,
     StoreKlines,
     StreamLost,
@@ -229,7 +231,7 @@ class Feed:
             await self._meet_venue()
             async with asyncio.TaskGroup() as self._tasks:
                 self._tasks.create_task(self._time.keep(self._venue))
-                self._tasks.create_task(self._load_all())
+                self._tasks.create_task(self._keep_loaded())
                 self._tasks.create_task(self._keep_ticking())
         finally:
             self._disk.shutdown(wait=False, cancel_futures=True)
@@ -252,18 +254,28 @@ class Feed:
             await asyncio.sleep(self._tick_s)
             self._tell(ClockTicked(self._time.now_ms()))
 
-    async def _load_all(self) -> None:
-        """Add each series with what is stored of it; one that cannot be read is tried again."""
+    async def _keep_loaded(self) -> None:
+        """Feed each series that is listed and can be read; look again every `RELOAD_S`."""
         said: dict[SeriesKey, str] = {}
-        waiting = list(self._fed.values())
-        while waiting:
-            wrong = {each: alert for each in waiting if (alert := await self._load(each))}
-            for fed, alert in wrong.items():
-                if said.get(fed.key) != alert.text:
-                    said[fed.key] = alert.text
+        loaded: set[SeriesKey] = set()
+        while True:
+            for fed in self._fed.values():
+                key = fed.key
+                if key in loaded and key.symbol in self._listings:
+                    continue
+                alert = await self._load(fed)
+                if alert is None:
+                    loaded.add(key)
+                    said.pop(key, None)
+                elif said.get(key) != alert.text:
+                    said[key] = alert.text
                     self._perform(alert)
-            if waiting := list(wrong):
-                await asyncio.sleep(RELOAD_S)
+                if alert is not None and key in loaded:
+                    loaded.remove(key)
+                    self._tell(SeriesRemoved(key, self._time.now_ms()))
+            await asyncio.sleep(RELOAD_S)
+            with suppress(VenueFault):
+                self._listings = await self._venue.instruments()
 
     async def _load(self, fed: FedSeries) -> Alert | None:
         """Add a series, or return why that cannot be."""

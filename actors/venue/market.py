@@ -9,6 +9,7 @@ ccxt's own paging is not used: it neither sees a short page nor asks for pages s
 
 import asyncio
 import difflib
+import time
 from collections.abc import AsyncGenerator, Collection, Coroutine, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any, TypeVar
@@ -30,6 +31,7 @@ from engines.series import PriceKind, SeriesKey
 T = TypeVar("T")
 PAGES_AT_ONCE = 8
 FUNDING_PAGE = 200
+LISTINGS_S = 600.0  # A venue lists and delists with days of notice.
 FUNDING_INTERVAL_MS = 8 * HOUR_MS
 
 
@@ -53,6 +55,7 @@ class CcxtVenue:
         self._caller = caller
         self._page_bars = page_bars
         self._listings: dict[str, Listing] = {}
+        self._listed_s = 0.0
         self._listing = asyncio.Lock()
         self._heard_ms = 0
         self._timeframes = {
@@ -87,11 +90,14 @@ class CcxtVenue:
         return now_ms
 
     async def instruments(self) -> Mapping[str, Listing]:
-        """Return what is listed, by symbol; asked for once."""
+        """Return what is listed, by symbol; asked for again after `LISTINGS_S`."""
         async with self._listing:
-            if not self._listings:
+            if not self._listings or time.monotonic() >= self._listed_s + LISTINGS_S:
                 subject = f"instruments of {self._name}"
-                markets = await self._caller.ask(subject, self._exchange.load_markets)
+                markets = await self._caller.ask(
+                    subject, lambda: self._exchange.load_markets(bool(self._listings))
+                )
+                self._listed_s = time.monotonic()
                 found = ((symbol, _listing(market)) for symbol, market in markets.items())
                 self._listings = {symbol: listing for symbol, listing in found if listing}
         return self._listings

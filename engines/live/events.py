@@ -96,7 +96,7 @@ class SeriesAdded:
 
 @dataclass(frozen=True, slots=True)
 class SeriesRemoved:
-    """A series is no longer wanted."""
+    """A series is to be fed no more: the venue does not list it. It may be added again."""
 
     key: SeriesKey
     time_ms: int

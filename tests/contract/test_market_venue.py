@@ -72,6 +72,22 @@ def test_instruments_carry_their_rules() -> None:
     at_market(scene)
 
 
+def test_what_is_listed_is_asked_for_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(server: VenueServer, venue: BybitVenue) -> None:
+        def asked() -> int:
+            return sum(seen.path.endswith("instruments-info") for seen in server.core.seen)
+
+        await venue.instruments()
+        once = asked()
+        await venue.instruments()
+        assert asked() == once
+        monkeypatch.setattr("actors.venue.market.LISTINGS_S", 0.0)
+        assert sorted(await venue.instruments()) == ["BTC/USDT", "BTC/USDT:USDT", "ETH/USDT:USDT"]
+        assert asked() == 2 * once
+
+    at_market(scene)
+
+
 def test_a_long_range_is_the_servers_bars_in_order() -> None:
     async def scene(server: VenueServer, venue: BybitVenue) -> None:
         klines = await venue.klines(KEY, START_MS, START_MS + 10_000 * QUARTER_MS)

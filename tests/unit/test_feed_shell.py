@@ -190,6 +190,26 @@ def test_a_symbol_that_is_not_listed_is_said_once_and_never_asked_for(
     fed(scene, tmp_path, FakeVenue(10.5, symbol="BTX/USDT:USDT"))
 
 
+def test_a_symbol_that_is_listed_no_more_is_let_go_and_taken_up_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.feed.RELOAD_S", 0.01)
+
+    async def scene(feed: Feed, venue: FakeVenue) -> None:
+        cursors = advanced({KEY: None}, await feed.take({KEY: None}, wait_s=10))
+        venue.symbol = "BTX/USDT:USDT"
+        (alert,) = await alerts_of(feed, AlertKind.NO_HISTORY)
+        assert alert.text == "fake does not list BTC/USDT:USDT"
+        asked = len(venue.asked_from)
+        venue.at = 12.5
+        assert await feed.take(cursors, wait_s=0.2) == {}
+        assert len(venue.asked_from) == asked, "nobody asks for it"
+        venue.symbol = KEY.symbol
+        assert len((await feed.take(cursors, wait_s=10))[KEY]) == 2
+
+    fed(scene, tmp_path, FakeVenue(10.5))
+
+
 def test_nothing_is_asked_from_before_the_launch_of_a_symbol(tmp_path: Path) -> None:
     async def scene(feed: Feed, venue: FakeVenue) -> None:
         assert len((await feed.take({KEY: None}, wait_s=10))[KEY]) == 4
