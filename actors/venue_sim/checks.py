@@ -6,12 +6,22 @@ counts as free. So what all orders together may spend is never more than there i
 Source: Bybit v5, "Place Order", "Amend Order"; error codes.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from actors.venue_sim.listing import LINEAR, SPOT
-from actors.venue_sim.orders import PRICE_OUT_OF_RANGE, REDUCES_NOTHING, ZERO, Order
+from actors.venue_sim.orders import (
+    BUY,
+    PRICE_OUT_OF_RANGE,
+    REDUCES_NOTHING,
+    SELL,
+    ZERO,
+    Order,
+    text,
+)
+from actors.venue_sim.positions import STOP_LOSS, TAKE_PROFIT
 from actors.venue_sim.valuation import Valuation
-from actors.venue_sim.wire import Refused
+from actors.venue_sim.wire import PARAMETER_ERROR, Refused
 
 NO_BALANCE, SPOT_NO_BALANCE = 110007, 170131
 # priceLimitRatioY of the instrument: how far beyond mark an order's price may lie on its bad side.
@@ -28,6 +38,26 @@ def reduces(worth: Valuation, order: Order) -> None:
         raise Refused(REDUCES_NOTHING, message)
     if position.signed_qty * order.sign > 0:
         raise Refused(REDUCES_NOTHING, "reduce-only order has same side with current position")
+
+
+def attached(worth: Valuation, order: Order) -> None:
+    """Raise Refused for a take profit or stop loss on the wrong side of where an order fills."""
+    given = {TAKE_PROFIT: order.take_profit, STOP_LOSS: order.stop_loss}
+    base = order.price or order.trigger_price or worth.last(order.listed)
+    levels({kind: level for kind, level in given.items() if level}, order.sign, base)
+
+
+def levels(given: Mapping[str, Decimal], sign: int, base: Decimal) -> None:
+    """Raise Refused for a level on the wrong side of a long's (sign 1) or a short's price."""
+    for kind, level in given.items():
+        towards = sign if kind == TAKE_PROFIT else -sign
+        if level and (level - base) * towards <= 0:
+            side, word = BUY if sign > 0 else SELL, "higher" if towards > 0 else "lower"
+            raise Refused(
+                PARAMETER_ERROR,
+                f"{kind}:{text(level)} set for {side} position should be {word} than "
+                f"base_price:{text(base)}??LastPrice",
+            )
 
 
 def reach(worth: Valuation, order: Order) -> None:

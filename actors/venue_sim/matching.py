@@ -129,9 +129,7 @@ class Matching:
             return
         stops.release(self.account, order, position, now_ms)
         needed = worth.margin_of(order, order.price or price)
-        # The order itself already binds its margin as one of the waiting.
-        bound = needed if order.price is not None else ZERO
-        if needed > worth.available(order.listed.quote) + bound:
+        if needed and needed > worth.available(order.listed.quote, order):
             self.account.finish(order, now_ms, "CancelByCannotAffordOrderCost", "EC_Others")
             return
         self.take(order, now_ms)

@@ -29,7 +29,6 @@ from actors.venue_sim.orders import (
     one_of,
     order_of,
     position_idx_of,
-    text,
 )
 from actors.venue_sim.positions import STOP_LOSS, TAKE_PROFIT, Position
 from actors.venue_sim.valuation import Valuation
@@ -42,6 +41,7 @@ MODE_SAME, HAS_POSITION, HAS_ORDERS, LEVERAGE_SAME = 110025, 110024, 110028, 110
 LEVERAGE_TOO_HIGH, LEVELS_SAME = 110013, 34040
 MARGIN_TOO_SMALL = 110044
 LEVERAGE_MAX = Decimal(100)
+AMENDABLE = ("qty", "price", "trigger_price", "take_profit", "stop_loss")
 
 
 @dataclass(slots=True)
@@ -72,6 +72,7 @@ def create(desk: Desk, body: Body) -> Payload:
     if listed.category == LINEAR:
         _check_index(desk.account, listed, order.position_idx)
     checks.reduces(desk.worth, order)
+    checks.attached(desk.worth, order)
     checks.reach(desk.worth, order)
     checks.funds(desk.worth, order)
     desk.engine.accept(order, desk.now_ms)
@@ -81,35 +82,42 @@ def create(desk: Desk, body: Body) -> Payload:
 def amend(desk: Desk, body: Body) -> Payload:
     """Change quantity, price, trigger or levels of an open order."""
     order = _open_order(desk, body)
-    price = on_tick(order.listed, number(body, "price"), "price")
-    trigger = on_tick(order.listed, number(body, "triggerPrice"), "triggerPrice")
-    qty = number(body, "qty")
-    before = (order.qty, order.price, order.trigger_price)
-    if qty is not None:
-        if qty <= order.cum_qty:
-            message = "the modified quantity must be above the filled one"
-            raise Refused(QTY_BELOW_FILLED, message)
-        order.qty = qty
-    if price is not None and order.order_type != MARKET:
-        order.price = price
+    before = {name: getattr(order, name) for name in AMENDABLE}
     try:
-        check_size(order, order.price or desk.worth.last(order.listed))
-        if trigger is not None and order.is_conditional:
-            last = desk.worth.last(order.listed)
-            check_trigger_side(trigger, order.trigger_direction, last)
-            order.trigger_price = trigger
-        checks.reach(desk.worth, order)
-        checks.funds(desk.worth, order)
+        _change(desk, order, body)
     except Refused:
-        order.qty, order.price, order.trigger_price = before
+        for name, value in before.items():
+            setattr(order, name, value)
         raise
-    order.take_profit = _amended(body, "takeProfit", order.take_profit, order.listed)
-    order.stop_loss = _amended(body, "stopLoss", order.stop_loss, order.listed)
     order.updated_ms = desk.now_ms
     desk.account.tell(order)
     if not order.is_conditional:
         desk.engine.take(order, desk.now_ms)
     return _acknowledged(desk, order)
+
+
+def _change(desk: Desk, order: Order, body: Body) -> None:
+    """Put what a request asks for into an open order, and judge the outcome as a new one."""
+    last = desk.worth.last(order.listed)
+    qty = number(body, "qty")
+    if qty is not None:
+        if qty <= order.cum_qty:
+            message = "the modified quantity must be above the filled one"
+            raise Refused(QTY_BELOW_FILLED, message)
+        order.qty = qty
+    price = on_tick(order.listed, number(body, "price"), "price")
+    if price is not None and order.order_type != MARKET:
+        order.price = price
+    trigger = on_tick(order.listed, number(body, "triggerPrice"), "triggerPrice")
+    if trigger is not None and order.is_conditional:
+        check_trigger_side(trigger, order.trigger_direction, last)
+        order.trigger_price = trigger
+    order.take_profit = _amended(body, "takeProfit", order.take_profit, order.listed)
+    order.stop_loss = _amended(body, "stopLoss", order.stop_loss, order.listed)
+    check_size(order, order.price or last)
+    checks.attached(desk.worth, order)
+    checks.reach(desk.worth, order)
+    checks.funds(desk.worth, order)
 
 
 def cancel(desk: Desk, body: Body) -> Payload:
@@ -255,17 +263,8 @@ def _check_levels(
     is_same = all(have[kind] == level for kind, level in levels.items())
     if mode == "Full" and is_same and distance in (None, position.trailing):
         raise Refused(LEVELS_SAME, "not modified")
-    last = desk.worth.last(position.listed)
-    side = 1 if position.signed_qty > 0 else -1
-    for kind, level in levels.items():
-        towards = side if kind == TAKE_PROFIT else -side
-        if level and (level - last) * towards <= 0:
-            word = "higher" if towards > 0 else "lower"
-            raise Refused(
-                PARAMETER_ERROR,
-                f"{kind}:{text(level)} set for {position.side} position should be {word} than "
-                f"base_price:{text(last)}??LastPrice",
-            )
+    sign = 1 if position.signed_qty > 0 else -1
+    checks.levels(levels, sign, desk.worth.last(position.listed))
 
 
 def _market_of(desk: Desk, body: Body, categories: tuple[str, ...] = (LINEAR, SPOT)) -> Listed:

@@ -3,10 +3,11 @@
 Theory. One coin, the settlement coin, carries the margin of all positions in it (cross margin):
 equity is its balance plus open PnL at mark; bound is the initial margin of the positions, what the
 resting orders would add to them, and what spot orders hold. The rest is available. Conditional and
-reduce-only orders bind nothing.
+reduce-only orders bind nothing, nor do others as far as the position that they close backs them.
 Source: Bybit v5, "Get Wallet Balance": totalAvailableBalance, totalInitialMargin.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -62,15 +63,36 @@ class Valuation:
         """Return the initial margin that resting orders (`besides` one) would add."""
         everyone = self.account.orders.values()
         orders = [one for one in everyone if one.listed.quote == coin and one is not besides]
-        return sum((self.margin_of(one, one.price or ZERO) for one in orders), ZERO)
+        unbacked = self._unbacked(orders)
+        return sum((qty * self._margin(one, one.price or ZERO) for one, qty in unbacked), ZERO)
 
     def margin_of(self, order: Order, price: Decimal) -> Decimal:
-        """Return the initial margin that an order binds at a price."""
-        if order.is_conditional or order.reduce_only or order.listed.category != LINEAR:
-            return ZERO
-        position = self.account.position(order.listed, order.position_idx)
-        against = position.size if position.signed_qty * order.sign < 0 else ZERO
-        return max(ZERO, order.leaves - against) * price / position.leverage
+        """Return the initial margin that an order at a price binds beside those that wait."""
+        others = [one for one in self.account.open_orders(order.listed) if one is not order]
+        for one, qty in self._unbacked([*others, order]):
+            if one is order:
+                return qty * self._margin(order, price)
+        return ZERO
+
+    def _margin(self, order: Order, price: Decimal) -> Decimal:
+        return price / self.account.position(order.listed, order.position_idx).leverage
+
+    def _unbacked(self, orders: Iterable[Order]) -> Iterator[tuple[Order, Decimal]]:
+        """Yield the orders that bind margin, and for how much.
+
+        A position backs the orders against it up to its quantity, once, the oldest first.
+        """
+        credits: dict[tuple[str, int, int], Decimal] = {}
+        for order in orders:
+            if order.is_conditional or order.reduce_only or order.listed.category != LINEAR:
+                continue
+            key = (order.listed.name, order.position_idx, order.sign)
+            if key not in credits:
+                position = self.account.position(order.listed, order.position_idx)
+                credits[key] = position.size if position.signed_qty * order.sign < 0 else ZERO
+            backed = min(credits[key], order.leaves)
+            credits[key] -= backed
+            yield order, order.leaves - backed
 
     def available(self, coin: str, besides: Order | None = None) -> Decimal:
         """Return what an order may use of a coin: a new one, or a waiting one (`besides`)."""

@@ -114,3 +114,43 @@ def test_a_position_shows_the_levels_that_its_orders_have(bench: Bench) -> None:
     assert isinstance(told[-1], Position) and told[-1].stop_loss == 0
     bench.ask(trading.trading_stop, stopLoss=str(nearer))
     assert bench.position.stop_loss == nearer
+
+
+@pytest.mark.parametrize("side", ["Buy", "Sell"])
+def test_a_level_on_the_wrong_side_is_refused_with_the_order_and_its_amendment(
+    bench: Bench, side: str
+) -> None:
+    sign = 1 if side == "Buy" else -1
+    last = bench.last()
+    right, wrong = str(last + sign * 3000), str(last - sign * 3000)
+    for levels in ({"takeProfit": wrong}, {"stopLoss": right}):
+        with pytest.raises(Refused, match="position should be") as refused:
+            bench.order(side, "0.01", **levels)
+        assert code(refused) == 10001
+    price = str(last - sign * 500)
+    order = bench.order(side, "0.01", price=price, takeProfit=right, stopLoss=wrong)
+    for level in (last - sign * 600, last - sign * 500):
+        with pytest.raises(Refused, match="base_price"):
+            bench.ask(trading.amend, orderId=order, takeProfit=str(level))
+    (waiting,) = bench.desk.account.open_orders()
+    assert str(waiting.take_profit) == right
+    bench.ask(trading.amend, orderId=order, takeProfit=str(last - sign * 400))
+    assert waiting.take_profit == last - sign * 400
+
+
+def test_the_orders_against_a_position_share_its_quantity_as_credit(bench: Bench) -> None:
+    last = bench.last()
+    bench.order("Buy", "0.5")
+    price = str(last + 200)
+    free = bench.desk.worth.available("USDT")
+    bench.order("Sell", "0.3", price=price)
+    bench.order("Sell", "0.2", price=price)
+    assert bench.desk.worth.available("USDT") == free
+    third = bench.order("Sell", "0.3", price=price)
+    assert bench.desk.worth.available("USDT") == free - Decimal("0.03") * (last + 200)
+    with pytest.raises(Refused) as refused:
+        bench.order("Sell", "0.5", price=price)
+    assert code(refused) == 110007
+    with pytest.raises(Refused) as refused:
+        bench.ask(trading.amend, orderId=third, qty="0.8")
+    assert code(refused) == 110007
