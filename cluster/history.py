@@ -15,8 +15,9 @@ object store in the user's folder, so that there it holds among the programs of 
 and each series is to have one machine that writes it.
 
 A correction is flagged in the application's database (`issues`) before anything is written: if it
-cannot be, nothing is; that it was accepted is recorded when it is on disk. A damaged file is named
-by everything that meets it, and given back only through `Writer.replace_month`.
+cannot be, nothing is; that it was accepted is recorded when it is on disk. Rows of which most
+differ from what is kept are no corrections, and refused. A damaged file is named by everything that
+meets it, and given back only through `Writer.replace_month`.
 """
 
 import difflib

@@ -28,6 +28,7 @@ Series: TypeAlias = Klines | Funding
 # and where they are to give way, once more when those that were offered are on disk.
 Flag: TypeAlias = Callable[[Key, Sequence[Correction], Overlap, int], None]
 
+CORRECTIONS_MAX = 100  # of one write, where they are most of the rows that are stored already
 TIME_OF_BARS, BAR_VALUES = "open_time_ms", (*PRICE_COLUMNS, "volume", "turnover")
 TIME_OF_FUNDING, FUNDING_VALUES = "time_ms", ("rate",)
 
@@ -54,8 +55,9 @@ class Writer:
     def write(self, series: Series, overlap: Overlap = Overlap.KEEP) -> WriteResult:
         """Add closed bars or settlements; what is stored and offered with other values is flagged.
 
-        Raises: HistoryFault for another series or bars within stored ones, KlineFault for a bar
-        that has not closed, HistoryBroken for a damaged file in the way. Then nothing is written.
+        Raises: HistoryFault for another series, bars within stored ones, or rows of which most
+        differ from those that are kept; KlineFault for a bar that has not closed, HistoryBroken for
+        a damaged file in the way. Then nothing is written.
         """
         merged = [
             (month, merge(self._stored(month), part, overlap))
@@ -63,6 +65,8 @@ class Writer:
         ]
         self._require_apart({month: item.rows for month, item in merged})
         result = sum((item.result for _, item in merged), WriteResult(0, 0))
+        if overlap is Overlap.KEEP:
+            self._require_alike(result)
         if result.corrections:
             self.flag(self.key, result.corrections, Overlap.KEEP, self.now_ms())
         for month, item in merged:
@@ -172,6 +176,17 @@ class Writer:
             raise HistoryFault(
                 f"bars for {key}", expected, f"{time_text(one)} and {time_text(other)}"
             )
+
+    def _require_alike(self, result: WriteResult) -> None:
+        """Raise HistoryFault for rows of which most differ from those that are stored.
+
+        A venue corrects some rows; so many are of something else, and no one could judge them all.
+        """
+        if result.corrected > CORRECTIONS_MAX and result.corrected > result.equal:
+            expected = f"mostly what is stored, or at most {CORRECTIONS_MAX} rows with other values"
+            known = result.equal + result.corrected
+            found = f"{result.corrected:,} of {known:,} others (--correct puts them in its place)"
+            raise HistoryFault(f"rows for {self.key}", expected, found)
 
     def _stored_ms(self, near_ms: int) -> int | None:
         """Return the time of a stored row in the nearest month whose file is whole."""

@@ -53,6 +53,27 @@ def test_a_month_fetched_anew_does_not_open_within_its_neighbours(history: Histo
     assert same(history.read(key), bars(0, 80, step_ms=DAY_MS))
 
 
+def test_rows_of_something_else_are_refused_and_leave_no_issue_each(tmp_path: Path) -> None:
+    flagged = list[Correction]()
+    history = History(
+        str(tmp_path), now_ms=lambda: NOW_MS, flag=lambda _, found, *__: flagged.extend(found)
+    )
+    history.write(KEY, bars(0, 9000))
+    other = bars(2000, 6000, high_at=dict.fromkeys(range(2000, 5000), 0.5))
+    with pytest.raises(HistoryFault, match=r"found 3,000 of 4,000 others \(--correct puts them in"):
+        history.write(KEY, other)
+    assert flagged == []
+    assert same(history.read(KEY), bars(0, 9000))
+    # A few, and many of very many, are what a venue corrects.
+    for wrong in (100, 1900):
+        some = bars(2000, 6000, high_at=dict.fromkeys(range(2000, 2000 + wrong), 0.5))
+        part = some if wrong > 100 else some.between(0, 100)
+        assert history.write(KEY, part).corrected == wrong
+    assert same(history.read(KEY), bars(0, 9000))
+    history.write(KEY, other, Overlap.CORRECT)
+    assert same(history.read(KEY).between(2000, 6000), other)
+
+
 def test_a_correction_is_open_until_it_is_on_disk(tmp_path: Path) -> None:
     late = (100, 4000, 8000)  # in three months
     corrected = bars(0, 9000, high_at=dict.fromkeys(late, 0.5))
