@@ -15,18 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from engines.klines import DAY_MS, MINUTE_MS, PRICE_COLUMNS, WEEK_MS, Klines
+from engines.klines import MINUTE_MS, PRICE_COLUMNS, Klines
+from engines.resample import bucket_offset_ms
 from engines.series import PriceKind, SeriesKey
 from engines.types import BOOL_1D, F64_2D, I64_1D
 
 QUIET_REPLIES, EMPTY_REPLIES = 3, 2
-WEEK_START_MS = 4 * DAY_MS  # Weeks begin on a Monday; the epoch was a Thursday.
 COLUMNS = 7  # time, open, high, low, close, volume, turnover
 
 
 def open_at_or_after(time_ms: int, interval_ms: int) -> int:
     """Return when the first bar opens that does not open before a time."""
-    phase = WEEK_START_MS if interval_ms % WEEK_MS == 0 else 0
+    phase = bucket_offset_ms(interval_ms)
     return phase - (phase - time_ms) // interval_ms * interval_ms
 
 
