@@ -24,7 +24,7 @@ from engines.funding import Funding
 from engines.klines import Klines
 from engines.series import FundingKey, SeriesKey
 
-FETCHED_ANEW, WITHDRAWN = "fetched anew", "withdrawn by the venue"
+WITHDRAWN = "withdrawn by the venue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +95,6 @@ class Repair:
                 continue
             with self._history.writing(key) as writer:
                 months[broken.month] = writer.replace_month(broken.month, fetched)
-            damaged = [
-                issue
-                for issue in self._open(key, IssueKind.BROKEN)
-                if broken.since_ms <= issue.time_ms < broken.until_ms
-            ]
-            self._issues.resolve(damaged, FETCHED_ANEW, now_ms)
         return months, lost
 
     async def _gaps(self, key: SeriesKey, accepts: bool, now_ms: int) -> tuple[int, WriteResult]:

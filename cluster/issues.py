@@ -1,4 +1,4 @@
-"""What was found wrong with stored series: late corrections, rejected rows, damaged files.
+"""What was found wrong with stored series: late corrections, rejected rows, bars that never were.
 
 An issue is of one series, one kind, one time and one finding; found again it is the same issue,
 seen once more. It stays open until somebody resolves it (`phalanx data repair`), and is kept then.
@@ -26,7 +26,6 @@ class IssueKind(StrEnum):
 
     CORRECTION = "correction"
     REJECTED = "rejected"
-    BROKEN = "broken"
     ABSENT = "absent"  # the venue has no such bars: known, and nothing to be done about it
 
 
