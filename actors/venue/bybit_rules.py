@@ -2,7 +2,8 @@
 
 Source: Bybit v5, "Rate Limit Rules": 600 requests in 5 s an address, for everything; per second and
 account on private routes. The address's rule keeps a fifth below, as the page itself advises
-against the edge. What an account has beyond this its replies state, and the budget takes over.
+against the edge. An account that has less says so in its replies, and the budget takes it over;
+what one has beyond this is not used, since a bucket serves all accounts of the address.
 """
 
 from engines.live.rate_budget import RateBook, RateRule, Route

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from actors.venue.calls import Caller
-from actors.venue.faults import RequestRefused, SymbolRefused
+from actors.venue.faults import RequestRefused, SymbolRefused, VenueUnreachable
 from actors.venue.hooks import Gated
 from actors.venue.pages import Collected, CollectedFunding, Page, joined, open_at_or_after
 from actors.venue.protocol import Listing, StreamEvent
@@ -94,13 +94,18 @@ class CcxtVenue:
         async with self._listing:
             if not self._listings or time.monotonic() >= self._listed_s + LISTINGS_S:
                 subject = f"instruments of {self._name}"
-                markets = await self._caller.ask(
-                    subject, lambda: self._exchange.load_markets(bool(self._listings))
-                )
+                markets = await self._caller.ask(subject, self._markets)
                 self._listed_s = time.monotonic()
                 found = ((symbol, _listing(market)) for symbol, market in markets.items())
                 self._listings = {symbol: listing for symbol, listing in found if listing}
         return self._listings
+
+    async def _markets(self) -> Mapping[str, Any]:
+        markets: Mapping[str, Any] = await self._exchange.load_markets(bool(self._listings))
+        if not markets:  # ccxt takes an answer without a list for an empty one.
+            subject = f"instruments of {self._name}"
+            raise VenueUnreachable(subject, "a list of what is traded", "an empty one")
+        return markets
 
     async def require(self, key: SeriesKey) -> Listing:
         """Return the listing of a series.

@@ -1,11 +1,10 @@
 """Open the venue that the settings name. ccxt takes seconds to import, so it is imported here."""
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from actors.venue import bybit_rules
 from actors.venue.gate import open_gate
-from actors.venue.settings import SIM, VenueSettings
+from actors.venue.settings import SIM, VenueSettings, endpoint, without_keys
 from cluster.settings import SettingsFault
 
 if TYPE_CHECKING:
@@ -22,8 +21,8 @@ def open_venue(settings: VenueSettings) -> "CcxtVenue":
     """
     if settings.venue not in NAMES:
         expected = f"{', '.join(NAMES)}, or the address of a local server"
-        raise SettingsFault("venue", expected, repr(settings.venue))
-    host = urlsplit(settings.venue_url or "").netloc or settings.venue
+        raise SettingsFault("venue", expected, repr(without_keys(settings.venue)))
+    host = endpoint(settings.venue_url or "") or settings.venue
     if settings.venue == BINANCE:
         from actors.venue import binance
 

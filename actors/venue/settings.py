@@ -79,8 +79,25 @@ def _named(settings: VenueSettings) -> VenueSettings:
         settings = settings.model_copy(update={"venue_url": SIM_URL})
     url = settings.venue_url
     if url is not None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise SettingsFault("address of the venue", "one such as http://127.0.0.1:8980", url)
+        if urlsplit(url).scheme not in ("http", "https") or not endpoint(url):
+            expected = "one such as http://127.0.0.1:8980"
+            raise SettingsFault("address of the venue", expected, repr(without_keys(url)))
         settings = settings.model_copy(update={"venue_url": url.rstrip("/")})
     return settings
+
+
+def endpoint(url: str) -> str:
+    """Return an address's host and port, "" if it has none: no name or password, and no path."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:  # not a number, or too large
+        return ""
+    host = parts.hostname or ""
+    return host if port is None else f"{host}:{port}"
+
+
+def without_keys(address: str) -> str:
+    """Return what was given as an address without a name and a password in front of its host."""
+    scheme, mark, rest = address.rpartition("://")
+    return scheme + mark + rest.rpartition("@")[2]

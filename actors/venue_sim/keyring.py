@@ -10,7 +10,7 @@ Source: Bybit v5, "Integration Guidance", Authentication; error codes.
 
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from actors.venue_sim.wire import (
     KEY_INVALID,
@@ -30,7 +30,7 @@ class ApiKey:
     """One key of an account; several keys may share a `uid`."""
 
     key: str
-    secret: str
+    secret: str = field(repr=False)
     uid: int = 1
     is_read_only: bool = False
     is_expired: bool = False

@@ -12,7 +12,8 @@ stay below, requests are tokens, lent for a short time:
   less than the slack. Hence the invariant: in any window a bucket's rule is kept, whatever the
   holders do, and no clock but the owner's own matters, since a holder counts from its asking.
 - A bucket the venue itself has closed (its reset time) lends nothing until then. A ban closes all.
-- What the venue tells of an account's own limit replaces the rule's.
+- What the venue tells of an account's own limit replaces the rule's where it is lower. A higher
+  one is not taken: a bucket is the address's, and another of its accounts may have less.
 
 Who has forgotten (the owner was started anew) begins with every bucket lent out: what was granted
 before is over by the time that anything is lent again.
@@ -165,9 +166,10 @@ class RateBudget:
             bucket.closed_until_ms = max(bucket.closed_until_ms, now_ms + wait_ms)
 
     def told_limit(self, name: str, tokens: int) -> None:
-        """Take over an account's own limit of a route, as the venue's replies state it."""
+        """Take over an account's own limit of a route that a reply states, if it is lower."""
         bucket, route = self._narrowest(name), self.book.route(name)
-        if tokens >= route.cost and len(route.buckets) > 1:  # Never the address's own.
+        is_account = len(route.buckets) > 1  # Never the address's own.
+        if is_account and route.cost <= tokens < bucket.rule.tokens:
             bucket.rule = RateRule(tokens, bucket.rule.window_ms)
 
     def lent(self) -> Mapping[str, int]:

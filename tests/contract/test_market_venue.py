@@ -88,6 +88,22 @@ def test_what_is_listed_is_asked_for_again_after_a_while(monkeypatch: pytest.Mon
     at_market(scene)
 
 
+def test_an_answer_without_instruments_is_no_market_without_symbols() -> None:
+    async def scene(server: VenueServer, venue: BybitVenue) -> None:
+        load, empty = venue._exchange.load_markets, [dict[str, Any]()] * 9
+
+        async def loaded(reload: bool) -> Any:
+            return empty.pop() if empty else await load(reload)
+
+        venue._exchange.load_markets = loaded
+        with pytest.raises(VenueUnreachable, match="a list of what is traded, found an empty one"):
+            await venue.klines(KEY, START_MS, START_MS + QUARTER_MS)
+        empty.clear()
+        assert BTC in await venue.instruments()
+
+    at_market(scene)
+
+
 def test_a_long_range_is_the_servers_bars_in_order() -> None:
     async def scene(server: VenueServer, venue: BybitVenue) -> None:
         klines = await venue.klines(KEY, START_MS, START_MS + 10_000 * QUARTER_MS)

@@ -149,6 +149,7 @@ def test_no_log_and_no_text_tells_a_secret(
 
     at_account(monkeypatch, scene, KEY, secret)
     said = capfd.readouterr()
+    assert SECRET not in repr(KEYS)
     assert caplog.records
     assert "CANARY" not in caplog.text + said.out + said.err
 

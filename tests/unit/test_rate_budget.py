@@ -89,12 +89,13 @@ def test_a_refused_route_lends_nothing_until_the_venue_says() -> None:
     assert budget.lease(PLAIN, 1, 0).requests == 1, "other routes go on"
 
 
-def test_an_accounts_own_limit_replaces_the_rule_and_never_the_addresses() -> None:
+def test_an_accounts_own_limit_only_lowers_the_rule_and_never_the_addresses() -> None:
     budget = RateBudget(BOOK, 0)
-    budget.told_limit("POST /order", 7)
-    assert budget.lease("POST /order", 32, 0).requests == 7
-    budget.told_limit(PLAIN, 1_000)
-    assert budget.lease(PLAIN, 32, 0).requests == 13, "20 of the address less 7"
+    for stated in (100, 3, 100):  # Two accounts of one address, one of them small.
+        budget.told_limit("POST /order", stated)
+    assert budget.lease("POST /order", 32, 0).requests == 3
+    budget.told_limit(PLAIN, 5)
+    assert budget.lease(PLAIN, 32, 0).requests == 17, "20 of the address less 3"
 
 
 def test_who_has_forgotten_lends_nothing_before_what_was_lent_is_over() -> None:

@@ -8,7 +8,9 @@ from actors.venue.bybit import open_bybit
 from actors.venue.bybit_rules import BOOK
 from actors.venue.gate import BudgetOwner, Gate
 from actors.venue.hooks import moved
-from actors.venue.settings import venue_settings
+from actors.venue.opening import open_venue
+from actors.venue.settings import endpoint, venue_settings
+from cluster.settings import SettingsFault
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +41,25 @@ def test_a_name_or_an_address_says_whose_series_they_are(
         monkeypatch.setenv("PHALANX_VENUE_URL", url)
     settings = venue_settings(venue)
     assert (settings.series_venue, settings.venue_url) == (name, address)
+
+
+@pytest.mark.parametrize("venue", ["ftp://me:CANARY@host", "http://me:CANARY@", "me:CANARY@host"])
+def test_an_address_that_cannot_be_used_is_named_without_its_password(venue: str) -> None:
+    with pytest.raises(SettingsFault, match=r"venue: expected ") as caught:
+        open_venue(venue_settings(venue))
+    assert "CANARY" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://me:CANARY@127.0.0.1:8980/v", "127.0.0.1:8980"),
+        ("https://a.b", "a.b"),
+        ("http://a:99999", ""),
+    ],
+)
+def test_a_budget_is_named_after_host_and_port_alone(url: str, host: str) -> None:
+    assert endpoint(url) == host
 
 
 def opened(monkeypatch: pytest.MonkeyPatch, environment: str) -> tuple[str, Any]:
