@@ -89,9 +89,9 @@ class VenueCore:
         """Return what all sockets are sent now that it is `now_ms`."""
         return [*self.streams.tick(now_ms), *self.private.tick(now_ms)]
 
-    def open(self, kind: str) -> Session:
+    def open(self, kind: str, ip: str = "127.0.0.1") -> Session:
         """Return a new session: of a category's public stream, private, or for orders."""
-        session = Session(next(self._session_ids), kind)
+        session = Session(next(self._session_ids), kind, ip=ip)
         (self.private if kind in (PRIVATE, TRADE) else self.streams).open(session)
         return session
 

@@ -68,14 +68,7 @@ class Keyring:
         origin = timestamp + key_name + window + sent
         if not hmac.compare_digest(signature(key.secret, origin), sign):
             raise Refused(SIGN_WRONG, f"error sign! origin_string[{origin}]")
-        if key.ips and request.ip not in key.ips:
-            message = "Unmatched IP, please check your API key's bound IP addresses."
-            raise Refused(IP_UNMATCHED, message)
-        if key.is_expired:
-            raise Refused(KEY_EXPIRED, "Your api key has expired.")
-        if key.is_read_only and request.method == "POST":
-            message = "Permission denied, please check your API key permissions."
-            raise Refused(PERMISSION_DENIED, message)
+        admit(key, request.ip, writes=request.method == "POST")
         return key
 
     def known(self, name: str) -> ApiKey:
@@ -87,6 +80,18 @@ class Keyring:
         if key is None:
             raise Refused(KEY_INVALID, "API key is invalid.")
         return key
+
+
+def admit(key: ApiKey, ip: str, *, writes: bool) -> None:
+    """Raise Refused for what a key may not do, over REST and over sockets alike."""
+    if key.ips and ip not in key.ips:
+        message = "Unmatched IP, please check your API key's bound IP addresses."
+        raise Refused(IP_UNMATCHED, message)
+    if key.is_expired:
+        raise Refused(KEY_EXPIRED, "Your api key has expired.")
+    if key.is_read_only and writes:
+        message = "Permission denied, please check your API key permissions."
+        raise Refused(PERMISSION_DENIED, message)
 
 
 def signature(secret: str, text: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from actors.venue_sim.faults import Faults
-from actors.venue_sim.keyring import RECV_WINDOW_MS, Keyring, check_window, signature
+from actors.venue_sim.keyring import RECV_WINDOW_MS, Keyring, admit, check_window, signature
 from actors.venue_sim.limits import Allowance, Throttled
 from actors.venue_sim.sessions import (
     PRIVATE,
@@ -136,8 +136,9 @@ class PrivateStreams:
             return said if op == "auth" else said | {"data": {}}
 
     def _ordered(self, session: Session, message: Message, op: str, now_ms: int) -> Payload:
-        if session.uid is None:
+        if session.key is None:
             raise Refused(SIGN_WRONG, "Request not authorized")
+        admit(session.key, session.ip, writes=True)
         if op not in OPS:
             raise Refused(OP_UNKNOWN, "op type is not found")
         request_id = str(message.get("reqId", ""))
@@ -147,7 +148,7 @@ class PrivateStreams:
         header, body = _header_and_body(message)
         window = str(header.get("X-BAPI-RECV-WINDOW") or RECV_WINDOW_MS)
         check_window(str(header.get("X-BAPI-TIMESTAMP", "")), window, now_ms)
-        result, left = self._act(OPS[op], session.uid, body, now_ms)
+        result, left = self._act(OPS[op], session.key.uid, body, now_ms)
         said = _trade_answer(session, message, 0, "OK")
         return said | {"data": result, "retExtInfo": {}, "header": _header(left, now_ms)}
 
@@ -161,7 +162,8 @@ class PrivateStreams:
             raise Refused(PARAMETER_ERROR, "Params Error: expires is in the past")
         if not hmac.compare_digest(signature(key.secret, f"GET/realtime{expires}"), sign):
             raise Refused(SIGN_WRONG, "Request not authorized - sign error")
-        session.uid = key.uid
+        admit(key, session.ip, writes=False)
+        session.key = key
 
 
 def _message(name: str, told: Told, session: Session, now_ms: int) -> Payload:

@@ -155,7 +155,7 @@ class VenueServer:
             return web.Response(status=403, text=BANNED_TEXT)
         ws = web.WebSocketResponse(receive_timeout=IDLE_SECONDS_MAX)
         await ws.prepare(http)
-        session = self.core.open(http.match_info["kind"])
+        session = self.core.open(http.match_info["kind"], http.remote or "")
         socket = Socket(ws, http.transport)
         self._sockets[session.session_id] = socket
         sender = asyncio.create_task(socket.send_all())

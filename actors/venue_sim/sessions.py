@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from actors.venue_sim.faults import STREAM_KINDS, FaultKind, Faults
+from actors.venue_sim.keyring import ApiKey
 from actors.venue_sim.wire import Payload
 
 PRIVATE, TRADE = "private", "trade"
@@ -37,10 +38,16 @@ class Session:
     session_id: int
     category: str
     topics: set[str] = field(default_factory=set)
-    uid: int | None = None
+    ip: str = "127.0.0.1"
+    key: ApiKey | None = None
     is_silent: bool = False
     held: Payload | None = None  # a late message waits for the one behind it
     request_ids: deque[str] = field(default_factory=lambda: deque(maxlen=REQUEST_IDS_MAX))
+
+    @property
+    def uid(self) -> int | None:
+        """Return whose the session is, None before it is authorised."""
+        return None if self.key is None else self.key.uid
 
     @property
     def conn_id(self) -> str:

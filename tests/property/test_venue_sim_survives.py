@@ -113,7 +113,7 @@ def test_any_message_is_answered(messages: list[dict[str, Any]], is_known: bool)
     core = VenueCore(LISTINGS)
     for kind in ("linear", "spot", PRIVATE, TRADE):
         session = core.open(kind)
-        session.uid = 1 if is_known and kind in (PRIVATE, TRADE) else None
+        session.key = PRACTICE_KEY if is_known and kind in (PRIVATE, TRADE) else None
         for message in messages:
             said = core.receive(session, message, NOW_MS)
             assert said and all(item.message is not None for item in said)

@@ -56,7 +56,9 @@ def venue(bars: Path) -> Iterator[dict[str, Any]]:
 
 def asked(url: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:
     content = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, content, method=method)
+    request = urllib.request.Request(
+        url, content, {"Content-Type": "application/json"}, method=method
+    )
     with urllib.request.urlopen(request, timeout=10) as reply:
         return json.load(reply)
 
@@ -93,6 +95,10 @@ def test_clock_and_faults_are_driven_over_http(venue: dict[str, Any]) -> None:
         ("clock", {"set_ms": 1}),
         ("clock", {"speed": -2}),
         ("clock", {}),
+        ("clock", {"advance_ms": float("inf")}),
+        ("clock", {"advance_ms": 1e30}),
+        ("clock", {"set_ms": 10**20}),
+        ("clock", {"speed": 1e30}),
         ("faults", {"kind": "plague"}),
         ("faults", {"kind": "delay", "times": 0}),
         ("faults", {"probability": 2}),

@@ -6,12 +6,16 @@ from typing import Any
 import pytest
 
 from actors.venue_sim import trading
+from actors.venue_sim.clock import VenueClock
+from actors.venue_sim.control import Control
 from actors.venue_sim.core import VenueCore
+from actors.venue_sim.keyring import ApiKey, signature
 from actors.venue_sim.listing import LINEAR, SPOT
 from actors.venue_sim.orders import ZERO
 from actors.venue_sim.positions import Position
+from actors.venue_sim.sessions import TRADE, Session
 from actors.venue_sim.trading import Desk
-from actors.venue_sim.wire import Refused
+from actors.venue_sim.wire import Refused, Request
 from tests.contract.venue_bench import QUARTER_MS, START_MS, listings
 
 NOW_MS = START_MS + 100 * QUARTER_MS
@@ -154,3 +158,53 @@ def test_the_orders_against_a_position_share_its_quantity_as_credit(bench: Bench
     with pytest.raises(Refused) as refused:
         bench.ask(trading.amend, orderId=third, qty="0.8")
     assert code(refused) == 110007
+
+
+def signed_in(core: VenueCore, key: ApiKey, ip: str = "127.0.0.1") -> tuple[Session, int]:
+    session, expires = core.open(TRADE, ip), NOW_MS + 10_000
+    sign = signature(key.secret, f"GET/realtime{expires}")
+    message = {"op": "auth", "args": [key.key, str(expires), sign]}
+    (said, *_) = core.receive(session, message, NOW_MS)
+    assert said.message is not None
+    return session, int(said.message["retCode"])
+
+
+def test_a_socket_grants_a_key_no_more_than_rest_does() -> None:
+    reader = ApiKey("reader", "s", uid=5, is_read_only=True)
+    expired = ApiKey("expired", "s", is_expired=True)
+    elsewhere = ApiKey("elsewhere", "s", ips=("10.0.0.1",))
+    core = VenueCore(LISTINGS, [reader, expired, elsewhere])
+    assert signed_in(core, expired)[1] == 33004
+    assert signed_in(core, elsewhere)[1] == 10010
+    assert signed_in(core, elsewhere, "10.0.0.1")[1] == 0
+    session, welcome = signed_in(core, reader)
+    assert welcome == 0
+    order = {"category": "linear", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Market"}
+    message = {"op": "order.create", "header": {"X-BAPI-TIMESTAMP": str(NOW_MS)}}
+    (said, *_) = core.receive(session, message | {"args": [order | {"qty": "0.01"}]}, NOW_MS)
+    assert said.message is not None and said.message["retCode"] == 10005
+    assert not core.traders.desk(5, NOW_MS).account.holdings()
+    assert "'s'" not in repr(reader)
+
+
+@pytest.mark.parametrize(
+    ("ip", "headers"),
+    [
+        ("10.0.0.7", {}),
+        ("", {}),
+        ("127.0.0.1", {"CONTENT-TYPE": "text/plain"}),
+        ("127.0.0.1", {"HOST": "evil.example:8980"}),
+        ("127.0.0.1", {"HOST": "127.0.0.1.evil.example"}),
+    ],
+)
+def test_neither_a_web_page_nor_another_machine_drives_the_clock(
+    ip: str, headers: dict[str, str]
+) -> None:
+    clock = VenueClock(NOW_MS, 0)
+    control = Control(VenueCore(LISTINGS), clock)
+    own = {"CONTENT-TYPE": "application/json", "HOST": "127.0.0.1:8980"}
+    body = '{"advance_ms": 1000}'
+    ask = Request("POST", "/control/clock", headers=own | headers, body=body, ip=ip)
+    assert control.respond(ask).status == 403 and clock.now_ms() == NOW_MS
+    ask = Request("POST", "/control/clock", headers=own | {"HOST": "localhost"}, body=body)
+    assert control.respond(ask).status == 200 and clock.now_ms() == NOW_MS + 1000
