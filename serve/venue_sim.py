@@ -86,10 +86,12 @@ async def _serve(settings: VenueSettings, json: bool) -> int:
         found = f"{settings.host}:{settings.port}, {error.strerror or error}"
         raise ParameterFault("--host and --port", expected, found) from None
     _say(venue, settings, json)
+    ends = [asyncio.create_task(one) for one in (ended.wait(), venue.wait())]
     try:
-        await ended.wait()
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
         await venue.stop()
+    await ends[1]
     return 0
 
 

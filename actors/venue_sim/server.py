@@ -8,6 +8,7 @@ and the faults through the control routes under /control (see `control`).
 
 import asyncio
 import json
+import logging
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
@@ -26,6 +27,8 @@ from actors.venue_sim.sessions import Outgoing
 from actors.venue_sim.tape import Bar
 from actors.venue_sim.wire import Payload, Reply, Request
 from engines.series import PriceKind
+
+logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.1
 QUEUE_MAX = 100_000
@@ -53,6 +56,7 @@ class VenueServer:
         self._runner: web.AppRunner | None = None
         self._sockets: dict[int, Socket] = {}
         self._ticking: asyncio.Task[None] | None = None
+        self._stopping: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.clock.listen(self._jumped)
 
@@ -96,6 +100,16 @@ class VenueServer:
         self._port = self._runner.addresses[0][1]
         self._loop = asyncio.get_running_loop()
         self._ticking = asyncio.create_task(self._keep_ticking())
+        self._ticking.add_done_callback(self._ended)
+
+    async def wait(self) -> None:
+        """Wait for as long as the venue lives; raise the error that ended it, if one did."""
+        assert self._ticking is not None, "a venue that was started"
+        await asyncio.wait([self._ticking])
+        if self._stopping is not None:
+            await self._stopping
+        if not self._ticking.cancelled():
+            self._ticking.result()
 
     async def stop(self) -> None:
         """Close every connection and the port."""
@@ -105,9 +119,9 @@ class VenueServer:
             await asyncio.wait([self._ticking])
         for socket in list(self._sockets.values()):
             socket.cut()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
 
     async def _answer(self, http: web.Request) -> web.StreamResponse:
         body = (await http.read()).decode(errors="replace")
@@ -182,6 +196,13 @@ class VenueServer:
                 socket.cut()
             else:
                 socket.put(item.message)
+
+    def _ended(self, ticking: asyncio.Task[None]) -> None:
+        """Stop a venue whose clock has failed: silent streams would look like a quiet market."""
+        if ticking.cancelled() or (error := ticking.exception()) is None:
+            return
+        logger.critical("the local Bybit stops, for its streams have failed", exc_info=error)
+        self._stopping = asyncio.create_task(self.stop())
 
     def _jumped(self) -> None:
         """Tell what a jump of the clock brings, in the server's own thread whoever moved it."""

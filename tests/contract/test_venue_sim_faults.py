@@ -1,11 +1,13 @@
 """What unmodified ccxt sees when the local Bybit is told to fail."""
 
+import asyncio
 import time
 from typing import Any
 
 import ccxt
 import pytest
 
+from actors.venue_sim.clock import VenueClock
 from actors.venue_sim.faults import PAGE_KINDS, FaultKind
 from actors.venue_sim.limits import BAN_MS
 from actors.venue_sim.server import VenueServer
@@ -133,3 +135,22 @@ def test_the_request_beyond_the_limit_bans_the_address_for_ten_minutes() -> None
         assert [one.status for one in venue.core.seen].count(403) == 2
 
     at_venue(scene, clock=standing(10))
+
+
+def test_a_venue_whose_streams_fail_stops_instead_of_falling_silent(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scene(venue: VenueServer, exchange: Any) -> None:
+        await exchange.fetch_time()
+
+        def fail(now_ms: int) -> list[Any]:
+            raise ArithmeticError(f"a broken tape at {now_ms}")
+
+        venue.core.tick = fail  # type: ignore[method-assign]  # a bug of the venue's own
+        with pytest.raises(ArithmeticError, match="broken tape"):
+            await asyncio.wait_for(venue.wait(), 5)
+        with pytest.raises(ccxt.NetworkError):
+            await exchange.fetch_time()
+
+    at_venue(scene, clock=VenueClock(START_MS + QUARTER_MS, 1.0))
+    assert "its streams have failed" in caplog.text
