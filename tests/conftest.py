@@ -5,6 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # Set before anything is imported, and inherited by the programs that tests start: no test counts
@@ -14,9 +15,18 @@ atexit.register(_FOLDER.cleanup)
 os.environ["PHALANX_DATABASE_URL"] = f"sqlite:///{Path(_FOLDER.name) / 'phalanx.db'}"
 os.environ["PHALANX_VENUE_URL"] = "http://127.0.0.1:9"  # Nobody's: no test asks a real venue.
 os.environ["PHALANX_HISTORY_URL"] = str(Path(_FOLDER.name) / "history")
+_BUDGETS = Path(_FOLDER.name) / "budgets"
+os.environ["PHALANX_BUDGETS"] = str(_BUDGETS)
 
 # The suite gives the same verdict every time: examples follow from the test's own source. A first
 # call may compile a kernel, so no single example has a deadline. `make long` explores afresh.
 settings.register_profile("suite", derandomize=True, database=None, deadline=None)
 settings.register_profile("explore", max_examples=1000, deadline=None, print_blob=True)
 settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True)
+def no_budget_of_another_test() -> None:
+    """Begin unbanned: a test's server may have the address of one before."""
+    for path in _BUDGETS.glob("*.json"):
+        path.unlink()

@@ -3,12 +3,12 @@
 Theory. One owner holds the state (`engines/live/rate_budget`) of one venue and address. Whoever
 sends requests does so through a gate, which keeps what it was lent and asks the owner only when
 that is used up or too old: a busy gate asks for more at a time. The owner is an actor of the
-cluster where there is one, since all its nodes count as one address, and otherwise an object of
-this program: several programs without a cluster on one address each spend a whole budget, and what
-holds them then is the venue's refusal, which every one of them heeds. A ban is pushed: each gate
-keeps one question open at the owner that is answered by a ban, so that every gate stops within a
-message's way, and only what is under way is still sent. A gate refuses at once while a ban lasts,
-rather than let its caller hang for minutes.
+cluster where there is one, since all its nodes count as one address, and otherwise one whose
+state is a file that the machine's programs share (`budget_file`). A ban is pushed: each gate keeps
+one question open at the owner that is answered by a ban, so that every gate stops within a
+message's way, and only what is under way is still sent. Where the owner is a file a ban is known at
+the next question. A gate refuses at once while a ban lasts, rather than let its caller hang for
+minutes.
 
 The actor holds nothing that must outlive it. Started again, it lends nothing until all that it may
 have lent before is over, and learns of a ban from the gates, which tell what they know when they
@@ -286,12 +286,3 @@ def asked_wait_ms(headers: Mapping[str, str]) -> int:
 
 
 BudgetActor = ray.remote(num_cpus=0, max_restarts=-1)(BudgetOwner)
-
-
-def open_gate(name: str, book: RateBook) -> Gate:
-    """Return a gate to the budget of this name: the cluster's, where we are in one."""
-    if not ray.is_initialized():
-        return Gate(BudgetOwner(book), book)
-    actor: Any = BudgetActor
-    options = {"name": f"rate-budget-{name}", "get_if_exists": True, "lifetime": "detached"}
-    return Gate(actor.options(**options).remote(book), book)

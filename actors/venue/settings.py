@@ -3,10 +3,14 @@
 PHALANX_VENUE              bybit (the default), binance, or the address of a local Bybit server
 PHALANX_VENUE_URL          another address for that venue, such as a mirror of Bybit's
 PHALANX_VENUE_ENVIRONMENT  mainnet (the default), demo, testnet
+PHALANX_BUDGETS            where programs of this machine share their request budgets
 PHALANX_API_KEY, PHALANX_API_SECRET
 """
 
+import os
+import tempfile
 from enum import StrEnum
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
@@ -34,6 +38,9 @@ class VenueSettings(BaseSettings):
     venue: str = "bybit"
     venue_url: str | None = None
     venue_environment: VenueEnvironment = VenueEnvironment.MAINNET
+    budgets: Path = Field(
+        default_factory=lambda: Path(tempfile.gettempdir()) / f"phalanx-budgets-{os.getuid()}"
+    )
     venue_timeout_s: float = Field(default=10.0, gt=0, le=300)
     api_key: SecretStr | None = None
     api_secret: SecretStr | None = None

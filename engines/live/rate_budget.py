@@ -25,6 +25,7 @@ than a bucket ever holds could wait for ever, so it cannot be built.
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 SLACK_MS = 500
 TTL_MS_MAX = 1_000
@@ -175,6 +176,26 @@ class RateBudget:
     def lent(self) -> Mapping[str, int]:
         """Return how many tokens of each bucket are out."""
         return {name: bucket.lent for name, bucket in self._buckets.items()}
+
+    def state(self) -> dict[str, Any]:
+        """Return what another budget of this book and clock goes on from, as plain values."""
+        buckets = {
+            name: [bucket.rule.tokens, bucket.closed_until_ms, list(bucket.out)]
+            for name, bucket in self._buckets.items()
+        }
+        return {"closed_until_ms": self.closed_until_ms, "buckets": buckets}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state; a bucket that it does not know begins full."""
+        self.closed_until_ms = int(state["closed_until_ms"])
+        for name in self._buckets.keys() & state["buckets"].keys():
+            tokens, closed_until_ms, out = state["buckets"][name]
+            rule = self.book.rules[name]
+            bucket = _Bucket(RateRule(min(rule.tokens, int(tokens)), rule.window_ms))
+            bucket.closed_until_ms = int(closed_until_ms)
+            for back_ms, lent in out:
+                bucket.lend(int(lent), int(back_ms))
+            self._buckets[name] = bucket
 
     def _narrowest(self, name: str) -> _Bucket:
         return self._buckets[self.book.route(name).buckets[-1]]
