@@ -9,7 +9,8 @@ Source: Bybit v5, "Place Order", "Amend Order"; error codes.
 from collections.abc import Mapping
 from decimal import Decimal
 
-from actors.venue_sim.listing import LINEAR, SPOT
+from actors.venue_sim.account import ORDERS_MAX
+from actors.venue_sim.listing import LINEAR, SPOT, Listed
 from actors.venue_sim.orders import (
     BUY,
     PRICE_OUT_OF_RANGE,
@@ -23,9 +24,30 @@ from actors.venue_sim.positions import STOP_LOSS, TAKE_PROFIT
 from actors.venue_sim.valuation import Valuation
 from actors.venue_sim.wire import PARAMETER_ERROR, Refused
 
-NO_BALANCE, SPOT_NO_BALANCE = 110007, 170131
+NO_BALANCE, SPOT_NO_BALANCE, NOT_LIVE, SPOT_REJECTED = 110007, 170131, 110074, 170210
+TOO_MANY_ORDERS, TOO_MANY_STOPS, CONDITIONALS_MAX = 110020, 110009, 10
 # priceLimitRatioY of the instrument: how far beyond mark an order's price may lie on its bad side.
 PRICE_REACH = {LINEAR: Decimal("0.02"), SPOT: Decimal("0.01")}
+
+
+def is_live(worth: Valuation, listed: Listed) -> None:
+    """Raise Refused once a market's bars have ended: its prices would stand still for ever."""
+    if worth.now_ms >= min(tape.end_ms[-1] for tape in (listed.base_tape, listed.mark_tape)):
+        code = NOT_LIVE if listed.category == LINEAR else SPOT_REJECTED
+        raise Refused(code, "This contract is not live: its bars or mark prices have ended")
+
+
+def room(worth: Valuation, order: Order) -> None:
+    """Raise Refused for more orders than a symbol, or all of spot, may have waiting."""
+    listed = order.listed
+    everyone = worth.account.open_orders(None if listed.category == SPOT else listed)
+    same = [one for one in everyone if one.listed.category == listed.category]
+    conditional = sum(one.stop_order_type == "Stop" for one in same)
+    if order.is_conditional and conditional >= CONDITIONALS_MAX:
+        message = "The number of stop orders exceeds the maximum allowable limit"
+        raise Refused(TOO_MANY_STOPS, message)
+    if sum(not one.is_conditional for one in same) >= ORDERS_MAX:
+        raise Refused(TOO_MANY_ORDERS, f"Not allowed to have more than {ORDERS_MAX} active orders.")
 
 
 def reduces(worth: Valuation, order: Order) -> None:

@@ -116,7 +116,8 @@ class Order:
     @property
     def leaves(self) -> Decimal:
         """Return what is left to fill; nothing once the order is closed."""
-        return self.qty - self.cum_qty if self.is_open else ZERO
+        is_waiting = self.is_open or self.status is Status.TRIGGERED
+        return self.qty - self.cum_qty if is_waiting else ZERO
 
     @property
     def sign(self) -> int:

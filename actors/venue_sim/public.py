@@ -191,12 +191,13 @@ def mark_price(one: Listed, now_ms: int) -> float:
 
 
 def funding_rate_next(one: Listed, now_ms: int) -> float:
-    """Return the rate that settles next, 0.0001 where no history tells it."""
+    """Return the forecast of the next rate: the last one settled, 0.0001 before the first.
+
+    The rate that will settle stands in the file, but nobody could have known it.
+    """
     funding = one.listing.funding
-    if funding is None or not len(funding):
-        return 0.0001
-    place = int(np.searchsorted(funding.time_ms, now_ms, side="right"))
-    return float(funding.rate[min(place, len(funding) - 1)])
+    place = 0 if funding is None else int(np.searchsorted(funding.time_ms, now_ms, side="right"))
+    return 0.0001 if funding is None or place == 0 else float(funding.rate[place - 1])
 
 
 def best_prices(one: Listed, last_price: float) -> tuple[float, float]:

@@ -56,7 +56,7 @@ READING = {
 }
 TRADING = {
     "/v5/order/create": PrivateRoute(trading.create, 10, 20),
-    "/v5/order/amend": PrivateRoute(trading.amend, 10, 20),
+    "/v5/order/amend": PrivateRoute(trading.amend, 10),
     "/v5/order/cancel": PrivateRoute(trading.cancel, 10, 20),
     "/v5/order/cancel-all": PrivateRoute(trading.cancel_all, 10, 20),
     "/v5/position/set-leverage": PrivateRoute(trading.set_leverage, 10),

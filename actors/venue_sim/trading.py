@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from actors.venue_sim import checks, stops
-from actors.venue_sim.account import ORDERS_MAX, Account
+from actors.venue_sim.account import Account
 from actors.venue_sim.keyring import ApiKey
 from actors.venue_sim.listing import LINEAR, SPOT, Listed, Market, category_of
 from actors.venue_sim.lists import is_asked
@@ -36,7 +36,7 @@ from actors.venue_sim.wire import PARAMETER_ERROR, Payload, Refused, required
 
 Body = Mapping[str, Any]
 
-NO_ORDER, TOO_MANY_ORDERS, QTY_BELOW_FILLED = 110001, 110020, 110064
+NO_ORDER, QTY_BELOW_FILLED, SPOT_NO_ORDER, SPOT_LINK_ID_TWICE = 110001, 110064, 170213, 170141
 MODE_SAME, HAS_POSITION, HAS_ORDERS, LEVERAGE_SAME = 110025, 110024, 110028, 110043
 LEVERAGE_TOO_HIGH, LEVELS_SAME = 110013, 34040
 MARGIN_TOO_SMALL = 110044
@@ -63,12 +63,13 @@ class Desk:
 def create(desk: Desk, body: Body) -> Payload:
     """Place an order."""
     listed = _market_of(desk, body)
-    if len(desk.account.orders) >= ORDERS_MAX:
-        raise Refused(TOO_MANY_ORDERS, f"not allowed to have more than {ORDERS_MAX} active orders")
+    checks.is_live(desk.worth, listed)
     last = desk.worth.last(listed)
     order = order_of(body, listed, desk.account.new_id("o"), last, desk.now_ms)
     if order.link_id in desk.account.link_ids:
-        raise Refused(LINK_ID_TWICE, "OrderLinkedID is duplicate")
+        code = LINK_ID_TWICE if listed.category == LINEAR else SPOT_LINK_ID_TWICE
+        raise Refused(code, "OrderLinkedID is duplicate")
+    checks.room(desk.worth, order)
     if listed.category == LINEAR:
         _check_index(desk.account, listed, order.position_idx)
     checks.reduces(desk.worth, order)
@@ -82,6 +83,7 @@ def create(desk: Desk, body: Body) -> Payload:
 def amend(desk: Desk, body: Body) -> Payload:
     """Change quantity, price, trigger or levels of an open order."""
     order = _open_order(desk, body)
+    checks.is_live(desk.worth, order.listed)
     before = {name: getattr(order, name) for name in AMENDABLE}
     try:
         _change(desk, order, body)
@@ -136,12 +138,15 @@ def cancel_all(desk: Desk, body: Body) -> Payload:
     if body.get("symbol"):
         desk.market.find(category, str(body["symbol"]))
     kinds = one_of(body, "orderFilter", ("", "Order", "StopOrder", "tpslOrder"), "")
+    # stopOrderType=Stop spares the stops of positions.
+    own = one_of(body, "stopOrderType", ("", "Stop"), "")
     found = [
         order
         for order in desk.account.open_orders()
         if order.listed.category == category
         and is_asked(body, order.listed)
         and (not kinds or order.is_stop == (kinds != "Order"))
+        and (kinds != "StopOrder" or own in ("", order.stop_order_type))
     ]
     for order in found:
         desk.account.finish(order, desk.now_ms, "CancelByUser", "EC_PerCancelRequest")
@@ -279,7 +284,8 @@ def _open_order(desk: Desk, body: Body) -> Order:
     for order in desk.account.open_orders(listed):
         if order.order_id == order_id or (not order_id and order.link_id == link_id):
             return order
-    raise Refused(NO_ORDER, "order not exists or too late to cancel")
+    code = NO_ORDER if listed.category == LINEAR else SPOT_NO_ORDER
+    raise Refused(code, "order not exists or too late to cancel")
 
 
 def _check_index(account: Account, listed: Listed, index: int) -> None:

@@ -13,9 +13,11 @@ from actors.venue_sim.keyring import ApiKey, signature
 from actors.venue_sim.listing import LINEAR, SPOT
 from actors.venue_sim.orders import ZERO
 from actors.venue_sim.positions import Position
+from actors.venue_sim.public import funding_rate_next
 from actors.venue_sim.sessions import TRADE, Session
 from actors.venue_sim.trading import Desk
 from actors.venue_sim.wire import Refused, Request
+from engines.klines import HOUR_MS
 from tests.contract.venue_bench import QUARTER_MS, START_MS, listings
 
 NOW_MS = START_MS + 100 * QUARTER_MS
@@ -208,3 +210,52 @@ def test_neither_a_web_page_nor_another_machine_drives_the_clock(
     assert control.respond(ask).status == 403 and clock.now_ms() == NOW_MS
     ask = Request("POST", "/control/clock", headers=own | {"HOST": "localhost"}, body=body)
     assert control.respond(ask).status == 200 and clock.now_ms() == NOW_MS + 1000
+
+
+def test_the_ticker_forecasts_the_last_settled_funding_and_nothing_later(bench: Bench) -> None:
+    listed = bench.core.market.find(LINEAR, "BTCUSDT")
+    assert listed.listing.funding is not None
+    known = [0.0001, *listed.listing.funding.rate[:3].tolist()]
+    first = int(listed.listing.funding.time_ms[0])
+    moments = (first - 1, first, first + 8 * HOUR_MS, first + 16 * HOUR_MS)
+    assert [funding_rate_next(listed, at) for at in moments] == known
+
+
+def test_nothing_is_traded_once_the_bars_have_ended(bench: Bench) -> None:
+    order = bench.order("Buy", "0.01", price=str(bench.last() - 80_000))
+    bench.now_ms = START_MS + BARS * QUARTER_MS
+    for category, expected in ((LINEAR, 110074), (SPOT, 170210)):
+        with pytest.raises(Refused) as refused:
+            bench.order("Buy", "0.01", category)
+        assert code(refused) == expected
+    with pytest.raises(Refused) as refused:
+        bench.ask(trading.amend, orderId=order, qty="0.02")
+    assert code(refused) == 110074
+    bench.ask(trading.cancel, orderId=order)
+
+
+def test_a_symbol_has_ten_conditional_orders_and_cancelling_them_spares_the_stop(
+    bench: Bench,
+) -> None:
+    last = bench.last()
+    bench.order("Buy", "0.01")
+    bench.ask(trading.trading_stop, stopLoss=str(last - 9000))
+    trigger = {"triggerDirection": "1", "triggerPrice": str(last + 9000)}
+    for _ in range(10):
+        bench.order("Buy", "0.001", **trigger)
+    with pytest.raises(Refused) as refused:
+        bench.order("Buy", "0.001", **trigger)
+    assert code(refused) == 110009
+    bench.ask(trading.cancel_all, orderFilter="StopOrder", stopOrderType="Stop")
+    (stop,) = bench.desk.account.open_orders()
+    assert stop.stop_order_type == "StopLoss"
+
+
+def test_spot_refuses_with_codes_of_its_own(bench: Bench) -> None:
+    with pytest.raises(Refused) as refused:
+        bench.ask(trading.cancel, SPOT, orderId="nope")
+    assert code(refused) == 170213
+    bench.order("Buy", "0.01", SPOT, orderLinkId="mine", marketUnit="baseCoin")
+    with pytest.raises(Refused) as refused:
+        bench.order("Buy", "0.01", SPOT, orderLinkId="mine", marketUnit="baseCoin")
+    assert code(refused) == 170141
