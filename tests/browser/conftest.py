@@ -1,4 +1,4 @@
-"""One browser for all tests of this folder, and pages that note what goes wrong in them."""
+"""One browser for all tests of a file, and pages that note what goes wrong in them."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -57,9 +57,13 @@ class Opened:
 Open = Callable[..., Opened]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start the machine's Chromium once."""
+    """Start the machine's Chromium, once a file.
+
+    Playwright keeps a loop running in this thread, in which no test of another folder could start
+    one of its own; so it ends with the file.
+    """
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         pytest.fail(
@@ -86,7 +90,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return paths
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tab(browser: Browser) -> Page:
     """Return the one page that all tests load anew: a fresh one each costs half a second."""
     return browser.new_page()
