@@ -23,6 +23,8 @@ from engines.kernels.slots import (
     HAS_CAPS,
     IS_LIQUIDABLE,
     IS_MARKED,
+    KELLY_AT,
+    KELLY_ROOM,
     LADDER_AT,
     LAST_END_BAR,
     LEG,
@@ -40,6 +42,9 @@ from engines.kernels.slots import (
     RUNG_SIZE,
     RUNGS,
     TERMS,
+    TIER,
+    TIERS,
+    TIERS_AT,
     TIMEOUT,
     TRADES_DAY_MAX,
     TRADES_WEEK_MAX,
@@ -59,6 +64,7 @@ WAITS_SPARE = 8  # trades of one bar beyond one a lot: a lot can close in parts
 def size_of(terms: F64_1D, lots: float) -> int:
     """Return how many places a run takes that has room for `lots`, its notes left out."""
     fixed = RUN + _size_of_book(terms, lots) + _size_of_ladder(terms)
+    fixed += terms[KELLY_ROOM] + terms[TIERS] * TIER
     each = 1 + _size_of_lot(terms) + WAIT
     return int(fixed + 2 * _size_of_campaign(terms) + lots * each + WAITS_SPARE * WAIT)
 
@@ -101,7 +107,9 @@ def begin(
         run[int(run[LADDER_AT]) + place] = terms[TERMS + place]
     for place in range(int(run[CAMPAIGNS_AT]), int(run[LOTS_AT])):
         run[place] = 0.0
-    run[WAITS_AT], run[WAITS_MAX] = run[LOTS_AT] + lots * run[LOT_SIZE], lots + WAITS_SPARE
+    run[KELLY_AT] = run[LOTS_AT] + lots * run[LOT_SIZE]
+    run[TIERS_AT] = run[KELLY_AT] + run[KELLY_ROOM]
+    run[WAITS_AT], run[WAITS_MAX] = run[TIERS_AT] + run[TIERS] * TIER, lots + WAITS_SPARE
     run[NOTES_AT] = notes_at
     lay_out_lots(run)
     run[BAR] = -1

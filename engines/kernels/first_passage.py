@@ -77,7 +77,7 @@ FOLLOWED = [
     slots.QTY_MIN, slots.NOTIONAL_MIN, slots.POINT_VALUE, slots.COMMISSION, slots.COMMISSION_KIND,
     slots.SLIP_TICKS, slots.SLIPS_BY_RATIO, slots.CAPITAL, slots.SIZING_KIND, slots.SIZING_VALUE,
     slots.SHARE_MIN, slots.SHARE_MAX, slots.MARGIN_LONG, slots.MARGIN_SHORT, slots.DIRECTION,
-    slots.ROOM_STEPS, slots.START_BAR, slots.CLOSES_ALL, slots.BARS_HELD_MAX, slots.KELLY_TRADES,
+    slots.ROOM_STEPS, slots.START_BAR, slots.CLOSES_ALL, slots.BARS_HELD_MAX,
     slots.KELLY_TRADES_MIN, slots.LOT_ORDER, slots.LIQUIDATION_FEE,
 ]  # fmt: skip # one list
 NO_LEVELS: F64_2D = np.empty((0, 3))

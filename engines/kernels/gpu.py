@@ -29,7 +29,7 @@ from engines.types import BOOL_1D, F64_1D, I64_1D
 
 CHUNK = 1 << 17  # sets; several times what the largest GPU runs at once
 BLOCK = 64  # threads: two warps, so that a slow set holds up few others
-ROOMS = RUN + 256, 4 * RUN, 16 * RUN  # places of a thread's row: one lot, several, very many
+ROOMS = RUN + 384, 8 * RUN, 32 * RUN  # places of a thread's row: one lot, several, very many
 
 # What a summary is made of, then whether only the reference can run the set.
 KEPT: I64_1D = np.array([*range(SUMS, SUMS + SUMS_SIZE), NEEDS_REFERENCE])

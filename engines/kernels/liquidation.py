@@ -23,17 +23,16 @@ from engines.kernels.slots import (
     STEPS,
     TIER,
     TIERS,
-    TIERS_FROM,
+    TIERS_AT,
 )
 
 
 @rule
 def put_tiers(run: Run, tiers: F64_2D) -> None:
     """Put the margin tiers [K, TIER] into a run."""
-    run[TIERS] = len(tiers)
-    for place in range(len(tiers)):
+    for place in range(int(run[TIERS])):
         for column in range(TIER):
-            run[TIERS_FROM + place * TIER + column] = tiers[place, column]
+            run[int(run[TIERS_AT]) + place * TIER + column] = tiers[place, column]
 
 
 @rule
@@ -50,8 +49,9 @@ def _isolated(run: Run, qty: float, side: float) -> float:
     average = run[PRICE_AVG]
     value = qty * average
     margin = value / run[LEVERAGE]
-    tier = TIERS_FROM
-    while value > run[tier + NOTIONAL_MAX] and tier < TIERS_FROM + (run[TIERS] - 1) * TIER:
+    tier = int(run[TIERS_AT])
+    last = tier + (int(run[TIERS]) - 1) * TIER
+    while value > run[tier + NOTIONAL_MAX] and tier < last:
         tier += TIER
     maintenance = value * run[tier + MAINTENANCE] - run[tier + DEDUCTION]
     return average - side * (margin - maintenance) / qty
@@ -62,7 +62,7 @@ def _cross(run: Run, qty: float, side: float) -> float:
     start = settled(run) - side * qty * run[PRICE_AVG]
     price = math.nan
     for place in range(int(run[TIERS])):
-        tier = TIERS_FROM + place * TIER
+        tier = int(run[TIERS_AT]) + place * TIER
         price = -(start + run[tier + DEDUCTION]) / (qty * (side - run[tier + MAINTENANCE]))
         if qty * price <= run[tier + NOTIONAL_MAX]:
             break

@@ -18,7 +18,7 @@ from engines.instrument import Instrument
 from engines.kernels import slots
 from engines.kernels.columns import F64_2D
 from engines.klines import Klines
-from engines.liquidation import is_isolated, is_liquidable, notional_max
+from engines.liquidation import NO_MAINTENANCE, is_isolated, is_liquidable, notional_max
 from engines.plan import (
     Basis,
     CloseRule,
@@ -98,12 +98,6 @@ def refusal(plan: Plan, costs: Costs, instrument: Instrument, prices: PriceRange
             plan.ladder is not None and plan.ladder.refill and len(plan.exits.targets) > 1
         ),
         "hedge mode": plan.is_hedged,
-        f"leverage with more than {slots.TIERS_MAX} margin tiers": (
-            plan.is_leveraged and len(instrument.margin_tiers) > slots.TIERS_MAX
-        ),
-        f"Kelly's sizing over more than {slots.KELLY_MAX} positions": (
-            plan.sizing.kind is SizingKind.KELLY and plan.sizing.trades > slots.KELLY_MAX
-        ),
         "numbers beyond exact ticks": not _is_exact(plan, costs, instrument, prices),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
@@ -223,7 +217,8 @@ def _set_money(row: F64_1D, plan: Plan, costs: Costs) -> None:
     row[slots.CAPITAL] = plan.capital_quote
     row[slots.SIZING_KIND], row[slots.SIZING_VALUE] = SIZINGS[sizing.kind], sizing.value
     row[slots.SHARE_MIN], row[slots.SHARE_MAX] = sizing.ratio_min, sizing.ratio_max
-    row[slots.KELLY_TRADES], row[slots.KELLY_TRADES_MIN] = sizing.trades, sizing.trades_min
+    row[slots.KELLY_TRADES_MIN] = sizing.trades_min
+    row[slots.KELLY_ROOM] = sizing.trades if sizing.kind is SizingKind.KELLY else 0
     row[slots.MARGIN_LONG] = plan.margin_long_ratio / plan.leverage
     row[slots.MARGIN_SHORT] = plan.margin_short_ratio / plan.leverage
     row[slots.DIRECTION] = DIRECTIONS[plan.direction]
@@ -247,6 +242,7 @@ def _set_limits(row: F64_1D, plan: Plan, costs: Costs, instrument: Instrument) -
     row[slots.CALLS_MARGIN] = not is_liquidable(plan)
     row[slots.IS_EXACT] = is_liquidable(plan) or plan.market is Market.SPOT
     row[slots.VALUE_MAX] = notional_max(plan, instrument)
+    row[slots.TIERS] = len(instrument.margin_tiers or NO_MAINTENANCE) if is_liquidable(plan) else 0
     if costs.liquidation_fee_ratio is not None:
         row[slots.LIQUIDATION_FEE] = costs.liquidation_fee_ratio
     row[slots.SETTLES] = plan.process_on_close

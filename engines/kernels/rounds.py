@@ -12,8 +12,8 @@ from engines.kernels.gates import count_round
 from engines.kernels.slots import (
     BAR,
     BY_KELLY,
-    KELLY_RATIOS,
-    KELLY_TRADES,
+    KELLY_AT,
+    KELLY_ROOM,
     KELLY_TRADES_MIN,
     LAST_END_BAR,
     LAST_ROUND,
@@ -50,7 +50,7 @@ def end_round(run: Run) -> None:
         ratio = run[ROUND_RATIO]
         if run[ROUND_TRADES] > 1:
             ratio = total_of(run, ROUND_WEIGHED) / total_of(run, ROUND_WEIGHTS)
-        run[KELLY_RATIOS + int(run[ROUNDS]) % int(run[KELLY_TRADES])] = ratio
+        run[int(run[KELLY_AT]) + int(run[ROUNDS]) % int(run[KELLY_ROOM])] = ratio
         run[ROUND_WEIGHED] = run[ROUND_WEIGHTS] = 0
     count_round(run, run[LAST_ROUND])
     run[ROUNDS] += 1
@@ -60,7 +60,7 @@ def end_round(run: Run) -> None:
 @rule
 def kelly_share(run: Run) -> float:
     """Return the share of equity that Kelly's sizing spends."""
-    count = int(min(run[ROUNDS], run[KELLY_TRADES]))
+    count = int(min(run[ROUNDS], run[KELLY_ROOM]))
     wins, gain = _mean_of(run, count, 1.0)
     losses, loss = _mean_of(run, count, -1.0)
     if count < run[KELLY_TRADES_MIN] or wins == 0:
@@ -79,7 +79,7 @@ def _mean_of(run: Run, count: int, sign: float) -> tuple[float, float]:
     found = 0.0
     run[TOTAL] = 0
     for place in range(count):
-        ratio = sign * run[KELLY_RATIOS + place]
+        ratio = sign * run[int(run[KELLY_AT]) + place]
         if ratio > 0:
             found += 1
             add_exactly(run, TOTAL, ratio)

@@ -35,10 +35,10 @@ PORTIONS = TARGET_RATIOS + LEGS_MAX
 # Terms: limits and rules that count.
 LIMITS = PORTIONS + LEGS_MAX
 (
-    KELLY_TRADES, KELLY_TRADES_MIN, TRADES_DAY_MAX, TRADES_WEEK_MAX, LOSSES_MAX, FILLS_MAX,
+    KELLY_TRADES_MIN, TRADES_DAY_MAX, TRADES_WEEK_MAX, LOSSES_MAX, FILLS_MAX,
     LOSS_RATIO_MAX, LOSS_QUOTE_MAX, DRAWDOWN_MAX, LEVERAGE, IS_LIQUIDABLE, IS_ISOLATED,
     CALLS_MARGIN, VALUE_MAX, HAS_CAPS, SETTLES, LIQUIDATION_FEE,
-) = range(LIMITS, LIMITS + 17)  # fmt: skip # one list
+) = range(LIMITS, LIMITS + 16)  # fmt: skip # one list
 
 # Terms: how many entries a position holds, how lots are consumed, what distances count from, how
 # many legs a lot may have and for how many lots there is room at first.
@@ -47,7 +47,9 @@ ROOM, LOT_ORDER, BASIS, LEGS_EACH, LOTS_ROOM = range(LIQUIDATION_FEE + 1, LIQUID
 RUNGS, BUDGET_RATIO, REFILLS, LATE_ENTRIES, LATE_RATIO, IS_TENDED = range(
     LOTS_ROOM + 1, LOTS_ROOM + 7
 )
-TERMS = IS_TENDED + 1
+# Terms: how many rounds Kelly's sizing looks at, and how many margin tiers liquidate; 0 without.
+KELLY_ROOM, TIERS = range(IS_TENDED + 1, IS_TENDED + 3)
+TERMS = TIERS + 1
 # Behind the terms of a plan with a ladder: offset and weight of each of its orders, entry first.
 
 # State: the position (STEPS above zero is long, 0 flat), its money and how many lots and entries.
@@ -60,8 +62,8 @@ TERMS = IS_TENDED + 1
     GUARD_UP, UP, DOWN, TRAIL_UP, TRAIL_DOWN, IS_TRAILING,
 ) = range(OVERFLOWS + 1, OVERFLOWS + 16)  # fmt: skip # one list
 # State: where the tables of this run lie, and how many orders the book holds.
-PLACES_AT, BOOK_AT, LOTS_AT, NOTES_AT, LOTS_MAX, LOT_SIZE, BOOK = range(
-    IS_TRAILING + 1, IS_TRAILING + 8
+PLACES_AT, BOOK_AT, LOTS_AT, KELLY_AT, TIERS_AT, NOTES_AT, LOTS_MAX, LOT_SIZE, BOOK = range(
+    IS_TRAILING + 1, IS_TRAILING + 10
 )
 # State: where the terms of the ladder and the campaigns lie, which campaign is the position's, and
 # whether fills want it tended.
@@ -163,23 +165,14 @@ FOUND = SUMS + SUMS_SIZE
     STRETCH_SETTLED, STRETCH_LOT, LONE_LOT, LONE_FALL, LONE_FALL_RATIO, WAITS_AT, WAITS_MAX, WAITS,
 ) = range(FOUND + FIGURES, FOUND + FIGURES + 15)  # fmt: skip # one list
 
-# From COLD on nothing has to be cleared. The ratio of the last trade, and of the last rounds that
-# Kelly's sizing looks at.
+# From COLD on nothing has to be cleared. The ratio of the last trade.
 COLD = WAITS + 1
-KELLY_MAX = 128
 ROUND_RATIO = COLD
-KELLY_RATIOS = ROUND_RATIO + 1
-# How many margin tiers there are, and the tiers: TIER places each.
-TIERS_MAX = 64
-NOTIONAL_MAX, MAINTENANCE, DEDUCTION = range(3)
-TIER = DEDUCTION + 1
-TIERS = KELLY_RATIOS + KELLY_MAX
-TIERS_FROM = TIERS + 1
-RUN = TIERS_FROM + TIERS_MAX * TIER
+RUN = ROUND_RATIO + 1
 
 # Behind the RUN places: the places of the lots (LOTS_MAX), the book, ladder and campaigns, the
-# lots, and the trades that wait. A lot is a row of the trade list and the entry that opened it in
-# one; its legs lie behind it.
+# lots, the ratios of the last rounds (KELLY_ROOM), the margin tiers, and the trades that wait. A
+# lot is a row of the trade list and the entry that opened it in one; its legs lie behind it.
 (
     LOT_STEPS, LOT_BOUND, LOT_PRICE, LOT_BAR, LOT_FEE, LOT_FUNDING, LOT_HIGH, LOT_LOW, LOT_SLIP,
     LOT_RUNG, LOT_LEGS, LOT_WORDS,
@@ -190,6 +183,8 @@ LOT = LOT_WORDS + SAID
     WAIT_LAST_BAR,
 ) = range(9)  # fmt: skip # one list
 WAIT = WAIT_LAST_BAR + 1
+NOTIONAL_MAX, MAINTENANCE, DEDUCTION = range(3)
+TIER = DEDUCTION + 1
 
 # What is noted: a row of NOTE places, by its kind.
 NOTE_KINDS = TRADE_NOTE, FILL_NOTE, PAYMENT_NOTE = 0, 1, 2

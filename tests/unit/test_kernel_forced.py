@@ -8,13 +8,12 @@ import pytest
 
 from engines.backtest import run_backtest
 from engines.costs import Costs
-from engines.errors import PlanFault
 from engines.funding import constant_funding
 from engines.instrument import Instrument
 from engines.kernels import guards, liquidation, slots
 from engines.kernels.backtest import run_by_kernel
 from engines.kernels.cpu import bars_of, run_one
-from engines.kernels.plan_terms import counts_days, price_range, refusal, terms_row
+from engines.kernels.plan_terms import counts_days, terms_row
 from engines.kernels.wants import charges_of, wants_of
 from engines.klines import MINUTE_MS, Klines
 from engines.margin import MarginTier
@@ -37,8 +36,9 @@ def klines() -> Klines:
 
 def held(plan: Plan, steps: float, price: float) -> F64_1D:
     """Return a run of `plan` that holds `steps` of 0.001 bought or sold at `price`."""
-    run = np.zeros(slots.RUN)
+    run = np.zeros(slots.RUN + len(TIERS) * slots.TIER)
     run[: slots.TERMS] = terms_row(plan, Costs(), INSTRUMENT)
+    run[slots.TIERS_AT] = slots.RUN
     tiers = [(t.notional_max, t.maintenance_ratio, t.deduction_quote) for t in TIERS]
     liquidation.put_tiers(run, np.array(tiers, dtype=np.float64))
     run[slots.STEPS], run[slots.PRICE_AVG] = steps, price
@@ -142,15 +142,27 @@ def test_a_long_run_with_limits_equals_the_reference(
     assert wanted[name] in {trade.exit_reason for trade in theirs.trades}
 
 
-def test_more_margin_tiers_than_there_is_room_for_are_refused_by_name(klines: Klines) -> None:
+@pytest.mark.parametrize("margin_mode", MarginMode)
+def test_a_hundred_margin_tiers_equal_the_reference(
+    margin_mode: MarginMode, klines: Klines
+) -> None:
+    limits = [2_000.0 * n for n in range(1, 100)]
     tiers = tuple(
-        MarginTier(1_000.0 * (n + 1), 0.01, leverage_max=10.0) for n in range(slots.TIERS_MAX + 1)
+        MarginTier(limit, 0.0001 * n, leverage_max=50.0)
+        for n, limit in enumerate([*limits, math.inf], 1)
     )
     instrument = Instrument("SYNTHETIC", 0.1, 0.001, margin_tiers=tiers)
-    arguments = EmaCrossover(), klines, instrument, Plan(leverage=2.0), Costs()
-    with pytest.raises(PlanFault, match="margin tiers"):
-        run_by_kernel(*arguments)
-    assert refusal(Plan(), Costs(), instrument, price_range(klines)) is None
+    plan = Plan(
+        leverage=20.0,
+        margin_mode=margin_mode,
+        sizing=Sizing(SizingKind.EQUITY_RATIO, 0.9),
+        exits=Exits(levels=LevelSource.PLAN),
+    )
+    arguments = EmaCrossover(), klines, instrument, plan, Costs()
+    theirs = run_backtest(*arguments)
+    assert max(trade.qty * trade.entry_price for trade in theirs.trades) > limits[70]
+    assert ExitReason.LIQUIDATION in {trade.exit_reason for trade in theirs.trades}
+    assert run_by_kernel(*arguments).backtest().trades == theirs.trades
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from engines.klines import MINUTE_MS, Klines
 from engines.plan import (
     CustomLadder,
     Exits,
+    LevelSource,
     Plan,
     PositionMode,
     Rung,
@@ -39,6 +40,7 @@ from engines.plan import (
 from engines.rules.columns import rule_columns
 from engines.signals import Signals
 from engines.synthetic import synthetic_klines
+from strategies.ema_crossover import EmaCrossover
 from strategies.rsi_mean_reversion import RsiMeanReversion
 
 INSTRUMENT = Instrument("SYNTHETIC", 0.1, 0.001)
@@ -159,6 +161,18 @@ def test_a_run_whose_lots_do_not_fit_says_so_and_comes_again(klines: Klines) -> 
     assert found[0, SUMMARY.index("trades")] == sum(not trade.is_open for trade in trades)
 
 
+def test_kelly_over_hundreds_of_positions_equals_the_reference(klines: Klines) -> None:
+    exits = Exits(stop_loss_ratio=0.003, take_profit_ratio=0.02, levels=LevelSource.PLAN)
+    plan = Plan(sizing=Sizing(SizingKind.KELLY, 0.9, ratio_min=0.01, trades=300), exits=exits)
+    strategy = EmaCrossover(fast=3, slow=15, require_trend=False)
+    arguments = strategy, klines, INSTRUMENT, plan, Costs(commission=0.0)
+    theirs = run_backtest(*arguments)
+    assert len(theirs.trades) > 2 * 300
+    values = [trade.qty * trade.entry_price for trade in theirs.trades[300:]]
+    assert max(values) > 2 * min(values)
+    assert run_by_kernel(*arguments).backtest().trades == theirs.trades
+
+
 def test_notes_beyond_the_room_are_counted_and_not_written(klines: Klines) -> None:
     strategy, plan, costs = RsiMeanReversion(), Plan(), Costs()
     wants = wants_of(strategy.signals(klines), rule_columns(plan, klines))
@@ -178,7 +192,6 @@ def test_notes_beyond_the_room_are_counted_and_not_written(klines: Klines) -> No
     [
         (Plan(ladder=replace(LADDER, refill=True), exits=Exits(targets=TARGETS)), "ladder"),
         (Plan(position_mode=PositionMode.HEDGE), "hedge"),
-        (Plan(sizing=Sizing(SizingKind.KELLY, 0.5, trades=1_000)), "Kelly"),
         (Plan(exits=Exits(take_profit_ratio=1e9)), "exact ticks"),
         (Plan(sizing=Sizing(SizingKind.QTY, 1e15)), "exact ticks"),
     ],
