@@ -160,6 +160,8 @@ class Account:
             return 0
         missing = self.notional_quote(held, price, rate) * ratio - equity
         unit = price * self.instrument.point_value * rate * ratio
+        if missing >= abs(self.position.signed_qty) * unit:
+            return held  # The quotient may be beyond all numbers where the ratio is next to none.
         cover = self.instrument.steps_truncated(missing / unit)
         if not cover:
             # Less than a step is missing: TradingView sells one contract, or one step if coarser.

@@ -1,5 +1,7 @@
 """What the broker forbids or forces: funds, margin, caps of the day, size and direction."""
 
+from dataclasses import replace
+
 import pytest
 
 from engines.caps import FILLS_CAP_NAME, LOSS_CAP_NAME
@@ -102,6 +104,13 @@ class TestMarginCall:
     def test_it_comes_at_the_open_where_the_open_demands_it(self) -> None:
         bars: list[Bar] = [FLAT, FLAT, (101.0, 101.0, 99.0, 100.0)]
         assert filled(bars, {0: sells(qty=10.0)}, SMALL)[1:] == [(2, 0.792, 101.0)]
+
+    @pytest.mark.parametrize("ratio", [1e-3, 1e-311, 5e-324])
+    def test_next_to_no_margin_closes_all_once_equity_is_gone(self, ratio: float) -> None:
+        # At 130 equity is 1,000 - 1,500: more is missing than any part of 50 would give back.
+        plan = replace(SMALL, margin_short_ratio=ratio)
+        bars: list[Bar] = [FLAT, FLAT, (130.0, 130.0, 129.0, 130.0)]
+        assert filled(bars, {0: sells(qty=50.0)}, plan) == [(1, -50.0, 100.0), (2, 50.0, 130.0)]
 
     def test_exact_cover_is_enough(self) -> None:
         # At 100 equity and margin are both 1,000.
