@@ -30,6 +30,7 @@ from tests.bench.test_kernel_speed import BARS, INSTRUMENT, EmaCross, sparse
 pytestmark = pytest.mark.bench
 
 REPEATS, SAMPLE = 5, 16
+MINUTE_BARS = 15 * BARS  # two years of one-minute bars
 
 
 class Sparse(SignalStrategy):
@@ -81,6 +82,29 @@ def test_sets_by_first_passage_beside_the_machine(
         f"{min(cpu) / trades * 1e9:5.1f} ns of CPU a trade and set, {trades / len(plans):6,.0f} "
         f"trades a set; the machine {1 / machine:8,.0f} sets/s"
     )
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_bar_of_a_million_beside_one_of_seventy_thousand(name: str) -> None:
+    """No commission: at one minute it would ruin every account of the dense ones."""
+    plans, costs = plans_of(100, 100), Costs(commission=0.0)
+    for bars, minutes in ((BARS, 15), (MINUTE_BARS, 1)):
+        klines = synthetic_klines(bars, minutes * MINUTE_MS, seed=7)
+        trials = Trials(Market(klines, INSTRUMENT, costs), plans, threads=numba.get_num_threads())
+        found = trials.run([STRATEGIES[name]()])
+        assert (found.engine == Engine.FIRST_PASSAGE).all()
+        clock, cpu = [], []
+        for _ in range(REPEATS):
+            start = time.perf_counter(), time.process_time()
+            trials.run([STRATEGIES[name]()])
+            clock.append(time.perf_counter() - start[0])
+            cpu.append(time.process_time() - start[1])
+        trades = found.values[0, :, SUMMARY.index("trades")].mean()
+        print(
+            f"{name:20} {bars:9,} bars: {len(plans) / min(clock):8,.0f} sets/s, "
+            f"{min(cpu) / len(plans) / bars * 1e9:6.3f} ns of CPU a bar and set, "
+            f"{min(cpu) / len(plans) / trades * 1e9:5.1f} a trade, {trades:,.0f} trades a set"
+        )
 
 
 def seconds_a_set_of_the_machine(
