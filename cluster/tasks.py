@@ -19,6 +19,7 @@ import numpy as np
 import ray
 
 from cluster.batches import Batch, BatchPlan, Work, work_of
+from cluster.memory import keep_freed_memory
 from cluster.study import Recipe, StudyFault, code_version, require_bars
 from cluster.study_table import ENGINE_NAMES, Rows, parquet_of, row_sums, table_of
 from cluster.trial_keys import U64_1D, U64_2D, trial_keys
@@ -141,6 +142,7 @@ def run_batch(
     is the strategy's own.
     """
     started = time.perf_counter()
+    keep_freed_memory()
     _require_same_code(recipe)
     no_gpu = why_not() if has_gpu else None
     on_gpu = has_gpu and no_gpu is None

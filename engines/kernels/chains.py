@@ -14,15 +14,13 @@ a strategy gives itself are no other's, so then an entry is walked when its set 
 
 1. `first_passage.is_chained`: which plans of a group can be followed.
 2. `Wished`: the wishes of many strategies, listed one after the other as each is asked.
-3. `ChainRuns`: full lists are run, aside if the caller has threads for that, which Python's lock
-   does not hold up, while the strategies to come are asked for theirs.
+3. `chain_runs`: full lists are run part by part, beside the strategies that are asked meanwhile.
 """
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -72,30 +70,12 @@ from engines.signals import Signals
 from engines.types import BOOL_1D, F64_1D, I64_1D
 
 WISHES_ROOM = 1 << 21  # of a list, of which memory is taken as it fills
-SETS_MAX, SETS_MIN = 256, 32  # of a list: the last sets leave lanes idle
-LISTS = 8  # that a call is cut into where sets are few, so that nobody waits long for the first
-LISTS_ASIDE = 2  # that may wait or run aside
+PART_MIN = 32  # sets that advance side by side: the last ones leave lanes idle
 # Of each plan that is asked for its place in the group, the places of the list that ask for it, and
 # their figures [N] with, behind them, 0 where they are sure.
 Found: TypeAlias = list[tuple[int, I64_1D, F64_2D]]
 EXITS_MAX = 16  # plans whose exits are kept at a time: their sets fill the lanes
-Settle: TypeAlias = Callable[["Wished", Found], None]
-
-
-class Waits(Protocol):
-    """What somebody computes aside."""
-
-    def result(self) -> Found:
-        """Return it when it is there."""
-        ...
-
-
-class Aside(Protocol):
-    """Threads for what needs no Python; `concurrent.futures.ThreadPoolExecutor` is such a one."""
-
-    def submit(self, run: Callable[[], Found], /) -> Waits:
-        """Let one of them run it."""
-        ...
+Part: TypeAlias = Callable[[], Found]
 
 
 def opens_of(bars: Bars, charges: Charges, terms: F64_1D) -> Opens:
@@ -120,7 +100,6 @@ class Wished:
         self._stops, self._targets = (NONE if are_plain else np.empty(room) for _ in range(2))
         self._starts = np.zeros(sets_max + 1, np.int64)
         self._payments = payments_of(group.charges, opens.bars)
-        self._until: I32_1D = np.full(2 * (opens.bars + 1), -1, np.int32)
 
     def add(self, row: int, signals: Signals, items: I64_1D) -> None:
         """List what the strategy at `row` wishes, for some plans of the group."""
@@ -147,34 +126,37 @@ class Wished:
         room = len(self._wishes) - int(self._starts[place])
         return place == self._sets_max or room < self._opens.bars
 
-    def run(self, bars: Bars) -> Found:
-        """Run every strategy of the list with the plans that it waits for."""
+    def parts(self, bars: Bars) -> list[Part]:
+        """Return the runs of all strategies of the list with the plans that they wait for.
+
+        None of them needs another, so they may run at the same time.
+        """
         places = np.repeat(np.arange(len(self.rows)), list(map(len, self._items)))
-        items, found = np.concatenate(self._items), Found()
+        items = np.concatenate(self._items)
         order = np.argsort(items, kind="stable")
         distinct, firsts = np.unique(items[order], return_index=True)
         owns = np.split(places[order], firsts[1:])
-        for part in self._parts(bars, distinct, owns):
-            figures = self._advance(bars, [(item, owns[place]) for place, item in part])
-            stops = np.cumsum([len(owns[place]) for place, _ in part])
-            rows = np.split(figures, stops[:-1])
-            found += [
-                (item, owns[place], own) for (place, item), own in zip(part, rows, strict=True)
-            ]
-        return found
+        return [partial(self._run, bars, part) for part in self._cut(bars, distinct, owns)]
 
-    def _parts(
+    def _cut(
         self, bars: Bars, items: I64_1D, owns: list[I64_1D]
-    ) -> Iterator[list[tuple[int, int]]]:
-        """Return plans and their places that differ in levels alone, enough for full lanes."""
-        parts = dict[tuple[Decides, Sizes, Fixed], list[tuple[int, int]]]()
-        for place, item in enumerate(items.tolist()):
+    ) -> Iterator[list[tuple[int, I64_1D]]]:
+        """Return plans that differ in levels alone, enough for full lanes, each with its places."""
+        parts = dict[tuple[Decides, Sizes, Fixed], list[tuple[int, I64_1D]]]()
+        for item, own in zip(items.tolist(), owns, strict=True):
             key = self._money(bars, item)
             part = parts.setdefault(key, [])
-            part.append((place, item))
-            if len(part) == EXITS_MAX or sum(len(owns[own]) for own, _ in part) >= SETS_MIN:
+            part.append((item, own))
+            if len(part) == EXITS_MAX or sum(len(places) for _, places in part) >= PART_MIN:
                 yield parts.pop(key)
         yield from parts.values()
+
+    def _run(self, bars: Bars, part: list[tuple[int, I64_1D]]) -> Found:
+        """Run some plans that differ in levels alone, each with its own places of the list."""
+        figures = self._advance(bars, part)
+        stops = np.cumsum([len(own) for _, own in part])
+        rows = np.split(figures, stops[:-1])
+        return [(item, own, row) for (item, own), row in zip(part, rows, strict=True)]
 
     def _money(self, bars: Bars, item: int) -> tuple[Decides, Sizes, Fixed]:
         """Return what of a plan all sets that advance together share."""
@@ -182,7 +164,7 @@ class Wished:
         return _decides(terms, self._opens.bars), _sizes(terms), fixed_of(bars, terms)
 
     def _advance(self, bars: Bars, plans: list[tuple[int, I64_1D]]) -> F64_2D:
-        """Run some plans that differ in levels alone, each with its own places of the list."""
+        """Return the figures of a part, plan by plan."""
         decides, sizes, fixed = self._money(bars, plans[0][0])
         rows = [self.group.terms[item] for item, _ in plans]
         sets = [
@@ -208,13 +190,14 @@ class Wished:
 
     def _room(self) -> Exits:
         """Return room for the exits of all entries that one set may take."""
-        count = len(self._until)
+        count = 2 * (self._opens.bars + 1)
         places, shape = np.arange(count, dtype=np.int32), (1, count)
         return Exits(places, np.empty(shape, np.int32), np.empty(shape), np.empty(shape))
 
     def _exits(self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Exits:
         """Return how the levels of plans, by their terms, end what sets of theirs may enter."""
-        until, asked = self._until, list[tuple[I64_1D, I32_1D]]()
+        until: I32_1D = np.full(2 * (self._opens.bars + 1), -1, np.int32)
+        asked = list[tuple[I64_1D, I32_1D]]()
         for terms, own in zip(rows, sets, strict=True):
             if has_levels(terms):
                 ask_exits(self._wishes, own, self._opens.bars, decides, until)
@@ -272,49 +255,3 @@ def _sizes(terms: F64_1D) -> Sizes:
         cash=value if kind == BY_CASH else 0.0,
         steps=steps,
     )
-
-
-class ChainRuns:
-    """The lists of one call: those that fill, and those that run or have run.
-
-    `settle` is told what a list has found, on the caller's thread.
-    """
-
-    def __init__(self, bars: Bars, strategies: int, aside: Aside | None, settle: Settle) -> None:
-        self._bars, self._aside, self._settle = bars, aside, settle
-        self._sets_max = max(SETS_MIN, min(SETS_MAX, strategies // LISTS))
-        self._filling: list[Wished] = []
-        self._running: deque[tuple[Wished, Waits]] = deque()
-
-    def add(self, row: int, signals: Signals, group: Group, items: I64_1D, opens: Opens) -> None:
-        """Let a strategy wait for plans of a group, of those that are `chained`."""
-        are_plain = signals.are_plain
-        for wished in self._filling:
-            if wished.group is group and wished.are_plain == are_plain:
-                break
-        else:
-            wished = Wished(group, are_plain, opens, self._sets_max)
-            self._filling.append(wished)
-        wished.add(row, signals, items)
-        if wished.is_full:
-            self._hand_over(wished)
-
-    def finish(self) -> None:
-        """Run what waits, and settle all."""
-        for wished in list(self._filling):
-            self._hand_over(wished)
-        while self._running:
-            self._settle_oldest()
-
-    def _hand_over(self, wished: Wished) -> None:
-        self._filling.remove(wished)
-        if self._aside is None:
-            self._settle(wished, wished.run(self._bars))
-            return
-        self._running.append((wished, self._aside.submit(partial(wished.run, self._bars))))
-        if len(self._running) > LISTS_ASIDE:
-            self._settle_oldest()
-
-    def _settle_oldest(self) -> None:
-        wished, found = self._running.popleft()
-        self._settle(wished, found.result())

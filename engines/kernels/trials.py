@@ -20,7 +20,8 @@ from engines.backtest import run_backtest
 from engines.errors import Fault, StrategyFault
 from engines.features._shared import Shelf, sharing
 from engines.kernels.chain_columns import Opens
-from engines.kernels.chains import Aside, ChainRuns, Found, Wished, opens_of
+from engines.kernels.chain_runs import Aside, ChainRuns
+from engines.kernels.chains import Found, Wished, opens_of
 from engines.kernels.columns import F64_2D, F64_3D, U8_1D, U8_2D, Wants
 from engines.kernels.cpu import run_sets
 from engines.kernels.first_passage import PLANS_MIN, run_first_passage
@@ -123,7 +124,8 @@ class Trials:
         def settle(wished: Wished, found: Found) -> None:
             self._settle(wished, found, batch)
 
-        chains = ChainRuns(self._groups.bars, len(strategies), self._aside, settle)
+        bars, threads = self._groups.bars, self._threads
+        chains = ChainRuns(bars, len(strategies), self._aside, threads, settle)
         for row in in_tiles(strategies):
             strategy = strategies[row]
             if makes_signals(strategy):

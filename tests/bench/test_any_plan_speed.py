@@ -13,6 +13,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from cluster.memory import keep_freed_memory
 from cluster.tasks import threads_aside
 from engines.backtest import run_backtest
 from engines.costs import Costs
@@ -104,6 +105,7 @@ def test_a_grid_of_strategies_and_plans(name: str, klines: Klines) -> None:
     funding = constant_funding(0.0001, 8, klines) if has_funding else None
     instrument = Instrument("SYNTHETIC", tick_size=0.1, qty_step=0.001)
     market = Market(klines, instrument, Costs(), funding)
+    keep_freed_memory()  # as a worker does
     aside = threads_aside(THREADS)
     found = Trials(market, plans, THREADS, aside=aside).run(strategies)
     assert found.errors == {}

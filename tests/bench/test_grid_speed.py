@@ -11,6 +11,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from cluster.memory import keep_freed_memory
 from cluster.tasks import threads_aside
 from engines.backtest import run_backtest
 from engines.costs import Costs
@@ -55,6 +56,7 @@ def market() -> Market:
 
 @pytest.mark.parametrize(("name", "plan"), PLANS.items(), ids=PLANS)
 def test_a_grid_of_signals_with_one_plan(name: str, plan: Plan, market: Market) -> None:
+    keep_freed_memory()  # as a worker does
     aside = threads_aside(THREADS)
     grid = [EmaCross(fast, slow) for fast, slow in product(range(5, 21), range(25, 105))]
     found = Trials(market, [plan], THREADS, aside=aside).run(grid)

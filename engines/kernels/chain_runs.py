@@ -1,0 +1,120 @@
+"""The lists of one call of trials: who fills them, who runs their parts, and who waits for whom.
+
+Theory. A strategy is asked for its signals on the caller's thread alone: it is code from outside,
+and what it calls may bear no second thread. Its wishes go to a list, and a full list is run part by
+part: aside, if the caller has threads for that, which Python's lock does not hold up. As many parts
+as there are threads wait or run aside; the caller runs the next one itself, so that neither side
+waits for the other. At the end it takes back what nobody has begun.
+
+Lists become shorter towards the end, so that the last ones do not leave a thread idle for long.
+Where levels end positions all strategies of a list share the walks to them, so a list is as long
+as it can be while there are parts for every thread.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+from engines.kernels import slots
+from engines.kernels.chain_columns import Opens
+from engines.kernels.chains import Found, Part, Wished
+from engines.kernels.columns import Bars
+from engines.kernels.groups import Group
+from engines.signals import Signals
+from engines.types import I64_1D
+
+SETS_MAX, SETS_MIN = 256, 32  # strategies of a list: the last ones leave lanes idle
+SHARE = 8  # of the strategies to come that a list takes, the eighth
+PARTS = 2  # a thread, that plans have to make where strategies share walks
+Settle: TypeAlias = Callable[[Wished, Found], None]
+
+
+class Waits(Protocol):
+    """What somebody computes aside."""
+
+    def result(self) -> Found:
+        """Return it when it is there."""
+        ...
+
+    def done(self) -> bool:
+        """Return whether it is there."""
+        ...
+
+    def cancel(self) -> bool:
+        """Return whether nobody has begun it, and then nobody will."""
+        ...
+
+
+class Aside(Protocol):
+    """Threads for what needs no Python; `concurrent.futures.ThreadPoolExecutor` is such a one."""
+
+    def submit(self, run: Part, /) -> Waits:
+        """Let one of them run it."""
+        ...
+
+
+class ChainRuns:
+    """The lists that fill, and the parts of those that run or have run.
+
+    `settle` is told what a part has found, on the caller's thread, which is one of `threads`.
+    """
+
+    def __init__(
+        self, bars: Bars, strategies: int, aside: Aside | None, threads: int, settle: Settle
+    ) -> None:
+        self._bars, self._aside, self._settle = bars, aside, settle
+        self._strategies, self._threads = strategies, threads
+        self._filling: list[Wished] = []
+        self._taken = dict[tuple[int, bool], int]()
+        self._running: deque[tuple[Wished, Part, Waits]] = deque()
+
+    def add(self, row: int, signals: Signals, group: Group, items: I64_1D, opens: Opens) -> None:
+        """Let a strategy wait for plans of a group, of those that are `chained`."""
+        are_plain = signals.are_plain
+        key = id(group), are_plain  # of a group that the trials keep, so that no other has its id
+        taken = self._taken.get(key, 0)
+        self._taken[key] = taken + 1
+        for wished in self._filling:
+            if wished.group is group and wished.are_plain == are_plain:
+                break
+        else:
+            room = self._room(group, items, self._strategies - taken)
+            wished = Wished(group, are_plain, opens, room)
+            self._filling.append(wished)
+        wished.add(row, signals, items)
+        if wished.is_full:
+            self._hand_over(wished)
+
+    def _room(self, group: Group, items: I64_1D, left: int) -> int:
+        """Return how many strategies the next list takes, where so many may still come."""
+        share = SHARE
+        if (group.terms[items, slots.HAS_EXITS] != 0).any():
+            parts = PARTS * self._threads
+            share = parts if len(items) < parts else 1
+        return max(SETS_MIN, min(SETS_MAX, left // share))
+
+    def finish(self) -> None:
+        """Run what waits, and settle all."""
+        for wished in list(self._filling):
+            self._hand_over(wished)
+        while self._running:
+            wished, part, waits = self._running.pop()
+            if waits.cancel():
+                self._settle(wished, part())
+            else:
+                self._running.append((wished, part, waits))
+                self._settle_oldest()
+
+    def _hand_over(self, wished: Wished) -> None:
+        self._filling.remove(wished)
+        for part in wished.parts(self._bars):
+            while self._running and self._running[0][-1].done():
+                self._settle_oldest()
+            if self._aside is None or len(self._running) >= self._threads:
+                self._settle(wished, part())
+            else:
+                self._running.append((wished, part, self._aside.submit(part)))
+
+    def _settle_oldest(self) -> None:
+        wished, _, waits = self._running.popleft()
+        self._settle(wished, waits.result())

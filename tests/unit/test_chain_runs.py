@@ -1,0 +1,65 @@
+"""Parts of lists that run aside, or not: the caller waits for nobody who has not begun."""
+
+import threading
+from itertools import product
+
+import numpy as np
+import pytest
+
+from engines.costs import Costs
+from engines.instrument import Instrument
+from engines.kernels.chains import Found, Part
+from engines.kernels.trials import Engine, Market, Trials
+from engines.klines import MINUTE_MS
+from engines.plan import Exits, Plan, Trailing
+from engines.synthetic import synthetic_klines
+from strategies.ema_crossover import EmaCrossover
+
+GRID = [EmaCrossover(fast, slow) for fast, slow in product(range(3, 13), range(20, 28))]
+PLANS = [Plan(), *(Plan(exits=Exits(trailing=Trailing(by, by))) for by in (0.01, 0.02, 0.03))]
+
+
+class Promise:
+    """A part that is run by whoever comes first, or at once."""
+
+    def __init__(self, part: Part, is_begun: bool) -> None:
+        self._found = part() if is_begun else None
+
+    def result(self) -> Found:
+        assert self._found is not None, "waited for what nobody runs"
+        return self._found
+
+    def done(self) -> bool:
+        return self._found is not None
+
+    def cancel(self) -> bool:
+        return self._found is None
+
+
+class Busy:
+    """Threads that run so many parts and begin no other."""
+
+    def __init__(self, parts: int) -> None:
+        self.parts, self.asked = parts, 0
+
+    def submit(self, run: Part, /) -> Promise:
+        self.asked += 1
+        assert threading.current_thread() is threading.main_thread()
+        return Promise(run, self.asked <= self.parts)
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    klines = synthetic_klines(3_000, 60 * MINUTE_MS, seed=3)
+    return Market(klines, Instrument("T", tick_size=0.1, qty_step=0.001), Costs())
+
+
+@pytest.mark.parametrize("parts", [0, 1, 3, 1_000])
+def test_who_runs_a_part_changes_nothing(parts: int, market: Market) -> None:
+    alone = Trials(market, PLANS, 1).run(GRID)
+    assert (alone.engine == Engine.FIRST_PASSAGE).mean() > 0.9
+    aside = Busy(parts)
+    together = Trials(market, PLANS, 2, aside=aside).run(GRID)
+    assert aside.asked > 0
+    np.testing.assert_array_equal(alone.values, together.values)
+    np.testing.assert_array_equal(alone.engine, together.engine)
