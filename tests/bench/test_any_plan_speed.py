@@ -6,7 +6,7 @@ plans are a grid, as a sweep has them; the best of several runs in this process,
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -44,7 +44,7 @@ from tests.bench.test_grid_speed import EmaCross
 pytestmark = pytest.mark.bench
 
 BARS, THREADS, REPEATS = 70_080, 2, 3
-STOPS = 0.01, 0.015, 0.02, 0.03
+LEVELS = 0.01, 0.03  # the nearest and the farthest
 TARGETS = Target(0.004, 0.5), Target(0.01, 0.3), Target(0.03, 0.2)
 RUNGS = Rung(0.0, 0.1), Rung(0.01, 0.2), Rung(0.02, 0.3), Rung(0.04, 0.4)
 
@@ -67,30 +67,55 @@ CROSSES = [EmaCross(fast, slow) for fast, slow in product(range(5, 21, 2), range
 REVERSIONS = [
     RsiReversion(period, float(band)) for period, band in product(range(7, 15), range(24, 40, 2))
 ]
-STOPPED = [Plan(exits=Exits(stop_loss_ratio=stop)) for stop in STOPS]
-TRAILED = [Plan(exits=Exits(stop_loss_ratio=stop, trailing=Trailing(0.01, 0.01))) for stop in STOPS]
-TARGETED = [
-    Plan(exits=Exits(stop_loss_ratio=stop, targets=TARGETS, breakeven=Breakeven(0.003, 0.001)))
-    for stop in STOPS
-]
-LADDERED = [
-    Plan(
-        pyramiding=len(RUNGS),
-        close_rule=CloseRule.ALL,
-        exits=Exits(take_profit_ratio=target, stop_loss_ratio=0.06, basis=Basis.AVERAGE),
-        ladder=CustomLadder(rungs=RUNGS),
-    )
-    for target in STOPS
-]
-PYRAMIDED = [replace(plan, pyramiding=3) for plan in STOPPED]
-CASES: dict[str, tuple[Sequence[SignalStrategy], list[Plan], bool]] = {
-    "EMA cross, trailing": (CROSSES, TRAILED, False),
-    "EMA cross, trailing, funding": (CROSSES, TRAILED, True),
-    "RSI, stop, funding": (REVERSIONS, STOPPED, True),
-    "EMA cross, three targets, breakeven": (CROSSES, TARGETED, False),
-    "RSI, ladder of four": (REVERSIONS, LADDERED, False),
-    "RSI, pyramid of three": (REVERSIONS, PYRAMIDED, False),
+FEW, MANY = (4,), (4, 160)  # plans of a case: a handful, and as many as make 10,240 sets
+
+
+def stopped(stop: float) -> Plan:
+    return Plan(exits=Exits(stop_loss_ratio=stop))
+
+
+def trailed(stop: float) -> Plan:
+    return Plan(exits=Exits(stop_loss_ratio=stop, trailing=Trailing(0.01, 0.01)))
+
+
+def targeted(stop: float) -> Plan:
+    breakeven = Breakeven(0.003, 0.001)
+    return Plan(exits=Exits(stop_loss_ratio=stop, targets=TARGETS, breakeven=breakeven))
+
+
+def laddered(target: float) -> Plan:
+    exits = Exits(take_profit_ratio=target, stop_loss_ratio=0.06, basis=Basis.AVERAGE)
+    ladder = CustomLadder(rungs=RUNGS)
+    return Plan(pyramiding=len(RUNGS), close_rule=CloseRule.ALL, exits=exits, ladder=ladder)
+
+
+def pyramided(stop: float) -> Plan:
+    return replace(stopped(stop), pyramiding=3)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is run: strategies, plans by a level of theirs, and how many plans at a time."""
+
+    strategies: Sequence[SignalStrategy]
+    plan: Callable[[float], Plan]
+    counts: tuple[int, ...]
+    has_funding: bool = False
+
+    def plans(self, count: int) -> list[Plan]:
+        """Return so many plans whose levels lie evenly."""
+        return [self.plan(level) for level in np.linspace(*LEVELS, count).tolist()]
+
+
+CASES = {
+    "EMA cross, trailing": Case(CROSSES, trailed, MANY),
+    "EMA cross, trailing, funding": Case(CROSSES, trailed, MANY, has_funding=True),
+    "RSI, stop, funding": Case(REVERSIONS, stopped, MANY, has_funding=True),
+    "EMA cross, three targets, breakeven": Case(CROSSES, targeted, FEW),
+    "RSI, ladder of four": Case(REVERSIONS, laddered, FEW),
+    "RSI, pyramid of three": Case(REVERSIONS, pyramided, FEW),
 }
+SIZES = [(name, count) for name, case in CASES.items() for count in case.counts]
 
 
 @pytest.fixture(scope="module")
@@ -99,10 +124,11 @@ def klines() -> Klines:
     return synthetic_klines(BARS, 15 * MINUTE_MS, seed=7)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_grid_of_strategies_and_plans(name: str, klines: Klines) -> None:
-    strategies, plans, has_funding = CASES[name]
-    funding = constant_funding(0.0001, 8, klines) if has_funding else None
+@pytest.mark.parametrize(("name", "count"), SIZES)
+def test_a_grid_of_strategies_and_plans(name: str, count: int, klines: Klines) -> None:
+    case = CASES[name]
+    strategies, plans = case.strategies, case.plans(count)
+    funding = constant_funding(0.0001, 8, klines) if case.has_funding else None
     instrument = Instrument("SYNTHETIC", tick_size=0.1, qty_step=0.001)
     market = Market(klines, instrument, Costs(), funding)
     keep_freed_memory()  # as a worker does
@@ -121,8 +147,9 @@ def test_a_grid_of_strategies_and_plans(name: str, klines: Klines) -> None:
         walls.append(time.perf_counter() - wall)
         cpus.append(time.process_time() - cpu)
     sets, trades = len(strategies) * len(plans), found.values[..., SUMMARY.index("trades")].mean()
-    engine = Engine(int(found.engine[7, 1])).name.lower()
+    cpu, engine = min(cpus) / sets, found.engine[7, 1]
     print(
-        f"{name:36} {sets / min(walls):8,.0f} sets/s, {min(cpus) / sets * 1e6:6,.0f} us of CPU a "
-        f"set, {trades:,.0f} trades, {min(cpus) / sets / trades * 1e9:,.0f} ns each, {engine}"
+        f"{name:36} {sets:6,} sets, {sets / min(walls):8,.0f} a second, {cpu * 1e6:6,.0f} us of "
+        f"CPU a set, {trades:,.0f} trades, {cpu / trades * 1e9:,.0f} ns each, "
+        f"{Engine(int(engine)).name.lower()} {(found.engine == engine).mean():.1%}"
     )
