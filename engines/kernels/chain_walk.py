@@ -157,11 +157,11 @@ def look_back(opens: Opens, links: Links, first: int, count: int) -> None:
         if end & np.uint64(MODE_MASK) >= np.uint64(AT_LEVEL):
             continue
         end >>= np.uint64(MODE_BITS)
-        links.worst[place] = _lowest(opens, begun >> one, end, begun & np.uint64(SIDE_MASK))
+        links.worst[place] = lowest(opens, begun >> one, end, begun & np.uint64(SIDE_MASK))
 
 
 @rule
-def _lowest(opens: Opens, start: np.uint64, stop: np.uint64, side: np.uint64) -> float:
+def lowest(opens: Opens, start: np.uint64, stop: np.uint64, side: np.uint64) -> float:
     """Return the lowest signed price of the bars [start, stop), of which there is one or more.
 
     Places without a sign spare the machine to ask whether they count from the end of a column.

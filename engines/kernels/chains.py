@@ -49,9 +49,12 @@ from engines.kernels.chain_drivers import (
 )
 from engines.kernels.chain_wishes import collect_wishes
 from engines.kernels.columns import F64_2D, I64_2D, NONE, U8_1D, Bars, Charges, Wants
-from engines.kernels.exit_walk import WALK
 from engines.kernels.first_passage import fixed_of, has_levels
 from engines.kernels.groups import Group
+from engines.kernels.part_columns import PartExits, Portions
+from engines.kernels.part_drivers import advance_parts
+from engines.kernels.part_exits import PART_WALK
+from engines.kernels.part_runs import part_exits_of, part_room, portions_of
 from engines.kernels.passage_columns import Fixed
 from engines.kernels.passage_funding import payments_of
 from engines.kernels.slots import (
@@ -74,6 +77,10 @@ PART_MIN = 32  # sets that advance side by side: the last ones leave lanes idle
 # Of each plan that is asked for its place in the group, the places of the list that ask for it, and
 # their figures [N] with, behind them, 0 where they are sure.
 Found: TypeAlias = list[tuple[int, I64_1D, F64_2D]]
+# What sets that advance together share, and the entries that they may take: their places, which
+# each plan is asked for until which bar, and how many there are.
+Money: TypeAlias = tuple[Decides, Sizes, Fixed, Portions]
+Entries: TypeAlias = tuple[I32_1D, list[tuple[I64_1D, I32_1D]], int]
 EXITS_MAX = 16  # plans whose exits are kept at a time: their sets fill the lanes
 Part: TypeAlias = Callable[[], Found]
 
@@ -142,7 +149,7 @@ class Wished:
         self, bars: Bars, items: I64_1D, owns: list[I64_1D]
     ) -> Iterator[list[tuple[int, I64_1D]]]:
         """Return plans that differ in levels alone, enough for full lanes, each with its places."""
-        parts = dict[tuple[Decides, Sizes, Fixed], list[tuple[int, I64_1D]]]()
+        parts = dict[Money, list[tuple[int, I64_1D]]]()
         for item, own in zip(items.tolist(), owns, strict=True):
             key = self._money(bars, item)
             part = parts.setdefault(key, [])
@@ -158,24 +165,32 @@ class Wished:
         rows = np.split(figures, stops[:-1])
         return [(item, own, row) for (item, own), row in zip(part, rows, strict=True)]
 
-    def _money(self, bars: Bars, item: int) -> tuple[Decides, Sizes, Fixed]:
+    def _money(self, bars: Bars, item: int) -> Money:
         """Return what of a plan all sets that advance together share."""
         terms = self.group.terms[item]
-        return _decides(terms, self._opens.bars), _sizes(terms), fixed_of(bars, terms)
+        decides = _decides(terms, self._opens.bars)
+        return decides, _sizes(terms), fixed_of(bars, terms), portions_of(terms)
 
     def _advance(self, bars: Bars, plans: list[tuple[int, I64_1D]]) -> F64_2D:
         """Return the figures of a part, plan by plan."""
-        decides, sizes, fixed = self._money(bars, plans[0][0])
+        decides, sizes, fixed, portions = self._money(bars, plans[0][0])
         rows = [self.group.terms[item] for item, _ in plans]
         sets = [
             np.column_stack((self._starts[own], self._starts[own + 1], np.full(len(own), row)))
             for row, (_, own) in enumerate(plans)
         ]
+        found = np.empty((sum(map(len, sets)), FIGURES + 1))
+        if portions.targets > 0:
+            advance_parts(
+                self._opens, self._wishes, np.concatenate(sets), decides, self._given(bars, rows),
+                self._part_exits(bars, rows, sets, decides), sizes, self._payments, fixed,
+                portions, found,
+            )  # fmt: skip # one call
+            return found
         exits = self._exits(bars, rows, sets, decides) if self.are_plain else self._room()
         for terms, own in zip(rows, sets, strict=True):
             if self.are_plain and not has_levels(terms):
                 own[:, SET_ROW] = NO_LEVELS
-        found = np.empty((sum(map(len, sets)), FIGURES + 1))
         advance_chains(
             self._opens, self._wishes, np.concatenate(sets), decides, self._given(bars, rows),
             exits, sizes, self._payments, fixed, found,
@@ -184,7 +199,7 @@ class Wished:
 
     def _given(self, bars: Bars, rows: list[F64_1D]) -> Given:
         """Return the levels that strategies give, and the terms of plans to walk them by."""
-        runs = np.zeros((len(rows), WALK))
+        runs = np.zeros((len(rows), PART_WALK))
         runs[:, : slots.TERMS] = [terms[: slots.TERMS] for terms in rows]
         return Given(self._stops, self._targets, runs, bars.prices, self.group.charges.slip_ratio)
 
@@ -194,8 +209,8 @@ class Wished:
         places, shape = np.arange(count, dtype=np.int32), (1, count)
         return Exits(places, np.empty(shape, np.int32), np.empty(shape), np.empty(shape))
 
-    def _exits(self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Exits:
-        """Return how the levels of plans, by their terms, end what sets of theirs may enter."""
+    def _asked(self, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Entries:
+        """Return which entries sets of plans, by their terms, may take, and where each is kept."""
         until: I32_1D = np.full(2 * (self._opens.bars + 1), -1, np.int32)
         asked = list[tuple[I64_1D, I32_1D]]()
         for terms, own in zip(rows, sets, strict=True):
@@ -207,8 +222,14 @@ class Wished:
         entries = asked[0][0]
         if len(rows) > 1:
             entries = np.unique(np.concatenate([own for own, _ in asked]))
-        places, shape = np.empty(len(until), np.int32), (len(rows), len(entries))
+        places = np.empty(len(until), np.int32)
         places[entries] = np.arange(len(entries))
+        return places, asked, len(entries)
+
+    def _exits(self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Exits:
+        """Return how the levels of plans, by their terms, end what sets of theirs may enter."""
+        places, asked, count = self._asked(rows, sets, decides)
+        shape = len(rows), count
         exits = Exits(places, np.empty(shape, np.int32), np.empty(shape), np.empty(shape))
         for row, (terms, (own, last)) in enumerate(zip(rows, asked, strict=True)):
             find_exits(
@@ -216,6 +237,16 @@ class Wished:
                 row,
             )  # fmt: skip # one call
         return exits
+
+    def _part_exits(
+        self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides
+    ) -> PartExits:
+        """Return how the levels of plans close in parts what sets of theirs may enter."""
+        if not self.are_plain:
+            return part_room(self._opens.bars, portions_of(rows[0]))
+        places, asked, count = self._asked(rows, sets, decides)
+        slip_ratio = self.group.charges.slip_ratio
+        return part_exits_of(self._opens, bars.prices, slip_ratio, rows, asked, places, count)
 
     def wants(self, place: int) -> Wants:
         """Return what the strategy at a place of the list wants, for the machine."""

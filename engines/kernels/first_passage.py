@@ -88,7 +88,12 @@ MOVES = [
     slots.TRAIL_UNIT, slots.TRAIL_ACTIVATION, slots.TRAIL_DISTANCE, slots.BREAKEVEN_GAIN,
     slots.BREAKEVEN_OFFSET,
 ]  # fmt: skip # one list
-UNMOVED = np.setdiff1d(OTHERS, MOVES)
+# What divides a position into parts, which chains follow too.
+DIVIDES = [
+    slots.TARGETS, *range(slots.TARGET_RATIOS, slots.TARGET_RATIOS + slots.LEGS_MAX),
+    *range(slots.PORTIONS, slots.PORTIONS + slots.LEGS_MAX), slots.LEGS_EACH,
+]  # fmt: skip # one list
+UNMOVED = np.setdiff1d(OTHERS, [*MOVES, *DIVIDES])
 PLANS_MIN = 4  # fewer do not pay for the tables of levels that they would share
 CHAINED_MAX = 64  # plans up to which chains walk each faster than tables serve all; measured
 SIZINGS = (BY_QTY, BY_CASH, BY_EQUITY)

@@ -41,7 +41,6 @@ LEFT = {
     "trades of a day": Plan(reentry=Reentry(trades_per_day_max=1)),
     "losses in a row": Plan(reentry=Reentry(losses_in_a_row_max=2)),
     "delay": Plan(reentry=Reentry(delay_bars=2)),
-    "targets": Plan(exits=Exits(targets=(Target(0.01, 0.5), Target(0.02, 0.5)))),
     "priced entries": Plan(entry=EntryTerms(EntryKind.LIMIT)),
     "only in profit": Plan(exits=Exits(only_in_profit=True)),
     "verified limits": Plan(limit_verify_ticks=1),
@@ -55,6 +54,7 @@ FOLLOWED = {
     "a fixed size": Plan(sizing=Sizing(SizingKind.QTY, 0.02)),
     "trailing": Plan(exits=Exits(trailing=Trailing())),
     "breakeven": Plan(exits=Exits(breakeven=Breakeven())),
+    "targets": Plan(exits=Exits(targets=(Target(0.01, 0.5), Target(0.02, 0.5)))),
 }
 
 
@@ -77,7 +77,7 @@ def test_settings_beyond_the_tables_go_to_another_engine() -> None:
     assert taken == []
 
 
-def test_market_entries_with_one_stop_and_one_target_are_followed() -> None:
+def test_market_entries_one_at_a_time_are_followed_whatever_their_levels() -> None:
     ran_by = engines_of(list(FOLLOWED.values()), Costs())
     assert ran_by == [Engine.FIRST_PASSAGE] * len(FOLLOWED)
 

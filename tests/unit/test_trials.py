@@ -185,8 +185,10 @@ def test_a_strategy_may_write_into_what_a_feature_gave_it(market: Market) -> Non
 
 
 def test_wishes_that_wait_for_the_machine_together_keep_their_places(market: Market) -> None:
-    targets = Exits(targets=(Target(0.004, 0.5), Target(0.008, 0.5)))  # which only it follows
-    plans = (Plan(exits=targets), Plan(), Plan(exits=replace(targets, stop_loss_ratio=0.01)))
+    targets = Exits(targets=(Target(0.004, 0.5), Target(0.008, 0.5)))
+    verified = Plan(exits=targets, limit_verify_ticks=1)  # which only it follows
+    stopped = replace(verified, exits=replace(targets, stop_loss_ratio=0.01))
+    plans = verified, Plan(), stopped
     strategies = [EmaCrossover(fast=fast) for fast in range(3, 12)] + [RsiMeanReversion()]
     together = Trials(market, plans, threads=2).run(strategies)
     assert together.engine[:, 0].tolist() == [Engine.MACHINE] * len(strategies)

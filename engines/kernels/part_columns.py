@@ -1,0 +1,61 @@
+"""The columns of positions that close in parts: how levels close each entry, links, portions.
+
+Theory. With one entry at a time and several targets, what closes a position in parts hangs on its
+entry alone, as with one leg (`chain_columns`). So the *closes* of an entry are listed once for all
+sets of a plan, in the order in which they fill: CLOSE numbers each. A set takes those that come
+before its wishes end the position, and what is left then closes as one more part, the REST.
+
+A close says which portion of the entry it takes; how many steps that are depends on the account. It
+knows two lowest signed prices: from the entry to the close, for the part's own worst mark, and in
+the *quiet* bars since the fill before, in which all parts were held together (`metrics`).
+"""
+
+from typing import NamedTuple
+
+from engines.kernels.chain_columns import I32_1D, MODE_BITS
+from engines.kernels.columns import F64_2D
+from engines.types import F64_1D
+
+# A close: its code, its price, the lowest price until then and the lowest of the quiet bars.
+C_CODE, C_PRICE, C_WORST, C_QUIET = range(4)
+CLOSE_BITS = 2
+CLOSE = 1 << CLOSE_BITS
+
+# A code: the bar, the part and the mode (`chain_columns`). What no level has closed is the REST.
+PART_BITS = 3
+PART_MASK = (1 << PART_BITS) - 1
+CODE_BITS = MODE_BITS + PART_BITS
+REST = 4
+PARTS_MAX = 4
+
+
+class PartExits(NamedTuple):
+    """How the levels of some plans close each entry in `parts` [plans, N x parts x CLOSE].
+
+    `places` [2 x (T + 1)] are those of the entries, by line and side; a close that is not met has
+    bar T.
+    """
+
+    places: I32_1D
+    closes: F64_2D
+    parts: int
+
+
+class PartLinks(NamedTuple):
+    """Links of LANES sets, `room` for each: a close [CLOSE] and what is entered next.
+
+    Where a part is still held that is the line that enters nothing.
+    """
+
+    closes: F64_1D
+    nexts: I32_1D
+    room: int
+
+
+class Portions(NamedTuple):
+    """What part of an entry each of the targets takes; the last one of `targets` takes the rest."""
+
+    targets: int
+    first: float
+    second: float
+    third: float

@@ -1,0 +1,172 @@
+"""Positions that close in parts, in the lanes of chains, equal the reference's in every figure.
+
+Plans have one to four targets, with or without a stop, a breakeven, a trailing part and funding.
+Bars are wild enough that one bar meets several levels, that opens pass several targets, and that
+ticks are coarse beside the levels. Entries too small for every target to get a step are left to the
+machine, and so are those that the account cannot pay: where none may be, that is asserted.
+"""
+
+from dataclasses import replace
+from itertools import cycle
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engines.costs import Costs
+from engines.funding import constant_funding
+from engines.instrument import Instrument
+from engines.kernels.pending import CHAINS_MIN
+from engines.kernels.trials import Market
+from engines.klines import MINUTE_MS, Klines
+from engines.plan import (
+    Breakeven,
+    CloseRule,
+    DistanceUnit,
+    Exits,
+    LevelSource,
+    Plan,
+    Sizing,
+    SizingKind,
+    Target,
+    Trailing,
+)
+from engines.synthetic import synthetic_klines
+from strategies.base import SignalStrategy
+from strategies.ema_crossover import EmaCrossover
+from tests.property.test_chains_equal_reference import COSTS, Rare, check, check_case
+from tests.property.test_first_passage_equals_reference import (
+    PlainWishes,
+    followed,
+    followed_costs,
+    fundings,
+)
+from tests.property.test_kernel_equals_reference import INSTRUMENTS
+from tests.property.test_plans_hold import BARS_MAX, klines_of_seed
+
+EXAMPLES, EXAMPLES_LONG, STRATEGIES = 25, 4_000, 20
+COARSE = Instrument("R/USDT:USDT", 2.5, 0.001), Instrument("R/USDT:USDT", 0.5, 0.01)
+
+
+@st.composite
+def targets(draw: st.DrawFn) -> tuple[Target, ...]:
+    """Return one to four targets, near ones and far ones."""
+    count = draw(st.integers(1, 4))
+    ratios = st.floats(0.0005, draw(st.sampled_from((0.01, 0.05, 0.2))))
+    own = sorted(draw(st.lists(ratios, min_size=count, max_size=count, unique=True)))
+    weights = draw(st.lists(st.integers(1, 9), min_size=count, max_size=count))
+    portions = [weight / sum(weights) for weight in weights]
+    return tuple(Target(ratio, part) for ratio, part in zip(own, portions, strict=True))
+
+
+@st.composite
+def exits(draw: st.DrawFn) -> Exits:
+    """Return exits with several targets whose levels hang on the entry alone."""
+    several = draw(targets())
+    unit = draw(st.sampled_from(DistanceUnit))
+    far, near = several[-1].ratio * 0.99, several[0].ratio
+    arms = st.just(0.0) | st.floats(0.0, far if unit is DistanceUnit.RATIO else 5.0)
+    follows = st.just(0.0) | st.floats(0.0, 0.05 if unit is DistanceUnit.RATIO else 20.0)
+    lock = st.floats(-0.01, near * 0.999)
+    trailing = st.builds(Trailing, arms, follows, st.just(unit))
+    breakeven = st.builds(Breakeven, st.just(near * 0.9999), lock.map(lambda own: own * 0.9))
+    return Exits(
+        stop_loss_ratio=draw(st.none() | st.floats(0.001, 0.1)),
+        targets=several,
+        trailing=draw(st.none() | trailing),
+        breakeven=draw(st.none() | breakeven),
+        levels=draw(st.sampled_from(LevelSource)),
+    )
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
+    """Return strategies of random wishes on random bars, and a plan with targets."""
+    seed = draw(st.integers(0, 2**31))
+    klines = klines_of_seed(seed, draw(st.integers(2, BARS_MAX)))
+    start = min(draw(st.integers(0, 30)), len(klines) - 1)
+    market = Market(
+        klines, draw(st.sampled_from((*INSTRUMENTS, *COARSE))), draw(followed_costs()),
+        draw(fundings(klines)), since_ms=int(klines.open_time_ms[start]),
+    )  # fmt: skip # what is traded, then from when
+    count = draw(st.integers(CHAINS_MIN, STRATEGIES))
+    rules = st.sampled_from([rule for rule in CloseRule if rule is not CloseRule.ALL])
+    plan = replace(draw(followed()), exits=draw(exits()), close_rule=draw(rules))
+    some_give = draw(st.booleans())
+    return (
+        market,
+        plan,
+        [PlainWishes(seed + own, some_give and own % 2 == 1) for own in range(count)],
+    )
+
+
+@settings(max_examples=EXAMPLES)
+@given(case=cases())
+def test_parts_equal_reference_on_random_sets(
+    case: tuple[Market, Plan, list[SignalStrategy]],
+) -> None:
+    check_case(case)
+
+
+@pytest.mark.long
+@settings(max_examples=EXAMPLES_LONG)
+@given(case=cases())
+def test_parts_equal_reference_on_many_random_sets(
+    case: tuple[Market, Plan, list[SignalStrategy]],
+) -> None:
+    check_case(case)
+
+
+@pytest.fixture(scope="module")
+def klines() -> Klines:
+    """Return two months of synthetic bars."""
+    return synthetic_klines(6_001, 15 * MINUTE_MS, seed=11)
+
+
+INSTRUMENT = Instrument("SYNTHETIC", 0.1, 0.001)
+SEVERAL = Target(0.004, 0.5), Target(0.01, 0.3), Target(0.03, 0.2)
+PARTED = {
+    "three": Plan(exits=Exits(stop_loss_ratio=0.015, targets=SEVERAL)),
+    "breakeven": Plan(
+        exits=Exits(stop_loss_ratio=0.01, targets=SEVERAL, breakeven=Breakeven(0.003, 0.001))
+    ),
+    "trailing": Plan(
+        sizing=Sizing(SizingKind.EQUITY_RATIO, 0.3),
+        exits=Exits(targets=SEVERAL, trailing=Trailing(0.005, 0.004)),
+    ),
+    "all of them": Plan(
+        sizing=Sizing(SizingKind.EQUITY_RATIO, 0.2),
+        exits=Exits(
+            stop_loss_ratio=0.02,
+            targets=(Target(0.002, 0.25), *SEVERAL[:1], Target(0.01, 0.125), Target(0.02, 0.125)),
+            trailing=Trailing(0.01, 0.006),
+            breakeven=Breakeven(0.001, 0.0005),
+        ),
+    ),
+    "one": Plan(exits=Exits(stop_loss_ratio=0.01, targets=(Target(0.01, 1.0),))),
+}
+
+
+@pytest.mark.parametrize("is_funded", [False, True])
+@pytest.mark.parametrize(("name", "costs"), list(zip(PARTED, cycle(COSTS.values()))), ids=PARTED)
+def test_signal_grids_that_close_in_parts_are_decided(
+    name: str, costs: Costs, is_funded: bool, klines: Klines
+) -> None:
+    crosses = [EmaCrossover(fast, slow) for fast in (5, 14) for slow in (15, 50)]
+    rare = [Rare(every, leaves) for every in (40, 2_000) for leaves in (False, True)]
+    plan = replace(PARTED[name], exits=replace(PARTED[name].exits, levels=LevelSource.PLAN))
+    funding = constant_funding(0.0001, 8, klines) if is_funded else None
+    market = Market(klines, INSTRUMENT, costs, funding, since_ms=int(klines.open_time_ms[500]))
+    assert check(market, plan, [*crosses, *rare]) == 1.0
+
+
+def test_strategies_with_levels_of_their_own_close_in_parts(klines: Klines) -> None:
+    crosses = [EmaCrossover(fast, slow) for fast in (5, 9, 14) for slow in (15, 21, 50)]
+    market = Market(klines, INSTRUMENT, COSTS["notional"], since_ms=int(klines.open_time_ms[500]))
+    assert check(market, PARTED["breakeven"], [*crosses, Rare()], times=5) == 1.0
+
+
+def test_entries_of_fewer_steps_than_targets_are_left_to_the_machine(klines: Klines) -> None:
+    sizing = Sizing(SizingKind.QTY, 0.002)
+    plan = replace(PARTED["three"], sizing=sizing, exits=Exits(targets=SEVERAL))
+    assert check(Market(klines, INSTRUMENT, Costs()), plan, [Rare(40), Rare(300)], times=10) == 0.0
