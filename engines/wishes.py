@@ -65,8 +65,13 @@ def effective_plan(strategy: Tradable, plan: Plan) -> Plan:
         plan = answer
     if places_orders(strategy):
         _require_no_signal_settings(strategy, plan)
+    return with_room(plan)
+
+
+def with_room(plan: Plan) -> Plan:
+    """Return a plan that lets a position hold all entries of its ladder."""
     if plan.ladder is not None and plan.pyramiding < len(plan.ladder.rungs):
-        plan = replace(plan, pyramiding=len(plan.ladder.rungs))
+        return replace(plan, pyramiding=len(plan.ladder.rungs))
     return plan
 
 

@@ -26,6 +26,8 @@ import numpy as np
 
 from engines.instrument import STEP_NOISE
 from engines.kernels import slots
+from engines.kernels.campaign_drivers import run_campaigns
+from engines.kernels.campaign_links import Market
 from engines.kernels.chain_columns import (
     I32_1D,
     LINE,
@@ -143,7 +145,24 @@ class Wished:
         order = np.argsort(items, kind="stable")
         distinct, firsts = np.unique(items[order], return_index=True)
         owns = np.split(places[order], firsts[1:])
-        return [partial(self._run, bars, part) for part in self._cut(bars, distinct, owns)]
+        is_ladder = self.group.terms[distinct, slots.RUNGS] > 0
+        ladders = np.flatnonzero(is_ladder).tolist()
+        others = [own for own, is_own in zip(owns, is_ladder, strict=True) if not is_own]
+        return [
+            *(partial(self._run_ladder, bars, int(distinct[at]), owns[at]) for at in ladders),
+            *(partial(self._run, bars, p) for p in self._cut(bars, distinct[~is_ladder], others)),
+        ]
+
+    def _run_ladder(self, bars: Bars, item: int, own: I64_1D) -> Found:
+        """Run a ladder with its own places of the list."""
+        found = np.ones((len(own), FIGURES + 1))
+        if self.are_plain:  # No ladder follows levels that a strategy gives.
+            decides, _, fixed = self._money(bars, item)
+            slip_ratio = self.group.charges.slip_ratio
+            market = Market(self._opens, bars.prices, slip_ratio, self._payments)
+            sets = np.column_stack((self._starts[own], self._starts[own + 1]))
+            run_campaigns(market, self._wishes, sets, self.group.terms[item], decides, fixed, found)
+        return [(item, own, found)]
 
     def _cut(
         self, bars: Bars, items: I64_1D, owns: list[I64_1D]

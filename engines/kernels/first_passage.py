@@ -117,27 +117,27 @@ def run_first_passage(
 
 def follows(terms: F64_2D) -> BOOL_1D:
     """Return which plans [N] have no setting that this path does not follow."""
-    return _are_plain(terms, OTHERS)
+    return are_plain(terms, OTHERS)
 
 
-def _are_plain(terms: F64_2D, places: I64_1D) -> BOOL_1D:
+def are_plain(terms: F64_2D, places: I64_1D) -> BOOL_1D:
     """Return which plans [N] have nothing at these places of their terms, and a size to follow."""
     plain, own = PLAIN[places], terms[:, places]
     alike = (own == plain) | (np.isnan(own) & np.isnan(plain))
-    are_plain: BOOL_1D = alike.all(axis=1) & np.isin(terms[:, slots.SIZING_KIND], SIZINGS)
-    return are_plain
+    found: BOOL_1D = alike.all(axis=1) & np.isin(terms[:, slots.SIZING_KIND], SIZINGS)
+    return found
 
 
 def is_chained(bars: Bars, terms: F64_2D) -> BOOL_1D:
     """Return which plans [N] `chains` follows for strategies that give no levels and no sizes."""
     if len(bars.months) >= MONTHS_MAX or len(bars.prices) >= WISHED_MAX:
         return np.zeros(len(terms), np.bool_)
-    is_still = _are_plain(terms, OTHERS)
+    is_still = are_plain(terms, OTHERS)
     has_level = ~np.isnan(terms[:, LEVEL_TERMS]).all(axis=1)
     # Levels that stand still are shared by many plans, if there are many (`run_first_passage`).
     shares = np.count_nonzero(is_still & has_level) > CHAINED_MAX
     by_atr = ~np.isnan(terms[:, [slots.STOP_ATR, slots.PROFIT_ATR]]).all(axis=1)
-    return _are_plain(terms, UNMOVED) & ~by_atr & ~(is_still & has_level & shares)
+    return are_plain(terms, UNMOVED) & ~by_atr & ~(is_still & has_level & shares)
 
 
 def has_levels(terms: F64_1D) -> bool:

@@ -16,6 +16,7 @@ from engines.costs import Costs
 from engines.errors import Fault
 from engines.funding import Funding, settlements_of
 from engines.instrument import Instrument
+from engines.kernels.campaigns import is_campaigned
 from engines.kernels.chain_columns import Permits
 from engines.kernels.columns import F64_2D, Charges
 from engines.kernels.cpu import bars_of
@@ -106,7 +107,7 @@ class Groups:
                 continue
             terms = terms_table([self._terms(plans[place]) for place in group])
             takes_levels = plans[group[0]].exits.levels is LevelSource.STRATEGY
-            chained = is_chained(self.bars, terms)
+            chained = is_chained(self.bars, terms) | is_campaigned(self.bars, terms)
             items = np.arange(len(group)), np.flatnonzero(chained), np.flatnonzero(~chained)
             found.groups.append(Group(np.array(group), terms, *columns, takes_levels, *items))
         return found

@@ -196,7 +196,7 @@ def _stride(
 
 
 @rule
-def _way(prices: F64_2D, bar: int, sign: float) -> tuple[float, float, float, bool]:
+def way(prices: F64_2D, bar: int, sign: float) -> tuple[float, float, float, bool]:
     """Return the open of a bar, how far it goes against and along, and which of both is first."""
     opened, high, low = prices[bar, OPEN], prices[bar, HIGH], prices[bar, LOW]
     is_high_first = high - opened < opened - low
@@ -211,7 +211,7 @@ def _pass_stops(
     worst: float, near: F64_2D, rows: F64_2D, size: int,
 ) -> int:  # fmt: skip # one list
     """Write the records of the stops that a bar meets; return the next stop."""
-    opened, against, _, is_first = _way(prices, bar, trip.sign)
+    opened, against, _, is_first = way(prices, bar, trip.sign)
     before = worst if bar == trip.bar else min(worst, opened)
     while stop < len(stops) and near[STOPS, stop] >= against:
         level = near[STOPS, stop]
@@ -233,7 +233,7 @@ def _pass_targets(
     target: int, worst: float, near: F64_2D, rows: F64_2D, size: int,
 ) -> int:  # fmt: skip # one list
     """Write the records of the targets that a bar meets; return the next target."""
-    opened, against, along, is_last = _way(prices, bar, trip.sign)
+    opened, against, along, is_last = way(prices, bar, trip.sign)
     before = worst if bar == trip.bar else min(worst, opened)
     while target < len(targets) and near[TARGETS, target] <= along:
         level = near[TARGETS, target]

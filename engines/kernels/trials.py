@@ -42,6 +42,7 @@ from engines.wishes import (
     checked_signals,
     effective_plan,
     makes_signals,
+    with_room,
 )
 
 __all__ = ["Engine", "Market", "Summaries", "Trials"]
@@ -91,7 +92,7 @@ class Trials:
         assert threads > 0, "a caller passes the CPUs that it was given"
         self._on_gpu, self._aside = on_gpu, aside
         self._gpu_runs: dict[int, GpuRuns] = {}
-        self.market, self.plans = market, tuple(plans)
+        self.market, self.plans = market, tuple(map(with_room, plans))
         # Numba never runs more threads than it found CPUs for when it began.
         self._threads = min(threads, numba.get_num_threads())
         self._groups = Groups(market)

@@ -1,0 +1,38 @@
+"""Ladders whose every exit closes the whole position, campaign by campaign: a faster equal.
+
+Theory. A campaign begins flat at an open and ends flat, and its rungs wait at prices that its
+deciding close alone fixes. Between two fills nothing moves but the price, so a set needs no state
+machine: a search for the first bar that reaches the nearest of rungs, stop and target, bounded by
+the next wish that closes (`campaign_links`), and a walk through that bar (`campaign_walk`). What it
+does with money are the reference's operations (`campaign_fills`), and what equity did inside bars
+is looked up only where a bound says that it may matter (`campaign_tally`).
+
+What this path does not follow is left to the machine: a rung that waits again, several targets, a
+stop that moves, levels by the ATR. So is a set that comes to an order which the account may not be
+able to pay, or near to a margin call.
+"""
+
+import numpy as np
+
+from engines.kernels import slots
+from engines.kernels.chain_columns import BARS_MAX
+from engines.kernels.columns import F64_2D, Bars
+from engines.kernels.first_passage import OTHERS, are_plain
+from engines.types import BOOL_1D
+
+# What a ladder may say besides.
+LADDERED = [
+    slots.ROOM, slots.BASIS, slots.LEGS_EACH, slots.LOTS_ROOM, slots.RUNGS, slots.BUDGET_RATIO,
+    slots.LATE_ENTRIES, slots.LATE_RATIO, slots.IS_TENDED,
+]  # fmt: skip # one list
+UNLADDERED = np.setdiff1d(OTHERS, LADDERED)
+
+
+def is_campaigned(bars: Bars, terms: F64_2D) -> BOOL_1D:
+    """Return which plans [N] are ladders that this path follows, without levels of a strategy."""
+    if len(bars.prices) >= BARS_MAX:
+        return np.zeros(len(terms), np.bool_)
+    has_rungs = (terms[:, slots.RUNGS] > 0) & (terms[:, slots.CLOSES_ALL] != 0)
+    by_atr = ~np.isnan(terms[:, [slots.STOP_ATR, slots.PROFIT_ATR]]).all(axis=1)
+    found: BOOL_1D = has_rungs & ~by_atr & are_plain(terms, UNLADDERED)
+    return found

@@ -1,0 +1,189 @@
+"""Ladders that close whole equal the reference's runs in every figure, many strategies a plan.
+
+Plans are drawn from `plans_random` within what campaigns follow: all ladders that do not refill,
+stops, targets and late targets from every basis, sizes, commissions, slippage, hours, filters,
+close rules and funding. What a figure may differ by is that of the machine's summary. A set that is
+left to the machine proves nothing of campaigns, so where none may be, that is asserted.
+"""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from engines.costs import Costs
+from engines.errors import PlanFault
+from engines.funding import constant_funding
+from engines.instrument import Instrument
+from engines.kernels.pending import CHAINS_MIN
+from engines.kernels.plan_terms import price_range, refusal
+from engines.kernels.trials import Market
+from engines.klines import MINUTE_MS, Klines
+from engines.plan import (
+    Basis,
+    CloseRule,
+    CustomLadder,
+    DcaLadder,
+    Direction,
+    Exits,
+    LateTarget,
+    LevelSource,
+    Plan,
+    Rung,
+    SafetyOrders,
+    Sizing,
+    SizingKind,
+)
+from engines.rules.columns import rule_columns
+from engines.synthetic import synthetic_klines
+from strategies.base import SignalStrategy
+from strategies.ema_crossover import EmaCrossover
+from tests.property import plans_random as random_plans
+from tests.property.test_chains_equal_reference import COSTS, INSTRUMENT, Rare, check
+from tests.property.test_first_passage_equals_reference import (
+    PlainWishes,
+    followed,
+    followed_costs,
+    fundings,
+)
+from tests.property.test_kernel_equals_reference import INSTRUMENTS
+from tests.property.test_plans_hold import BARS_MAX, klines_of_seed
+
+EXAMPLES, EXAMPLES_LONG, STRATEGIES = 30, 6_000, 12
+RATIOS = 0.001, 0.004, 0.01, 0.02, 0.05, 0.2
+
+
+@st.composite
+def ladders(draw: st.DrawFn) -> CustomLadder | DcaLadder | SafetyOrders:
+    """Return a ladder of each kind; the rungs of a custom one may be anywhere."""
+    near = random_plans.floats(0.001, 0.03)
+    late = draw(st.none() | st.builds(LateTarget, st.integers(1, 4), st.sampled_from(RATIOS)))
+    kind = draw(st.sampled_from(["custom", "dca", "safety"]))
+    if kind == "dca":
+        orders, spread = draw(st.integers(2, 6)), draw(random_plans.floats(0.002, 0.08))
+        steps = draw(st.sampled_from((0.5, 1.0, 1.3)))
+        return DcaLadder(orders=orders, range_ratio=spread, log_step=steps, late_target=late)
+    if kind == "safety":
+        orders, step = draw(st.integers(1, 5)), draw(st.sampled_from((0.7, 1.0, 1.5)))
+        return SafetyOrders(
+            base_ratio=0.1, safety_ratio=0.1, orders=orders, deviation_ratio=draw(near), step=step,
+            late_target=late,
+        )  # fmt: skip # one list
+    offsets = draw(st.lists(random_plans.floats(-0.03, 0.05) | near, min_size=1, max_size=5))
+    weights = draw(st.permutations([1.0, *range(1, len(offsets) + 1)]))
+    rungs = [Rung(o, w / sum(weights)) for o, w in zip((0.0, *offsets), weights, strict=True)]
+    return CustomLadder(rungs=tuple(rungs), late_target=late)
+
+
+@st.composite
+def exits(draw: st.DrawFn) -> Exits:
+    """Return a stop and a target, or one of them, or none, from any basis."""
+    return Exits(
+        stop_loss_ratio=draw(st.none() | st.sampled_from(RATIOS)),
+        take_profit_ratio=draw(st.none() | st.sampled_from(RATIOS)),
+        basis=draw(st.sampled_from(Basis)),
+        levels=draw(st.sampled_from(LevelSource)),
+    )
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
+    """Return strategies of random wishes on random bars, and a ladder that campaigns follow."""
+    seed = draw(st.integers(0, 2**31))
+    klines = klines_of_seed(seed, draw(st.integers(2, BARS_MAX)))
+    start = min(draw(st.integers(0, 30)), len(klines) - 1)
+    market = Market(
+        klines, draw(st.sampled_from(INSTRUMENTS)), draw(followed_costs()), draw(fundings(klines)),
+        since_ms=int(klines.open_time_ms[start]),
+    )  # fmt: skip # what is traded, then from when
+    count = draw(st.integers(CHAINS_MIN, STRATEGIES))
+    sizing = draw(followed()).sizing
+    if sizing.kind is SizingKind.EQUITY_RATIO:
+        sizing = replace(sizing, value=min(sizing.value, 1.0))
+    plan = replace(
+        draw(followed()), close_rule=CloseRule.ALL, pyramiding=draw(st.integers(1, 7)),
+        ladder=draw(ladders()), exits=draw(exits()), sizing=sizing,
+    )  # fmt: skip # one list
+    return market, plan, [PlainWishes(seed + own, own % 5 == 1) for own in range(count)]
+
+
+def check_case(case: tuple[Market, Plan, list[SignalStrategy]]) -> None:
+    """Compare a case, unless its plan cannot be run at all."""
+    market, plan, _ = case
+    try:
+        rule_columns(plan, market.klines)
+    except PlanFault:
+        return
+    if refusal(plan, market.costs, market.instrument, price_range(market.klines)) is None:
+        event(f"decided: {check(*case):.1f}")
+
+
+@settings(max_examples=EXAMPLES)
+@given(case=cases())
+def test_campaigns_equal_reference_on_random_sets(
+    case: tuple[Market, Plan, list[SignalStrategy]],
+) -> None:
+    check_case(case)
+
+
+@pytest.mark.long
+@settings(max_examples=EXAMPLES_LONG)
+@given(case=cases())
+def test_campaigns_equal_reference_on_many_random_sets(
+    case: tuple[Market, Plan, list[SignalStrategy]],
+) -> None:
+    check_case(case)
+
+
+@pytest.fixture(scope="module")
+def klines() -> Klines:
+    """Return two months of synthetic bars."""
+    return synthetic_klines(6_001, 15 * MINUTE_MS, seed=11)
+
+
+FOUR = CustomLadder(rungs=(Rung(0.0, 0.1), Rung(0.005, 0.2), Rung(0.01, 0.3), Rung(0.02, 0.4)))
+AVERAGED = Exits(
+    take_profit_ratio=0.008, stop_loss_ratio=0.03, basis=Basis.AVERAGE, levels=LevelSource.PLAN
+)
+PLANS = {
+    "custom": Plan(ladder=FOUR, exits=AVERAGED),
+    "all of the equity": Plan(
+        ladder=FOUR,
+        exits=AVERAGED,
+        sizing=Sizing(SizingKind.EQUITY_RATIO, 1.0),
+        direction=Direction.LONG,
+    ),
+    "cash without a stop": Plan(
+        ladder=DcaLadder(late_target=LateTarget(3, 0.002)),
+        exits=replace(AVERAGED, stop_loss_ratio=None),
+        sizing=Sizing(SizingKind.CASH, 2_000.0),
+    ),
+    "safety orders from the last": Plan(
+        ladder=SafetyOrders(late_target=LateTarget()), exits=replace(AVERAGED, basis=Basis.LAST)
+    ),
+    "up and down from the entry": Plan(
+        ladder=CustomLadder(rungs=(Rung(0.0, 0.5), Rung(-0.01, 0.3), Rung(0.02, 0.2))),
+        exits=replace(AVERAGED, basis=Basis.ENTRY),
+        sizing=Sizing(SizingKind.QTY, 0.05),
+    ),
+}
+
+
+@pytest.mark.parametrize("costs", COSTS.values(), ids=COSTS)
+@pytest.mark.parametrize("name", PLANS)
+def test_signal_grids_of_ladders_are_decided(name: str, costs: Costs, klines: Klines) -> None:
+    crosses = [EmaCrossover(fast, slow) for fast in (5, 14) for slow in (15, 50)]
+    rare = [Rare(every, leaves) for every in (40, 2_000) for leaves in (False, True)]
+    plan = replace(PLANS[name], close_rule=CloseRule.ALL, pyramiding=6)
+    funding = constant_funding(0.0001, 8, klines)
+    market = Market(klines, INSTRUMENT, costs, funding, since_ms=int(klines.open_time_ms[500]))
+    assert check(market, plan, [*crosses, *rare], times=5) == 1.0
+
+
+def test_a_ladder_that_refills_is_left_to_the_machine(klines: Klines) -> None:
+    plan = Plan(
+        ladder=replace(FOUR, refill=True), exits=AVERAGED, close_rule=CloseRule.ALL, pyramiding=4
+    )
+    market = Market(klines, Instrument("SYNTHETIC", 0.1, 0.001), Costs())
+    assert check(market, plan, [Rare(40), Rare(300)], times=5) == 0.0
