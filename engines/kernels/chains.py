@@ -157,7 +157,7 @@ class Wished:
         """Run a ladder with its own places of the list."""
         found = np.ones((len(own), FIGURES + 1))
         if self.are_plain:  # No ladder follows levels that a strategy gives.
-            decides, _, fixed = self._money(bars, item)
+            decides, _, fixed, _ = self._money(bars, item)
             slip_ratio = self.group.charges.slip_ratio
             market = Market(self._opens, bars.prices, slip_ratio, self._payments)
             sets = np.column_stack((self._starts[own], self._starts[own + 1]))
