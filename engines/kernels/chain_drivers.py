@@ -12,6 +12,7 @@ import numpy as np
 
 from engines.kernels import (
     book,
+    bracket_walk,
     chain_columns,
     chain_exits,
     chain_lanes,
@@ -173,7 +174,7 @@ def _finder(stamp: int) -> Find:
             last = int(until[place])
             walk(
                 run, opens, prices, slip_ratio, entries[place], last, math.nan, math.nan, exits,
-                row,
+                row, exits.places[entries[place]],
             )  # fmt: skip # one call
 
     return driver(find)
@@ -283,7 +284,7 @@ def _advance(stamp: int) -> Advance:
 
 
 STAMP = stamp_of(
-    book, chain_columns, chain_exits, chain_lanes, chain_walk, exit_walk, legs, money,
+    book, bracket_walk, chain_columns, chain_exits, chain_lanes, chain_walk, exit_walk, legs, money,
     passage_columns, passage_events, passage_figures, passage_funding, passage_lanes, rounding,
     search, slots, summary,
 )  # fmt: skip # all that a pass calls

@@ -60,18 +60,18 @@ def link(
     """Write the links of a set from `first` on; return how many.
 
     `plan` is the row of its plan among the exits, NO_LEVELS if there is none. Levels that the set
-    gives itself end positions as found when each is taken, in the first row.
+    gives itself end positions as found when each is taken, in the one place that there is then.
     """
     bars, is_given = opens.bars, len(given.stops) > 0
     row = 0 if is_given else plan
-    count, entry, closes, leaves, level = first, NO_ENTRY, 0, 0, bars
+    count, entry, closes, leaves, level, place = first, NO_ENTRY, 0, 0, bars, 0
     _end(links, count, 0, OPEN_AT_END)
-    for place in range(len(wishes)):
-        bar, wish = int(wishes[place]) >> WISH_BITS, int(wishes[place]) & WISH_MASK
+    for own in range(len(wishes)):
+        bar, wish = int(wishes[own]) >> WISH_BITS, int(wishes[own]) & WISH_MASK
         if bar >= bars - 1:
             break
         enters, timed = wish & decides.enters, entry + decides.held_max
-        if entry != NO_ENTRY and not _has_ended(links, exits, row, count, level, timed, bar):
+        if entry != NO_ENTRY and not _has_ended(links, exits, row, place, count, level, timed, bar):
             if timed != bar and wish & closes == 0:
                 continue
             mode = ALONE
@@ -88,13 +88,17 @@ def link(
             if is_given:
                 walk(
                     given.runs[plan], opens, given.prices, given.slip_ratio, follower, bars - 1,
-                    given.stops[place], given.targets[place], exits, row,
+                    given.stops[own], given.targets[own], exits, row, place,
                 )  # fmt: skip # one call
+            elif row != NO_LEVELS:
+                place = int(exits.places[follower])
             if row != NO_LEVELS:
-                level = int(exits.ends[row, exits.places[follower]]) >> MODE_BITS
+                level = int(exits.ends[row, place]) >> MODE_BITS
             count += 1
     timed = entry + decides.held_max
-    if entry != NO_ENTRY and not _has_ended(links, exits, row, count, level, timed, bars - 1):
+    if entry != NO_ENTRY and not _has_ended(
+        links, exits, row, place, count, level, timed, bars - 1
+    ):
         _end(links, count, bars, OPEN_AT_END)
     links.nexts[count] = np.int32((bars + 1) << 1)
     return count + 1 - first
@@ -102,14 +106,14 @@ def link(
 
 @rule
 def _has_ended(
-    links: Links, exits: Exits, row: int, count: int, level: int, timed: int, bar: int
-) -> bool:
+    links: Links, exits: Exits, row: int, place: int, count: int, level: int, timed: int,
+    bar: int,
+) -> bool:  # fmt: skip # what it reads, then where the position stands
     """Return whether a level or its age ends a position before the close of `bar`; note how."""
     if level <= min(timed, bar):
-        entered = exits.places[links.nexts[count - 1]]
-        links.ends[count] = exits.ends[row, entered]
-        links.prices[count] = exits.prices[row, entered]
-        links.worst[count] = exits.worst[row, entered]
+        links.ends[count] = exits.ends[row, place]
+        links.prices[count] = exits.prices[row, place]
+        links.worst[count] = exits.worst[row, place]
         return True
     if timed < bar:
         _end(links, count, timed + 1, ALONE)

@@ -223,10 +223,11 @@ class Wished:
         return Given(self._stops, self._targets, runs, bars.prices, self.group.charges.slip_ratio)
 
     def _room(self) -> Exits:
-        """Return room for the exits of all entries that one set may take."""
-        count = 2 * (self._opens.bars + 1)
-        places, shape = np.arange(count, dtype=np.int32), (1, count)
-        return Exits(places, np.empty(shape, np.int32), np.empty(shape), np.empty(shape))
+        """Return room for the exit of the one entry that a set stands behind."""
+        shape = 1, 1
+        return Exits(
+            np.empty(0, np.int32), np.empty(shape, np.int32), np.empty(shape), np.empty(shape)
+        )
 
     def _asked(self, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Entries:
         """Return which entries sets of plans, by their terms, may take, and where each is kept."""

@@ -149,7 +149,7 @@ def refusal_of_signals(signals: Signals, instrument: Instrument) -> str | None:
     """
     if signals.are_plain:
         return None
-    enters = signals.entry_long | signals.entry_short
+    enters = np.flatnonzero(signals.entry_long | signals.entry_short)  # places: few of many bars
     limits = {
         "stop_price": (-math.inf, PRICE_TICKS_MAX * instrument.tick_size),
         "target_price": (-math.inf, PRICE_TICKS_MAX * instrument.tick_size),

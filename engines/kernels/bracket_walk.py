@@ -1,0 +1,113 @@
+"""How a stop and a target that stand still end a position: a search, as nothing moves on the way.
+
+Theory. It is the walk of `exit_walk` where a leg has no trailing part and no breakeven. Prices are
+multiplied by the position's sign, as in `passage_walk`: the stop lies below and the target above.
+Between the entry and the exit no bar comes to either, so spans of bars are stepped over by their
+extremes, from each bar on (`chain_columns.Opens.lowest`; the highest of one side is the lowest of
+the other), the widest that fits first, and the same look-ups say how far the price went against the
+position. Only the bar of the exit is asked for its open and its way.
+
+What the open has passed fills there, with both behind it the limit; then the price goes to the
+extreme nearer to the open, and to the other one.
+"""
+
+import math
+
+import numpy as np
+
+from engines.kernels._compiled import rule
+from engines.kernels.chain_columns import LONG, Opens
+from engines.kernels.columns import F64_2D, Run
+from engines.kernels.money import due_price, slipped_price
+from engines.kernels.passage_events import slip_at, stop_of, target_of
+from engines.kernels.slots import (
+    BREAKEVEN_GAIN,
+    HAS_EXITS,
+    HIGH,
+    LOW,
+    NO_TRAIL,
+    OPEN,
+    PROFIT_RATIO,
+    STOP_RATIO,
+    TARGETS,
+    TRAIL_UNIT,
+)
+from engines.types import F64_1D
+
+
+@rule
+def stands_still(run: Run, target: float) -> bool:
+    """Return whether the leg of an entry is a stop and a target that nothing moves.
+
+    `target` is the one that the strategy gives, NaN if it leaves that to the plan.
+    """
+    is_one = target == target or run[TARGETS] == 0
+    return bool(
+        run[TRAIL_UNIT] == NO_TRAIL and run[BREAKEVEN_GAIN] != run[BREAKEVEN_GAIN] and is_one
+    )
+
+
+@rule
+def find_bracket_exit(
+    run: Run, opens: Opens, prices: F64_2D, slip_ratio: F64_1D, first: int, last: int, side: int,
+    base: float, given_stop: float, given_target: float,
+) -> tuple[int, bool, float, float]:  # fmt: skip # one list
+    """Return how a level ends the position of an entry at `base` at the open of bar `first`.
+
+    Returns: as `exit_walk.find_exit`.
+    """
+    nothing = opens.bars, False, 1.0, 0.0
+    is_given = given_stop == given_stop and given_stop != 0
+    is_given |= given_target == given_target and given_target != 0
+    if run[HAS_EXITS] == 0 and not is_given:
+        return nothing
+    sign = 1.0 if side == LONG else -1.0
+    stop = stop_of(run, given_stop, run[STOP_RATIO], math.nan, math.nan, base, base, sign)
+    target = target_of(run, given_target, run[PROFIT_RATIO], math.nan, math.nan, base, sign)
+    bar, worst = _skip(opens, first, last, side, stop, target)
+    if bar > last:
+        return nothing
+    opened, high, low = sign * prices[bar, OPEN], prices[bar, HIGH], prices[bar, LOW]
+    is_up_first = (high - prices[bar, OPEN] < prices[bar, OPEN] - low) == (side == LONG)
+    against = low if side == LONG else -high
+    before = worst if bar == first else min(worst, opened)
+    slip_at(run, slip_ratio, bar - 1)
+    if target <= opened:
+        return bar, True, due_price(run, sign * opened), before
+    if stop >= opened:
+        return bar, True, slipped_price(run, due_price(run, sign * opened), -sign, 0.0), before
+    along = high if side == LONG else -low
+    if target <= along and (is_up_first or stop < against):
+        worst = before if is_up_first else min(before, against)
+        return bar, False, due_price(run, sign * target), worst
+    price = slipped_price(run, due_price(run, sign * stop), -sign, 0.0)
+    return bar, False, price, min(before, stop)
+
+
+@rule
+def _skip(
+    opens: Opens, first: int, last: int, side: int, stop: float, target: float
+) -> tuple[int, float]:
+    """Return the first bar of [first, last] that comes to a level, and the lowest price until it.
+
+    The bar is `last` + 1 if there is none.
+    """
+    worst, reach, bar = math.inf, opens.reach, np.uint64(first)
+    end, small = np.uint64(last + 1), np.uint64(63)
+    down = stop if side == LONG else -target
+    up = target if side == LONG else -stop
+    lowest, highest = math.inf, -math.inf
+    while bar < end:
+        if bar & small == np.uint64(0) and bar + small < end:
+            row = np.uint64(opens.bars) + (bar >> np.uint64(6))
+            if reach[row, 0] < up and reach[row, 1] > down:
+                lowest, highest = min(lowest, reach[row, 1]), max(highest, reach[row, 0])
+                bar += small + np.uint64(1)
+                continue
+        high, low = reach[bar, 0], reach[bar, 1]
+        if high >= up or low <= down:
+            break
+        lowest, highest = min(lowest, low), max(highest, high)
+        bar += np.uint64(1)
+    worst = lowest if side == LONG else -highest
+    return int(np.int64(bar)), worst
