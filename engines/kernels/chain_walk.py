@@ -62,8 +62,7 @@ def link(
     `plan` is the row of its plan among the exits, NO_LEVELS if there is none. Levels that the set
     gives itself end positions as found when each is taken, in the one place that there is then.
     """
-    bars, is_given = opens.bars, len(given.stops) > 0
-    row = 0 if is_given else plan
+    bars, row = opens.bars, 0 if len(given.stops) > 0 else plan
     count, entry, closes, leaves, level, place = first, NO_ENTRY, 0, 0, bars, 0
     _end(links, count, 0, OPEN_AT_END)
     for own in range(len(wishes)):
@@ -85,23 +84,27 @@ def link(
             closes = leaves | (ENTERS_SHORT if is_long else ENTERS_LONG)
             entry, follower = bar, ((bar + 1) << 1) | (0 if is_long else 1)
             links.nexts[count] = np.int32(follower)
-            if is_given:
-                walk(
-                    given.runs[plan], opens, given.prices, given.slip_ratio, follower, bars - 1,
-                    given.stops[own], given.targets[own], exits, row, place,
-                )  # fmt: skip # one call
-            elif row != NO_LEVELS:
-                place = int(exits.places[follower])
             if row != NO_LEVELS:
+                place = _exit_of(opens, given, exits, plan, own, follower)
                 level = int(exits.ends[row, place]) >> MODE_BITS
             count += 1
-    timed = entry + decides.held_max
-    if entry != NO_ENTRY and not _has_ended(
-        links, exits, row, place, count, level, timed, bars - 1
-    ):
+    last, timed = bars - 1, entry + decides.held_max
+    if entry != NO_ENTRY and not _has_ended(links, exits, row, place, count, level, timed, last):
         _end(links, count, bars, OPEN_AT_END)
     links.nexts[count] = np.int32((bars + 1) << 1)
     return count + 1 - first
+
+
+@rule
+def _exit_of(opens: Opens, given: Given, exits: Exits, plan: int, wish: int, entry: int) -> int:
+    """Return the place of an entry's exit, which is found here where the set gives the levels."""
+    if len(given.stops) == 0:
+        return int(exits.places[entry])
+    walk(
+        given.runs[plan], opens, given.prices, given.slip_ratio, entry, opens.bars - 1,
+        given.stops[wish], given.targets[wish], exits, 0, 0,
+    )  # fmt: skip # one call
+    return 0
 
 
 @rule
