@@ -39,6 +39,7 @@ from engines.plan import (
 from engines.signals import Signals
 from engines.synthetic import synthetic_klines
 from strategies.base import SignalStrategy, parameter
+from strategies.ema_crossover import EmaCrossover
 from tests.bench.test_grid_speed import EmaCross
 
 pytestmark = pytest.mark.bench
@@ -67,7 +68,16 @@ CROSSES = [EmaCross(fast, slow) for fast, slow in product(range(5, 21, 2), range
 REVERSIONS = [
     RsiReversion(period, float(band)) for period, band in product(range(7, 15), range(24, 40, 2))
 ]
-FEW, MANY = (4,), (4, 160)  # plans of a case: a handful, and as many as make 10,240 sets
+OWN = [
+    EmaCrossover(fast=fast, slow=slow, atr_multiplier=multiplier)
+    for fast, slow, multiplier in product(range(5, 15), range(16, 41, 3), (1.5, 2.0, 3.0))
+]
+# Plans of a case: one, a handful, and as many as make 10,240 sets.
+ONE, FEW, MANY = (1,), (4,), (4, 160)
+
+
+def bare(_: float) -> Plan:
+    return Plan()
 
 
 def stopped(stop: float) -> Plan:
@@ -108,6 +118,7 @@ class Case:
 
 
 CASES = {
+    "ema_crossover, its own ATR levels": Case(OWN, bare, ONE),
     "EMA cross, trailing": Case(CROSSES, trailed, MANY),
     "EMA cross, trailing, funding": Case(CROSSES, trailed, MANY, has_funding=True),
     "RSI, stop, funding": Case(REVERSIONS, stopped, MANY, has_funding=True),
@@ -135,10 +146,10 @@ def test_a_grid_of_strategies_and_plans(name: str, count: int, klines: Klines) -
     aside = threads_aside(THREADS)
     found = Trials(market, plans, THREADS, aside=aside).run(strategies)
     assert found.errors == {}
-    result = run_backtest(strategies[7], klines, instrument, plans[1], Costs(), funding=funding)
+    result = run_backtest(strategies[7], klines, instrument, plans[-1], Costs(), funding=funding)
     figures = measure(result)
     wanted = [figures[name] for name in SUMMARY]
-    np.testing.assert_allclose(found.values[7, 1], wanted, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found.values[7, -1], wanted, rtol=1e-9, atol=1e-9)
     walls, cpus = [], []
     for _ in range(REPEATS):
         trials = Trials(market, plans, THREADS, aside=aside)  # which remembers no signals yet
@@ -147,7 +158,7 @@ def test_a_grid_of_strategies_and_plans(name: str, count: int, klines: Klines) -
         walls.append(time.perf_counter() - wall)
         cpus.append(time.process_time() - cpu)
     sets, trades = len(strategies) * len(plans), found.values[..., SUMMARY.index("trades")].mean()
-    cpu, engine = min(cpus) / sets, found.engine[7, 1]
+    cpu, engine = min(cpus) / sets, found.engine[7, -1]
     print(
         f"{name:36} {sets:6,} sets, {sets / min(walls):8,.0f} a second, {cpu * 1e6:6,.0f} us of "
         f"CPU a set, {trades:,.0f} trades, {cpu / trades * 1e9:,.0f} ns each, "
