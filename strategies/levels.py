@@ -109,7 +109,6 @@ def _bracket(
         is_long, is_short = (side[t] > 0) & (distance > 0.0), (side[t] < 0) & (distance < 0.0)
         wants_long[t], wants_short[t] = is_long, is_short
         stops[t] = stop_price[t] if is_long | is_short else np.nan
-    for t in range(targets.size):
-        distance = close[t] - stop_price[t]
-        target = close[t] + reward_ratio * distance
-        targets[t] = target if wants_long[t] | wants_short[t] else np.nan
+        if targets.size > 0:
+            target = close[t] + reward_ratio * distance
+            targets[t] = target if is_long | is_short else np.nan
