@@ -35,6 +35,7 @@ NO_LEVELS = -1  # the row among exits of a plan that has none
 # open, and the month.
 O_PRICE, O_ORDERED, O_CLOSE, O_OPEN, O_MONTH = 0, 2, 4, 5, 6
 LINE_BITS = 3
+CACHE_LINE = 64  # bytes
 LINE = 1 << LINE_BITS
 LONG, SHORT = 0, 1  # what a side adds to the first two
 
@@ -134,3 +135,10 @@ class Sizes(NamedTuple):
     added: float
     cash: float
     steps: float
+
+
+def on_cache_lines(count: int) -> F64_1D:
+    """Return room for so many numbers that begins with a line of the cache."""
+    whole = np.empty(count + CACHE_LINE // 8)
+    first = -whole.ctypes.data % CACHE_LINE // 8
+    return whole[first : first + count]

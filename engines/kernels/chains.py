@@ -40,9 +40,12 @@ from engines.kernels.chain_columns import (
     Given,
     Opens,
     Sizes,
+    on_cache_lines,
 )
 from engines.kernels.chain_drivers import (
     SET_ROW,
+    SET_START,
+    SET_STOP,
     advance_chains,
     ask_exits,
     find_exits,
@@ -90,7 +93,7 @@ Part: TypeAlias = Callable[[], Found]
 def opens_of(bars: Bars, charges: Charges, terms: F64_1D) -> Opens:
     """Return what a market's fills cost at each open; every plan's terms tell the same of it."""
     count = len(bars.prices)
-    lines, lowest = np.empty((count + 2) * LINE), np.empty(2 * SPANS * count)
+    lines, lowest = on_cache_lines((count + 2) * LINE), np.empty(2 * SPANS * count)
     price_lines(bars.prices, charges.slip_ratio, bars.months, terms, lines)
     find_lowest(bars.prices, lowest)
     return Opens(lines, lowest, bars.reach, count)
@@ -263,7 +266,8 @@ class Wished:
     ) -> PartExits:
         """Return how the levels of plans close in parts what sets of theirs may enter."""
         if not self.are_plain:
-            return part_room(self._opens.bars, portions_of(rows[0]))
+            taken = max(int((own[:, SET_STOP] - own[:, SET_START]).max()) for own in sets)
+            return part_room(taken, portions_of(rows[0]))
         places, asked, count = self._asked(rows, sets, decides)
         slip_ratio = self.group.charges.slip_ratio
         return part_exits_of(self._opens, bars.prices, slip_ratio, rows, asked, places, count)

@@ -2,8 +2,9 @@
 
 Theory. With one entry at a time and several targets, what closes a position in parts hangs on its
 entry alone, as with one leg (`chain_columns`). So the *closes* of an entry are listed once for all
-sets of a plan, in the order in which they fill: CLOSE numbers each. A set takes those that come
-before its wishes end the position, and what is left then closes as one more part, the REST.
+sets of a plan, in the order in which they fill. A set takes those that come before its wishes end
+the position, and what is left then closes as one more part, the REST. How many it takes is all
+that a link is made from, so the codes of closes lie apart from their prices, which a step looks up.
 
 A close says which portion of the entry it takes; how many steps that are depends on the account. It
 knows two lowest signed prices: from the entry to the close, for the part's own worst mark, and in
@@ -13,15 +14,14 @@ the *quiet* bars since the fill before, in which all parts were held together (`
 from typing import NamedTuple
 
 from engines.kernels.chain_columns import I32_1D, MODE_BITS
-from engines.kernels.columns import F64_2D
 from engines.types import F64_1D
 
-# A close: its code, its price, the lowest price until then and the lowest of the quiet bars.
-C_CODE, C_PRICE, C_WORST, C_QUIET = range(4)
+# A close: its price, the lowest price until then, the lowest of the quiet bars and the month.
+C_PRICE, C_WORST, C_QUIET, C_MONTH = range(4)
 CLOSE_BITS = 2
 CLOSE = 1 << CLOSE_BITS
 
-# A code: the bar, the part and the mode (`chain_columns`). What no level has closed is the REST.
+# Its code: the bar, the part and the mode (`chain_columns`). What no level has closed is the REST.
 PART_BITS = 3
 PART_MASK = (1 << PART_BITS) - 1
 CODE_BITS = MODE_BITS + PART_BITS
@@ -30,25 +30,32 @@ PARTS_MAX = 4
 
 
 class PartExits(NamedTuple):
-    """How the levels of some plans close each entry in `parts` [plans, N x parts x CLOSE].
+    """How levels close entries, in `parts` or fewer: `codes` [N x parts], `closes` [... x CLOSE].
 
-    `places` [2 x (T + 1)] are those of the entries, by line and side; a close that is not met has
-    bar T.
+    `places` [2 x (T + 1)] are those of a plan's entries, by line and side; the `entries` of several
+    plans lie one after the other. `levels` [N] are the bars in which nothing is left. What is not
+    met has bar T.
     """
 
     places: I32_1D
-    closes: F64_2D
+    levels: I32_1D
+    codes: I32_1D
+    closes: F64_1D
+    entries: int
     parts: int
 
 
 class PartLinks(NamedTuple):
-    """Links of LANES sets, `room` for each: a close [CLOSE] and what is entered next.
+    """Links of LANES sets, `room` for each: a code, its close by the exits, what is entered next.
 
-    Where a part is still held that is the line that enters nothing.
+    Where a part is still held the next is the line that enters nothing. `worst` are the lowest
+    signed prices of rests, of which the exits know nothing.
     """
 
-    closes: F64_1D
+    codes: I32_1D
+    found: I32_1D
     nexts: I32_1D
+    worst: F64_1D
     room: int
 
 

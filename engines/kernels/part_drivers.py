@@ -19,6 +19,7 @@ from engines.kernels import (
     money,
     part_columns,
     part_exits,
+    part_funding,
     part_lanes,
     part_walk,
     passage_columns,
@@ -35,15 +36,17 @@ from engines.kernels.chain_columns import I32_1D, Decides, Given, Opens, Sizes
 from engines.kernels.chain_drivers import NO_SET, SET_ROW, SET_START, SET_STOP
 from engines.kernels.chain_lanes import idle, start_chain, weigh
 from engines.kernels.columns import F64_2D, I64_2D
-from engines.kernels.part_columns import CLOSE, PartExits, PartLinks, Portions
+from engines.kernels.part_columns import PartExits, PartLinks, Portions
 from engines.kernels.part_exits import PART_WALK, walk_parts
+from engines.kernels.part_funding import pay_parts
 from engines.kernels.part_lanes import (
     PART_NUMBERS,
+    PART_PLACES,
     divide,
     follow_parts,
+    look_ahead,
     mark_parts,
     move_parts,
-    pay_parts,
     size_parts,
     size_parts_exactly,
     split,
@@ -56,7 +59,6 @@ from engines.kernels.passage_figures import figures_of
 from engines.kernels.passage_lanes import (
     AT,
     END,
-    LANE_PLACES,
     LANES,
     MONTH,
     NET,
@@ -84,10 +86,10 @@ def _finder(stamp: int) -> Find:
         run = np.zeros(PART_WALK if stamp != 0 else 0)
         run[:TERMS] = terms[:TERMS]
         for place in range(len(entries)):
-            last = int(until[place])
+            entry, last = entries[place], int(until[place])
+            at = row * exits.entries + exits.places[entry]
             walk_parts(
-                run, opens, prices, slip_ratio, entries[place], last, math.nan, math.nan, exits,
-                row,
+                run, opens, prices, slip_ratio, entry, last, math.nan, math.nan, exits, at
             )  # fmt: skip # one call
 
     return driver(find)
@@ -104,11 +106,12 @@ def _take(
         given.runs, given.prices, given.slip_ratio,
     )  # fmt: skip # the order of its fields
     own = wishes[start:stop]
-    count = link_parts(own, opens, decides, levels, exits, item[SET_ROW], links, first)
+    count = link_parts(own, opens, decides, levels, exits, item[SET_ROW], links, lane)
     look_back_parts(opens, links, first, count)
     start_lane(lanes, places, lane, fixed)
     start_parts(lanes, lane, fixed)
     start_chain(places, lane, first, count)
+    look_ahead(lanes, places, links, exits, opens.lines, lane)
     for month in range(fixed.months):
         marks[month * LANES + lane] = math.nan
 
@@ -119,10 +122,10 @@ take_parts = shared(_take)
 @rule
 def _step(
     opens: Opens, sizes: Sizes, payments: Payments, fixed: Fixed, portions: Portions,
-    links: PartLinks, lanes: F64_1D, places: U64_1D,
+    links: PartLinks, exits: PartExits, lanes: F64_1D, places: U64_1D,
 ) -> None:  # fmt: skip # what is read, then what moves
     """Let every lane close the part of its next link, and begin what comes after the last one."""
-    follow_parts(lanes, places, links, opens.lines)
+    follow_parts(lanes, places, links, exits, opens.lines)
     weigh(lanes, fixed, sizes, opens.bars + 1.0)
     split(lanes, fixed)
     if len(payments.rates) > 0:
@@ -134,6 +137,17 @@ def _step(
     mark_parts(lanes, fixed)
     tally(lanes)
     move_parts(lanes)
+
+
+@rule
+def _note(lanes: F64_1D, places: U64_1D, marks: F64_1D) -> int:
+    """Note closed profits by the month of each lane; return how many lanes are at their end."""
+    ended = 0
+    for lane in range(LANES):
+        month = places[MONTH + lane] * np.uint64(LANES) + np.uint64(lane)
+        marks[month] = lanes[NET + lane]
+        ended += 1 if places[AT + lane] == places[END + lane] else 0
+    return ended
 
 
 def _play(
@@ -156,10 +170,12 @@ def _play(
             start_lane(lanes, places, lane, fixed)
             start_parts(lanes, lane, fixed)
             idle(places, lane)
+            look_ahead(lanes, places, links, exits, opens.lines, lane)
     while running > 0:
-        _step(opens, sizes, payments, fixed, portions, links, lanes, places)
+        _step(opens, sizes, payments, fixed, portions, links, exits, lanes, places)
+        if _note(lanes, places, marks) == LANES - running:
+            continue
         for lane in range(LANES):
-            marks[places[MONTH + lane] * np.uint64(LANES) + np.uint64(lane)] = lanes[NET + lane]
             if places[AT + lane] != places[END + lane] or owner[lane] == NO_SET:
                 continue
             figures_of(lanes, lane, marks, fixed, sums, found[owner[lane]])
@@ -189,8 +205,11 @@ def _advance(stamp: int) -> Advance:
         for item in range(len(found)):
             entries = sets[item, SET_STOP] - sets[item, SET_START] + 1
             room = max(room, entries * (exits.parts + 1))
-        links = PartLinks(np.empty(LANES * room * CLOSE), np.empty(LANES * room, np.int32), room)
-        lanes, places = np.zeros(PART_NUMBERS * LANES), np.zeros(LANE_PLACES * LANES, np.uint64)
+        links = PartLinks(
+            np.empty(LANES * room, np.int32), np.empty(LANES * room, np.int32),
+            np.empty(LANES * room, np.int32), np.empty(LANES * room), room,
+        )  # fmt: skip # the order of its fields
+        lanes, places = np.zeros(PART_NUMBERS * LANES), np.zeros(PART_PLACES * LANES, np.uint64)
         owner, marks = np.empty(LANES, np.int64), np.empty(fixed.months * LANES)
         sums = np.empty(SUMS_SIZE)
         play_parts(
@@ -203,7 +222,7 @@ def _advance(stamp: int) -> Advance:
 
 STAMP = stamp_of(
     book, chain_columns, chain_lanes, chain_walk, exit_walk, legs, money, part_columns, part_exits,
-    part_lanes, part_walk, passage_columns, passage_events, passage_figures, passage_lanes,
-    rounding, search, slots, summary,
+    part_funding, part_lanes, part_walk, passage_columns, passage_events, passage_figures,
+    passage_lanes, rounding, search, slots, summary,
 )  # fmt: skip # all that a pass calls
 find_part_exits, advance_parts = _finder(STAMP), _advance(STAMP)

@@ -22,6 +22,7 @@ from engines.kernels.chain_columns import (
     LINE,
     LONG,
     MODE_BITS,
+    O_MONTH,
     O_PRICE,
     ON_THE_WAY,
     SIDE_MASK,
@@ -32,13 +33,12 @@ from engines.kernels.columns import F64_2D
 from engines.kernels.exit_walk import WALK, enter, find_exit
 from engines.kernels.money import due_price, slipped_price
 from engines.kernels.part_columns import (
-    C_CODE,
+    C_MONTH,
     C_PRICE,
     C_QUIET,
     C_WORST,
     CLOSE,
     CODE_BITS,
-    PART_MASK,
     PARTS_MAX,
     REST,
     PartExits,
@@ -155,7 +155,7 @@ def _advance(run: F64_1D, price: float) -> None:
 
 
 @rule
-def _settle(run: F64_1D, opens: Opens, closes: F64_1D, price: float, is_at_open: bool) -> None:
+def _settle(run: F64_1D, opens: Opens, exits: PartExits, price: float, is_at_open: bool) -> None:
     """Let `price` act on every leg; list what closes."""
     done, count = int(run[DONE]), int(run[COUNT])
     met = done
@@ -174,13 +174,13 @@ def _settle(run: F64_1D, opens: Opens, closes: F64_1D, price: float, is_at_open:
         leg = done + out - 1 - turn if is_at_open else turn
         is_stop = leg >= met or (is_out_at_arm and run[LIMITS + leg] >= arm)
         filled = slipped_price(run, due, -run[SIGN], 0.0) if is_stop else due
-        _list(run, opens, closes, leg, filled, is_at_open)
+        _list(run, opens, exits, leg, filled, is_at_open)
     run[DONE] = out
 
 
 @rule
 def _list(
-    run: F64_1D, opens: Opens, closes: F64_1D, part: int, price: float, is_at_open: bool
+    run: F64_1D, opens: Opens, exits: PartExits, part: int, price: float, is_at_open: bool
 ) -> None:
     """List a close of a part at `price`."""
     bar = int(run[BAR])
@@ -193,26 +193,28 @@ def _list(
         run[FULL_LOW] = min(run[FULL_LOW], full, quiet)
         run[FILL_BAR] = bar
     mode = AT_LEVEL if is_at_open else ON_THE_WAY
-    row = int(run[FIRST]) + int(run[LISTED]) * CLOSE
-    closes[row + C_CODE] = (bar << CODE_BITS) | (part << MODE_BITS) | mode
-    closes[row + C_PRICE], closes[row + C_QUIET] = price, quiet
-    closes[row + C_WORST] = min(run[FULL_LOW], run[BAR_LOW])
+    found = int(run[FIRST]) + int(run[LISTED])
+    exits.codes[found] = np.int32((bar << CODE_BITS) | (part << MODE_BITS) | mode)
+    row = found * CLOSE
+    exits.closes[row + C_PRICE], exits.closes[row + C_QUIET] = price, quiet
+    exits.closes[row + C_WORST] = min(run[FULL_LOW], run[BAR_LOW])
+    exits.closes[row + C_MONTH] = opens.lines[bar * LINE + O_MONTH]
     run[LISTED] += 1
 
 
 @rule
-def _open(run: F64_1D, opens: Opens, closes: F64_1D, price: float, is_first: bool) -> None:
+def _open(run: F64_1D, opens: Opens, exits: PartExits, price: float, is_first: bool) -> None:
     """Stand at the open of a bar and fill what it has passed."""
     run[AT] = price
     if not is_first:
         run[BAR_LOW] = price
         _advance(run, price)
     if _next_limit(run) <= price or run[STOP] >= price:
-        _settle(run, opens, closes, price, True)
+        _settle(run, opens, exits, price, True)
 
 
 @rule
-def _travel(run: F64_1D, opens: Opens, closes: F64_1D, target: float) -> None:
+def _travel(run: F64_1D, opens: Opens, exits: PartExits, target: float) -> None:
     """Move the price to `target` and let each level act that it meets."""
     while _is_held(run):
         price, up, down = run[AT], _next_limit(run), run[STOP]
@@ -224,12 +226,12 @@ def _travel(run: F64_1D, opens: Opens, closes: F64_1D, target: float) -> None:
         # With both at the price the limit fills.
         level = max(up, price) if above <= below else min(down, price)
         _advance(run, level)
-        _settle(run, opens, closes, level, False)
+        _settle(run, opens, exits, level, False)
 
 
 @rule
 def _pass_bar(
-    run: F64_1D, opens: Opens, closes: F64_1D, prices: F64_2D, bar: int, down: float, up: float
+    run: F64_1D, opens: Opens, exits: PartExits, prices: F64_2D, bar: int, down: float, up: float
 ) -> None:
     """Go the way of a bar from its open: to the extreme nearer to it, the other one, the close."""
     if _next_limit(run) > up and run[STOP] < down:
@@ -243,9 +245,9 @@ def _pass_bar(
     opened = prices[bar, OPEN]
     is_high_first = prices[bar, HIGH] - opened < opened - prices[bar, LOW]
     is_up_first = is_high_first == (run[SIGN] > 0)
-    _travel(run, opens, closes, up if is_up_first else down)
-    _travel(run, opens, closes, down if is_up_first else up)
-    _travel(run, opens, closes, run[SIGN] * prices[bar, CLOSE_PRICE])
+    _travel(run, opens, exits, up if is_up_first else down)
+    _travel(run, opens, exits, down if is_up_first else up)
+    _travel(run, opens, exits, run[SIGN] * prices[bar, CLOSE_PRICE])
 
 
 @rule
@@ -259,7 +261,7 @@ def _next_bar(run: F64_1D, opens: Opens, bar: int, stop: int) -> int:
 
 def _walk_parts(
     run: F64_1D, opens: Opens, prices: F64_2D, slip_ratio: F64_1D, entry: int, last: int,
-    stop: float, target: float, exits: PartExits, row: int,
+    stop: float, target: float, exits: PartExits, place: int,
 ) -> None:  # fmt: skip # what it reads, then what it finds
     """List the closes of an entry, by its line and side, in bars up to `last`.
 
@@ -267,51 +269,52 @@ def _walk_parts(
     """
     bar, sign = entry >> 1, 1.0 if entry & SIDE_MASK == LONG else -1.0
     base = opens.lines[bar * LINE + O_PRICE + (entry & SIDE_MASK)]
-    closes, first = exits.closes[row], exits.places[entry] * exits.parts * CLOSE
+    first = place * exits.parts
     if target == target:
         enter(run, base, sign, stop, target)
-        _walk_whole(run, opens, prices, slip_ratio, bar, last, closes, first)
+        level = _walk_whole(run, opens, prices, slip_ratio, bar, last, exits, first)
         listed = 1
     else:
         _enter(run, base, sign, stop)
         run[FIRST], run[LISTED], run[FILL_BAR] = first, 0.0, bar
         run[BAR_LOW], run[FULL_LOW] = sign * base, math.inf
-        _walk(run, opens, prices, slip_ratio, bar, last, closes)
+        _walk(run, opens, prices, slip_ratio, bar, last, exits)
         listed = int(run[LISTED])
-    # Behind the close of a whole position comes nothing, behind others what was not met.
-    is_whole = listed == 1 and (int(closes[first + C_CODE]) >> MODE_BITS) & PART_MASK == REST
-    behind = closes[first + C_CODE] if is_whole else float(opens.bars << CODE_BITS)
-    for place in range(listed, exits.parts):
-        closes[first + place * CLOSE + C_CODE] = behind
+        level = opens.bars if _is_held(run) else int(run[FILL_BAR])
+    exits.levels[place] = np.int32(level)
+    for part in range(listed, exits.parts):
+        exits.codes[first + part] = np.int32(opens.bars << CODE_BITS)
 
 
 @rule
 def _walk_whole(
     run: F64_1D, opens: Opens, prices: F64_2D, slip_ratio: F64_1D, bar: int, last: int,
-    closes: F64_1D, first: int,
-) -> None:  # fmt: skip # what it reads, then where it writes
-    """List the close of a position that has one leg."""
+    exits: PartExits, first: int,
+) -> int:  # fmt: skip # what it reads, then where it writes
+    """List the close of a position that has one leg; return its bar."""
     end, is_at_open, price, worst = find_exit(run, prices, opens.reach, slip_ratio, bar, last)
-    mode = AT_LEVEL if is_at_open else ON_THE_WAY
-    closes[first + C_CODE] = float((end << CODE_BITS) | (REST << MODE_BITS) | mode)
-    closes[first + C_PRICE], closes[first + C_WORST] = price, worst
-    closes[first + C_QUIET] = math.inf
+    mode, row = AT_LEVEL if is_at_open else ON_THE_WAY, first * CLOSE
+    exits.codes[first] = np.int32((end << CODE_BITS) | (REST << MODE_BITS) | mode)
+    exits.closes[row + C_PRICE], exits.closes[row + C_WORST] = price, worst
+    exits.closes[row + C_QUIET] = math.inf
+    exits.closes[row + C_MONTH] = opens.lines[end * LINE + O_MONTH]
+    return end
 
 
 @rule
 def _walk(
     run: F64_1D, opens: Opens, prices: F64_2D, slip_ratio: F64_1D, entered: int, last: int,
-    closes: F64_1D,
+    exits: PartExits,
 ) -> None:  # fmt: skip # what it reads, then where it writes
     """Go from bar to bar until nothing is held or the last one is over."""
     bar, sign = entered, run[SIGN]
     while bar <= last:
         slip_at(run, slip_ratio, bar - 1)
         run[BAR] = bar
-        _open(run, opens, closes, sign * prices[bar, OPEN], bar == entered)
+        _open(run, opens, exits, sign * prices[bar, OPEN], bar == entered)
         if _is_held(run):
             high, low = sign * prices[bar, HIGH], sign * prices[bar, LOW]
-            _pass_bar(run, opens, closes, prices, bar, min(low, high), max(low, high))
+            _pass_bar(run, opens, exits, prices, bar, min(low, high), max(low, high))
         if not _is_held(run):
             break
         bar = _next_bar(run, opens, bar + 1, last + 1)

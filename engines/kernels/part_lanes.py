@@ -31,25 +31,24 @@ from engines.kernels.chain_columns import (
 )
 from engines.kernels.chain_lanes import CHAIN_NUMBERS, N_ORDERED, OPENED, WORST
 from engines.kernels.part_columns import (
-    C_CODE,
+    C_MONTH,
     C_PRICE,
     C_QUIET,
     C_WORST,
     CLOSE_BITS,
     CODE_BITS,
     PART_MASK,
+    PartExits,
     PartLinks,
     Portions,
 )
 from engines.kernels.passage_columns import (
     ALONE,
     OPEN_AT_END,
-    PASSED_AT_OPEN,
     RELIEVED,
     REVERSED,
     U64_1D,
     Fixed,
-    Payments,
 )
 from engines.kernels.passage_events import STEPS_NOISE, exact_steps
 from engines.kernels.passage_lanes import (
@@ -70,6 +69,7 @@ from engines.kernels.passage_lanes import (
     GAIN,
     IS_NEAR,
     IS_UNSURE,
+    LANE_PLACES,
     LANES,
     LAST_BAR,
     LOSS,
@@ -109,9 +109,14 @@ from engines.types import F64_1D
 # highest closed equity at the end of a bar, the lot's funding and the settlement that it pays next.
 (
     PART, CLOSING, CLOSING_QTY, QUIET, HELD_FEE, PORTION, SECOND, THIRD, FOURTH, SETTLED_PEAK,
-    LOT_FUNDING, NEXT_PAID,
-) = range(CHAIN_NUMBERS * LANES, (CHAIN_NUMBERS + 12) * LANES, LANES)  # fmt: skip # one list
-PART_NUMBERS = CHAIN_NUMBERS + 12
+    LOT_FUNDING, NEXT_PAID, TOUCHED,
+) = range(CHAIN_NUMBERS * LANES, (CHAIN_NUMBERS + 13) * LANES, LANES)  # fmt: skip # one list
+PART_NUMBERS = CHAIN_NUMBERS + 13
+# The whole numbers of a lane, too: of the link that it follows next.
+LINK_CODE, LINK_CLOSE, LINK_LINE, LINK_NEXT = range(
+    LANE_PLACES * LANES, (LANE_PLACES + 4) * LANES, LANES
+)
+PART_PLACES = LANE_PLACES + 4
 PORTION_NOISE = 1e-9  # as `legs` forgives it
 
 
@@ -124,34 +129,58 @@ def start_parts(lanes: F64_1D, lane: int, fixed: Fixed) -> None:
 
 
 @rule
-def follow_parts(lanes: F64_1D, places: U64_1D, links: PartLinks, lines: F64_1D) -> None:
+def look_ahead(
+    lanes: F64_1D, places: U64_1D, links: PartLinks, exits: PartExits, lines: F64_1D, lane: int
+) -> None:
+    """Look at the link that a lane follows next, and touch what that step reads.
+
+    So what is not in the cache yet comes while this step is done.
+    """
+    at = min(places[AT + lane] + np.uint64(1), places[END + lane])
+    code, follower = np.uint64(links.codes[at]), np.uint64(links.nexts[at])
+    close = np.uint64(links.found[at]) << np.uint64(CLOSE_BITS)
+    is_at_level = code & np.uint64(MODE_MASK) >= np.uint64(AT_LEVEL)
+    # What a level closes needs no line, which would be one more to wait for.
+    bar = np.uint64(0) if is_at_level else code >> np.uint64(CODE_BITS)
+    line, entered = bar << np.uint64(LINE_BITS), follower >> np.uint64(1) << np.uint64(LINE_BITS)
+    places[LINK_CODE + lane], places[LINK_CLOSE + lane] = code, close
+    places[LINK_LINE + lane], places[LINK_NEXT + lane] = line, follower
+    lanes[TOUCHED + lane] = exits.closes[close] + lines[line] + lines[entered]
+
+
+@rule
+def follow_parts(
+    lanes: F64_1D, places: U64_1D, links: PartLinks, exits: PartExits, lines: F64_1D
+) -> None:
     """Look up the next link of each lane; one that is at its end stays there."""
-    one, bits = np.uint64(1), np.uint64(LINE_BITS)
+    closes, one = exits.closes, np.uint64(1)
     for lane in range(LANES):
         at = min(places[AT + lane] + one, places[END + lane])
         places[AT + lane] = at
-        follower = np.uint64(links.nexts[at])
-        link = at << np.uint64(CLOSE_BITS)
-        code = np.uint64(links.closes[link + np.uint64(C_CODE)])
-        lanes[WORST + lane] = links.closes[link + np.uint64(C_WORST)]
-        lanes[QUIET + lane] = links.closes[link + np.uint64(C_QUIET)]
-        bar, mode = code >> np.uint64(CODE_BITS), code & np.uint64(MODE_MASK)
-        lanes[BAR + lane], lanes[AT_HORIZON + lane] = bar, mode
+        code, close = places[LINK_CODE + lane], places[LINK_CLOSE + lane]
+        line, follower = places[LINK_LINE + lane], places[LINK_NEXT + lane]
+        mode = code & np.uint64(MODE_MASK)
+        is_at_level = mode >= np.uint64(AT_LEVEL)
+        lanes[BAR + lane], lanes[AT_HORIZON + lane] = code >> np.uint64(CODE_BITS), mode
         lanes[PART + lane] = (code >> np.uint64(MODE_BITS)) & np.uint64(PART_MASK)
-        line = bar << bits
         # A position is closed by the other side's price.
-        closes = np.uint64(O_PRICE + (1 if lanes[SIDE + lane] > 0 else 0))
-        at_level = links.closes[link + np.uint64(C_PRICE)]
-        lanes[PRICE + lane] = at_level if mode >= np.uint64(AT_LEVEL) else lines[line + closes]
+        side = np.uint64(O_PRICE + (1 if lanes[SIDE + lane] > 0 else 0))
+        price, worst = closes[close + np.uint64(C_PRICE)], closes[close + np.uint64(C_WORST)]
+        month = closes[close + np.uint64(C_MONTH)]
+        lanes[QUIET + lane] = closes[close + np.uint64(C_QUIET)]
+        lanes[WORST + lane] = worst if is_at_level else links.worst[at]
+        lanes[PRICE + lane] = price if is_at_level else lines[line + side]
         lanes[OPENED + lane] = lines[line + np.uint64(O_OPEN)]
-        places[MONTH + lane] = np.uint64(lines[line + np.uint64(O_MONTH)])
+        month = month if is_at_level else lines[line + np.uint64(O_MONTH)]
+        places[MONTH + lane] = np.uint64(month)
         side, bar = follower & np.uint64(SIDE_MASK), follower >> one
-        lanes[N_BAR + lane] = bar
-        line = bar << bits
+        lanes[N_BAR + lane], lanes[N_SIDE + lane] = bar, side
+        line = bar << np.uint64(LINE_BITS)
         lanes[N_PRICE + lane] = lines[line + np.uint64(O_PRICE) + side]
         lanes[N_ORDERED + lane] = lines[line + np.uint64(O_ORDERED) + side]
         lanes[N_CLOSE + lane] = lines[line + np.uint64(O_CLOSE)]
-        lanes[N_SIDE + lane] = side
+    for lane in range(LANES):
+        look_ahead(lanes, places, links, exits, lines, lane)
 
 
 @rule
@@ -167,48 +196,6 @@ def split(lanes: F64_1D, fixed: Fixed) -> None:
         qty = steps * fixed.step_over / fixed.step_under
         lanes[CLOSING + lane] = steps
         lanes[CLOSING_QTY + lane] = qty if steps < held else lanes[QTY + lane]
-
-
-@rule
-def pay_parts(lanes: F64_1D, payments: Payments, fixed: Fixed) -> None:
-    """Find what each lane pays until its close, and the share of the part that closes."""
-    for lane in range(LANES):
-        mode, phase = lanes[AT_HORIZON + lane], lanes[PHASE + lane]
-        bar = np.uint64(lanes[BAR + lane])
-        first, last = int(lanes[NEXT_PAID + lane]), int(payments.after[bar])
-        seen = last
-        if lanes[SIDE + lane] == 0:
-            seen = last = first
-        elif phase > PASSED_AT_OPEN:
-            seen = last = int(payments.before[bar + np.uint64(1)])
-        elif phase == 0 and mode in (REVERSED, RELIEVED):
-            seen = int(payments.before[bar])
-        _add_up(lanes, lane, payments, fixed, first, seen, last)
-        entered = payments.after[np.uint64(lanes[N_BAR + lane])]
-        is_left = lanes[CLOSING + lane] < lanes[STEPS + lane]
-        lanes[NEXT_PAID + lane] = last if is_left else entered
-
-
-@rule
-def _add_up(
-    lanes: F64_1D, lane: int, payments: Payments, fixed: Fixed, first: int, seen: int, last: int
-) -> None:
-    """Add up the settlements [first, last) of a lane, of which the deciding close saw some."""
-    steps, qty = lanes[STEPS + lane], lanes[SIDE + lane] * lanes[QTY + lane]
-    of_lot = of_account = at_close = lanes[LOT_FUNDING + lane]
-    most = max(0.0, of_account)
-    for place in range(np.uint64(first), np.uint64(max(first, last))):
-        paid = qty * payments.prices[place] * fixed.point_value * payments.rates[place]
-        of_lot += paid * steps / steps
-        of_account += paid
-        most = max(most, of_account)
-        if place < np.uint64(seen):
-            at_close = of_account
-    share = of_lot * lanes[CLOSING + lane] / steps
-    lanes[FUNDING + lane], lanes[FUNDING_SEEN + lane] = share, at_close
-    lanes[LOT_FUNDING + lane] = of_lot - share if lanes[CLOSING + lane] < steps else 0.0
-    lanes[FUNDING_MAX + lane] = most
-    lanes[FUNDING_LATE + lane] = max(0.0, of_account - at_close)
 
 
 @rule

@@ -3,10 +3,11 @@
 import numpy as np
 
 from engines.kernels import slots
-from engines.kernels.chain_columns import I32_1D, Opens
+from engines.kernels.chain_columns import I32_1D, Opens, on_cache_lines
 from engines.kernels.columns import F64_2D
 from engines.kernels.part_columns import CLOSE, PartExits, Portions
 from engines.kernels.part_drivers import find_part_exits
+from engines.kernels.passage_lanes import LANES
 from engines.types import F64_1D, I64_1D
 
 
@@ -27,14 +28,20 @@ def part_exits_of(
 
     `places` are those of all `count` entries.
     """
-    parts = portions_of(rows[0]).targets
-    exits = PartExits(places, np.empty((len(rows), count * parts * CLOSE)), parts)
+    exits = _room(places, count, len(rows), portions_of(rows[0]).targets)
     for row, (terms, (own, last)) in enumerate(zip(rows, asked, strict=True)):
         find_part_exits(opens, prices, slip_ratio, terms, own, last, exits, row)
     return exits
 
 
-def part_room(bars: int, portions: Portions) -> PartExits:
-    """Return room for the closes of one entry, whichever it is."""
-    places = np.zeros(2 * (bars + 1), np.int32)
-    return PartExits(places, np.empty((1, portions.targets * CLOSE)), portions.targets)
+def part_room(entries: int, portions: Portions) -> PartExits:
+    """Return room for the closes of so many entries of each lane's own."""
+    return _room(np.empty(0, np.int32), entries, LANES, portions.targets)
+
+
+def _room(places: I32_1D, entries: int, times: int, parts: int) -> PartExits:
+    count = max(1, entries * times)
+    return PartExits(
+        places, np.empty(count, np.int32), np.empty(count * parts, np.int32),
+        on_cache_lines(count * parts * CLOSE), entries, parts,
+    )  # fmt: skip # the order of its fields

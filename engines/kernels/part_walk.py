@@ -6,8 +6,6 @@ that its levels meet until then, and one for the rest if a wish, its age or the 
 but the last are followed by the line that enters nothing.
 """
 
-import math
-
 import numpy as np
 
 from engines.kernels._compiled import rule
@@ -25,14 +23,7 @@ from engines.kernels.chain_columns import (
 )
 from engines.kernels.chain_walk import ENDS, NO_ENTRY, lowest
 from engines.kernels.part_columns import (
-    C_CODE,
-    C_PRICE,
-    C_QUIET,
-    C_WORST,
-    CLOSE,
-    CLOSE_BITS,
     CODE_BITS,
-    PART_MASK,
     REST,
     PartExits,
     PartLinks,
@@ -50,16 +41,16 @@ from engines.kernels.slots import (
 @rule
 def link_parts(
     wishes: I32_1D, opens: Opens, decides: Decides, given: Given, exits: PartExits, plan: int,
-    links: PartLinks, first: int,
+    links: PartLinks, lane: int,
 ) -> int:  # fmt: skip # what it reads, then where it writes
-    """Write the links of a set from `first` on; return how many.
+    """Write the links of the set in a lane; return how many.
 
     `plan` is the row of its plan among the exits. Levels that the set gives itself close positions
-    as found when each is taken, in the one place of the first row.
+    as found when each is taken, in places of the lane's own.
     """
     bars, is_given = opens.bars, len(given.stops) > 0
-    row = 0 if is_given else plan
-    count, entry, closes, leaves, level, at = first, NO_ENTRY, 0, 0, bars, 0
+    at, free = 0, lane * exits.entries
+    count, entry, closes, leaves, level = lane * links.room, NO_ENTRY, 0, 0, bars
     _end(links, count, 0, OPEN_AT_END)
     for place in range(len(wishes)):
         bar, wish = int(wishes[place]) >> WISH_BITS, int(wishes[place]) & WISH_MASK
@@ -70,7 +61,7 @@ def link_parts(
             if min(level, timed) > bar and wish & closes == 0:
                 continue
             mode = _mode(timed, bar, enters, wish & leaves)
-            count = _close(exits, row, at, level, min(timed, bar), mode, opens, links, count)
+            count = _close(exits, at, min(timed, bar), mode, opens, links, count)
         entry = NO_ENTRY
         if enters != 0 and bar >= decides.start:
             is_long = enters & ENTERS_LONG != 0
@@ -78,21 +69,21 @@ def link_parts(
             closes = leaves | (ENTERS_SHORT if is_long else ENTERS_LONG)
             entry, follower = bar, ((bar + 1) << 1) | (0 if is_long else 1)
             links.nexts[count] = np.int32(follower)
+            at = free if is_given else plan * exits.entries + exits.places[follower]
             if is_given:
                 walk_parts(
                     given.runs[plan], opens, given.prices, given.slip_ratio, follower, bars - 1,
-                    given.stops[place], given.targets[place], exits, row,
+                    given.stops[place], given.targets[place], exits, at,
                 )  # fmt: skip # one call
-            at = exits.places[follower] * exits.parts * CLOSE
-            last = at + (exits.parts - 1) * CLOSE
-            level = int(exits.closes[row, last + C_CODE]) >> CODE_BITS
+                free += 1
+            level = int(exits.levels[at])
             count += 1
     if entry != NO_ENTRY:
         timed = min(entry + decides.held_max, bars - 1)
         mode = ALONE if timed < bars - 1 else OPEN_AT_END
-        count = _close(exits, row, at, level, timed, mode, opens, links, count)
+        count = _close(exits, at, timed, mode, opens, links, count)
     links.nexts[count] = np.int32((bars + 1) << 1)
-    return count + 1 - first
+    return count + 1 - lane * links.room
 
 
 @rule
@@ -105,39 +96,29 @@ def _mode(timed: float, bar: int, enters: int, leaves: int) -> int:
 
 @rule
 def _close(
-    exits: PartExits, row: int, at: int, level: int, until: int, mode: int, opens: Opens,
-    links: PartLinks, count: int,
-) -> int:  # fmt: skip # what it reads, then where it writes
+    exits: PartExits, at: int, until: int, mode: int, opens: Opens, links: PartLinks, count: int
+) -> int:
     """Write links of the closes of an entry in bars up to `until`, of the rest too if it is left.
 
-    `level` is the bar in which its levels have closed all. Returns: the place of the last link.
+    How many that are is a coin's toss to a processor, so all are written and some written over.
+    Returns: the place of the last link.
     """
+    taken, first, nothing = 0, at * exits.parts, np.int32((opens.bars + 1) << 1)
     for part in range(exits.parts):
-        found, link = at + part * CLOSE, count * CLOSE
-        code = exits.closes[row, found + C_CODE]
-        if int(code) >> CODE_BITS > until:
-            break
-        links.nexts[count] = np.int32((opens.bars + 1) << 1)
-        links.closes[link + C_CODE] = code
-        links.closes[link + C_PRICE] = exits.closes[row, found + C_PRICE]
-        links.closes[link + C_WORST] = exits.closes[row, found + C_WORST]
-        links.closes[link + C_QUIET] = exits.closes[row, found + C_QUIET]
-        count += 1
-        if (int(code) >> MODE_BITS) & PART_MASK == REST:
-            break
-    if level <= until:
-        return count - 1
+        code = exits.codes[first + part]
+        links.codes[count + part], links.nexts[count + part] = code, nothing
+        links.found[count + part] = np.int32(first + part)
+        taken += 1 if int(code) >> CODE_BITS <= until else 0
+    count += taken
     _end(links, count, until + 1, mode)
-    return count
+    return count - (1 if exits.levels[at] <= until else 0)
 
 
 @rule
 def _end(links: PartLinks, count: int, line: int, mode: int) -> None:
     """Let the rest of a position end at a line."""
-    link = count * CLOSE
-    links.closes[link + C_CODE] = float((line << CODE_BITS) | (REST << MODE_BITS) | mode)
-    links.closes[link + C_PRICE], links.closes[link + C_QUIET] = 1.0, math.inf
-    links.closes[link + C_WORST] = 0.0
+    links.codes[count] = np.int32((line << CODE_BITS) | (REST << MODE_BITS) | mode)
+    links.found[count], links.worst[count] = np.int32(0), 0.0
 
 
 @rule
@@ -146,10 +127,8 @@ def look_back_parts(opens: Opens, links: PartLinks, first: int, count: int) -> N
     begun, one = np.uint64(links.nexts[first]), np.uint64(1)
     nothing = np.uint64((opens.bars + 1) << 1)
     for place in range(np.uint64(first + 1), np.uint64(first + count)):
-        link = place << np.uint64(CLOSE_BITS)
-        code = np.uint64(links.closes[link + np.uint64(C_CODE)])
+        code, follower = np.uint64(links.codes[place]), np.uint64(links.nexts[place])
         if code & np.uint64(MODE_MASK) < np.uint64(AT_LEVEL):
             line, side = code >> np.uint64(CODE_BITS), begun & np.uint64(SIDE_MASK)
-            links.closes[link + np.uint64(C_WORST)] = lowest(opens, begun >> one, line, side)
-        follower = np.uint64(links.nexts[place])
+            links.worst[place] = lowest(opens, begun >> one, line, side)
         begun = begun if follower == nothing else follower
