@@ -4,7 +4,6 @@ Theory. A run jumps, so what it reads of one bar lies in one line of the cache. 
 are finite (`Klines` lets nothing else in), so a comparison decides which of two is the extreme.
 """
 
-import math
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -13,7 +12,7 @@ import numpy as np
 from engines.kernels import search
 from engines.kernels._compiled import driver, stamp_of
 from engines.kernels.columns import F64_2D
-from engines.kernels.search import LARGE, SMALL
+from engines.kernels.search import LARGE, SMALL, extremes_of_rows
 from engines.types import F64_1D
 
 Prices: TypeAlias = Callable[[F64_1D, F64_1D, F64_1D, F64_1D, F64_2D], None]
@@ -53,11 +52,7 @@ def _reach(stamp: int) -> Reach:
         for blocks in range(2):
             size, row = SMALL if blocks == 0 else LARGE // SMALL, end
             for start in range(begin, end, size):
-                top, bottom = -math.inf, math.inf
-                for one in range(start, min(end, start + size)):
-                    top = out[one, 0] if out[one, 0] > top else top
-                    bottom = out[one, 1] if out[one, 1] < bottom else bottom
-                out[row, 0], out[row, 1] = top, bottom
+                out[row, 0], out[row, 1] = extremes_of_rows(out, start, min(end, start + size))
                 row += 1
             begin, end = end, row
 

@@ -231,14 +231,21 @@ def _put_curve(
     close: F64_1D, place: I32_1D, steps: F64_2D, capital: float, unit: float, curve: F64_1D
 ) -> None:
     realised = held = cost = fees = 0.0
-    for bar in range(len(close)):
-        step = place[bar]
+    count, one = np.uint64(len(close)), np.uint64(1)
+    start = np.uint64(0)
+    while start < count:
+        step = place[start]
         if step != 0:
             realised += steps[step, 0]
             held += steps[step, 1]
             cost += steps[step, 2]
             fees += steps[step, 3]
-        curve[bar] = capital + realised + (held * close[bar] - cost) * unit - fees
+        end = start + one
+        while end < count and place[end] == 0:
+            end += one
+        for bar in range(start, end):
+            curve[bar] = capital + realised + (held * close[bar] - cost) * unit - fees
+        start = end
 
 
 @rule

@@ -134,10 +134,10 @@ def charges_of(
             for is_before in (True, False)
             for item in settlements.of(bar, is_before)
         ]
-    stamps = klines.open_time_ms, klines.close_time_ms
-    open_day, close_day = (
-        _days_of(times, instrument) if with_days else NO_DAYS for times in stamps
-    )
+    open_day = close_day = NO_DAYS
+    if with_days:
+        open_day = _days_of(klines.open_time_ms, instrument)
+        close_day = _days_of(klines.close_time_ms, instrument)
     table = np.array(rows, dtype=np.float64).reshape(-1, 5).T
     return Charges(
         frozen(ratios),

@@ -12,6 +12,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from cluster.memory import keep_freed_memory
 from engines.backtest import run_backtest
 from engines.costs import Costs
 from engines.features.events import crossover, crossunder
@@ -57,7 +58,8 @@ class EmaCross(SignalStrategy):
 
 @pytest.fixture(scope="module")
 def klines() -> Klines:
-    """Return two years of seeded synthetic bars."""
+    """Return two years of seeded synthetic bars; the process keeps memory as a worker does."""
+    keep_freed_memory()
     return synthetic_klines(BARS, 15 * MINUTE_MS, seed=7)
 
 

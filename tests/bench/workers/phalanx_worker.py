@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from cluster.memory import keep_freed_memory
 from engines.costs import Costs
 from engines.features.events import crossover, crossunder
 from engines.features.moving_averages import ema
@@ -49,6 +50,7 @@ class EmaCross(SignalStrategy):
 
 def main() -> None:
     """Answer the request on stdin."""
+    keep_freed_memory()  # as our own workers do
     asked = json.load(sys.stdin)
     folder = Path(asked["folder"])
     names = ("open_time_ms", "open", "high", "low", "close", "volume")
