@@ -16,7 +16,7 @@ import math
 import numpy as np
 
 from engines.kernels._compiled import rule
-from engines.kernels.chain_columns import LONG, Opens
+from engines.kernels.chain_columns import LINE, LONG, O_CLOSE, Opens
 from engines.kernels.columns import F64_2D, Run
 from engines.kernels.money import due_price, slipped_price
 from engines.kernels.passage_events import slip_at, stop_of, target_of
@@ -27,7 +27,9 @@ from engines.kernels.slots import (
     LOW,
     NO_TRAIL,
     OPEN,
+    PROFIT_ATR,
     PROFIT_RATIO,
+    STOP_ATR,
     STOP_RATIO,
     TARGETS,
     TRAIL_UNIT,
@@ -50,10 +52,11 @@ def stands_still(run: Run, target: float) -> bool:
 @rule
 def find_bracket_exit(
     run: Run, opens: Opens, prices: F64_2D, slip_ratio: F64_1D, first: int, last: int, side: int,
-    base: float, given_stop: float, given_target: float,
+    base: float, given_stop: float, given_target: float, atr: float,
 ) -> tuple[int, bool, float, float]:  # fmt: skip # one list
     """Return how a level ends the position of an entry at `base` at the open of bar `first`.
 
+    `atr` is that of the deciding close, NaN if the plan sets no level by it.
     Returns: as `exit_walk.find_exit`.
     """
     nothing = opens.bars, False, 1.0, 0.0
@@ -62,8 +65,9 @@ def find_bracket_exit(
     if run[HAS_EXITS] == 0 and not is_given:
         return nothing
     sign = 1.0 if side == LONG else -1.0
-    stop = stop_of(run, given_stop, run[STOP_RATIO], math.nan, math.nan, base, base, sign)
-    target = target_of(run, given_target, run[PROFIT_RATIO], math.nan, math.nan, base, sign)
+    close = opens.lines[first * LINE + O_CLOSE]
+    stop = stop_of(run, given_stop, run[STOP_RATIO], run[STOP_ATR], atr, close, base, sign)
+    target = target_of(run, given_target, run[PROFIT_RATIO], run[PROFIT_ATR], atr, base, sign)
     bar, worst = _skip(opens, first, last, side, stop, target)
     if bar > last:
         return nothing

@@ -95,7 +95,9 @@ SET_START, SET_STOP, SET_ROW = range(3)
 Price: TypeAlias = Callable[[F64_2D, F64_1D, I64_1D, F64_1D, F64_1D], None]
 Lowest: TypeAlias = Callable[[F64_2D, F64_1D], None]
 Ask: TypeAlias = Callable[[I32_1D, I64_2D, int, Decides, I32_1D], None]
-Find: TypeAlias = Callable[[Opens, F64_2D, F64_1D, F64_1D, I64_1D, I32_1D, Exits, int], None]
+Find: TypeAlias = Callable[
+    [Opens, F64_2D, F64_1D, F64_1D, F64_1D, I64_1D, I32_1D, Exits, int], None
+]
 Advance: TypeAlias = Callable[
     [Opens, I32_1D, I64_2D, Decides, Given, Exits, Sizes, Payments, Fixed, F64_2D], None
 ]
@@ -165,16 +167,17 @@ def _finder(stamp: int) -> Find:
     """Return the pass that finds the exits of entries under one plan; `stamp` as before."""
 
     def find(
-        opens: Opens, prices: F64_2D, slip_ratio: F64_1D, terms: F64_1D, entries: I64_1D,
-        until: I32_1D, exits: Exits, row: int,
+        opens: Opens, prices: F64_2D, slip_ratio: F64_1D, atr: F64_1D, terms: F64_1D,
+        entries: I64_1D, until: I32_1D, exits: Exits, row: int,
     ) -> None:  # fmt: skip # what it reads, then what it finds
         run = np.zeros(WALK if stamp != 0 else 0)
         run[:TERMS] = terms[:TERMS]
         for place in range(len(entries)):
-            last = int(until[place])
+            entry, last = entries[place], int(until[place])
+            known = atr[(entry >> 1) - 1] if len(atr) > 0 else math.nan
             walk(
-                run, opens, prices, slip_ratio, entries[place], last, math.nan, math.nan, exits,
-                row, exits.places[entries[place]],
+                run, opens, prices, slip_ratio, entry, last, math.nan, math.nan, known, exits,
+                row, exits.places[entry],
             )  # fmt: skip # one call
 
     return driver(find)

@@ -15,6 +15,7 @@ from engines.kernels.chain_columns import (
     LINE,
     LONG,
     MODE_BITS,
+    O_CLOSE,
     O_PRICE,
     ON_THE_WAY,
     SIDE_MASK,
@@ -28,16 +29,16 @@ from engines.types import F64_1D
 
 def _walk(
     run: F64_1D, opens: Opens, prices: F64_2D, slip_ratio: F64_1D, entry: int, last: int,
-    stop: float, target: float, exits: Exits, row: int, place: int,
+    stop: float, target: float, atr: float, exits: Exits, row: int, place: int,
 ) -> None:  # fmt: skip # what it reads, then what it finds
     bar, side = entry >> 1, entry & SIDE_MASK
     price, sign = opens.lines[bar * LINE + O_PRICE + side], 1.0 if side == LONG else -1.0
     if stands_still(run, target):
         end, is_at_open, price, worst = find_bracket_exit(
-            run, opens, prices, slip_ratio, bar, last, side, price, stop, target
+            run, opens, prices, slip_ratio, bar, last, side, price, stop, target, atr
         )
     else:
-        enter(run, price, sign, stop, target)
+        enter(run, price, sign, stop, target, atr, opens.lines[bar * LINE + O_CLOSE])
         end, is_at_open, price, worst = find_exit(run, prices, opens.reach, slip_ratio, bar, last)
     mode = AT_LEVEL if is_at_open else ON_THE_WAY
     exits.ends[row, place] = np.int32((end << MODE_BITS) | mode)

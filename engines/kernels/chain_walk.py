@@ -13,6 +13,8 @@ Where a level ends a position before that, its bar is known from the line and th
 What counts are the bars from the entry's on and the open at which the position ends.
 """
 
+import math
+
 import numpy as np
 
 from engines.kernels._compiled import rule
@@ -102,7 +104,7 @@ def _exit_of(opens: Opens, given: Given, exits: Exits, plan: int, wish: int, ent
         return int(exits.places[entry])
     walk(
         given.runs[plan], opens, given.prices, given.slip_ratio, entry, opens.bars - 1,
-        given.stops[wish], given.targets[wish], exits, 0, 0,
+        given.stops[wish], given.targets[wish], math.nan, exits, 0, 0,
     )  # fmt: skip # one call
     return 0
 

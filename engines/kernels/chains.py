@@ -53,7 +53,7 @@ from engines.kernels.chain_drivers import (
     price_lines,
 )
 from engines.kernels.chain_wishes import collect_wishes
-from engines.kernels.columns import F64_2D, I64_2D, NONE, U8_1D, Bars, Charges, Wants
+from engines.kernels.columns import F64_2D, I64_2D, NONE, U8_1D, Bars, Charges, Wants, frozen
 from engines.kernels.first_passage import fixed_of, has_levels
 from engines.kernels.groups import Group
 from engines.kernels.part_columns import PartExits, Portions
@@ -254,10 +254,10 @@ class Wished:
         places, asked, count = self._asked(rows, sets, decides)
         shape = len(rows), count
         exits = Exits(places, np.empty(shape, np.int32), np.empty(shape), np.empty(shape))
+        slip_ratio, atr = self.group.charges.slip_ratio, frozen(self.group.rules.atr)
         for row, (terms, (own, last)) in enumerate(zip(rows, asked, strict=True)):
             find_exits(
-                self._opens, bars.prices, self.group.charges.slip_ratio, terms, own, last, exits,
-                row,
+                self._opens, bars.prices, slip_ratio, atr, terms, own, last, exits, row
             )  # fmt: skip # one call
         return exits
 

@@ -66,17 +66,21 @@ STAYS = math.nan  # the price of a fill where a level was met that only moves th
 
 
 @rule
-def enter(run: Run, price: float, sign: float, stop: float, target: float) -> None:
+def enter(
+    run: Run, price: float, sign: float, stop: float, target: float, atr: float = math.nan,
+    close: float = 1.0,
+) -> None:  # fmt: skip # what is held, then what its levels are made of
     """Hold a position of this side, entered at `price`, with the leg of the run's plan.
 
-    `stop` and `target` take the place of the plan's, NaN leaves that to it.
+    `stop` and `target` take the place of the plan's, NaN leaves that to it; `atr` is known where
+    the plan sets levels by it, at the deciding `close`.
     """
     run[STEPS] = sign
     run[THE_LOT + LOT_PRICE], run[THE_LOT + LOT_STEPS] = price, 1.0
     words = THE_LOT + LOT_WORDS
     run[words + SAID_STOP], run[words + SAID_PROFIT] = stop, target
-    run[words + SAID_ATR] = math.nan
-    run[words + SAID_CLOSE], run[words + SAID_LATE] = price, 0.0
+    run[words + SAID_ATR] = atr
+    run[words + SAID_CLOSE], run[words + SAID_LATE] = close, 0.0
     put_legs(run, THE_LOT)
 
 

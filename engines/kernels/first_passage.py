@@ -137,7 +137,8 @@ def is_chained(bars: Bars, terms: F64_2D) -> BOOL_1D:
     # Levels that stand still are shared by many plans, if there are many (`run_first_passage`).
     shares = np.count_nonzero(is_still & has_level) > CHAINED_MAX
     by_atr = ~np.isnan(terms[:, [slots.STOP_ATR, slots.PROFIT_ATR]]).all(axis=1)
-    return are_plain(terms, UNMOVED) & ~by_atr & ~(is_still & has_level & shares)
+    is_divided = terms[:, slots.TARGETS] > 0
+    return are_plain(terms, UNMOVED) & ~(by_atr & is_divided) & ~(is_still & has_level & shares)
 
 
 def has_levels(terms: F64_1D) -> bool:

@@ -161,7 +161,8 @@ class Trials:
             # Groups that are sorted for one strategy alone are chains of one set.
             if batch.is_wide and sets is self._sorted and taken.have_no_size:
                 chained = batch.asked.among(row, group.places, group.chained)
-                if taken.are_plain or len(chained) < GIVEN_MAX:
+                gives_all = group.rules.atr is None and len(chained) < GIVEN_MAX
+                if taken.are_plain or gives_all:
                     if len(chained):
                         chains.add(row, taken, group, chained, self._opens_of(group))
                     items = group.unchained

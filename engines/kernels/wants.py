@@ -17,6 +17,7 @@ from engines.kernels.chain_columns import I32_1D, Permits
 from engines.kernels.columns import F64_2D, NONE, U8_1D, Charges, Wants, frozen
 from engines.kernels.listing import WORD, add_wishes, list_wishes
 from engines.kernels.slots import (
+    ENTERS,
     ENTERS_LONG,
     ENTERS_SHORT,
     LEAVES_LONG,
@@ -86,9 +87,15 @@ def _wants_of_bits(
 
 
 def permits_of(rules: RuleColumns, count: int) -> Permits:
-    """Return what rules make of the wishes of `count` bars, empty columns if they say nothing."""
+    """Return what rules make of the wishes of `count` bars, empty columns if they say nothing.
+
+    Where the plan sets a level by an ATR that is not known yet, it enters nothing.
+    """
     allowed, forced = np.full(count, 255, np.uint8), np.zeros(count, np.uint8)
-    for bit, may in ((ENTERS_LONG, rules.may_long), (ENTERS_SHORT, rules.may_short)):
+    is_known = None if rules.atr is None else ~np.isnan(rules.atr)
+    for bit, may in (
+        (ENTERS_LONG, rules.may_long), (ENTERS_SHORT, rules.may_short), (ENTERS, is_known),
+    ):  # fmt: skip # one list
         if may is not None:
             allowed[~may] &= np.uint8(255 - bit)
     for bit, closes in (

@@ -84,11 +84,8 @@ def check(market: Market, plan: Plan, strategies: list[SignalStrategy], times: i
 def exits() -> st.SearchStrategy[Exits]:
     """Return exits of one leg whose levels hang on its entry alone, or none."""
     of_one_leg = random_plans.exits().map(
-        lambda own: replace(
-            own, targets=(), stop_atr=None, target_atr=None, only_in_profit=False,
-            drawdown_ratio_max=None,
-        )
-    )  # fmt: skip # what needs more than the entry
+        lambda own: replace(own, targets=(), only_in_profit=False, drawdown_ratio_max=None)
+    )  # what needs more than the entry
     return st.one_of(st.just(WITHOUT_LEVELS), of_one_leg, of_one_leg, of_one_leg)
 
 
