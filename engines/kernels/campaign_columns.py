@@ -1,38 +1,59 @@
-"""The row of a campaign's walk: a ladder's position, its lots and the rungs that wait beside it.
+"""The row of a campaign: a ladder's position, its lots, the rungs that wait, and a set's sums.
 
 Theory. The row begins like that of the machine, with the terms of the plan and what is held, so
 that the rules of money are the same functions (`slots`, `money`, `rungs`). Behind it lies what this
-path needs besides. *Signed* prices are multiplied by the side of the position: against it is down,
-for both sides alike.
+path needs besides, then the rungs, the lots and the ladder's terms, and at last the settlements of
+the market. All of that is in one row because what is passed from rule to rule can cost more than
+what they do: a row and few columns.
 
-LEG_UP and LEG_DOWN are where the target and the stop of the position are met, NEAR_UP and NEAR_DOWN
-what the price meets first over these and the rungs, all signed. A rung that waits no longer lies
-infinitely far away.
+*Signed* prices are multiplied by the side of the position: against it is down, for both sides
+alike. LEG_UP and LEG_DOWN are where the target and the stop of the position are met, NEAR_UP and
+NEAR_DOWN what the price meets first over these and the rungs, all signed. A rung that waits no
+longer lies infinitely far away.
 """
 
 from engines.kernels.slots import RUN
 from engines.plan.ladder import RUNGS_MAX
 
+# The plan: the money of an entry is equity x MONEY_SHARE + MONEY_FIXED, a contract takes price x
+# UNIT_FACTOR + UNIT_ADDED of it.
+(
+    HAS_MONEY, MONEY_SHARE, MONEY_FIXED, UNIT_FACTOR, UNIT_ADDED, STEPS_A_QTY, STEP_SIZE,
+) = range(RUN, RUN + 7)  # fmt: skip # one list
+PLAN = RUN + 7
+# The position.
 (
     LEG_UP, LEG_DOWN, NEAR_UP, NEAR_DOWN,
-    NOW,  # the signed price at which the walk stands
-    WORST,  # the lowest signed price of this bar's way
-    LOWEST,  # a signed price that the campaign has not gone below
-    FRESH,  # how many lots were held before this bar
+    UNIT,  # what a point of price is worth, below zero for a short
     COST,  # price times steps over the lots, in their order
     ENTRY_BAR, NEXT_BAR,  # the bar of the first fill, and the next that is not walked yet
-    PAY_AT,  # the next settlement that is not paid yet
+    LOWEST,  # a signed price that the campaign has not gone below
     FUNDED_MAX,  # the most that the open position has paid
-    IS_LATE, IS_FILLED,  # the late target holds; something has filled in this bar
+    IS_LATE,  # the late target holds
     CLOSE_THEN, EQUITY_THEN, SLIP_THEN,  # of the close that decided
+) = range(PLAN, PLAN + 14)  # fmt: skip # one list
+POSITION = PLAN + 14
+# The bar that is walked.
+(
+    NOW,  # the signed price at which the walk stands
+    WORST,  # the lowest signed price of its way
+    FRESH,  # how many lots were held before it
+    CLOSE_BEFORE,
+    IS_FILLED,  # something has filled in it
     IS_WALKED,  # the bar of the first fill was
-    IS_UNSURE,
-) = range(RUN, RUN + 20)  # fmt: skip # one list
+) = range(POSITION, POSITION + 6)  # fmt: skip # one list
+WALK = POSITION + 6
+# The set: how many bars there are, the wish that comes next, where the settlements end and the next
+# lies that is not paid, and sums that `summary` keeps otherwise.
+(
+    BARS, PLACE, PAYS_END, PAY_NEXT, IS_UNSURE, FIRST_PNL, DIFFERENCES, SQUARES, MONTH_NET,
+) = range(WALK, WALK + 9)  # fmt: skip # one list
+SET = WALK + 9
 
 # A rung: where it is met, signed, and whether it waits above.
 RUNG_LEVEL, RUNG_ABOVE = range(2)
 RUNG_SIZE = 2
-RUNGS_FROM = RUN + 20
+RUNGS_FROM = SET
 # A lot: what it closes with, and the lowest signed price behind its fill in the bar of it.
 (
     L_STEPS, L_PRICE, L_BAR, L_UNIT, L_FEE, L_FUNDING, L_WORST,
@@ -40,6 +61,10 @@ RUNGS_FROM = RUN + 20
 LOT_SIZE = 8
 LOTS_FROM = RUNGS_FROM + RUNG_SIZE * RUNGS_MAX
 LADDER_FROM = LOTS_FROM + LOT_SIZE * RUNGS_MAX
-ROW = LADDER_FROM + 2 * RUNGS_MAX
+# A settlement: when, its price and its rate. A time is 2 x bar, and one more behind the open's
+# fills.
+PAY_TIME, PAY_PRICE, PAY_RATE = range(3)
+PAY_SIZE = 3
+PAYS_FROM = LADDER_FROM + 2 * RUNGS_MAX
 
 NO_ORDER, THE_LEG = -2, -1  # what a price meets, else the number of a rung

@@ -1,13 +1,18 @@
-"""What a fill of a campaign does with money: lots open, funding is paid, all of it closes.
+"""What a fill of a campaign does: lots open, levels move along, funding is paid.
 
-Theory. The operations are those of `fills`, in their order: the commission of a fill is shared by
-quantity even where a quotient is one, lots close oldest first, and the average is added up from the
-left, which a running sum does. Every exit closes the whole position (the close rule ALL), so a
-campaign ends with one fill, and its lots are the trades.
+Theory. The operations are those of `fills` and `legs`, in their order: the commission of a fill is
+shared by quantity even where a quotient is one, and the average is added up from the left, which a
+running sum does. Every exit closes the whole position (the close rule ALL), so of several lots'
+levels only the nearest matter, and where they count from the average all are the same.
+
+Levels are rounded to ticks with their sign on: up and down is then the same for both sides.
 """
 
 import math
 
+import numpy as np
+
+from engines.instrument import TICK_NOISE
 from engines.kernels._compiled import rule
 from engines.kernels.campaign_columns import (
     COST,
@@ -27,18 +32,25 @@ from engines.kernels.campaign_columns import (
     LOTS_FROM,
     NEAR_DOWN,
     NEAR_UP,
-    PAY_AT,
+    PAY_NEXT,
+    PAY_PRICE,
+    PAY_RATE,
+    PAY_SIZE,
+    PAY_TIME,
+    PAYS_END,
     RUNG_ABOVE,
     RUNG_LEVEL,
     RUNG_SIZE,
     RUNGS_FROM,
+    UNIT,
 )
 from engines.kernels.columns import Run
-from engines.kernels.passage_columns import Payments
-from engines.kernels.rounding import qty_of, round_by
+from engines.kernels.rounding import qty_of
 from engines.kernels.slots import (
     BAR,
     BASIS,
+    COMMISSION,
+    COMMISSION_KIND,
     FEES_OPEN,
     FROM_AVERAGE,
     FROM_ENTRY,
@@ -46,6 +58,8 @@ from engines.kernels.slots import (
     HAS_EXITS,
     LATE_RATIO,
     LOTS,
+    PER_CONTRACT,
+    PER_NOTIONAL,
     POINT_VALUE,
     PRICE_AVG,
     PRICE_LAST,
@@ -53,21 +67,37 @@ from engines.kernels.slots import (
     RUNGS,
     STEPS,
     STOP_RATIO,
+    TICK_OVER,
+    TICK_UNDER,
 )
 
 
 @rule
-def open_lot(run: Run, side: float, steps: float, price: float, fee_quote: float) -> None:
+def fee_of_qty(run: Run, qty: float, price: float) -> float:
+    """Return the commission of a fill, as `money.fee` of its steps."""
+    if run[COMMISSION_KIND] == PER_NOTIONAL:
+        return qty * price * run[POINT_VALUE] * run[COMMISSION]
+    return qty * run[COMMISSION] if run[COMMISSION_KIND] == PER_CONTRACT else run[COMMISSION]
+
+
+@rule
+def open_lot(
+    run: Run, side: float, steps: float, qty: float, price: float, fee_quote: float
+) -> None:
     """Add a lot, which has paid `fee_quote`, and set the levels that count from what is held."""
     lot = LOTS_FROM + int(run[LOTS]) * LOT_SIZE
     run[lot + L_STEPS], run[lot + L_PRICE], run[lot + L_BAR] = steps, price, run[BAR]
-    run[lot + L_UNIT] = qty_of(run, steps) * run[POINT_VALUE]
+    run[lot + L_UNIT] = qty * run[POINT_VALUE]
     run[lot + L_FEE], run[lot + L_FUNDING] = fee_quote, 0.0
     run[lot + L_WORST] = side * price
     run[STEPS] += side * steps
     run[FEES_OPEN] += fee_quote
     run[COST] += price * steps
-    run[PRICE_AVG] = price if run[LOTS] == 0 else run[COST] / abs(run[STEPS])
+    if run[LOTS] == 0:
+        run[PRICE_AVG], run[UNIT] = price, side * run[lot + L_UNIT]
+    else:
+        run[PRICE_AVG] = run[COST] / abs(run[STEPS])
+        run[UNIT] = qty_of(run, run[STEPS]) * run[POINT_VALUE]
     run[LOTS] += 1
     run[PRICE_LAST], run[IS_FILLED] = price, 1.0
     set_levels(run, side)
@@ -80,27 +110,40 @@ def set_levels(run: Run, side: float) -> None:
         return
     if run[BASIS] != FROM_ENTRY:
         base = run[PRICE_AVG] if run[BASIS] == FROM_AVERAGE else run[PRICE_LAST]
-        run[LEG_DOWN], run[LEG_UP] = stop_of(run, side, base), target_of(run, side, base)
+        run[LEG_DOWN], run[LEG_UP] = _stop_of(run, side, base), _target_of(run, side, base)
         return
     run[LEG_DOWN], run[LEG_UP] = -math.inf, math.inf
     for place in range(int(run[LOTS])):
         base = run[LOTS_FROM + place * LOT_SIZE + L_PRICE]
-        run[LEG_DOWN] = max(run[LEG_DOWN], stop_of(run, side, base))
-        run[LEG_UP] = min(run[LEG_UP], target_of(run, side, base))
+        run[LEG_DOWN] = max(run[LEG_DOWN], _stop_of(run, side, base))
+        run[LEG_UP] = min(run[LEG_UP], _target_of(run, side, base))
 
 
 @rule
-def stop_of(run: Run, side: float, base: float) -> float:
+def _stop_of(run: Run, side: float, base: float) -> float:
     """Return the signed stop that counts from `base`, infinitely far if there is none."""
     ratio = run[STOP_RATIO]
-    return side * round_by(run, base * (1 + -side * ratio), -side) if ratio == ratio else -math.inf
+    if ratio != ratio:
+        return -math.inf
+    return tick_down(run, side * (base * (1 + -side * ratio)))
 
 
 @rule
-def target_of(run: Run, side: float, base: float) -> float:
+def _target_of(run: Run, side: float, base: float) -> float:
     """Return the signed target that counts from `base`, infinitely far if there is none."""
     ratio = run[LATE_RATIO] if run[IS_LATE] != 0 else run[PROFIT_RATIO]
-    return side * round_by(run, base * (1 + side * ratio), side) if ratio == ratio else math.inf
+    if ratio != ratio:
+        return math.inf
+    return -tick_down(run, -(side * (base * (1 + side * ratio))))
+
+
+@rule
+def tick_down(run: Run, price: float) -> float:
+    """Return the tick at or below a signed price."""
+    ticks, over = price * run[TICK_UNDER], run[TICK_OVER]
+    if over != 1:
+        ticks = ticks / over
+    return float(np.floor(ticks + TICK_NOISE)) * over / run[TICK_UNDER]
 
 
 @rule
@@ -109,10 +152,9 @@ def find_nearest(run: Run) -> None:
     up, down = run[LEG_UP], run[LEG_DOWN]
     for place in range(int(run[RUNGS])):
         rung = RUNGS_FROM + place * RUNG_SIZE
-        if run[rung + RUNG_ABOVE] != 0:
-            up = min(up, run[rung + RUNG_LEVEL])
-        else:
-            down = max(down, run[rung + RUNG_LEVEL])
+        level, is_above = run[rung + RUNG_LEVEL], run[rung + RUNG_ABOVE] != 0
+        up = min(up, level if is_above else math.inf)
+        down = max(down, -math.inf if is_above else level)
     run[NEAR_UP], run[NEAR_DOWN] = up, down
 
 
@@ -124,15 +166,25 @@ def drop_rung(run: Run, place: int) -> None:
 
 
 @rule
-def settle_to(run: Run, payments: Payments, stop: int) -> None:
-    """Pay the settlements before `stop` with what is held now, shared by quantity."""
-    held = abs(run[STEPS])
-    for place in range(int(run[PAY_AT]), stop):
-        paid = qty_of(run, run[STEPS]) * payments.prices[place] * run[POINT_VALUE]
-        paid *= payments.rates[place]
+def pay_until(run: Run, time: float) -> None:
+    """Pay the settlements up to a time with what is held now, shared by quantity."""
+    at, held = int(run[PAY_NEXT]), abs(run[STEPS])
+    while at < int(run[PAYS_END]) and run[at + PAY_TIME] <= time:
+        paid = qty_of(run, run[STEPS]) * run[at + PAY_PRICE] * run[POINT_VALUE]
+        paid *= run[at + PAY_RATE]
         for number in range(int(run[LOTS])):
             lot = LOTS_FROM + number * LOT_SIZE
             run[lot + L_FUNDING] += paid * run[lot + L_STEPS] / held
         run[FUNDING_OPEN] += paid
         run[FUNDED_MAX] = max(run[FUNDED_MAX], run[FUNDING_OPEN])
-    run[PAY_AT] = max(run[PAY_AT], stop)
+        at += PAY_SIZE
+    run[PAY_NEXT] = at
+
+
+@rule
+def skip_until(run: Run, time: float) -> None:
+    """Let the settlements up to a time pass by an account that is flat."""
+    at = int(run[PAY_NEXT])
+    while at < int(run[PAYS_END]) and run[at + PAY_TIME] <= time:
+        at += PAY_SIZE
+    run[PAY_NEXT] = at

@@ -15,6 +15,7 @@ import math
 
 from engines.kernels._compiled import rule
 from engines.kernels.campaign_columns import (
+    CLOSE_BEFORE,
     CLOSE_THEN,
     ENTRY_BAR,
     EQUITY_THEN,
@@ -28,12 +29,11 @@ from engines.kernels.campaign_columns import (
     LEG_UP,
     LOT_SIZE,
     LOTS_FROM,
-    LOWEST,
     NEAR_DOWN,
     NEAR_UP,
-    NEXT_BAR,
     NO_ORDER,
     NOW,
+    PAYS_END,
     RUNG_ABOVE,
     RUNG_LEVEL,
     RUNG_SIZE,
@@ -42,98 +42,79 @@ from engines.kernels.campaign_columns import (
     THE_LEG,
     WORST,
 )
-from engines.kernels.campaign_fills import drop_rung, find_nearest, open_lot, set_levels, settle_to
-from engines.kernels.campaign_tally import close_lots, reach_fill
-from engines.kernels.chain_columns import Opens
-from engines.kernels.columns import F64_2D, Run
-from engines.kernels.desk import is_large_enough
-from engines.kernels.money import (
-    due_price,
-    equity_at,
-    expected_slip,
-    fee,
-    lacks_funds,
-    slipped_price,
+from engines.kernels.campaign_fills import (
+    drop_rung,
+    fee_of_qty,
+    find_nearest,
+    open_lot,
+    pay_until,
+    set_levels,
 )
-from engines.kernels.passage_columns import Payments
-from engines.kernels.passage_events import slip_at
-from engines.kernels.passage_walk import way
-from engines.kernels.rungs import steps_of
-from engines.kernels.search import first_touch
+from engines.kernels.campaign_sizes import cannot_pay, is_too_small, order_steps
+from engines.kernels.columns import Run
+from engines.kernels.money import due_price, equity_at, expected_slip, slipped_price
+from engines.kernels.rounding import qty_of
 from engines.kernels.slots import (
     BAR,
-    CLOSE,
     LATE_ENTRIES,
     LOTS,
     ROOM_STEPS,
     RUNGS,
     STEPS,
 )
-from engines.types import F64_1D
+
+STAYS = math.nan  # the price of an exit where none is met
 
 
 @rule
-def follow(
-    run: Run, opens: Opens, prices: F64_2D, slip_ratio: F64_1D, payments: Payments, last: int
-) -> bool:  # fmt: skip # what it reads, then how far
-    """Let the campaign live up to bar `last`; return whether it ends there by a level."""
-    side, bar = 1.0 if run[STEPS] > 0 else -1.0, int(run[NEXT_BAR])
-    while bar <= last:
-        find_nearest(run)
-        down, up = run[NEAR_DOWN], run[NEAR_UP]
-        run[LOWEST] = min(run[LOWEST], down)
-        turns_late = run[IS_FILLED] != 0 and run[IS_LATE] == 0 and run[LOTS] >= run[LATE_ENTRIES]
-        stop = bar + 1 if turns_late else last + 1
-        if side > 0:
-            bar = first_touch(opens.reach, opens.bars, bar, stop, down, up)
-        else:
-            bar = first_touch(opens.reach, opens.bars, bar, stop, -up, -down)
-        if bar < stop and _walk(run, opens, prices, slip_ratio, payments, bar, side):
-            return True
-        bar = min(bar + 1, stop)
-        _tend(run, side)
-    run[NEXT_BAR] = last + 1
-    return False
+def turns_late(run: Run) -> bool:
+    """Return whether the close of this bar, which has filled something, sets the late target."""
+    has_filled = run[IS_FILLED] != 0 and run[IS_LATE] == 0
+    return has_filled and run[LOTS] >= run[LATE_ENTRIES]
 
 
 @rule
-def _tend(run: Run, side: float) -> None:
+def tend(run: Run, side: float) -> None:
     """Let the late target hold from the close of a bar on that has filled enough lots."""
-    if run[IS_FILLED] != 0 and run[IS_LATE] == 0 and run[LOTS] >= run[LATE_ENTRIES]:
+    if turns_late(run):
         run[IS_LATE] = 1.0
         set_levels(run, side)
+        find_nearest(run)
     run[IS_FILLED] = 0.0
 
 
 @rule
-def _walk(
-    run: Run, opens: Opens, prices: F64_2D, slip_ratio: F64_1D, payments: Payments, bar: int,
-    side: float,
-) -> bool:  # fmt: skip # one list
-    """Go the way of a bar; return whether the position has ended."""
-    opened, against, along, is_against_first = way(prices, bar, side)
-    run[BAR], run[NOW], run[WORST] = bar, opened, opened
-    run[FRESH] = run[LOTS]
+def walk(
+    run: Run, bar: int, side: float, opened: float, against: float, along: float, close: float,
+    is_against_first: bool,
+) -> float:  # fmt: skip # one list
+    """Go the way of a bar, in signed prices; return at what price the exit fills, STAYS if not."""
+    run[BAR], run[NOW], run[WORST], run[FRESH] = bar, opened, opened, run[LOTS]
     if bar == run[ENTRY_BAR]:
         run[FRESH], run[IS_WALKED] = 0.0, 1.0
-    slip_at(run, slip_ratio, bar - 1)
-    is_paid = len(payments.rates) > 0
+    is_paid = run[PAYS_END] != 0
     if is_paid:
-        settle_to(run, payments, payments.after[bar])
+        pay_until(run, 2.0 * bar)
     while not run[NEAR_DOWN] < opened < run[NEAR_UP]:
         found = _passed(run, opened, side)
-        if _touch(run, opens, found, opened, run[LEG_UP] <= opened, prices[bar - 1, CLOSE], side):
-            return True
+        if found == THE_LEG:
+            return _exit(run, opened, run[LEG_UP] <= opened, side)
+        _fill_rung(run, found, due_price(run, side * opened), True, side)
     if is_paid:
-        settle_to(run, payments, payments.before[bar + 1])
-    for point in range(3):
-        target = against if (point == 0) == is_against_first else along
-        if point == 2:
-            target = side * prices[bar, CLOSE]
-        if _travel(run, opens, target, side):
-            return True
-    run[LOWEST] = min(run[LOWEST], run[WORST])
-    return False
+        pay_until(run, 2.0 * bar + 1.0)
+    filled = _travel(run, against if is_against_first else along, side)
+    if filled != filled:
+        filled = _travel(run, along if is_against_first else against, side)
+    if filled != filled:
+        filled = _travel(run, close, side)
+    return filled
+
+
+@rule
+def _exit(run: Run, price: float, rises: bool, side: float) -> float:
+    """Return what the exit fills at that a price meets: the target as it rises, else the stop."""
+    due = due_price(run, side * price)
+    return due if rises else slipped_price(run, due, -side, 0.0)
 
 
 @rule
@@ -150,23 +131,29 @@ def _passed(run: Run, price: float, side: float) -> int:
 
 
 @rule
-def _travel(run: Run, opens: Opens, target: float, side: float) -> bool:
-    """Move the price to `target`; return whether a level ends the position on the way."""
+def _travel(run: Run, target: float, side: float) -> float:
+    """Move the price to `target`; return what the exit fills at on the way, STAYS if it is not met.
+
+    Prices on the way are ticks, as the levels are, but where a fill has put one behind the price.
+    """
     while True:
         price = run[NOW]
         high, low = max(price, target), min(price, target)
         if run[NEAR_UP] > high and run[NEAR_DOWN] < low:
             _advance(run, target)
-            return False
-        found, rises, level = _meets(run, price, high, low)
+            return STAYS
+        found, rises, at = _meets(run, price, high, low)
+        level = max(at, price) if rises else min(at, price)
         _advance(run, level)
-        if _touch(run, opens, found, level, rises, math.nan, side):
-            return True
+        if found == THE_LEG:
+            return _exit(run, level, rises, side)
+        due = side * level if level == at else due_price(run, side * level)
+        _fill_rung(run, found, due, False, side)
 
 
 @rule
 def _meets(run: Run, price: float, high: float, low: float) -> tuple[int, bool, float]:
-    """Return what is met first between two prices, whether the price rises to it, and where."""
+    """Return what is met first between two prices, whether the price rises to it, and its level."""
     found, rises, level, nearest = NO_ORDER, False, price, math.inf
     for place in range(int(run[RUNGS])):
         rung = RUNGS_FROM + place * RUNG_SIZE
@@ -176,15 +163,14 @@ def _meets(run: Run, price: float, high: float, low: float) -> tuple[int, bool, 
         elif not is_above and at >= low:
             distance = max(0.0, price - at)
         if distance < nearest:
-            found, rises, nearest = place, is_above, distance
-            level = max(at, price) if is_above else min(at, price)
+            found, rises, level, nearest = place, is_above, at, distance
     up, down = run[LEG_UP], run[LEG_DOWN]
     below = max(0.0, price - down) if down >= low else math.inf
     above = max(0.0, up - price) if up <= high else math.inf
     if min(above, below) < nearest:
         # With both behind the price the limit fills.
         found, rises = THE_LEG, above <= below
-        level = max(up, price) if rises else min(down, price)
+        level = up if rises else down
     return found, rises, level
 
 
@@ -199,49 +185,35 @@ def _advance(run: Run, price: float) -> None:
 
 
 @rule
-def _touch(
-    run: Run, opens: Opens, found: int, price: float, rises: bool, close_before: float, side: float
-) -> bool:  # fmt: skip # one list
-    """Let `price` act on a rung or on the exit; return whether it ends the position.
-
-    `close_before` is that of the bar before where the price is an open, else NaN.
-    """
-    due = due_price(run, side * price)
-    if found != THE_LEG:
-        _fill_rung(run, opens, found, due, close_before, side)
-        find_nearest(run)
-        return False
-    reach_fill(run, opens)
-    run[LOWEST] = min(run[LOWEST], run[WORST])
-    filled, held = due if rises else slipped_price(run, due, -side, 0.0), abs(run[STEPS])
-    close_lots(run, opens, filled, fee(run, held, filled) * held / held)
-    return True
-
-
-@rule
-def _fill_rung(
-    run: Run, opens: Opens, place: int, due: float, close_before: float, side: float
-) -> None:
+def _fill_rung(run: Run, place: int, due: float, is_at_open: bool, side: float) -> None:
     """Fill a rung, or let it go where it is too small or was never placed."""
     is_above = run[RUNGS_FROM + place * RUNG_SIZE + RUNG_ABOVE] != 0
     level = run[RUNGS_FROM + place * RUNG_SIZE + RUNG_LEVEL]
     drop_rung(run, place)
-    close, equity = run[CLOSE_THEN], run[EQUITY_THEN]
-    steps = steps_of(run, place + 1, side, close, math.nan)
-    expected = side * min(level, side * close)
-    if is_above:
-        expected = side * max(level, side * close)
-        expected += expected_slip(run, side, expected, run[SLIP_THEN])
-    if not is_large_enough(run, steps, close) or lacks_funds(run, steps, side, expected, equity):
+    steps = order_steps(run, place + 1, side)
+    if is_too_small(run, steps) or _is_unplaced(run, steps, level, is_above, side):
+        find_nearest(run)
         return
     price, held = slipped_price(run, due, side, 0.0) if is_above else due, abs(run[STEPS])
     opening = min(steps, run[ROOM_STEPS] - held)
-    if opening <= 0:
-        return
-    now = equity_at(run, price)
-    is_unsure = now <= 0 or lacks_funds(run, held + opening, side, price, now)
-    if close_before == close_before and run[FRESH] == run[LOTS]:
-        is_unsure |= lacks_funds(run, held + opening, side, price, equity_at(run, close_before))
-    run[IS_UNSURE] = max(run[IS_UNSURE], 1.0 if is_unsure else 0.0)
-    reach_fill(run, opens)
-    open_lot(run, side, opening, price, fee(run, opening, price) * opening / opening)
+    if opening > 0:
+        now = equity_at(run, price)
+        is_unsure = now <= 0 or cannot_pay(run, held + opening, side, price, now)
+        if is_at_open and run[FRESH] == run[LOTS]:
+            before = equity_at(run, run[CLOSE_BEFORE])
+            is_unsure |= cannot_pay(run, held + opening, side, price, before)
+        run[IS_UNSURE] = 1.0 if is_unsure else run[IS_UNSURE]
+        qty = qty_of(run, opening)
+        paid = fee_of_qty(run, qty, price) * opening / opening
+        open_lot(run, side, opening, qty, price, paid)
+    find_nearest(run)
+
+
+@rule
+def _is_unplaced(run: Run, steps: float, level: float, is_above: bool, side: float) -> bool:
+    """Return whether the account could not pay a rung at the close that decided."""
+    close, equity = side * run[CLOSE_THEN], run[EQUITY_THEN]
+    expected = side * (max(level, close) if is_above else min(level, close))
+    if is_above:
+        expected += expected_slip(run, side, expected, run[SLIP_THEN])
+    return cannot_pay(run, steps, side, expected, equity)

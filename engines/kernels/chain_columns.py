@@ -32,8 +32,8 @@ I32_2D: TypeAlias = npt.NDArray[np.int32]
 NO_LEVELS = -1  # the row among exits of a plan that has none
 
 # A line: the price of a fill by side, what sizing reckons with by side, the close that decides, the
-# open, and the month.
-O_PRICE, O_ORDERED, O_CLOSE, O_OPEN, O_MONTH = 0, 2, 4, 5, 6
+# open, the month, and the ratio by which what is decided at that close slips, 0 without one.
+O_PRICE, O_ORDERED, O_CLOSE, O_OPEN, O_MONTH, O_SLIP = 0, 2, 4, 5, 6, 7
 LINE_BITS = 3
 CACHE_LINE = 64  # bytes
 LINE = 1 << LINE_BITS

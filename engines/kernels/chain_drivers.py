@@ -41,6 +41,7 @@ from engines.kernels.chain_columns import (
     O_OPEN,
     O_ORDERED,
     O_PRICE,
+    O_SLIP,
     SHORT,
     SPAN_BITS,
     SPANS,
@@ -126,7 +127,7 @@ def _pricer(stamp: int) -> Price:
                 slip = expected_slip(run, sign, close, run[SLIP_NOW])
                 lines[row + O_ORDERED + side] = close + slip
             lines[row + O_CLOSE], lines[row + O_OPEN] = close, prices[bar, OPEN]
-            lines[row + O_MONTH] = month
+            lines[row + O_MONTH], lines[row + O_SLIP] = month, run[SLIP_NOW]
         row = count * LINE
         lines[row + O_PRICE + LONG] = lines[row + O_PRICE + SHORT] = prices[count - 1, CLOSE]
         lines[row + O_MONTH] = month

@@ -26,8 +26,7 @@ import numpy as np
 
 from engines.instrument import STEP_NOISE
 from engines.kernels import slots
-from engines.kernels.campaign_drivers import run_campaigns
-from engines.kernels.campaign_links import Market
+from engines.kernels.campaign_drivers import SPAN, run_campaigns
 from engines.kernels.chain_columns import (
     I32_1D,
     LINE,
@@ -161,10 +160,11 @@ class Wished:
         found = np.ones((len(own), FIGURES + 1))
         if self.are_plain:  # No ladder follows levels that a strategy gives.
             decides, _, fixed, _ = self._money(bars, item)
-            slip_ratio = self.group.charges.slip_ratio
-            market = Market(self._opens, bars.prices, slip_ratio, self._payments)
             sets = np.column_stack((self._starts[own], self._starts[own + 1]))
-            run_campaigns(market, self._wishes, sets, self.group.terms[item], decides, fixed, found)
+            run_campaigns(
+                self._opens, self._payments, self._wishes, sets, self.group.terms[item], decides,
+                fixed, SPAN, found,
+            )  # fmt: skip # one call
         return [(item, own, found)]
 
     def _cut(

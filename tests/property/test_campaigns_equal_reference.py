@@ -7,6 +7,7 @@ left to the machine proves nothing of campaigns, so where none may be, that is a
 """
 
 from dataclasses import replace
+from unittest.mock import patch
 
 import pytest
 from hypothesis import event, given, settings
@@ -16,6 +17,7 @@ from engines.costs import Costs
 from engines.errors import PlanFault
 from engines.funding import constant_funding
 from engines.instrument import Instrument
+from engines.kernels import chains
 from engines.kernels.pending import CHAINS_MIN
 from engines.kernels.plan_terms import price_range, refusal
 from engines.kernels.trials import Market
@@ -50,7 +52,7 @@ from tests.property.test_first_passage_equals_reference import (
 from tests.property.test_kernel_equals_reference import INSTRUMENTS
 from tests.property.test_plans_hold import BARS_MAX, klines_of_seed
 
-EXAMPLES, EXAMPLES_LONG, STRATEGIES = 30, 6_000, 12
+EXAMPLES, EXAMPLES_LONG, STRATEGIES, SPAN = 30, 6_000, 12, 17
 RATIOS = 0.001, 0.004, 0.01, 0.02, 0.05, 0.2
 
 
@@ -109,14 +111,15 @@ def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
 
 
 def check_case(case: tuple[Market, Plan, list[SignalStrategy]]) -> None:
-    """Compare a case, unless its plan cannot be run at all."""
+    """Compare a case, unless its plan cannot be run at all; its bars are more than one span."""
     market, plan, _ = case
     try:
         rule_columns(plan, market.klines)
     except PlanFault:
         return
     if refusal(plan, market.costs, market.instrument, price_range(market.klines)) is None:
-        event(f"decided: {check(*case):.1f}")
+        with patch.object(chains, "SPAN", SPAN):
+            event(f"decided: {check(*case):.1f}")
 
 
 @settings(max_examples=EXAMPLES)
