@@ -7,9 +7,10 @@ the next wish that closes (`campaign_links`), and a walk through that bar (`camp
 does with money are the reference's operations (`campaign_fills`), and what equity did inside bars
 is looked up only where a bound says that it may matter (`campaign_tally`).
 
-What this path does not follow is left to the machine: a rung that waits again, several targets, a
-stop that moves, levels by the ATR. So is a set that comes to an order which the account may not be
-able to pay, or near to a margin call.
+A rung that would wait again once its own trade has closed never does: all lots close together.
+What this path does not follow is left to the machine: other close rules, a stop that moves, levels
+by the ATR. So is a set that comes to an order which the account may not be able to pay, or near to
+a margin call.
 """
 
 import numpy as np
@@ -23,7 +24,7 @@ from engines.types import BOOL_1D
 # What a ladder may say besides.
 LADDERED = [
     slots.ROOM, slots.BASIS, slots.LEGS_EACH, slots.LOTS_ROOM, slots.RUNGS, slots.BUDGET_RATIO,
-    slots.LATE_ENTRIES, slots.LATE_RATIO, slots.IS_TENDED,
+    slots.REFILLS, slots.LATE_ENTRIES, slots.LATE_RATIO, slots.IS_TENDED,
 ]  # fmt: skip # one list
 UNLADDERED = np.setdiff1d(OTHERS, LADDERED)
 

@@ -1,9 +1,9 @@
 """Ladders that close whole equal the reference's runs in every figure, many strategies a plan.
 
-Plans are drawn from `plans_random` within what campaigns follow: all ladders that do not refill,
-stops, targets and late targets from every basis, sizes, commissions, slippage, hours, filters,
-close rules and funding. What a figure may differ by is that of the machine's summary. A set that is
-left to the machine proves nothing of campaigns, so where none may be, that is asserted.
+Plans are drawn from `plans_random` within what campaigns follow: all ladders, stops, targets and
+late targets from every basis, sizes, commissions, slippage, hours, filters, close rules, funding.
+What a figure may differ by is that of the machine's summary. A set that is left to the machine
+proves nothing of campaigns, so where none may be, that is asserted.
 """
 
 from dataclasses import replace
@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from engines.costs import Costs
 from engines.errors import PlanFault
 from engines.funding import constant_funding
-from engines.instrument import Instrument
 from engines.kernels import chains
 from engines.kernels.pending import CHAINS_MIN
 from engines.kernels.plan_terms import price_range, refusal
@@ -36,6 +35,7 @@ from engines.plan import (
     SafetyOrders,
     Sizing,
     SizingKind,
+    Trailing,
 )
 from engines.rules.columns import rule_columns
 from engines.synthetic import synthetic_klines
@@ -61,21 +61,23 @@ def ladders(draw: st.DrawFn) -> CustomLadder | DcaLadder | SafetyOrders:
     """Return a ladder of each kind; the rungs of a custom one may be anywhere."""
     near = random_plans.floats(0.001, 0.03)
     late = draw(st.none() | st.builds(LateTarget, st.integers(1, 4), st.sampled_from(RATIOS)))
-    kind = draw(st.sampled_from(["custom", "dca", "safety"]))
+    kind, refill = draw(st.sampled_from(["custom", "dca", "safety"])), draw(st.booleans())
     if kind == "dca":
         orders, spread = draw(st.integers(2, 6)), draw(random_plans.floats(0.002, 0.08))
         steps = draw(st.sampled_from((0.5, 1.0, 1.3)))
-        return DcaLadder(orders=orders, range_ratio=spread, log_step=steps, late_target=late)
+        return DcaLadder(
+            orders=orders, range_ratio=spread, log_step=steps, late_target=late, refill=refill
+        )
     if kind == "safety":
         orders, step = draw(st.integers(1, 5)), draw(st.sampled_from((0.7, 1.0, 1.5)))
         return SafetyOrders(
             base_ratio=0.1, safety_ratio=0.1, orders=orders, deviation_ratio=draw(near), step=step,
-            late_target=late,
+            late_target=late, refill=refill,
         )  # fmt: skip # one list
     offsets = draw(st.lists(random_plans.floats(-0.03, 0.05) | near, min_size=1, max_size=5))
     weights = draw(st.permutations([1.0, *range(1, len(offsets) + 1)]))
     rungs = [Rung(o, w / sum(weights)) for o, w in zip((0.0, *offsets), weights, strict=True)]
-    return CustomLadder(rungs=tuple(rungs), late_target=late)
+    return CustomLadder(rungs=tuple(rungs), late_target=late, refill=refill)
 
 
 @st.composite
@@ -184,9 +186,11 @@ def test_signal_grids_of_ladders_are_decided(name: str, costs: Costs, klines: Kl
     assert check(market, plan, [*crosses, *rare], times=5) == 1.0
 
 
-def test_a_ladder_that_refills_is_left_to_the_machine(klines: Klines) -> None:
-    plan = Plan(
-        ladder=replace(FOUR, refill=True), exits=AVERAGED, close_rule=CloseRule.ALL, pyramiding=4
-    )
-    market = Market(klines, Instrument("SYNTHETIC", 0.1, 0.001), Costs())
-    assert check(market, plan, [Rare(40), Rare(300)], times=5) == 0.0
+def test_ladders_with_moving_stops_or_another_close_rule_are_left_to_the_machine(
+    klines: Klines,
+) -> None:
+    plan = replace(PLANS["custom"], close_rule=CloseRule.ALL, pyramiding=4)
+    market = Market(klines, INSTRUMENT, Costs())
+    trailed = replace(plan, exits=replace(AVERAGED, trailing=Trailing(0.005, 0.002)))
+    for other in (trailed, replace(plan, close_rule=CloseRule.FIFO)):
+        assert check(market, other, [Rare(40), Rare(300)], times=5) == 0.0
