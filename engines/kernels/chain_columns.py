@@ -98,12 +98,14 @@ class Links(NamedTuple):
     """Links of LANES sets, `room` for each: `ends`, `nexts` and the lowest signed price between.
 
     `prices` are those at which levels end positions; where something else does they say nothing.
+    `shares` are those of the next ones, if each entry has its own.
     """
 
     ends: I32_1D
     nexts: I32_1D
     worst: F64_1D
     prices: F64_1D
+    shares: F64_1D
     room: int
 
 
@@ -126,11 +128,12 @@ class Sizes(NamedTuple):
     """How entries are sized; what their kind does not count is a factor of one or nothing.
 
     A contract takes `ordered x point value x factor + added` of the money of a share of equity;
-    `steps` are those of a quantity.
+    `steps` are those of a quantity. Shares may be those of each entry (`chain_shares`).
     """
 
     is_by_equity: bool
     is_by_cash: bool
+    has_own_shares: bool
     factor: float
     added: float
     cash: float

@@ -16,7 +16,9 @@ from engines.kernels import (
     chain_columns,
     chain_exits,
     chain_lanes,
+    chain_shares,
     chain_walk,
+    decisions,
     exit_walk,
     legs,
     money,
@@ -54,6 +56,7 @@ from engines.kernels.chain_columns import (
 )
 from engines.kernels.chain_exits import walk
 from engines.kernels.chain_lanes import CHAIN_NUMBERS, follow, idle, start_chain, weigh
+from engines.kernels.chain_shares import Shares, share_out
 from engines.kernels.chain_walk import ask, link, look_back
 from engines.kernels.columns import F64_2D, I64_2D
 from engines.kernels.exit_walk import WALK
@@ -90,8 +93,9 @@ from engines.kernels.summary import SUMS_SIZE
 from engines.types import F64_1D, I64_1D
 
 NO_SET = -1
-# A set: where its wishes begin and end, and the row of its plan among the exits (NO_LEVELS: none).
-SET_START, SET_STOP, SET_ROW = range(3)
+# A set: where its wishes begin and end, the row of its plan among the exits (NO_LEVELS: none) and
+# among the terms.
+SET_START, SET_STOP, SET_ROW, SET_PLAN = range(4)
 
 Price: TypeAlias = Callable[[F64_2D, F64_1D, I64_1D, F64_1D, F64_1D], None]
 Lowest: TypeAlias = Callable[[F64_2D, F64_1D], None]
@@ -100,7 +104,7 @@ Find: TypeAlias = Callable[
     [Opens, F64_2D, F64_1D, F64_1D, F64_1D, I64_1D, I32_1D, Exits, int], None
 ]
 Advance: TypeAlias = Callable[
-    [Opens, I32_1D, I64_2D, Decides, Given, Exits, Sizes, Payments, Fixed, F64_2D], None
+    [Opens, I32_1D, I64_2D, Decides, Given, Exits, Shares, Sizes, Payments, Fixed, F64_2D], None
 ]
 
 
@@ -186,7 +190,8 @@ def _finder(stamp: int) -> Find:
 
 def _take(
     opens: Opens, wishes: I32_1D, item: I64_1D, decides: Decides, given: Given, exits: Exits,
-    fixed: Fixed, links: Links, lane: int, lanes: F64_1D, places: U64_1D, marks: F64_1D,
+    shares: Shares, fixed: Fixed, links: Links, lane: int, lanes: F64_1D, places: U64_1D,
+    marks: F64_1D,
 ) -> None:  # fmt: skip # what a set is, then where it goes
     first, start, stop = lane * links.room, item[SET_START], item[SET_STOP]
     levels = Given(
@@ -194,7 +199,10 @@ def _take(
         given.targets[min(start, len(given.targets)) : stop],
         given.runs, given.prices, given.slip_ratio,
     )  # fmt: skip # the order of its fields
-    count = link(wishes[start:stop], opens, decides, levels, exits, item[SET_ROW], links, first)
+    own = wishes[start:stop]
+    count = link(own, opens, decides, levels, exits, item[SET_ROW], links, first)
+    if shares.are_own:
+        share_out(own, opens, levels, shares, item[SET_PLAN], links, first, count)
     look_back(opens, links, first, count)
     start_lane(lanes, places, lane, fixed)
     start_chain(places, lane, first, count)
@@ -225,8 +233,8 @@ def _step(
 
 def _play(
     opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, given: Given, exits: Exits,
-    sizes: Sizes, payments: Payments, fixed: Fixed, found: F64_2D, links: Links, lanes: F64_1D,
-    places: U64_1D, owner: I64_1D, marks: F64_1D, sums: F64_1D,
+    shares: Shares, sizes: Sizes, payments: Payments, fixed: Fixed, found: F64_2D, links: Links,
+    lanes: F64_1D, places: U64_1D, owner: I64_1D, marks: F64_1D, sums: F64_1D,
 ) -> None:  # fmt: skip # what it works on, then the room that it needs
     count, waiting, running = len(found), 0, 0
     for lane in range(LANES):
@@ -234,7 +242,8 @@ def _play(
         if waiting < count:
             item = sets[waiting]
             take(
-                opens, wishes, item, decides, given, exits, fixed, links, lane, lanes, places, marks
+                opens, wishes, item, decides, given, exits, shares, fixed, links, lane, lanes,
+                places, marks,
             )  # fmt: skip # one call
             owner[lane] = waiting
             waiting, running = waiting + 1, running + 1
@@ -251,8 +260,8 @@ def _play(
             if waiting < count:
                 item = sets[waiting]
                 take(
-                    opens, wishes, item, decides, given, exits, fixed, links, lane, lanes, places,
-                    marks,
+                    opens, wishes, item, decides, given, exits, shares, fixed, links, lane, lanes,
+                    places, marks,
                 )  # fmt: skip # one call
                 owner[lane], waiting = waiting, waiting + 1
             else:
@@ -267,30 +276,31 @@ def _advance(stamp: int) -> Advance:
 
     def advance(
         opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, given: Given, exits: Exits,
-        sizes: Sizes, payments: Payments, fixed: Fixed, found: F64_2D,
+        shares: Shares, sizes: Sizes, payments: Payments, fixed: Fixed, found: F64_2D,
     ) -> None:  # fmt: skip # one list
         room = 0 if stamp != 0 else 1
         for item in range(len(found)):
             room = max(room, sets[item, SET_STOP] - sets[item, SET_START] + 1)
         links = Links(
             np.empty(LANES * room, np.int32), np.empty(LANES * room, np.int32),
-            np.empty(LANES * room), np.empty(LANES * room), room,
+            np.empty(LANES * room), np.empty(LANES * room),
+            np.empty(LANES * room if shares.are_own else 0), room,
         )  # fmt: skip # the order of its fields
         lanes, places = np.zeros(CHAIN_NUMBERS * LANES), np.zeros(LANE_PLACES * LANES, np.uint64)
         owner, marks = np.empty(LANES, np.int64), np.empty(fixed.months * LANES)
         sums = np.empty(SUMS_SIZE)
         play(
-            opens, wishes, sets, decides, given, exits, sizes, payments, fixed, found, links,
-            lanes, places, owner, marks, sums,
+            opens, wishes, sets, decides, given, exits, shares, sizes, payments, fixed, found,
+            links, lanes, places, owner, marks, sums,
         )  # fmt: skip # one call
 
     return driver(advance)
 
 
 STAMP = stamp_of(
-    book, bracket_walk, chain_columns, chain_exits, chain_lanes, chain_walk, exit_walk, legs, money,
-    passage_columns, passage_events, passage_figures, passage_funding, passage_lanes, rounding,
-    search, slots, summary,
+    book, bracket_walk, chain_columns, chain_exits, chain_lanes, chain_shares, chain_walk,
+    decisions, exit_walk, legs, money, passage_columns, passage_events, passage_figures,
+    passage_funding, passage_lanes, rounding, search, slots, summary,
 )  # fmt: skip # all that a pass calls
 price_lines, find_lowest = _pricer(STAMP), _sinker(STAMP)
 ask_exits, find_exits, advance_chains = _asker(STAMP), _finder(STAMP), _advance(STAMP)

@@ -41,6 +41,7 @@ from engines.kernels.passage_lanes import (
     N_CLOSE,
     N_FIXED,
     N_NEED,
+    N_OWN_SHARE,
     N_PRICE,
     N_SHARE,
     N_SIDE,
@@ -95,6 +96,9 @@ def follow(lanes: F64_1D, places: U64_1D, links: Links, lines: F64_1D) -> None:
         lanes[N_ORDERED + lane] = lines[line + np.uint64(O_ORDERED) + side]
         lanes[N_CLOSE + lane] = lines[line + np.uint64(O_CLOSE)]
         lanes[N_SIDE + lane] = side
+    if len(links.shares) > 0:
+        for lane in range(LANES):
+            lanes[N_OWN_SHARE + lane] = links.shares[places[AT + lane]]
 
 
 @rule
@@ -119,7 +123,8 @@ def weigh(lanes: F64_1D, fixed: Fixed, sizes: Sizes, last: float) -> None:
         unit = ordered * fixed.point_value * sizes.factor + sizes.added
         lanes[N_UNIT + lane] = unit
         steps_a_quote = fixed.step_under / fixed.step_over / unit
-        lanes[N_SHARE + lane] = fixed.share * steps_a_quote
+        share = lanes[N_OWN_SHARE + lane] if sizes.has_own_shares else fixed.share
+        lanes[N_SHARE + lane] = share * steps_a_quote
         lanes[N_FIXED + lane] = -fixed.order_fee * steps_a_quote
         ratio = fixed.margin_long if n_side > 0 else fixed.margin_short
         lanes[N_NEED + lane] = max(lanes[N_PRICE + lane], ordered) * fixed.point_value * ratio

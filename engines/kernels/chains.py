@@ -51,9 +51,10 @@ from engines.kernels.chain_drivers import (
     find_lowest,
     price_lines,
 )
+from engines.kernels.chain_shares import Shares
 from engines.kernels.chain_wishes import collect_wishes
 from engines.kernels.columns import F64_2D, I64_2D, NONE, U8_1D, Bars, Charges, Wants, frozen
-from engines.kernels.first_passage import fixed_of, has_levels
+from engines.kernels.first_passage import OWN_SHARES, fixed_of, has_levels
 from engines.kernels.groups import Group
 from engines.kernels.part_columns import PartExits, Portions
 from engines.kernels.part_drivers import advance_parts
@@ -198,7 +199,9 @@ class Wished:
         decides, sizes, fixed, portions = self._money(bars, plans[0][0])
         rows = [self.group.terms[item] for item, _ in plans]
         sets = [
-            np.column_stack((self._starts[own], self._starts[own + 1], np.full(len(own), row)))
+            np.column_stack(
+                (self._starts[own], self._starts[own + 1], *[np.full(len(own), row)] * 2)
+            )
             for row, (_, own) in enumerate(plans)
         ]
         found = np.empty((sum(map(len, sets)), FIGURES + 1))
@@ -215,9 +218,14 @@ class Wished:
                 own[:, SET_ROW] = NO_LEVELS
         advance_chains(
             self._opens, self._wishes, np.concatenate(sets), decides, self._given(bars, rows),
-            exits, sizes, self._payments, fixed, found,
+            exits, self._shares(sizes), sizes, self._payments, fixed, found,
         )  # fmt: skip # one call
         return found
+
+    def _shares(self, sizes: Sizes) -> Shares:
+        """Return what the shares of entries are made of."""
+        rules = self.group.rules
+        return Shares(sizes.has_own_shares, frozen(rules.atr), frozen(rules.atr_ratio))
 
     def _given(self, bars: Bars, rows: list[F64_1D]) -> Given:
         """Return the levels that strategies give, and the terms of plans to walk them by."""
@@ -303,8 +311,9 @@ def _sizes(terms: F64_1D) -> Sizes:
         over, under = float(terms[slots.STEP_OVER]), float(terms[slots.STEP_UNDER])
         steps = float(math.floor(value * under / over + STEP_NOISE))
     return Sizes(
-        is_by_equity=bool(kind == BY_EQUITY),
+        is_by_equity=bool(kind == BY_EQUITY or kind in OWN_SHARES),
         is_by_cash=bool(kind == BY_CASH),
+        has_own_shares=bool(kind in OWN_SHARES),
         factor=1 + commission if commission_kind == PER_NOTIONAL else 1.0,
         added=commission if commission_kind == PER_CONTRACT else 0.0,
         cash=value if kind == BY_CASH else 0.0,

@@ -177,7 +177,7 @@ def _enter(run: Run, bar: int, close: float, side: float) -> None:
         return
     share, size = math.nan, run[WISH_SIZE]
     if size != size:  # NaN
-        share = _share(run, close)
+        share = share_at(run, close)
     if expected * side < 0 and run[ONLY_IN_PROFIT] != 0 and run[ENTRY_KIND] != AT_MARKET:
         run[WOULD_WAIT] += 1
     elif expected * side < 0 and not _may_close(run, close):
@@ -262,7 +262,7 @@ def _issue(run: Run, steps: float, price: float, equity: float, bar: int, close:
 
 
 @rule
-def _share(run: Run, close: float) -> float:
+def share_at(run: Run, close: float) -> float:
     """Return the share of equity to spend, NaN: the plan's own size; 0 where it is not known."""
     share = run[WISH_SHARE]
     if share != share:

@@ -52,6 +52,8 @@ from engines.kernels.slots import (
     BY_CASH,
     BY_EQUITY,
     BY_QTY,
+    BY_RISK,
+    BY_VOLATILITY,
     ENTERS,
     ENTERS_LONG,
     ENTERS_SHORT,
@@ -97,6 +99,7 @@ UNMOVED = np.setdiff1d(OTHERS, [*MOVES, *DIVIDES])
 PLANS_MIN = 4  # fewer do not pay for the tables of levels that they would share
 CHAINED_MAX = 64  # plans up to which chains walk each faster than tables serve all; measured
 SIZINGS = (BY_QTY, BY_CASH, BY_EQUITY)
+OWN_SHARES = (BY_RISK, BY_VOLATILITY)  # of equity, an entry each, which chains follow as well
 
 
 def run_first_passage(
@@ -120,11 +123,11 @@ def follows(terms: F64_2D) -> BOOL_1D:
     return are_plain(terms, OTHERS)
 
 
-def are_plain(terms: F64_2D, places: I64_1D) -> BOOL_1D:
+def are_plain(terms: F64_2D, places: I64_1D, sizings: tuple[int, ...] = SIZINGS) -> BOOL_1D:
     """Return which plans [N] have nothing at these places of their terms, and a size to follow."""
     plain, own = PLAIN[places], terms[:, places]
     alike = (own == plain) | (np.isnan(own) & np.isnan(plain))
-    found: BOOL_1D = alike.all(axis=1) & np.isin(terms[:, slots.SIZING_KIND], SIZINGS)
+    found: BOOL_1D = alike.all(axis=1) & np.isin(terms[:, slots.SIZING_KIND], sizings)
     return found
 
 
@@ -138,7 +141,10 @@ def is_chained(bars: Bars, terms: F64_2D) -> BOOL_1D:
     shares = np.count_nonzero(is_still & has_level) > CHAINED_MAX
     by_atr = ~np.isnan(terms[:, [slots.STOP_ATR, slots.PROFIT_ATR]]).all(axis=1)
     is_divided = terms[:, slots.TARGETS] > 0
-    return are_plain(terms, UNMOVED) & ~(by_atr & is_divided) & ~(is_still & has_level & shares)
+    has_own_share = np.isin(terms[:, slots.SIZING_KIND], OWN_SHARES)
+    is_followed = are_plain(terms, UNMOVED, (*SIZINGS, *OWN_SHARES))
+    is_followed &= ~(is_divided & (by_atr | has_own_share))
+    return is_followed & ~(is_still & has_level & shares)
 
 
 def has_levels(terms: F64_1D) -> bool:

@@ -72,8 +72,9 @@ STATE = SUMS + 14
 (
     PRICE, LOSS, BAR, PHASE, N_PRICE, N_SHARE, N_FIXED, N_CLOSE, N_SIDE, N_BAR, N_NEED, N_MODE,
     MODE, GAIN, EXIT_FEE, ENTRY_FEE, EQUITY, N_STEPS, IS_NEAR, PNL, PAID, N_QTY, OWNED, N_UNIT,
-) = range(STATE * LANES, (STATE + 24) * LANES, LANES)  # fmt: skip # one list
-LANE_NUMBERS = STATE + 24
+    N_OWN_SHARE,
+) = range(STATE * LANES, (STATE + 25) * LANES, LANES)  # fmt: skip # one list
+LANE_NUMBERS = STATE + 25
 
 # The whole numbers of a lane: its event, where its rows, its events and its bars begin, its last
 # event, and the month of the record.
@@ -187,8 +188,9 @@ def size_exactly(lanes: F64_1D, fixed: Fixed) -> None:
             if lanes[MODE + lane] == OPEN_AT_END:
                 pnl = 0.0
             equity = fixed.capital + (lanes[NET + lane] + pnl)
+        share = fixed.share if fixed.share > 0 else lanes[N_OWN_SHARE + lane]
         lanes[N_STEPS + lane] = exact_steps(
-            equity, fixed.share, fixed.order_fee, lanes[N_UNIT + lane], fixed.step_over,
+            equity, share, fixed.order_fee, lanes[N_UNIT + lane], fixed.step_over,
             fixed.step_under,
         )  # fmt: skip # one call
 

@@ -89,13 +89,13 @@ def _wants_of_bits(
 def permits_of(rules: RuleColumns, count: int) -> Permits:
     """Return what rules make of the wishes of `count` bars, empty columns if they say nothing.
 
-    Where the plan sets a level by an ATR that is not known yet, it enters nothing.
+    Where the plan sets a level or a size by an ATR that is not known yet, it enters nothing.
     """
     allowed, forced = np.full(count, 255, np.uint8), np.zeros(count, np.uint8)
-    is_known = None if rules.atr is None else ~np.isnan(rules.atr)
-    for bit, may in (
-        (ENTERS_LONG, rules.may_long), (ENTERS_SHORT, rules.may_short), (ENTERS, is_known),
-    ):  # fmt: skip # one list
+    may_enter = [(ENTERS_LONG, rules.may_long), (ENTERS_SHORT, rules.may_short)]
+    for ranges in (rules.atr, rules.atr_ratio):
+        may_enter.append((ENTERS, None if ranges is None else ~np.isnan(ranges)))
+    for bit, may in may_enter:
         if may is not None:
             allowed[~may] &= np.uint8(255 - bit)
     for bit, closes in (

@@ -100,7 +100,8 @@ def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
         since_ms=int(klines.open_time_ms[start]),
     )  # fmt: skip # what is traded, then from when
     count = draw(st.integers(CHAINS_MIN, STRATEGIES))
-    plan = replace(draw(followed()), exits=draw(exits()))
+    sizing = draw(random_plans.sizings().filter(lambda own: own.kind is not SizingKind.KELLY))
+    plan = replace(draw(followed()), exits=draw(exits()), sizing=sizing)
     return market, plan, [PlainWishes(seed + own, own % 2 == 1) for own in range(count)]
 
 
