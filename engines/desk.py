@@ -152,7 +152,9 @@ class Desk(ExitDesk):
         return min(price, order.limit) if order.side > 0 else max(price, order.limit)
 
     def _slip(self, side: Side, price: float) -> float:
-        return self._execution.slippage.expected(side, price, self.bar_index)
+        """Return what sizing at `price` reckons with; a tick is left of it, as of a fill."""
+        slip = self._execution.slippage.expected(side, price, self.bar_index)
+        return max(slip, self._instrument.tick_size - price)
 
     def _place(self, order: Order, old: Order | None) -> bool:
         """Put `order` into the book in place of the `old` one of its id; return if it is there."""

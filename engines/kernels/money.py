@@ -181,10 +181,14 @@ def steps_for(run: Run, money: float, price: float) -> float:
 
 @rule
 def expected_slip(run: Run, side: float, price: float, ratio: float) -> float:
-    """Return the slippage, against `side` signed, that sizing at a close reckons with."""
+    """Return the slippage, against `side` signed, that sizing at a close reckons with.
+
+    A tick is left of the price, as of a fill.
+    """
+    slip = side * price * ratio
     if run[SLIPS_BY_RATIO] == 0:
-        return side * run[TICK_SIZE] * run[SLIP_TICKS]
-    return side * price * ratio
+        slip = side * run[TICK_SIZE] * run[SLIP_TICKS]
+    return max(slip, run[TICK_SIZE] - price)
 
 
 @rule

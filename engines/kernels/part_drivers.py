@@ -12,6 +12,7 @@ import numpy as np
 from engines.kernels import (
     book,
     chain_columns,
+    chain_drivers,
     chain_lanes,
     chain_walk,
     exit_walk,
@@ -221,8 +222,8 @@ def _advance(stamp: int) -> Advance:
 
 
 STAMP = stamp_of(
-    book, chain_columns, chain_lanes, chain_walk, exit_walk, legs, money, part_columns, part_exits,
-    part_funding, part_lanes, part_walk, passage_columns, passage_events, passage_figures,
-    passage_lanes, rounding, search, slots, summary,
+    book, chain_columns, chain_drivers, chain_lanes, chain_walk, exit_walk, legs, money,
+    part_columns, part_exits, part_funding, part_lanes, part_walk, passage_columns, passage_events,
+    passage_figures, passage_lanes, rounding, search, slots, summary,
 )  # fmt: skip # all that a pass calls
 find_part_exits, advance_parts = _finder(STAMP), _advance(STAMP)

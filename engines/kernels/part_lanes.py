@@ -275,6 +275,7 @@ def turn_parts(lanes: F64_1D, fixed: Fixed) -> None:
         net = before + closed
         own = min(lanes[EQUITY + lane] - lanes[FUNDING_LATE + lane], fixed.capital + net)
         is_sound &= wanted * fixed.step_size * lanes[N_NEED + lane] <= own * SURE
+        is_sound &= own > fixed.capital * (1 - SURE)  # Without margin nothing is needed of it.
         lot_fee = lanes[LOT_FEE + lane]
         lanes[HELD_FEE + lane] = lot_fee
         lanes[OWNED + lane] = fixed.capital + (before - lot_fee) - lanes[FUNDING_MAX + lane]

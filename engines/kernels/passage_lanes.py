@@ -219,6 +219,7 @@ def turn(lanes: F64_1D, fixed: Fixed) -> None:
         net = before + closed
         own = min(lanes[EQUITY + lane] - lanes[FUNDING_LATE + lane], fixed.capital + net)
         is_sound &= wanted * fixed.step_size * lanes[N_NEED + lane] <= own * SURE
+        is_sound &= own > fixed.capital * (1 - SURE)  # Without margin nothing is needed of it.
         lanes[OWNED + lane] = fixed.capital + (before - lanes[LOT_FEE + lane])
         lanes[OWNED + lane] -= lanes[FUNDING_MAX + lane]
         lanes[NET + lane], lanes[PNL + lane], lanes[PAID + lane] = net, pnl, exit_fee
