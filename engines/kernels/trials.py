@@ -92,7 +92,7 @@ class Trials:
         assert threads > 0, "a caller passes the CPUs that it was given"
         self._on_gpu, self._aside = on_gpu, aside
         self._gpu_runs: dict[int, GpuRuns] = {}
-        self.market, self.plans = market, tuple(map(with_room, plans))
+        self.market, self.plans = market, tuple(plans)
         # Numba never runs more threads than it found CPUs for when it began.
         self._threads = min(threads, numba.get_num_threads())
         self._groups = Groups(market)
@@ -291,7 +291,8 @@ class Trials:
             except Fault as fault:
                 failed[place] = str(fault)
         are_same = not failed and all(
-            plan is self.plans[place] for place, plan in effective.items()
+            plan is self.plans[place] or plan == with_room(self.plans[place])
+            for place, plan in effective.items()
         )
         if are_same and self._sorted is not None:
             return self._sorted

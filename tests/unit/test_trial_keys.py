@@ -1,18 +1,24 @@
 """The keys of evaluations: the same for the same settings, another for any other."""
 
+import io
 import itertools
 from dataclasses import make_dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
+from cluster.batches import BatchPlan
+from cluster.study import study_of
+from cluster.tasks import run_batch
 from cluster.trial_keys import code_fingerprint, trial_keys
 from cluster.user_strategy import find_strategy
 from engines.costs import Costs
-from engines.plan import Exits, Plan, Sizing, SizingKind
+from engines.plan import DcaLadder, Exits, Plan, Sizing, SizingKind
 from strategies.ema_crossover import EmaCrossover
 from strategies.rsi_mean_reversion import RsiMeanReversion
+from tests.cluster.nodes import small_study
 
 PARAMETERS = [{"fast": fast, "slow": slow} for fast in (5, 9) for slow in (20, 30, 40)]
 PINNED = 1247705132526807573
@@ -38,6 +44,23 @@ def test_keys_do_not_depend_on_how_a_set_was_reached_or_written() -> None:
     assert key == one_key({"slow": 20, "fast": 5.0}, plan)
     assert key == one_key({"fast": np.int64(5), "slow": np.float64(20)}, plan)
     assert key == one_key({"fast": 5, "slow": 20}, replace(Plan(), exits=plan.exits))
+
+
+@pytest.mark.parametrize("plan", [Plan(), Plan(ladder=DcaLadder())])
+def test_a_sweep_has_the_keys_of_its_sets_run_alone(plan: Plan) -> None:
+    made = small_study("fast=5,9 slow=20,30", "pyramiding=1,30 stop_loss=1%,2%")
+    own = made.recipe
+    study = study_of(own.strategy, own.fixed, plan, own.space, made.markets, None)
+    market, recipe = study.markets[0], study.recipe
+    for batch in BatchPlan(1, 8).of(recipe):
+        result = run_batch(recipe, market, batch, 1, has_gpu=False)
+        table = pq.read_table(io.BytesIO(result.parquet)).to_pydict()
+        assert result.rows == len(batch)
+        for number, key in zip(table["set_id"], table["trial_key"], strict=True):
+            strategy, column = divmod(number, recipe.space.plans.size)
+            chosen = recipe.plan_at(column)
+            assert chosen is not None
+            assert key == one_key(dict(recipe.parameters_at(strategy)), chosen, code=recipe.code)
 
 
 def test_any_setting_makes_another_key() -> None:
