@@ -59,8 +59,7 @@ class Signals:
     @property
     def are_plain(self) -> bool:
         """Return whether no column refines an entry."""
-        columns = self.stop_price, self.target_price, self.size, self.equity_ratio
-        return all(column is None for column in columns)
+        return self.stop_price is None and self.target_price is None and self.have_no_size
 
     @property
     def have_no_size(self) -> bool:

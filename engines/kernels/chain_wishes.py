@@ -1,9 +1,10 @@
 """The wishes of one strategy as a list of bars, from its columns, in one compiled pass.
 
 Theory. A flag of a column is a byte, 1 or nothing, so a word holds those of eight bars, and wishes
-of four columns are put together a word at a time, which vectors do. Most words are empty. Which are
-not is a coin's toss to a processor, so that is counted and not branched on; most of those hold one
-wish, which their lowest bit finds. The bars behind the last whole word are looked at one by one.
+of four columns are put together a word at a time, which vectors do. Most bars wish nothing, and
+which do is a coin's toss to a processor. So of each bar a bit is left that tells whether it wishes
+anything, one word for 64 bars, and its lowest bit finds the next: nothing is asked of any other
+bar. The bars behind the last whole word are looked at one by one.
 """
 
 from collections.abc import Callable
@@ -14,14 +15,16 @@ from numba.cpython.unsafe import numbers
 
 from engines.kernels import chain_columns, slots
 from engines.kernels._compiled import driver, rule, stamp_of
-from engines.kernels.chain_columns import I32_1D, WISH_BITS, WISH_MASK
+from engines.kernels.chain_columns import I32_1D, WISH_BITS
 from engines.kernels.columns import U8_1D
 from engines.kernels.passage_columns import U64_1D
 from engines.kernels.slots import ENTERS_LONG, ENTERS_SHORT, LEAVES_LONG, LEAVES_SHORT
 
-BYTE_BITS, BYTES = 3, 56  # of the place of a bit in a word: its place in a byte, and the byte
-WORD = 1 << BYTE_BITS
+WORD, MASK_BITS = 8, 64  # bars of a word of flags, and of one of marks
 BLOCK = 1024  # words whose wishes stay in the first-level cache
+SEVENS, LASTS = np.uint64(0x7F7F7F7F7F7F7F7F), np.uint64(0x8080808080808080)
+# Times the flags of eight bars, one in the lowest bit of each byte, it leaves them in the last one.
+GATHERS, LAST = np.uint64(0x0102040810204080), np.uint64(56)
 
 # NumPy has no word for it.
 trailing_zeros = cast(Callable[[np.uint64], int], numbers.trailing_zeros)
@@ -64,25 +67,32 @@ def _gather(words: U64_1D, flags: Flags, first: int) -> None:
 
 
 @rule
-def _list_block(
-    words: U64_1D, at: U64_1D, first: int, wishes: I32_1D, place: np.uint64
-) -> np.uint64:
-    """List the bars of a block of words that wish anything; return where the next goes."""
-    one, found = np.uint64(1), np.uint64(0)
+def _mark(words: U64_1D, marks: U8_1D) -> None:
+    """Write for each word of wishes which of its bars wish anything, none behind the last word."""
     for word in range(len(words)):
-        at[found] = word
-        found += np.uint64(words[word] != np.uint64(0))
-    for item in range(found):
-        word = at[item]
-        bits, bar = words[word], (np.uint64(first) + word) << np.uint64(BYTE_BITS)
+        wishes = words[word]
+        # Adding seven ones carries into the last bit of each byte that is not empty.
+        flags = (((wishes & SEVENS) + SEVENS) | wishes) & LASTS
+        marks[word] = np.uint8(((flags >> np.uint64(7)) * GATHERS) >> LAST)
+    marks[len(words) :] = 0
+
+
+@rule
+def _list_block(
+    wished: U8_1D, marks: U64_1D, first: int, wishes: I32_1D, place: np.uint64
+) -> np.uint64:
+    """List the bars of a block that wish anything; return where the next goes."""
+    one, bars = np.uint64(1), np.uint64(0)
+    base = np.uint64(first * WORD)
+    for mark in range(len(marks)):
+        bits = marks[mark]
         while bits != np.uint64(0):
-            shift = np.uint64(trailing_zeros(bits)) & np.uint64(BYTES)
-            own = (bits >> shift) & np.uint64(WISH_MASK)
-            wishes[place] = np.int32(
-                ((bar + (shift >> np.uint64(BYTE_BITS))) << np.uint64(WISH_BITS)) | own
-            )
+            bar = bars + np.uint64(trailing_zeros(bits))
+            own = np.uint64(wished[bar])
+            wishes[place] = np.int32(((base + bar) << np.uint64(WISH_BITS)) | own)
             place += one
-            bits &= ~(np.uint64(WISH_MASK) << shift)
+            bits &= bits - one
+        bars += np.uint64(MASK_BITS)
     return place
 
 
@@ -100,11 +110,12 @@ def _collector(stamp: int) -> Collect:
             _words_of(leave_long, whole), _words_of(leave_short, whole),
             _words_of(allowed, whole), _words_of(forced, whole),
         )  # fmt: skip # the order of its fields
-        block, at = np.empty(BLOCK, np.uint64), np.empty(BLOCK, np.uint64)
+        block, marks = np.empty(BLOCK, np.uint64), np.empty(BLOCK, np.uint8)
         for first in range(0, whole // WORD, BLOCK):
             words = block[: min(BLOCK, whole // WORD - first)]
             _gather(words, flags, first)
-            place = _list_block(words, at, first, wishes, place)
+            _mark(words, marks)
+            place = _list_block(block.view(np.uint8), marks.view(np.uint64), first, wishes, place)
         for bar in range(whole, count):
             bits = enter_long[bar] * ENTERS_LONG | enter_short[bar] * ENTERS_SHORT
             bits |= leave_long[bar] * LEAVES_LONG | leave_short[bar] * LEAVES_SHORT

@@ -112,6 +112,7 @@ class Wished:
         self._stops, self._targets = (NONE if are_plain else np.empty(room) for _ in range(2))
         self._starts = np.zeros(sets_max + 1, np.int64)
         self._payments = payments_of(group.charges, opens.bars)
+        self._known: tuple[object, Entries] | None = None
 
     def add(self, row: int, signals: Signals, items: I64_1D) -> None:
         """List what the strategy at `row` wishes, for some plans of the group."""
@@ -241,7 +242,18 @@ class Wished:
         )
 
     def _asked(self, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Entries:
-        """Return which entries sets of plans, by their terms, may take, and where each is kept."""
+        """Return which entries sets of plans, by their terms, may take, and where each is kept.
+
+        Plans that differ in levels alone ask for the same as the ones before them.
+        """
+        owns = tuple(own[:, :SET_ROW].tobytes() for own in sets)
+        key = decides, tuple(map(has_levels, rows)), owns
+        known = self._known
+        if known is None or known[0] != key:
+            known = self._known = key, self._found_out(rows, sets, decides)
+        return known[1]
+
+    def _found_out(self, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Entries:
         until: I32_1D = np.full(2 * (self._opens.bars + 1), -1, np.int32)
         asked = list[tuple[I64_1D, I32_1D]]()
         for terms, own in zip(rows, sets, strict=True):

@@ -34,6 +34,9 @@ from engines.kernels.passage_lanes import (
 )
 from engines.types import F64_1D
 
+# Which settlements a lane pays, in the room of what it will have paid.
+FIRST, SEEN, LAST = FUNDING, FUNDING_SEEN, FUNDING_LATE
+
 
 def payments_of(charges: Charges, bars: int) -> Payments:
     """Return the settlements that a run on so many bars pays, none if it pays no funding."""
@@ -56,31 +59,34 @@ def pay(lanes: F64_1D, payments: Payments, fixed: Fixed) -> None:
     for lane in range(LANES):
         mode, phase = lanes[AT_HORIZON + lane], lanes[PHASE + lane]
         bar, entered = np.uint64(lanes[BAR + lane]), np.uint64(lanes[ENTRY_BAR + lane])
-        first, last = payments.after[entered], payments.after[bar]
-        seen = last
-        if lanes[SIDE + lane] == 0:
-            seen = last = first
-        elif phase > PASSED_AT_OPEN:
-            seen = last = payments.before[bar + np.uint64(1)]
-        elif phase == 0 and mode in (REVERSED, RELIEVED):
-            seen = payments.before[bar]
-        _add_up(lanes, lane, payments, fixed, first, seen, last)
+        first, opened = payments.after[entered], payments.after[bar]
+        before, closed = payments.before[bar], payments.before[bar + np.uint64(1)]
+        # Values are chosen here, not ways, so that no look-up of a lane waits for another's.
+        is_late = phase > PASSED_AT_OPEN
+        last = closed if is_late else opened
+        decides = (phase == 0) & ((mode == REVERSED) | (mode == RELIEVED))
+        seen = before if decides else last
+        is_none = lanes[SIDE + lane] == 0
+        lanes[FIRST + lane] = first
+        lanes[SEEN + lane] = first if is_none else seen
+        lanes[LAST + lane] = first if is_none else last
+    for lane in range(LANES):
+        _add_up(lanes, lane, payments, fixed)
 
 
 @rule
-def _add_up(
-    lanes: F64_1D, lane: int, payments: Payments, fixed: Fixed, first: int, seen: int, last: int
-) -> None:
-    """Add up the settlements [first, last) of a lane, of which the deciding close saw some."""
+def _add_up(lanes: F64_1D, lane: int, payments: Payments, fixed: Fixed) -> None:
+    """Add up the settlements of a lane, of which the deciding close saw some."""
+    first, last = np.uint64(lanes[FIRST + lane]), np.uint64(lanes[LAST + lane])
+    seen = np.uint64(lanes[SEEN + lane])
     steps, qty = lanes[STEPS + lane], lanes[SIDE + lane] * lanes[QTY + lane]
     of_lot = of_account = at_close = most = 0.0
-    for place in range(np.uint64(first), np.uint64(max(first, last))):
+    for place in range(first, max(first, last)):
         paid = qty * payments.prices[place] * fixed.point_value * payments.rates[place]
         of_lot += paid * steps / steps
         of_account += paid
         most = max(most, of_account)
-        if place < np.uint64(seen):
-            at_close = of_account
+        at_close = of_account if place < seen else at_close
     lanes[FUNDING + lane], lanes[FUNDING_SEEN + lane] = of_lot * steps / steps, at_close
     lanes[FUNDING_MAX + lane] = most
     lanes[FUNDING_LATE + lane] = max(0.0, of_account - at_close)

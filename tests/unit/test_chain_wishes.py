@@ -1,0 +1,41 @@
+"""Wishes of columns become a list: one for each bar that wishes anything, with its bits."""
+
+import numpy as np
+import pytest
+
+from engines.kernels.chain_columns import WISH_BITS
+from engines.kernels.chain_wishes import BLOCK, WORD, collect_wishes
+from engines.kernels.slots import ENTERS_LONG, ENTERS_SHORT, LEAVES_LONG, LEAVES_SHORT
+from engines.types import U8_1D
+
+BITS = ENTERS_LONG, ENTERS_SHORT, LEAVES_LONG, LEAVES_SHORT
+
+
+def frozen(column: U8_1D) -> U8_1D:
+    column.flags.writeable = False
+    return column
+
+
+@pytest.mark.parametrize("has_rules", [False, True])
+@pytest.mark.parametrize("share", [0.02, 0.5])
+@pytest.mark.parametrize("bars", [1, 7, 8, 65, WORD * BLOCK, 2 * WORD * BLOCK + 75])
+def test_each_bar_that_wishes_is_listed_with_its_bits(
+    bars: int, share: float, has_rules: bool
+) -> None:
+    random = np.random.default_rng(bars)
+    columns = [(random.random(bars) < share).astype(np.uint8) for _ in BITS]
+    wished = np.zeros(bars, np.uint8)
+    for column, bit in zip(columns, BITS, strict=True):
+        wished |= column * np.uint8(bit)
+    allowed = forced = np.empty(0, np.uint8)
+    if has_rules:
+        allowed = random.integers(0, 256, bars).astype(np.uint8)
+        forced = np.where(random.random(bars) < share, 1 << random.integers(0, 8, bars), 0)
+        forced = forced.astype(np.uint8)
+        wished = wished & allowed | forced
+    wishes = np.full(bars + 3, -1, np.int32)
+    long, short, no_long, no_short, may, must = map(frozen, (*columns, allowed, forced))
+    count = collect_wishes(long, short, no_long, no_short, may, must, wishes, 2)
+    at = np.flatnonzero(wished)
+    np.testing.assert_array_equal(wishes[2:count], (at << WISH_BITS) | wished[at].astype(np.int64))
+    assert (wishes[:2] == -1).all() and (wishes[count:] == -1).all()
