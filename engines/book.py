@@ -168,6 +168,11 @@ class Book:
             if not waits and (is_flat or key[0] not in bound):
                 del self.brackets[key]
 
+    def forget_exits_of(self, entry_id: str) -> None:
+        """Drop the brackets of an entry that is closed; said again, they share out anew."""
+        for key in [key for key in self.brackets if key[1] == entry_id]:
+            del self.brackets[key]
+
     def apply_oca(self, filled: Order, steps: int) -> None:
         """Cancel or reduce the others of the group of `filled`, which has executed `steps`."""
         for order in [*self.resting, *self.market]:

@@ -76,6 +76,7 @@ class Campaign:
             for rung in self._rungs:
                 has_closed = rung.id in self._filled and rung.id not in held
                 if has_closed and book.pending(rung.id) is None:
+                    book.forget_exits_of(rung.id)
                     self._put(desk, rung, brackets)
 
     def _put(self, desk: Desk, rung: Waiting, brackets: SignalBrackets) -> None:

@@ -162,6 +162,28 @@ class TestGrid:
     def test_without_refill_it_does_not(self) -> None:
         assert len(play(self.BARS, Wishes({0: 1}), replace(self.PLAN, ladder=EVEN)).fills) == 3
 
+    def test_refilled_rung_shares_its_targets_out_as_before(self) -> None:
+        targets = (Target(0.01, 0.5), Target(0.03, 0.5))
+        plan = ladder_plan(
+            replace(EVEN, refill=True),
+            sizing=Sizing(SizingKind.QTY, 6.0),
+            exits=Exits(targets=targets),
+            capital_quote=350.0,
+        )
+        bars: list[Bar] = [
+            FLAT,
+            (100.0, 101.0, 100.0, 100.9),  # two bought, one sold at its first target
+            (100.9, 100.9, 99.0, 99.2),  # a rung of two at 99
+            (99.2, 100.0, 99.2, 99.9),  # its first target
+            (99.9, 99.9, 98.0, 98.2),  # 350 cannot carry the last rung: nothing opens
+            (98.2, 102.0, 98.2, 101.9),  # the rung's last target: it waits again
+            (101.9, 101.9, 99.0, 99.2),  # and is bought again
+            (99.2, 100.0, 99.2, 99.9),
+        ]
+        result = play(bars, Wishes({0: 1}), plan)
+        assert fills(result)[2:5] == [(2, 2.0, 99.0), (3, -1.0, 100.0), (5, -1.0, 102.0)]
+        assert fills(result)[5:] == [(6, 2.0, 99.0), (7, -1.0, 100.0)]
+
 
 class TestLateTarget:
     def test_target_changes_once_enough_entries_are_open(self) -> None:
