@@ -21,6 +21,7 @@ from engines.kernels.slots import (
     FLOOR,
     HALTED_DAY,
     HAS_CAPS,
+    IS_HEDGED,
     IS_LIQUIDABLE,
     IS_MARKED,
     KELLY_AT,
@@ -36,11 +37,15 @@ from engines.kernels.slots import (
     LOTS_MAX,
     NEEDS_REFERENCE,
     NOTES_AT,
+    OTHER_AT,
     PEAK,
     PLACES_AT,
     RUN,
     RUNG_SIZE,
     RUNGS,
+    SIDE_NOW,
+    SIDE_SIZE,
+    STEPS,
     TERMS,
     TIER,
     TIERS,
@@ -62,11 +67,19 @@ WAITS_SPARE = 8  # trades of one bar beyond one a lot: a lot can close in parts
 
 @rule
 def size_of(terms: F64_1D, lots: float) -> int:
-    """Return how many places a run takes that has room for `lots`, its notes left out."""
-    fixed = RUN + _size_of_book(terms, lots) + _size_of_ladder(terms)
-    fixed += terms[KELLY_ROOM] + terms[TIERS] * TIER
-    each = 1 + _size_of_lot(terms) + WAIT
-    return int(fixed + 2 * _size_of_campaign(terms) + lots * each + WAITS_SPARE * WAIT)
+    """Return how many places a run takes that has room for `lots` a side, its notes left out."""
+    fixed = RUN + _size_of_ladder(terms) + terms[TIERS] * TIER
+    sides, own = 1 + terms[IS_HEDGED], _size_of_side(terms, lots)
+    own += lots * WAIT + (SIDE_SIZE if sides > 1 else 0)
+    return int(fixed + sides * own + WAITS_SPARE * WAIT)
+
+
+@rule
+def _size_of_side(terms: F64_1D, lots: float) -> float:
+    """Return how many places the tables of one side take."""
+    campaigns = 2 * _size_of_campaign(terms)
+    lots_size = lots * (1 + _size_of_lot(terms))
+    return lots_size + _size_of_book(terms, lots) + campaigns + float(terms[KELLY_ROOM])
 
 
 @rule
@@ -98,25 +111,43 @@ def begin(
         run[place] = terms[place]
     for place in range(TERMS, COLD):
         run[place] = 0.0
-    run[PLACES_AT], run[LOTS_MAX], run[LOT_SIZE] = RUN, lots, _size_of_lot(terms)
-    run[BOOK_AT] = RUN + lots
-    run[LADDER_AT] = run[BOOK_AT] + _size_of_book(terms, lots)
-    run[CAMPAIGNS_AT] = run[CAMPAIGN_NOW] = run[LADDER_AT] + _size_of_ladder(terms)
-    run[LOTS_AT] = run[CAMPAIGNS_AT] + 2 * _size_of_campaign(terms)
+    run[LOTS_MAX], run[LOT_SIZE], run[NOTES_AT] = lots, _size_of_lot(terms), notes_at
+    run[LADDER_AT] = RUN + _size_of_side(terms, lots)
     for place in range(int(_size_of_ladder(terms))):
         run[int(run[LADDER_AT]) + place] = terms[TERMS + place]
-    for place in range(int(run[CAMPAIGNS_AT]), int(run[LOTS_AT])):
-        run[place] = 0.0
-    run[KELLY_AT] = run[LOTS_AT] + lots * run[LOT_SIZE]
-    run[TIERS_AT] = run[KELLY_AT] + run[KELLY_ROOM]
-    run[WAITS_AT], run[WAITS_MAX] = run[TIERS_AT] + run[TIERS] * TIER, lots + WAITS_SPARE
-    run[NOTES_AT] = notes_at
-    lay_out_lots(run)
+    run[TIERS_AT] = run[LADDER_AT] + _size_of_ladder(terms)
+    run[WAITS_AT] = run[TIERS_AT] + run[TIERS] * TIER
+    run[WAITS_MAX] = (1 + run[IS_HEDGED]) * lots + WAITS_SPARE
     run[BAR] = -1
     run[UP] = run[TRAIL_UP] = run[TIMEOUT] = math.inf
     run[DOWN] = run[TRAIL_DOWN] = -math.inf
     run[LAST_END_BAR] = -math.inf
     _begin_limits(run, bars, charges)
+    if run[IS_HEDGED] != 0:
+        _begin_other(run, terms, lots)
+    _lay_out(run, terms, lots, float(RUN))
+
+
+@rule
+def _lay_out(run: Run, terms: F64_1D, lots: float, first: float) -> None:
+    """Let the tables of a side begin at `first`."""
+    run[PLACES_AT], run[BOOK_AT] = first, first + lots
+    run[CAMPAIGNS_AT] = run[CAMPAIGN_NOW] = run[BOOK_AT] + _size_of_book(terms, lots)
+    run[LOTS_AT] = run[CAMPAIGNS_AT] + 2 * _size_of_campaign(terms)
+    run[KELLY_AT] = run[LOTS_AT] + lots * run[LOT_SIZE]
+    for place in range(int(run[CAMPAIGNS_AT]), int(run[LOTS_AT])):
+        run[place] = 0.0
+    lay_out_lots(run)
+
+
+@rule
+def _begin_other(run: Run, terms: F64_1D, lots: float) -> None:
+    """Put the short side's state and its tables aside; the long one's comes into the row."""
+    run[OTHER_AT] = run[WAITS_AT] + run[WAITS_MAX] * WAIT
+    _lay_out(run, terms, lots, run[OTHER_AT] + SIDE_SIZE)
+    for place in range(SIDE_SIZE):
+        run[int(run[OTHER_AT]) + place] = run[STEPS + place]
+    run[SIDE_NOW] = 1.0
 
 
 @rule

@@ -16,16 +16,19 @@ from numba import prange
 from engines.kernels import (
     _compiled,
     admission,
+    bar,
     beginning,
     book,
     calm,
     decisions,
     desk,
+    ending,
     exact,
     fills,
     forced,
     gates,
     guards,
+    hedge,
     legs,
     liquidation,
     lots,
@@ -99,9 +102,9 @@ def _drivers(stamp: int) -> tuple[RunOne, RunSets]:
 
 
 RULES = (
-    _compiled, admission, beginning, book, calm, decisions, desk, exact, fills, forced, gates,
-    guards, legs, liquidation, lots, money, notes, path, rounding, rounds, rungs, runs, search,
-    slots, summary, tables, tally,
+    _compiled, admission, bar, beginning, book, calm, decisions, desk, ending, exact, fills, forced,
+    gates, guards, hedge, legs, liquidation, lots, money, notes, path, rounding, rounds, rungs,
+    runs, search, slots, summary, tables, tally,
 )  # fmt: skip # all that a run calls
 run_one, run_block = _drivers(stamp_of(*RULES))
 

@@ -98,6 +98,7 @@ from engines.kernels.slots import (
     ORDER_MONEY,
     OWN_FIRST,
     OWN_STEPS,
+    PEER_STEPS,
     POINT_VALUE,
     PRICE,
     PRICE_AVG,
@@ -191,7 +192,8 @@ def _reduce(
     run[FEES_OPEN] = run[FUNDING_OPEN] = run[PRICE_AVG] = run[LOTS] = run[ENTRIES] = 0.0
     drop_rungs(run, int(run[CAMPAIGN_NOW]))
     end_round(run)
-    add_exposure(run, SUMS, run[ROUND_BAR], run[BAR])
+    if run[PEER_STEPS] == 0:
+        add_exposure(run, SUMS, run[ROUND_BAR], run[BAR])
 
 
 @rule
@@ -230,7 +232,7 @@ def _open(
 ) -> None:
     """Open or add a lot of `opening` steps, with the legs that the words of its order ask for."""
     lot = take_lot(run)
-    if run[STEPS] == 0:
+    if run[STEPS] == 0 and run[PEER_STEPS] == 0:
         run[ROUND_BAR] = run[BAR]
     run[LOT_STEPS + lot] = run[LOT_BOUND + lot] = opening
     run[LOT_PRICE + lot], run[LOT_BAR + lot], run[LOT_SLIP + lot] = price, run[BAR], slip

@@ -18,6 +18,8 @@ from engines.kernels.slots import (
     LEVERAGE,
     MAINTENANCE,
     NOTIONAL_MAX,
+    PEER_PRICE,
+    PEER_STEPS,
     POINT_VALUE,
     PRICE_AVG,
     STEPS,
@@ -86,4 +88,5 @@ def lacks_isolated_margin(run: Run, opening: float, side: float, price: float) -
         value += notional(run, abs(run[STEPS]), run[PRICE_AVG])
     elif run[STEPS] != 0:
         owned += pnl_open(run, price)
+    value += notional(run, abs(run[PEER_STEPS]), run[PEER_PRICE])
     return value / run[LEVERAGE] - owned > FUNDS_NOISE * abs(owned)

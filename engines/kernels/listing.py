@@ -17,13 +17,12 @@ from engines.kernels import slots
 from engines.kernels._compiled import driver, rule, stamp_of
 from engines.kernels.columns import U8_1D
 from engines.kernels.slots import (
+    ENDS,
     ENTERS,
     ENTERS_LONG,
     ENTERS_SHORT,
     LEAVES_LONG,
     LEAVES_SHORT,
-    SESSION_ENDS,
-    WEEKEND_BEGINS,
 )
 from engines.types import I64_1D
 
@@ -31,7 +30,6 @@ Events: TypeAlias = tuple[I64_1D, I64_1D, I64_1D, I64_1D, I64_1D]
 Add: TypeAlias = Callable[[U8_1D, U8_1D, U8_1D, int], None]
 List: TypeAlias = Callable[[U8_1D], Events]
 
-ENDS = SESSION_ENDS | WEEKEND_BEGINS
 WORD = 8
 ZERO, ONE, BARS = np.uint64(0), np.uint64(1), np.uint64(WORD)
 

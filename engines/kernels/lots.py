@@ -50,6 +50,16 @@ def lot_at(run: Run, place: int) -> int:
 
 
 @rule
+def rows_of(run: Run) -> tuple[int, int]:
+    """Return how many rows of the trade list are open, and the lot of one of them."""
+    rows, lot = 0, NO_LOT
+    for place in range(int(run[LOTS])):
+        if run[LOT_STEPS + lot_at(run, place)] != 0:
+            rows, lot = rows + 1, lot_at(run, place)
+    return rows, lot
+
+
+@rule
 def oldest_bar(run: Run) -> float:
     """Return the bar at which the oldest row that is open was opened."""
     for place in range(int(run[LOTS])):

@@ -35,6 +35,9 @@ from engines.kernels.slots import (
     MARGIN_LONG,
     MARGIN_SHORT,
     NET,
+    PEER_PRICE,
+    PEER_SETTLED,
+    PEER_STEPS,
     PER_CONTRACT,
     PER_NOTIONAL,
     PER_ORDER,
@@ -85,9 +88,21 @@ def pnl_open(run: Run, price: float) -> float:
 
 
 @rule
+def settled_of_side(run: Run) -> float:
+    """Return the net result of what was closed less what open lots have paid so far."""
+    return run[NET] - run[FEES_OPEN] - run[FUNDING_OPEN]
+
+
+@rule
+def earned(run: Run) -> float:
+    """Return the same of the account: with what the other side has earned."""
+    return settled_of_side(run) + run[PEER_SETTLED]
+
+
+@rule
 def settled(run: Run) -> float:
     """Return the capital and all that was earned and paid, the open lots' result left out."""
-    return run[CAPITAL] + (run[NET] - run[FEES_OPEN] - run[FUNDING_OPEN])
+    return run[CAPITAL] + earned(run)
 
 
 @rule
@@ -96,6 +111,9 @@ def equity_at(run: Run, price: float) -> float:
     equity = settled(run)
     if run[STEPS] != 0:
         equity += pnl_open(run, price)
+    if run[PEER_STEPS] != 0:
+        unit = qty_of(run, run[PEER_STEPS])
+        equity += (price - run[PEER_PRICE]) * unit * run[POINT_VALUE]
     return equity
 
 
@@ -107,8 +125,10 @@ def margin_ratio(run: Run, side: float) -> float:
 
 @rule
 def lacks_funds(run: Run, steps: float, side: float, price: float, equity: float) -> bool:
-    """Return whether equity cannot cover the margin of a position of `steps`."""
+    """Return whether equity cannot cover the margin of a position of `steps`, and the peer's."""
     needed = notional(run, steps, price) * margin_ratio(run, side)
+    if run[PEER_STEPS] != 0:
+        needed += notional(run, abs(run[PEER_STEPS]), price) * margin_ratio(run, -side)
     return needed - equity > FUNDS_NOISE * abs(equity)
 
 

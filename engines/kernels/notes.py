@@ -4,10 +4,9 @@ import math
 
 from engines.kernels._compiled import rule
 from engines.kernels.columns import Run
+from engines.kernels.money import earned
 from engines.kernels.slots import (
     BAR,
-    FEES_OPEN,
-    FUNDING_OPEN,
     KIND,
     LEG_LIMIT,
     LEG_STOP,
@@ -18,10 +17,10 @@ from engines.kernels.slots import (
     LOT_LOW,
     LOT_PRICE,
     LOT_RUNG,
-    NET,
     NOTE,
     NOTED,
     NOTES_AT,
+    OPEN_EARLIER,
     P_BAR,
     P_PAID,
     P_SETTLEMENT,
@@ -60,7 +59,7 @@ def note_lot(run: Run, row: int, lot: int) -> None:
     """Note of a trade what its lot and the path say; stop and target are the lot's first leg's."""
     run[row + T_ENTRY_BAR], run[row + T_ENTRY_PRICE] = run[LOT_BAR + lot], run[LOT_PRICE + lot]
     run[row + T_EXIT_BAR], run[row + T_RUNG] = run[BAR], run[LOT_RUNG + lot]
-    run[row + T_CUMULATIVE] = run[NET] - run[FEES_OPEN] - run[FUNDING_OPEN]
+    run[row + T_CUMULATIVE] = earned(run) + run[OPEN_EARLIER]
     run[row + T_LOT_HIGH], run[row + T_LOT_LOW] = run[LOT_HIGH + lot], run[LOT_LOW + lot]
     run[row + T_PATH_HIGH], run[row + T_PATH_LOW] = run[PATH_HIGH], run[PATH_LOW]
     run[row + T_STOP] = run[row + T_PROFIT] = math.nan

@@ -1,8 +1,8 @@
-"""Which plans the kernel can run, and a plan's settings as the row of terms that it reads.
+"""A plan's settings as the row of terms that the kernel reads, and which plans it cannot run.
 
-Theory. The kernel lets one entry and its ladder wait beside the position. Whatever needs more
-(hedge mode, currency rates) is refused with the setting's name, and so is a number so large that
-whole ticks or steps would not stay exact: a run that is accepted equals the reference in every bit.
+Theory. The kernel runs whatever a plan can say, in room that the plan asks for. Refused are only
+numbers so large, or steps worth so little, that whole ticks and steps would not stay exact: a run
+that is accepted equals the reference in every bit.
 """
 
 import math
@@ -93,14 +93,7 @@ def price_range(klines: Klines) -> PriceRange:
 
 def refusal(plan: Plan, costs: Costs, instrument: Instrument, prices: PriceRange) -> str | None:
     """Return why the kernel cannot run this, None if it can; `plan` is the effective one."""
-    reasons = {
-        "a ladder that refills with several targets": (
-            plan.ladder is not None and plan.ladder.refill and len(plan.exits.targets) > 1
-        ),
-        "hedge mode": plan.is_hedged,
-        "numbers beyond exact ticks": not _is_exact(plan, costs, instrument, prices),
-    }
-    return next((reason for reason, holds in reasons.items() if holds), None)
+    return None if _is_exact(plan, costs, instrument, prices) else "numbers beyond exact ticks"
 
 
 def counts_days(plan: Plan) -> bool:
@@ -192,7 +185,7 @@ def terms_row(plan: Plan, costs: Costs, instrument: Instrument, start_bar: int =
     _set_limits(row, plan, costs, instrument)
     _set_room(row, plan)
     _set_ladder(row, plan.ladder)
-    row[slots.START_BAR] = start_bar
+    row[slots.START_BAR], row[slots.IS_HEDGED] = start_bar, plan.is_hedged
     row[slots.ROOM_STEPS] = math.inf
     if plan.position_qty_max is not None:
         row[slots.ROOM_STEPS] = instrument.steps_down(plan.position_qty_max)

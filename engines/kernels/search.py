@@ -108,6 +108,19 @@ def loose_extremes(reach: F64_2D, bars: int, start: int, stop: int) -> tuple[flo
 
 
 @rule
+def first_place(events: I64_1D, bar: int) -> int:
+    """Return the first place whose event is not before `bar`; the events ascend."""
+    low, high = 0, len(events)
+    while low < high:
+        middle = (low + high) >> 1
+        if events[middle] < bar:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@rule
 def place_from(events: I64_1D, place: int, bar: int) -> int:
     """Return the first place from `place` on whose event is not before `bar`."""
     while place < len(events) and events[place] < bar:

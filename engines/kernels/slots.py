@@ -47,20 +47,22 @@ ROOM, LOT_ORDER, BASIS, LEGS_EACH, LOTS_ROOM = range(LIQUIDATION_FEE + 1, LIQUID
 RUNGS, BUDGET_RATIO, REFILLS, LATE_ENTRIES, LATE_RATIO, IS_TENDED = range(
     LOTS_ROOM + 1, LOTS_ROOM + 7
 )
-# Terms: how many rounds Kelly's sizing looks at, and how many margin tiers liquidate; 0 without.
-KELLY_ROOM, TIERS = range(IS_TENDED + 1, IS_TENDED + 3)
-TERMS = TIERS + 1
+# Terms: how many rounds Kelly's sizing looks at, and how many margin tiers liquidate, 0 without;
+# whether a long and a short position are held side by side.
+KELLY_ROOM, TIERS, IS_HEDGED = range(IS_TENDED + 1, IS_TENDED + 4)
+TERMS = IS_HEDGED + 1
 # Behind the terms of a plan with a ladder: offset and weight of each of its orders, entry first.
 
-# State: the position (STEPS above zero is long, 0 flat), its money and how many lots and entries.
+# State from here to SHARED: that of one side, which in hedge mode is exchanged with the other's.
+# The position (STEPS above zero is long, 0 flat), its money and how many lots and entries.
 (
-    STEPS, PRICE_AVG, PRICE_LAST, NET, FEES_OPEN, FUNDING_OPEN, LOTS, ENTRIES, IS_FRESH, OVERFLOWS,
-) = range(TERMS, TERMS + 10)  # fmt: skip # one list
+    STEPS, PRICE_AVG, PRICE_LAST, NET, FEES_OPEN, FUNDING_OPEN, LOTS, ENTRIES, IS_FRESH,
+) = range(TERMS, TERMS + 9)  # fmt: skip # one list
 # State: the point of the path, what a bar slips by, and the nearest levels that wait.
 (
     BAR, PRICE, PATH_HIGH, PATH_LOW, SLIP_NOW, VOLUME_NOW, START_STEPS, START_EQUITY, GUARD_DOWN,
     GUARD_UP, UP, DOWN, TRAIL_UP, TRAIL_DOWN, IS_TRAILING,
-) = range(OVERFLOWS + 1, OVERFLOWS + 16)  # fmt: skip # one list
+) = range(IS_FRESH + 1, IS_FRESH + 16)  # fmt: skip # one list
 # State: where the tables of this run lie, and how many orders the book holds.
 PLACES_AT, BOOK_AT, LOTS_AT, KELLY_AT, TIERS_AT, NOTES_AT, LOTS_MAX, LOT_SIZE, BOOK = range(
     IS_TRAILING + 1, IS_TRAILING + 10
@@ -75,10 +77,63 @@ CLOSE_REASON, TIMEOUT, ORDER_MONEY, CLOSES_ONLY = range(IS_DUE + 1, IS_DUE + 5)
 (
     WISH_STOP, WISH_PROFIT, WISH_SIZE, WISH_SHARE, WISH_ATR, WISH_ATR_RATIO, WISH_SLIP,
 ) = range(CLOSES_ONLY + 1, CLOSES_ONLY + 8)  # fmt: skip # one list
-# State: how much was noted, and positions from flat to flat.
+# State: positions from flat to flat.
+ROUNDS, ROUND_TRADES, LAST_END_BAR, LAST_ROUND = range(WISH_SLIP + 1, WISH_SLIP + 5)
+
+# An order: where a rising and a falling price meet it, whether it lives, whether it is a leg.
+ORDER_UP, ORDER_DOWN, LIVES, IS_LEG = range(4)
+# An entry is such an order; WORDS is where the wish it was made of lies.
+SIDE, OWN_STEPS, KIND_OF_ENTRY, LEVEL, TRIGGER, RUNG, WORDS = range(4, 11)
+ENTRY = WORDS + 1
+# The words of a wish, which the lots that it opens keep.
+SAID_STOP, SAID_PROFIT, SAID_ATR, SAID_CLOSE, SAID_BAR, SAID_LATE = range(6)
+SAID = SAID_LATE + 1
+# A rung is an entry: was it seen filled, and is it open now? Its campaign has its words and rungs.
+HAS_FILLED, IS_HELD = range(ENTRY, ENTRY + 2)
+RUNG_SIZE = IS_HELD + 1
+CAMPAIGN = SAID
+# A leg is such an order, of the lot that lies at LEG_LOT.
 (
-    NOTED, NEEDS_REFERENCE, ROUNDS, ROUND_TRADES, ROUND_BAR, LAST_END_BAR, LAST_ROUND, REFUSED,
-) = range(WISH_SLIP + 1, WISH_SLIP + 9)  # fmt: skip # one list
+    LEG_LOT, LEG_STEPS, LEG_LIMIT, LEG_TRIGGER, LEG_STOP, LEG_PLACE, HAS_MOVES, ARM_PRICE,
+    TRAIL_TICKS, BEST_PRICE, TRAIL_STOP, RATCHETED_STOP, NEXT_RATCHET, RATCHETS, STOP_REASON,
+    PROFIT_REASON, TRIGGERS,
+) = range(4, 21)  # fmt: skip # one list
+RATCHET_STOPS = TRIGGERS + LEGS_MAX - 1
+LEG = RATCHET_STOPS + LEGS_MAX - 1
+
+# What counts have seen: the days of the bar's open and of the close that decides, the entries of
+# the last day and week that had one, losses of positions in a row and the last day they have ended.
+COUNTS = LAST_ROUND + 1
+(
+    OPEN_DAY, DECISION_DAY, ENTRY_DAY, ENTRY_WEEK, DAY_ENTRIES, WEEK_ENTRIES, ROUND_LOSSES,
+    HALTED_DAY,
+) = range(COUNTS, COUNTS + 8)  # fmt: skip # one list
+# What the caps of a day and the largest drawdown have seen, the levels at which the broker closes,
+# those at which the peak of equity may rise, and the bar's mark prices.
+(
+    DAY_FILLS, EQUITY_MIN, IS_HALTED, IS_OVER, PEAK, FLOOR, FORCED_DOWN, FORCED_UP, LIQUIDATION_AT,
+    LOOK_DOWN, LOOK_UP, IS_MARKED, MARK_OPEN, MARK_HIGH, MARK_LOW, MARK_CLOSE,
+) = range(HALTED_DAY + 1, HALTED_DAY + 17)  # fmt: skip # one list
+
+# Sums that are kept exactly: their number of parts, then the parts (`exact`).
+PARTS_MAX = 8
+ROUND_PNL, ROUND_WEIGHED, ROUND_WEIGHTS, TOTAL = range(
+    MARK_CLOSE + 1, MARK_CLOSE + 1 + 4 * (PARTS_MAX + 1), PARTS_MAX + 1
+)
+# The entry that waits, and its words.
+FIRST_ORDER = TOTAL + PARTS_MAX + 1
+FIRST_WORDS = FIRST_ORDER + ENTRY
+
+# State that sides share: how much was noted, since which bar something is held, which side is the
+# one above (0: there is but one) and where the state of the other lies.
+SHARED = FIRST_WORDS + SAID
+SIDE_SIZE = SHARED - STEPS
+OVERFLOWS, NOTED, NEEDS_REFERENCE, ROUND_BAR, SIDE_NOW, OTHER_AT = range(SHARED, SHARED + 6)
+# What the side above sees of the other one, all 0 if there is none, and what the open trades of a
+# side listed earlier have come to.
+(
+    PEER_STEPS, PEER_PRICE, PEER_SETTLED, PEER_FEES, PEER_ROWS, PEER_LOT, OPEN_EARLIER, REFUSED,
+) = range(OTHER_AT + 1, OTHER_AT + 9)  # fmt: skip # one list
 # From REFUSED on: one count for each of these, in the reference's words.
 REFUSALS = (
     "entries that the account cannot pay",
@@ -110,55 +165,10 @@ REFUSALS = (
     BEYOND_DAY, BEYOND_WEEK, AFTER_LOSSES, NO_ROOM, SMALL_LADDER, SMALL_RUNGS, AFTER_CAP,
     BEYOND_LEVERAGE,
 ) = range(REFUSED, REFUSED + len(REFUSALS))  # fmt: skip # one list
-
-# An order: where a rising and a falling price meet it, whether it lives, whether it is a leg.
-ORDER_UP, ORDER_DOWN, LIVES, IS_LEG = range(4)
-# An entry is such an order; WORDS is where the wish it was made of lies.
-SIDE, OWN_STEPS, KIND_OF_ENTRY, LEVEL, TRIGGER, RUNG, WORDS = range(4, 11)
-ENTRY = WORDS + 1
-# The words of a wish, which the lots that it opens keep.
-SAID_STOP, SAID_PROFIT, SAID_ATR, SAID_CLOSE, SAID_BAR, SAID_LATE = range(6)
-SAID = SAID_LATE + 1
-# A rung is an entry: was it seen filled, and is it open now? Its campaign has its words and rungs.
-HAS_FILLED, IS_HELD = range(ENTRY, ENTRY + 2)
-RUNG_SIZE = IS_HELD + 1
-CAMPAIGN = SAID
-# A leg is such an order, of the lot that lies at LEG_LOT.
-(
-    LEG_LOT, LEG_STEPS, LEG_LIMIT, LEG_TRIGGER, LEG_STOP, LEG_PLACE, HAS_MOVES, ARM_PRICE,
-    TRAIL_TICKS, BEST_PRICE, TRAIL_STOP, RATCHETED_STOP, NEXT_RATCHET, RATCHETS, STOP_REASON,
-    PROFIT_REASON, TRIGGERS,
-) = range(4, 21)  # fmt: skip # one list
-RATCHET_STOPS = TRIGGERS + LEGS_MAX - 1
-LEG = RATCHET_STOPS + LEGS_MAX - 1
-
-# What counts have seen: the days of the bar's open and of the close that decides, the entries of
-# the last day and week that had one, losses of positions in a row and the last day they have ended.
-COUNTS = REFUSED + len(REFUSALS)
-(
-    OPEN_DAY, DECISION_DAY, ENTRY_DAY, ENTRY_WEEK, DAY_ENTRIES, WEEK_ENTRIES, ROUND_LOSSES,
-    HALTED_DAY,
-) = range(COUNTS, COUNTS + 8)  # fmt: skip # one list
-# What the caps of a day and the largest drawdown have seen, the levels at which the broker closes,
-# those at which the peak of equity may rise, and the bar's mark prices.
-(
-    DAY_FILLS, EQUITY_MIN, IS_HALTED, IS_OVER, PEAK, FLOOR, FORCED_DOWN, FORCED_UP, LIQUIDATION_AT,
-    LOOK_DOWN, LOOK_UP, IS_MARKED, MARK_OPEN, MARK_HIGH, MARK_LOW, MARK_CLOSE,
-) = range(HALTED_DAY + 1, HALTED_DAY + 17)  # fmt: skip # one list
-
-# Sums that are kept exactly: their number of parts, then the parts (`exact`).
-PARTS_MAX = 8
-ROUND_PNL, ROUND_WEIGHED, ROUND_WEIGHTS, TOTAL = range(
-    MARK_CLOSE + 1, MARK_CLOSE + 1 + 4 * (PARTS_MAX + 1), PARTS_MAX + 1
-)
-# The entry that waits, and its words.
-FIRST_ORDER = TOTAL + PARTS_MAX + 1
-FIRST_WORDS = FIRST_ORDER + ENTRY
-
 # What the summary is made of (`tally`): the sums and the figures of `summary`, the month, the
 # stretch of bars that a fill ends, the one lot that was held through stretches, and the trades that
 # wait for their bar to be over.
-SUMS = FIRST_WORDS + SAID
+SUMS = REFUSED + len(REFUSALS)
 FOUND = SUMS + SUMS_SIZE
 (
     NEXT_MONTH, MONTH_BAR, LAST_FILL_BAR, SETTLED_PEAK, STRETCH_START, STRETCH_STOP, STRETCH_UNIT,
@@ -172,7 +182,8 @@ RUN = ROUND_RATIO + 1
 
 # Behind the RUN places: the places of the lots (LOTS_MAX), the book, ladder and campaigns, the
 # lots, the ratios of the last rounds (KELLY_ROOM), the margin tiers, and the trades that wait. A
-# lot is a row of the trade list and the entry that opened it in one; its legs lie behind it.
+# lot is a row of the trade list and the entry that opened it in one; its legs lie behind it. Then
+# come the state of another side and its tables.
 (
     LOT_STEPS, LOT_BOUND, LOT_PRICE, LOT_BAR, LOT_FEE, LOT_FUNDING, LOT_HIGH, LOT_LOW, LOT_SLIP,
     LOT_RUNG, LOT_LEGS, LOT_WORDS,
@@ -227,5 +238,7 @@ ENTERS_LONG, ENTERS_SHORT, LEAVES_LONG, LEAVES_SHORT, SESSION_ENDS, WEEKEND_BEGI
     1, 2, 4, 8, 16, 32,
 )  # fmt: skip # six bits
 ENTERS = ENTERS_LONG | ENTERS_SHORT
+ENDS = SESSION_ENDS | WEEKEND_BEGINS
+ANY_WISH = ENTERS | LEAVES_LONG | LEAVES_SHORT | ENDS
 
 OPEN, HIGH, LOW, CLOSE = range(4)  # columns of prices

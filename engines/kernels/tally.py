@@ -18,7 +18,7 @@ import math
 
 from engines.kernels._compiled import rule
 from engines.kernels.columns import F64_2D, Bars, Run
-from engines.kernels.lots import NO_LOT, lot_at
+from engines.kernels.lots import NO_LOT, rows_of
 from engines.kernels.rounding import qty_of
 from engines.kernels.search import extremes, loose_extremes
 from engines.kernels.slots import (
@@ -35,13 +35,16 @@ from engines.kernels.slots import (
     LOT_LOW,
     LOT_PRICE,
     LOT_STEPS,
-    LOTS,
     MONTH_BAR,
-    NET,
     NEXT_MONTH,
     OVERFLOWS,
     PATH_HIGH,
     PATH_LOW,
+    PEER_FEES,
+    PEER_LOT,
+    PEER_PRICE,
+    PEER_ROWS,
+    PEER_STEPS,
     POINT_VALUE,
     PRICE_AVG,
     ROUND_BAR,
@@ -72,6 +75,7 @@ from engines.kernels.summary import (
     BEFORE,
     BEFORE_PEAK,
     LIQUIDATIONS,
+    NET_PROFIT,
     add_exposure,
     add_fall,
     add_open,
@@ -112,9 +116,12 @@ def reach_fill(run: Run, closing: float) -> None:
     """Note, ahead of a bar's first fill, which closes `closing` steps, the stretch that it ends."""
     if run[LAST_FILL_BAR] == run[BAR]:
         return
-    settled = run[CAPITAL] + run[NET]
+    settled = run[CAPITAL] + run[SUMS + NET_PROFIT]
     run[SETTLED_PEAK] = max(run[SETTLED_PEAK], settled)
-    rows, lot = _rows_of(run)
+    rows, lot = rows_of(run)
+    if rows == 0:
+        lot = int(run[PEER_LOT])
+    rows += int(run[PEER_ROWS])
     is_shared = rows > 1 or 0 < closing < abs(run[STEPS])
     if is_shared or (rows == 1 and closing == 0):
         _note_stretch(run, settled, run[BAR], NO_LOT if is_shared else lot)
@@ -125,19 +132,13 @@ def reach_fill(run: Run, closing: float) -> None:
 def _note_stretch(run: Run, settled: float, stop: float, lot: int) -> None:
     """Note the bars from the last fill to `stop`, which `lot` may have been held through alone."""
     unit = qty_of(run, run[STEPS]) * run[POINT_VALUE]
+    settled = settled - unit * run[PRICE_AVG] - run[FEES_OPEN]
+    if run[PEER_STEPS] != 0:
+        peer_unit = qty_of(run, run[PEER_STEPS]) * run[POINT_VALUE]
+        settled -= peer_unit * run[PEER_PRICE] + run[PEER_FEES]
+        unit += peer_unit
     run[STRETCH_START], run[STRETCH_STOP] = run[LAST_FILL_BAR] + 1, stop
-    run[STRETCH_UNIT], run[STRETCH_LOT] = unit, lot
-    run[STRETCH_SETTLED] = settled - unit * run[PRICE_AVG] - run[FEES_OPEN]
-
-
-@rule
-def _rows_of(run: Run) -> tuple[int, int]:
-    """Return how many rows of the trade list are open, and the lot of one of them."""
-    rows, lot = 0, NO_LOT
-    for place in range(int(run[LOTS])):
-        if run[LOT_STEPS + lot_at(run, place)] != 0:
-            rows, lot = rows + 1, lot_at(run, place)
-    return rows, lot
+    run[STRETCH_UNIT], run[STRETCH_LOT], run[STRETCH_SETTLED] = unit, lot, settled
 
 
 @rule
@@ -153,7 +154,7 @@ def sum_up(
     if run[STRETCH_LOT] == lot:
         run[STRETCH_LOT] = NO_LOT
         if not leaves_part:
-            run[STRETCH_UNIT] = 0.0
+            run[STRETCH_STOP] = 0.0
     if run[LONE_LOT] == lot:
         run[LONE_LOT] = NO_LOT
         if leaves_part:
@@ -206,15 +207,15 @@ def _adverse(sign: float, price: float, high: float, low: float) -> float:
 @rule
 def settle(run: Run, bars: Bars) -> None:
     """Look up what the fills of this bar left open."""
-    if run[WAITS] == 0 and run[STRETCH_UNIT] == 0:
+    if run[WAITS] == 0 and run[STRETCH_STOP] == 0:
         return
     reach, count = bars.reach, len(bars.prices)
     for place in range(int(run[WAITS])):
         _settle_trade(run, reach, count, int(run[WAITS_AT]) + place * WAIT)
     run[WAITS] = 0.0
-    if run[STRETCH_UNIT] != 0:
+    if run[STRETCH_STOP] != 0:
         _settle_stretch(run, reach, count)
-        run[STRETCH_UNIT], run[STRETCH_LOT] = 0.0, NO_LOT
+        run[STRETCH_STOP], run[STRETCH_LOT] = 0.0, NO_LOT
 
 
 @rule
@@ -263,9 +264,11 @@ def _settle_stretch(run: Run, reach: F64_2D, count: int) -> None:
 @rule
 def reach_end(run: Run) -> None:
     """Note, at the last bar, the stretch that no fill ends; what is open is exposed to the end."""
-    rows, _ = _rows_of(run)
+    rows = rows_of(run)[0] + int(run[PEER_ROWS])
+    if rows == 0:
+        return
     if rows > 1:
-        settled = run[CAPITAL] + run[NET]
+        settled = run[CAPITAL] + run[SUMS + NET_PROFIT]
         run[SETTLED_PEAK] = max(run[SETTLED_PEAK], settled)
         _note_stretch(run, settled, run[BAR] + 1, NO_LOT)
     add_exposure(run, SUMS, run[ROUND_BAR], run[BAR])

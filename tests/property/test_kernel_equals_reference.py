@@ -5,7 +5,7 @@ kernel that cannot be equal has to refuse, so a difference of one bit anywhere i
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -93,19 +93,13 @@ def plans(draw: st.DrawFn) -> Plan:
     """Return a plan that the kernel accepts, with some of its parts left plain."""
     plain = Plan()
     loud = draw(st.sets(st.sampled_from(sorted(PARTS)), min_size=3, max_size=7))
-    held = {
-        "position_mode": st.just(PositionMode.NET),
-        "pyramiding": st.sampled_from((0, 1, 1, 2, 3, 5)),
-    }
+    held: dict[str, st.SearchStrategy[Any]] = {"pyramiding": st.sampled_from((0, 1, 1, 2, 3, 5))}
     if "drawdown" not in loud:
         held["exits"] = random_plans.exits().map(lambda own: replace(own, drawdown_ratio_max=None))
     for name, parts in PARTS.items():
         if name not in loud:
             held |= {part: st.just(getattr(plain, part)) for part in parts}
-    plan = draw(random_plans.plans(**held))
-    if plan.ladder is not None and len(plan.exits.targets) > 1:  # refused with refills
-        plan = replace(plan, ladder=replace(plan.ladder, refill=False))
-    return plan
+    return draw(random_plans.plans(**held))
 
 
 @dataclass(frozen=True)
@@ -199,6 +193,12 @@ STRATEGY_PLANS = {
             breakeven=Breakeven(0.003, 0.001),
         ),
         sizing=Sizing(SizingKind.RISK, 0.01),
+    ),
+    "both sides": Plan(
+        position_mode=PositionMode.HEDGE,
+        pyramiding=2,
+        exits=Exits(stop_loss_ratio=0.02, trailing=Trailing(0.006, 0.004)),
+        sizing=Sizing(SizingKind.EQUITY_RATIO, 0.2),
     ),
 }
 

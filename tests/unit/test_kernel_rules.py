@@ -31,11 +31,9 @@ from engines.plan import (
     Exits,
     LevelSource,
     Plan,
-    PositionMode,
     Rung,
     Sizing,
     SizingKind,
-    Target,
 )
 from engines.rules.columns import rule_columns
 from engines.signals import Signals
@@ -45,7 +43,6 @@ from strategies.rsi_mean_reversion import RsiMeanReversion
 
 INSTRUMENT = Instrument("SYNTHETIC", 0.1, 0.001)
 LADDER = CustomLadder(rungs=(Rung(0.0, 0.5), Rung(0.01, 0.5)))
-TARGETS = (Target(0.01, 0.5), Target(0.02, 0.5))
 
 
 @pytest.fixture(scope="module")
@@ -190,8 +187,6 @@ def test_notes_beyond_the_room_are_counted_and_not_written(klines: Klines) -> No
 @pytest.mark.parametrize(
     ("plan", "reason"),
     [
-        (Plan(ladder=replace(LADDER, refill=True), exits=Exits(targets=TARGETS)), "ladder"),
-        (Plan(position_mode=PositionMode.HEDGE), "hedge"),
         (Plan(exits=Exits(take_profit_ratio=1e9)), "exact ticks"),
         (Plan(sizing=Sizing(SizingKind.QTY, 1e15)), "exact ticks"),
     ],

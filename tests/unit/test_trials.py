@@ -28,6 +28,7 @@ PLANS = (
     Plan(),
     Plan(exits=Exits(stop_loss_ratio=0.01, take_profit_ratio=0.03)),
     Plan(position_mode=PositionMode.HEDGE),
+    Plan(position_qty_max=1e15),  # too many steps for the kernel, as good as no limit
 )
 
 
@@ -103,7 +104,7 @@ def test_every_set_has_the_reference_s_summary_at_its_place(market: Market) -> N
     strategies = (EmaCrossover(), EmaCrossover(fast=5))
     found = Trials(market, PLANS, threads=1).run(strategies)
     assert found.errors == {}
-    assert found.values.shape == (2, 3, len(SUMMARY))
+    assert found.values.shape == (2, 4, len(SUMMARY))
     for row, strategy in enumerate(strategies):
         for column, plan in enumerate(PLANS):
             wanted = reference_row(market, strategy, plan)
@@ -113,7 +114,7 @@ def test_every_set_has_the_reference_s_summary_at_its_place(market: Market) -> N
 
 def test_the_engine_of_each_set_is_told(market: Market) -> None:
     found = Trials(market, PLANS[1:], threads=1).run((EmaCrossover(),))
-    assert found.engine.tolist() == [[Engine.MACHINE, Engine.REFERENCE]]
+    assert found.engine.tolist() == [[Engine.MACHINE, Engine.MACHINE, Engine.REFERENCE]]
 
 
 def test_strategies_with_orders_of_their_own_go_through_the_reference(market: Market) -> None:
