@@ -16,12 +16,17 @@ from typing import NamedTuple
 from engines.kernels.chain_columns import I32_1D, MODE_BITS
 from engines.types import F64_1D
 
-# A close: its price, the lowest price until then, the lowest of the quiet bars and the month.
+# A close, besides its code: its price, the lowest price until then and of quiet bars, its month.
 C_PRICE, C_WORST, C_QUIET, C_MONTH = range(4)
 CLOSE_BITS = 2
 CLOSE = 1 << CLOSE_BITS
 
-# Its code: the bar, the part and the mode (`chain_columns`). What no level has closed is the REST.
+# A link: a code, the place of the close among the exits, and what is entered next.
+L_CODE, L_FOUND, L_NEXT = range(3)
+LINK_BITS = 2
+LINK = 1 << LINK_BITS
+
+# A code: the bar, the part and the mode (`chain_columns`). What no level has closed is the REST.
 PART_BITS = 3
 PART_MASK = (1 << PART_BITS) - 1
 CODE_BITS = MODE_BITS + PART_BITS
@@ -46,15 +51,13 @@ class PartExits(NamedTuple):
 
 
 class PartLinks(NamedTuple):
-    """Links of LANES sets, `room` for each: a code, its close by the exits, what is entered next.
+    """Links of LANES sets, `room` for each: `links` [... x LINK].
 
     Where a part is still held the next is the line that enters nothing. `worst` are the lowest
     signed prices of rests, of which the exits know nothing.
     """
 
-    codes: I32_1D
-    found: I32_1D
-    nexts: I32_1D
+    links: I32_1D
     worst: F64_1D
     room: int
 

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from engines.kernels import (
+    _prefetch,
     book,
     chain_columns,
     chain_drivers,
@@ -37,7 +38,7 @@ from engines.kernels.chain_columns import I32_1D, Decides, Given, Opens, Sizes
 from engines.kernels.chain_drivers import NO_SET, SET_ROW, SET_START, SET_STOP
 from engines.kernels.chain_lanes import idle, start_chain, weigh
 from engines.kernels.columns import F64_2D, I64_2D
-from engines.kernels.part_columns import PartExits, PartLinks, Portions
+from engines.kernels.part_columns import LINK, PartExits, PartLinks, Portions
 from engines.kernels.part_exits import PART_WALK, walk_parts
 from engines.kernels.part_funding import pay_parts
 from engines.kernels.part_lanes import (
@@ -112,7 +113,7 @@ def _take(
     start_lane(lanes, places, lane, fixed)
     start_parts(lanes, lane, fixed)
     start_chain(places, lane, first, count)
-    look_ahead(lanes, places, links, exits, opens.lines, lane)
+    look_ahead(places, links, exits, opens.lines, lane)
     for month in range(fixed.months):
         marks[month * LANES + lane] = math.nan
 
@@ -171,7 +172,7 @@ def _play(
             start_lane(lanes, places, lane, fixed)
             start_parts(lanes, lane, fixed)
             idle(places, lane)
-            look_ahead(lanes, places, links, exits, opens.lines, lane)
+            look_ahead(places, links, exits, opens.lines, lane)
     while running > 0:
         _step(opens, sizes, payments, fixed, portions, links, exits, lanes, places)
         if _note(lanes, places, marks) == LANES - running:
@@ -206,10 +207,7 @@ def _advance(stamp: int) -> Advance:
         for item in range(len(found)):
             entries = sets[item, SET_STOP] - sets[item, SET_START] + 1
             room = max(room, entries * (exits.parts + 1))
-        links = PartLinks(
-            np.empty(LANES * room, np.int32), np.empty(LANES * room, np.int32),
-            np.empty(LANES * room, np.int32), np.empty(LANES * room), room,
-        )  # fmt: skip # the order of its fields
+        links = PartLinks(np.empty(LANES * room * LINK, np.int32), np.empty(LANES * room), room)
         lanes, places = np.zeros(PART_NUMBERS * LANES), np.zeros(PART_PLACES * LANES, np.uint64)
         owner, marks = np.empty(LANES, np.int64), np.empty(fixed.months * LANES)
         sums = np.empty(SUMS_SIZE)
@@ -222,7 +220,7 @@ def _advance(stamp: int) -> Advance:
 
 
 STAMP = stamp_of(
-    book, chain_columns, chain_drivers, chain_lanes, chain_walk, exit_walk, legs, money,
+    _prefetch, book, chain_columns, chain_drivers, chain_lanes, chain_walk, exit_walk, legs, money,
     part_columns, part_exits, part_funding, part_lanes, part_walk, passage_columns, passage_events,
     passage_figures, passage_lanes, rounding, search, slots, summary,
 )  # fmt: skip # all that a pass calls

@@ -17,6 +17,7 @@ single trade, by the lowest price since the entry and by what was held until the
 import numpy as np
 
 from engines.kernels._compiled import rule
+from engines.kernels._prefetch import prefetch
 from engines.kernels.chain_columns import (
     AT_LEVEL,
     LINE_BITS,
@@ -37,6 +38,9 @@ from engines.kernels.part_columns import (
     C_WORST,
     CLOSE_BITS,
     CODE_BITS,
+    L_FOUND,
+    L_NEXT,
+    LINK_BITS,
     PART_MASK,
     PartExits,
     PartLinks,
@@ -109,14 +113,15 @@ from engines.types import F64_1D
 # highest closed equity at the end of a bar, the lot's funding and the settlement that it pays next.
 (
     PART, CLOSING, CLOSING_QTY, QUIET, HELD_FEE, PORTION, SECOND, THIRD, FOURTH, SETTLED_PEAK,
-    LOT_FUNDING, NEXT_PAID, TOUCHED,
-) = range(CHAIN_NUMBERS * LANES, (CHAIN_NUMBERS + 13) * LANES, LANES)  # fmt: skip # one list
-PART_NUMBERS = CHAIN_NUMBERS + 13
+    LOT_FUNDING, NEXT_PAID,
+) = range(CHAIN_NUMBERS * LANES, (CHAIN_NUMBERS + 12) * LANES, LANES)  # fmt: skip # one list
+PART_NUMBERS = CHAIN_NUMBERS + 12
 # The whole numbers of a lane, too: of the link that it follows next.
 LINK_CODE, LINK_CLOSE, LINK_LINE, LINK_NEXT = range(
     LANE_PLACES * LANES, (LANE_PLACES + 4) * LANES, LANES
 )
 PART_PLACES = LANE_PLACES + 4
+LINKS_AHEAD = 32  # numbers of links, two lines of the cache
 PORTION_NOISE = 1e-9  # as `legs` forgives it
 
 
@@ -130,22 +135,27 @@ def start_parts(lanes: F64_1D, lane: int, fixed: Fixed) -> None:
 
 @rule
 def look_ahead(
-    lanes: F64_1D, places: U64_1D, links: PartLinks, exits: PartExits, lines: F64_1D, lane: int
+    places: U64_1D, links: PartLinks, exits: PartExits, lines: F64_1D, lane: int
 ) -> None:
-    """Look at the link that a lane follows next, and touch what that step reads.
+    """Look at the link that a lane follows next, and ask for what that step reads.
 
     So what is not in the cache yet comes while this step is done.
     """
     at = min(places[AT + lane] + np.uint64(1), places[END + lane])
-    code, follower = np.uint64(links.codes[at]), np.uint64(links.nexts[at])
-    close = np.uint64(links.found[at]) << np.uint64(CLOSE_BITS)
+    link = at << np.uint64(LINK_BITS)
+    code, follower = np.uint64(links.links[link]), np.uint64(links.links[link + np.uint64(L_NEXT)])
+    close = np.uint64(links.links[link + np.uint64(L_FOUND)]) << np.uint64(CLOSE_BITS)
     is_at_level = code & np.uint64(MODE_MASK) >= np.uint64(AT_LEVEL)
     # What a level closes needs no line, which would be one more to wait for.
     bar = np.uint64(0) if is_at_level else code >> np.uint64(CODE_BITS)
     line, entered = bar << np.uint64(LINE_BITS), follower >> np.uint64(1) << np.uint64(LINE_BITS)
     places[LINK_CODE + lane], places[LINK_CLOSE + lane] = code, close
     places[LINK_LINE + lane], places[LINK_NEXT + lane] = line, follower
-    lanes[TOUCHED + lane] = exits.closes[close] + lines[line] + lines[entered]
+    prefetch(exits.closes, close)
+    prefetch(lines, line)
+    prefetch(lines, entered)
+    prefetch(links.worst, at)
+    prefetch(links.links, link + np.uint64(LINKS_AHEAD))
 
 
 @rule
@@ -180,7 +190,7 @@ def follow_parts(
         lanes[N_ORDERED + lane] = lines[line + np.uint64(O_ORDERED) + side]
         lanes[N_CLOSE + lane] = lines[line + np.uint64(O_CLOSE)]
     for lane in range(LANES):
-        look_ahead(lanes, places, links, exits, lines, lane)
+        look_ahead(places, links, exits, lines, lane)
 
 
 @rule
