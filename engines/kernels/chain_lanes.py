@@ -26,7 +26,7 @@ from engines.kernels.chain_columns import (
     Sizes,
 )
 from engines.kernels.passage_columns import OPEN_AT_END, PASSED_AT_OPEN, U64_1D, Fixed
-from engines.kernels.passage_events import HALF
+from engines.kernels.passage_events import HALF, need_of
 from engines.kernels.passage_lanes import (
     AT,
     AT_HORIZON,
@@ -41,6 +41,7 @@ from engines.kernels.passage_lanes import (
     N_CLOSE,
     N_FIXED,
     N_NEED,
+    N_OPEN,
     N_OWN_SHARE,
     N_PRICE,
     N_SHARE,
@@ -95,6 +96,7 @@ def follow(lanes: F64_1D, places: U64_1D, links: Links, lines: F64_1D) -> None:
         lanes[N_PRICE + lane] = lines[line + np.uint64(O_PRICE) + side]
         lanes[N_ORDERED + lane] = lines[line + np.uint64(O_ORDERED) + side]
         lanes[N_CLOSE + lane] = lines[line + np.uint64(O_CLOSE)]
+        lanes[N_OPEN + lane] = lines[line + np.uint64(O_OPEN)]
         lanes[N_SIDE + lane] = side
     if len(links.shares) > 0:
         for lane in range(LANES):
@@ -127,7 +129,8 @@ def weigh(lanes: F64_1D, fixed: Fixed, sizes: Sizes, last: float) -> None:
         lanes[N_SHARE + lane] = share * steps_a_quote
         lanes[N_FIXED + lane] = -fixed.order_fee * steps_a_quote
         ratio = fixed.margin_long if n_side > 0 else fixed.margin_short
-        lanes[N_NEED + lane] = max(lanes[N_PRICE + lane], ordered) * fixed.point_value * ratio
+        need = need_of(lanes[N_PRICE + lane], ordered, lanes[N_OPEN + lane], n_side, ratio)
+        lanes[N_NEED + lane] = need * fixed.point_value
     if not sizes.is_by_equity:
         _fix(lanes, fixed, sizes)
 

@@ -84,6 +84,7 @@ from engines.kernels.passage_lanes import (
     N_CLOSE,
     N_FIXED,
     N_NEED,
+    N_OPEN,
     N_PRICE,
     N_QTY,
     N_SHARE,
@@ -189,6 +190,7 @@ def follow_parts(
         lanes[N_PRICE + lane] = lines[line + np.uint64(O_PRICE) + side]
         lanes[N_ORDERED + lane] = lines[line + np.uint64(O_ORDERED) + side]
         lanes[N_CLOSE + lane] = lines[line + np.uint64(O_CLOSE)]
+        lanes[N_OPEN + lane] = lines[line + np.uint64(O_OPEN)]
     for lane in range(LANES):
         look_ahead(places, links, exits, lines, lane)
 
@@ -284,7 +286,8 @@ def turn_parts(lanes: F64_1D, fixed: Fixed) -> None:
         before = lanes[NET + lane]
         net = before + closed
         own = min(lanes[EQUITY + lane] - lanes[FUNDING_LATE + lane], fixed.capital + net)
-        is_sound &= wanted * fixed.step_size * lanes[N_NEED + lane] <= own * SURE
+        opened = fill_fee * opening / total
+        is_sound &= wanted * fixed.step_size * lanes[N_NEED + lane] + opened <= own * SURE
         is_sound &= own > fixed.capital * (1 - SURE)  # Without margin nothing is needed of it.
         lot_fee = lanes[LOT_FEE + lane]
         lanes[HELD_FEE + lane] = lot_fee
@@ -295,7 +298,6 @@ def turn_parts(lanes: F64_1D, fixed: Fixed) -> None:
         left_qty = left * fixed.step_over / fixed.step_under
         lanes[N_STEPS + lane] = left if is_left else opening
         lanes[N_QTY + lane] = left_qty if is_left else opening_qty
-        opened = fill_fee * opening / total
         lanes[LOT_FEE + lane] = lot_fee - lanes[ENTRY_FEE + lane] if is_left else opened
         is_unsure = (lanes[N_SIDE + lane] != 0) & ((not is_sound) | is_left)
         lanes[IS_UNSURE + lane] = max(lanes[IS_UNSURE + lane], 1.0 if is_unsure else 0.0)

@@ -74,6 +74,15 @@ def slip_at(run: Run, slip_ratio: F64_1D, bar: int) -> None:
 
 
 @rule
+def need_of(price: float, ordered: float, opened: float, side: float, ratio: float) -> float:
+    """Return what a unit may need of an account: to be ordered, and at the open where it fills.
+
+    There the account has lost the slippage already.
+    """
+    return max(max(price, ordered) * ratio, opened * ratio + side * (price - opened))
+
+
+@rule
 def put_event(run: Run, ground: Ground, out: Passages, place: int) -> None:
     """Write one event."""
     bar, events, row = ground.entries[place], out.events, place * EVENT
@@ -85,7 +94,8 @@ def put_event(run: Run, ground: Ground, out: Passages, place: int) -> None:
     ordered = close + expected_slip(run, side, close, run[SLIP_NOW])
     events[row + E_PRICE], events[row + E_SIDE] = price, side
     events[row + E_CLOSE], events[row + E_BAR] = close, bar + 1
-    events[row + E_NEED] = max(price, ordered) * unit * margin_ratio(run, side)
+    opened, ratio = ground.prices[bar + 1, OPEN], margin_ratio(run, side)
+    events[row + E_NEED] = need_of(price, ordered, opened, side, ratio) * unit
     events[row + E_MODE] = _mode(ground, place, side)
     unit = ordered * unit
     if run[COMMISSION_KIND] == PER_NOTIONAL:

@@ -72,9 +72,9 @@ STATE = SUMS + 14
 (
     PRICE, LOSS, BAR, PHASE, N_PRICE, N_SHARE, N_FIXED, N_CLOSE, N_SIDE, N_BAR, N_NEED, N_MODE,
     MODE, GAIN, EXIT_FEE, ENTRY_FEE, EQUITY, N_STEPS, IS_NEAR, PNL, PAID, N_QTY, OWNED, N_UNIT,
-    N_OWN_SHARE,
-) = range(STATE * LANES, (STATE + 25) * LANES, LANES)  # fmt: skip # one list
-LANE_NUMBERS = STATE + 25
+    N_OWN_SHARE, N_OPEN,
+) = range(STATE * LANES, (STATE + 26) * LANES, LANES)  # fmt: skip # one list
+LANE_NUMBERS = STATE + 26
 
 # The whole numbers of a lane: its event, where its rows, its events and its bars begin, its last
 # event, and the month of the record.
@@ -218,14 +218,16 @@ def turn(lanes: F64_1D, fixed: Fixed) -> None:
         before = lanes[NET + lane]
         net = before + closed
         own = min(lanes[EQUITY + lane] - lanes[FUNDING_LATE + lane], fixed.capital + net)
-        is_sound &= wanted * fixed.step_size * lanes[N_NEED + lane] <= own * SURE
+        opened_fee = fill_fee * opening / total
+        need = wanted * fixed.step_size * lanes[N_NEED + lane] + opened_fee
+        is_sound &= need <= own * SURE
         is_sound &= own > fixed.capital * (1 - SURE)  # Without margin nothing is needed of it.
         lanes[OWNED + lane] = fixed.capital + (before - lanes[LOT_FEE + lane])
         lanes[OWNED + lane] -= lanes[FUNDING_MAX + lane]
         lanes[NET + lane], lanes[PNL + lane], lanes[PAID + lane] = net, pnl, exit_fee
         lanes[N_STEPS + lane] = opening
         lanes[N_QTY + lane] = opening_qty
-        lanes[LOT_FEE + lane] = fill_fee * opening / total
+        lanes[LOT_FEE + lane] = opened_fee
         is_unsure = (lanes[N_SIDE + lane] != 0) & (not is_sound)
         lanes[IS_UNSURE + lane] = max(lanes[IS_UNSURE + lane], 1.0 if is_unsure else 0.0)
 
