@@ -27,6 +27,17 @@ def rule(function: Rule) -> Rule:
     return function
 
 
+def inlined(function: Rule) -> Rule:
+    """Return a rule that is compiled into its callers whatever its size, typed as before.
+
+    A call passes every array of every tuple, each as seven numbers: where tuples hold a dozen, that
+    took ten times as long as what rules of some dozens of operations do. What it costs is a longer
+    compilation, the more the more often it is called in the text.
+    """
+    register_jitable(error_model="numpy", forceinline=True)(function)
+    return function
+
+
 def driver(function: Rule, parallel: bool = False) -> Rule:
     """Return the function compiled for the CPU, cached, typed as before."""
     compiled = njit(cache=True, error_model="numpy", parallel=parallel, nogil=True)(function)

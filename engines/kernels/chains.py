@@ -53,7 +53,7 @@ from engines.kernels.chain_drivers import (
 )
 from engines.kernels.chain_shares import Shares
 from engines.kernels.chain_wishes import collect_wishes
-from engines.kernels.columns import F64_2D, I64_2D, NONE, U8_1D, Bars, Charges, Wants, frozen
+from engines.kernels.columns import F64_2D, I64_2D, U8_1D, Bars, Charges, Wants, frozen
 from engines.kernels.first_passage import OWN_SHARES, fixed_of, has_levels
 from engines.kernels.groups import Group
 from engines.kernels.part_columns import PartExits, Portions
@@ -72,6 +72,9 @@ from engines.kernels.slots import (
     PER_CONTRACT,
     PER_NOTIONAL,
 )
+from engines.kernels.stack_columns import Course, Ends, Stacking
+from engines.kernels.stack_drivers import advance_stacks
+from engines.kernels.stacks import NO_ENDS, ends_of, stacking_of
 from engines.kernels.summary import FIGURES
 from engines.kernels.wants import wants_of_list
 from engines.signals import Signals
@@ -84,7 +87,7 @@ PART_MIN = 32  # sets that advance side by side: the last ones leave lanes idle
 Found: TypeAlias = list[tuple[int, I64_1D, F64_2D]]
 # What sets that advance together share, and the entries that they may take: their places, which
 # each plan is asked for until which bar, and how many there are.
-Money: TypeAlias = tuple[Decides, Sizes, Fixed, Portions]
+Money: TypeAlias = tuple[Decides, Sizes, Fixed, Portions, Stacking]
 Entries: TypeAlias = tuple[I32_1D, list[tuple[I64_1D, I32_1D]], int]
 EXITS_MAX = 16  # plans whose exits are kept at a time: their sets fill the lanes
 Part: TypeAlias = Callable[[], Found]
@@ -109,7 +112,8 @@ class Wished:
         self._opens, self._sets_max = opens, sets_max
         room = max(opens.bars, WISHES_ROOM)
         self._wishes: I32_1D = np.empty(room, np.int32)
-        self._stops, self._targets = (NONE if are_plain else np.empty(room) for _ in range(2))
+        # Empty ones of the same kind, so that passes are compiled once for both.
+        self._stops, self._targets = (np.empty(0 if are_plain else room) for _ in range(2))
         self._starts = np.zeros(sets_max + 1, np.int64)
         self._payments = payments_of(group.charges, opens.bars)
         self._known: tuple[object, Entries] | None = None
@@ -161,7 +165,7 @@ class Wished:
         """Run a ladder with its own places of the list."""
         found = np.ones((len(own), FIGURES + 1))
         if self.are_plain:  # No ladder follows levels that a strategy gives.
-            decides, _, fixed, _ = self._money(bars, item)
+            decides, _, fixed, *_ = self._money(bars, item)
             sets = np.column_stack((self._starts[own], self._starts[own + 1]))
             run_campaigns(
                 self._opens, self._payments, self._wishes, sets, self.group.terms[item], decides,
@@ -193,11 +197,12 @@ class Wished:
         """Return what of a plan all sets that advance together share."""
         terms = self.group.terms[item]
         decides = _decides(terms, self._opens.bars)
-        return decides, _sizes(terms), fixed_of(bars, terms), portions_of(terms)
+        fixed, portions = fixed_of(bars, terms), portions_of(terms)
+        return decides, _sizes(terms), fixed, portions, stacking_of(terms)
 
     def _advance(self, bars: Bars, plans: list[tuple[int, I64_1D]]) -> F64_2D:
         """Return the figures of a part, plan by plan."""
-        decides, sizes, fixed, portions = self._money(bars, plans[0][0])
+        decides, sizes, fixed, portions, stacking = self._money(bars, plans[0][0])
         rows = [self.group.terms[item] for item, _ in plans]
         sets = [
             np.column_stack(
@@ -213,10 +218,17 @@ class Wished:
                 portions, found,
             )  # fmt: skip # one call
             return found
-        exits = self._exits(bars, rows, sets, decides) if self.are_plain else self._room()
         for terms, own in zip(rows, sets, strict=True):
             if self.are_plain and not has_levels(terms):
                 own[:, SET_ROW] = NO_LEVELS
+        if stacking.room > 1:
+            ends = self._ends(bars, rows, sets, decides)
+            course = Course(self._opens, decides, ends, stacking, sizes, self._payments, fixed)
+            advance_stacks(
+                course, self._given(bars, rows), self._wishes, np.concatenate(sets), found
+            )
+            return found
+        exits = self._exits(bars, rows, sets, decides) if self.are_plain else self._room()
         advance_chains(
             self._opens, self._wishes, np.concatenate(sets), decides, self._given(bars, rows),
             exits, self._shares(sizes), sizes, self._payments, fixed, found,
@@ -291,6 +303,15 @@ class Wished:
         places, asked, count = self._asked(rows, sets, decides)
         slip_ratio = self.group.charges.slip_ratio
         return part_exits_of(self._opens, bars.prices, slip_ratio, rows, asked, places, count)
+
+    def _ends(self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Ends:
+        """Return how the levels of plans end each entry that sets of theirs may stack."""
+        if not self.are_plain:
+            return NO_ENDS
+        # An entry may outlive its own row, whose age is what a plan limits.
+        places, asked, count = self._asked(rows, sets, decides._replace(held_max=self._opens.bars))
+        slip_ratio, atr = self.group.charges.slip_ratio, frozen(self.group.rules.atr)
+        return ends_of(self._opens, bars.prices, slip_ratio, atr, rows, asked, places, count)
 
     def wants(self, place: int) -> Wants:
         """Return what the strategy at a place of the list wants, for the machine."""

@@ -61,7 +61,9 @@ from engines.types import F64_1D
 
 THE_LOT = RUN
 THE_LEG = THE_LOT + LOT
-WALK = THE_LEG + LEG  # places of the row that a walk needs
+PART = THE_LEG + LEG  # of the way of the bar that the walk is on, 0 to 2
+ARMED = PART + 1  # the bar in which the stop began to follow, if that did not end the position
+WALK = ARMED + 1  # places of the row that a walk needs
 STAYS = math.nan  # the price of a fill where a level was met that only moves the stop
 
 
@@ -81,6 +83,7 @@ def enter(
     run[words + SAID_STOP], run[words + SAID_PROFIT] = stop, target
     run[words + SAID_ATR] = atr
     run[words + SAID_CLOSE], run[words + SAID_LATE] = close, 0.0
+    run[ARMED] = math.inf
     put_legs(run, THE_LOT)
 
 
@@ -107,6 +110,8 @@ def find_exit(
             price = _walk(run, prices, bar, sign)
         if price == price:
             return bar, is_at_open, price, _lowest(run, reach, count, first, bar, sign)
+        if is_trailing(run, THE_LEG):
+            run[ARMED] = min(run[ARMED], bar)
         bar += 1
     return count, False, 1.0, 0.0
 
@@ -163,6 +168,7 @@ def _walk(run: Run, prices: F64_2D, bar: int, sign: float) -> float:
         target = high if (point == 0) == is_high_first else low
         if point == 2:
             target = prices[bar, CLOSE]
+        run[PART] = point
         filled = _travel(run, target, sign)
         if filled == filled:
             return filled

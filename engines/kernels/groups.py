@@ -22,6 +22,7 @@ from engines.kernels.columns import F64_2D, Charges
 from engines.kernels.cpu import bars_of
 from engines.kernels.first_passage import is_chained
 from engines.kernels.plan_terms import counts_days, price_range, refusal, terms_row, terms_table
+from engines.kernels.stacks import is_stacked
 from engines.kernels.wants import charges_of, permits_of
 from engines.klines import Klines
 from engines.plan import LevelSource, Plan, SizingKind
@@ -108,6 +109,7 @@ class Groups:
             terms = terms_table([self._terms(plans[place]) for place in group])
             takes_levels = plans[group[0]].exits.levels is LevelSource.STRATEGY
             chained = is_chained(self.bars, terms) | is_campaigned(self.bars, terms)
+            chained |= is_stacked(self.bars, terms)
             items = np.arange(len(group)), np.flatnonzero(chained), np.flatnonzero(~chained)
             found.groups.append(Group(np.array(group), terms, *columns, takes_levels, *items))
         return found

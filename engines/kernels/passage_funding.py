@@ -10,7 +10,7 @@ does, since whole steps hang on the last bit of equity.
 import numpy as np
 
 from engines.kernels._compiled import rule
-from engines.kernels.columns import Charges
+from engines.kernels.columns import NONE, Charges
 from engines.kernels.passage_columns import (
     PASSED_AT_OPEN,
     RELIEVED,
@@ -41,8 +41,8 @@ FIRST, SEEN, LAST = FUNDING, FUNDING_SEEN, FUNDING_LATE
 def payments_of(charges: Charges, bars: int) -> Payments:
     """Return the settlements that a run on so many bars pays, none if it pays no funding."""
     if not charges.settles or not len(charges.settle_bar):
-        nothing = np.empty(0)
-        return Payments(nothing, nothing, np.empty(0, np.int32), np.empty(0, np.int32))
+        # Of the same kind as others, so that passes are compiled once for both.
+        return Payments(NONE, NONE, np.empty(0, np.int32), np.empty(0, np.int32))
     is_before = charges.is_before != 0
     counts = np.bincount(charges.settle_bar, minlength=bars + 2)
     early = np.bincount(charges.settle_bar[is_before], minlength=bars + 2)

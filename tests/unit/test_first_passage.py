@@ -12,6 +12,7 @@ from engines.kernels.trials import Engine, Market, Trials
 from engines.klines import MINUTE_MS
 from engines.margin import MarginTier
 from engines.plan import (
+    Basis,
     Breakeven,
     Direction,
     EntryKind,
@@ -37,7 +38,9 @@ LEFT = {
     "largest drawdown": Plan(exits=Exits(drawdown_ratio_max=0.2)),
     "fills of a day": Plan(intraday_fills_max=3),
     "loss of a day": Plan(intraday_loss_ratio_max=0.1),
-    "pyramiding": Plan(pyramiding=2),
+    "entries whose exits count from the average": Plan(
+        pyramiding=2, exits=Exits(stop_loss_ratio=0.02, basis=Basis.AVERAGE)
+    ),
     "trades of a day": Plan(reentry=Reentry(trades_per_day_max=1)),
     "losses in a row": Plan(reentry=Reentry(losses_in_a_row_max=2)),
     "delay": Plan(reentry=Reentry(delay_bars=2)),
@@ -54,6 +57,7 @@ FOLLOWED = {
     "a fixed size": Plan(sizing=Sizing(SizingKind.QTY, 0.02)),
     "trailing": Plan(exits=Exits(trailing=Trailing())),
     "breakeven": Plan(exits=Exits(breakeven=Breakeven())),
+    "several entries": Plan(pyramiding=2, exits=Exits(trailing=Trailing())),
     "targets": Plan(exits=Exits(targets=(Target(0.01, 0.5), Target(0.02, 0.5)))),
 }
 
@@ -77,7 +81,7 @@ def test_settings_beyond_the_tables_go_to_another_engine() -> None:
     assert taken == []
 
 
-def test_market_entries_one_at_a_time_are_followed_whatever_their_levels() -> None:
+def test_market_entries_are_followed_whatever_their_levels() -> None:
     ran_by = engines_of(list(FOLLOWED.values()), Costs())
     assert ran_by == [Engine.FIRST_PASSAGE] * len(FOLLOWED)
 
