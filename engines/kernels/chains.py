@@ -162,15 +162,15 @@ class Wished:
         ]
 
     def _run_ladder(self, bars: Bars, item: int, own: I64_1D) -> Found:
-        """Run a ladder with its own places of the list."""
-        found = np.ones((len(own), FIGURES + 1))
-        if self.are_plain:  # No ladder follows levels that a strategy gives.
-            decides, _, fixed, *_ = self._money(bars, item)
-            sets = np.column_stack((self._starts[own], self._starts[own + 1]))
-            run_campaigns(
-                self._opens, self._payments, self._wishes, sets, self.group.terms[item], decides,
-                fixed, SPAN, found,
-            )  # fmt: skip # one call
+        """Run a ladder, which follows no levels of strategies, with its own places of the list."""
+        assert self.are_plain, "ladders come from `Group.plain` alone"
+        found = np.empty((len(own), FIGURES + 1))
+        decides, _, fixed, *_ = self._money(bars, item)
+        sets = np.column_stack((self._starts[own], self._starts[own + 1]))
+        run_campaigns(
+            self._opens, self._payments, self._wishes, sets, self.group.terms[item], decides,
+            fixed, SPAN, found,
+        )  # fmt: skip # one call
         return [(item, own, found)]
 
     def _cut(

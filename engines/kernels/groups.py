@@ -27,7 +27,7 @@ from engines.kernels.wants import charges_of, permits_of
 from engines.klines import Klines
 from engines.plan import LevelSource, Plan, SizingKind
 from engines.rules.columns import RuleColumns, rule_columns
-from engines.types import F64_1D, I64_1D
+from engines.types import BOOL_1D, F64_1D, I64_1D
 
 Key = tuple[object, ...]
 
@@ -44,13 +44,20 @@ class Market:
     since_ms: int | None = None
 
 
+class Ways(NamedTuple):
+    """Places of plans that need no walk over the bars, and of the others."""
+
+    chained: I64_1D
+    unchained: I64_1D
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
     """Plans that read the same columns: their places in the caller's list and their terms [N].
 
     `takes_levels` tells whether the strategy's own stops and targets count. `items` are all places
-    of the list and of the terms, `chained` those of plans that need no walk over the bars where the
-    strategy gives neither levels nor sizes, `unchained` the others.
+    of the list and of the terms: `plain` parts them for strategies that give no levels, `given` for
+    those that do, whose ladders no chain follows.
     """
 
     places: I64_1D
@@ -60,8 +67,8 @@ class Group:
     charges: Charges
     takes_levels: bool
     items: I64_1D
-    chained: I64_1D
-    unchained: I64_1D
+    plain: Ways
+    given: Ways
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,9 +115,9 @@ class Groups:
                 continue
             terms = terms_table([self._terms(plans[place]) for place in group])
             takes_levels = plans[group[0]].exits.levels is LevelSource.STRATEGY
-            chained = is_chained(self.bars, terms) | is_campaigned(self.bars, terms)
-            chained |= is_stacked(self.bars, terms)
-            items = np.arange(len(group)), np.flatnonzero(chained), np.flatnonzero(~chained)
+            chained = is_chained(self.bars, terms) | is_stacked(self.bars, terms)
+            plain = _ways(chained | is_campaigned(self.bars, terms))
+            items = np.arange(len(group)), plain, _ways(chained)
             found.groups.append(Group(np.array(group), terms, *columns, takes_levels, *items))
         return found
 
@@ -133,6 +140,10 @@ class Groups:
 
     def _terms(self, plan: Plan) -> F64_1D:
         return terms_row(plan, self.market.costs, self.market.instrument, self.start_bar)
+
+
+def _ways(chained: BOOL_1D) -> Ways:
+    return Ways(np.flatnonzero(chained), np.flatnonzero(~chained))
 
 
 def _key_of(plan: Plan) -> Key:

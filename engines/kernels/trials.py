@@ -160,12 +160,13 @@ class Trials:
             items = group.items
             # Groups that are sorted for one strategy alone are chains of one set.
             if batch.is_wide and sets is self._sorted and taken.have_no_size:
-                chained = batch.asked.among(row, group.places, group.chained)
+                ways = group.plain if taken.are_plain else group.given
+                chained = batch.asked.among(row, group.places, ways.chained)
                 gives_all = group.rules.atr is None and len(chained) < GIVEN_MAX
                 if taken.are_plain or gives_all:
                     if len(chained):
                         chains.add(row, taken, group, chained, self._opens_of(group))
-                    items = group.unchained
+                    items = ways.unchained
             items = batch.asked.among(row, group.places, items)
             if not len(items):
                 continue

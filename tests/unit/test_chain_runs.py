@@ -9,9 +9,10 @@ import pytest
 from engines.costs import Costs
 from engines.instrument import Instrument
 from engines.kernels.chains import Found, Part
+from engines.kernels.pending import CHAINS_MIN
 from engines.kernels.trials import Engine, Market, Trials
 from engines.klines import MINUTE_MS
-from engines.plan import Exits, Plan, Trailing
+from engines.plan import CloseRule, DcaLadder, Exits, Plan, Trailing
 from engines.synthetic import synthetic_klines
 from strategies.ema_crossover import EmaCrossover
 
@@ -63,3 +64,12 @@ def test_who_runs_a_part_changes_nothing(parts: int, market: Market) -> None:
     assert aside.asked > 0
     np.testing.assert_array_equal(alone.values, together.values)
     np.testing.assert_array_equal(alone.engine, together.engine)
+
+
+def test_a_ladder_is_not_listed_for_strategies_that_give_levels(market: Market) -> None:
+    plans = [Plan(ladder=DcaLadder(), close_rule=CloseRule.ALL)]
+    assert not GRID[0].signals(market.klines).are_plain
+    aside = Busy(0)
+    found = Trials(market, plans, 2, aside=aside).run(GRID[: 2 * CHAINS_MIN])
+    assert aside.asked == 0
+    assert (found.engine == Engine.MACHINE).all()
