@@ -105,6 +105,11 @@ class ChainRuns:
                 self._running.append((wished, part, waits))
                 self._settle_oldest()
 
+    def cancel(self) -> None:
+        """Let nobody begin what waits, so that the threads are free for the calls to come."""
+        for _, _, waits in self._running:
+            waits.cancel()
+
     def _hand_over(self, wished: Wished) -> None:
         self._filling.remove(wished)
         for part in wished.parts(self._bars):

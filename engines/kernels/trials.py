@@ -127,13 +127,16 @@ class Trials:
 
         bars, threads = self._groups.bars, self._threads
         chains = ChainRuns(bars, len(strategies), self._aside, threads, settle)
-        for row in in_tiles(strategies):
-            strategy = strategies[row]
-            if makes_signals(strategy):
-                self._want(row, strategy, batch, chains)
-            else:
-                batch.leave(row, batch.asked.columns_of(row).tolist())
-        chains.finish()
+        try:
+            for row in in_tiles(strategies):
+                strategy = strategies[row]
+                if makes_signals(strategy):
+                    self._want(row, strategy, batch, chains)
+                else:
+                    batch.leave(row, batch.asked.columns_of(row).tolist())
+            chains.finish()
+        finally:  # Nothing waits any more, unless something was raised.
+            chains.cancel()
         self._play_all(batch)
         for place in batch.left:
             self._run_reference(place, batch)

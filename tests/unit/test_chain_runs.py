@@ -25,6 +25,7 @@ class Promise:
 
     def __init__(self, part: Part, is_begun: bool) -> None:
         self._found = part() if is_begun else None
+        self.is_cancelled = False
 
     def result(self) -> Found:
         assert self._found is not None, "waited for what nobody runs"
@@ -34,7 +35,8 @@ class Promise:
         return self._found is not None
 
     def cancel(self) -> bool:
-        return self._found is None
+        self.is_cancelled = self._found is None
+        return self.is_cancelled
 
 
 class Busy:
@@ -42,11 +44,13 @@ class Busy:
 
     def __init__(self, parts: int) -> None:
         self.parts, self.asked = parts, 0
+        self.promises: list[Promise] = []
 
     def submit(self, run: Part, /) -> Promise:
         self.asked += 1
         assert threading.current_thread() is threading.main_thread()
-        return Promise(run, self.asked <= self.parts)
+        self.promises.append(Promise(run, self.asked <= self.parts))
+        return self.promises[-1]
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +77,17 @@ def test_a_ladder_is_not_listed_for_strategies_that_give_levels(market: Market) 
     found = Trials(market, plans, 2, aside=aside).run(GRID[: 2 * CHAINS_MIN])
     assert aside.asked == 0
     assert (found.engine == Engine.MACHINE).all()
+
+
+def test_nobody_begins_what_waits_once_something_is_raised(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trials, "_settle", interrupted)
+    aside = Busy(0)
+    with pytest.raises(KeyboardInterrupt):
+        Trials(market, PLANS, 2, aside=aside).run(GRID)
+    assert aside.promises
+    assert all(promise.is_cancelled for promise in aside.promises)
