@@ -6,6 +6,10 @@ part: aside, if the caller has threads for that, which Python's lock does not ho
 as there are threads wait or run aside; the caller runs the next one itself, so that neither side
 waits for the other. At the end it takes back what nobody has begun.
 
+Who runs a part hangs on timing; nothing that a caller sees may. So what parts have found is told in
+their order, each when a fixed number of later ones has been handed over: the sets that chains leave
+reach the machine, or a GPU, in the same calls each time.
+
 Lists become shorter towards the end, so that the last ones do not leave a thread idle for long.
 Where levels end positions all strategies of a list share the walks to them, so a list is as long
 as it can be while there are parts for every thread.
@@ -13,6 +17,7 @@ as it can be while there are parts for every thread.
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from engines.kernels import slots
@@ -26,6 +31,7 @@ from engines.types import I64_1D
 SETS_MAX, SETS_MIN = 256, 32  # strategies of a list: the last ones leave lanes idle
 SHARE = 8  # of the strategies to come that a list takes, the eighth
 PARTS = 2  # a thread, that plans have to make where strategies share walks
+LATER = 2  # parts a thread that come before one is settled: by then it has most likely run
 Settle: TypeAlias = Callable[[Wished, Found], None]
 
 
@@ -43,6 +49,25 @@ class Waits(Protocol):
     def cancel(self) -> bool:
         """Return whether nobody has begun it, and then nobody will."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What the caller has computed itself."""
+
+    found: Found
+
+    def result(self) -> Found:
+        """Return it."""
+        return self.found
+
+    def done(self) -> bool:
+        """Return True."""
+        return True
+
+    def cancel(self) -> bool:
+        """Return False: it has been begun."""
+        return False
 
 
 class Aside(Protocol):
@@ -66,6 +91,7 @@ class ChainRuns:
         self._strategies, self._threads = strategies, threads
         self._filling: list[Wished] = []
         self._taken = dict[tuple[int, bool], int]()
+        self._later = LATER * threads if aside is not None else 0
         self._running: deque[tuple[Wished, Part, Waits]] = deque()
 
     def add(self, row: int, signals: Signals, group: Group, items: I64_1D, opens: Opens) -> None:
@@ -97,13 +123,12 @@ class ChainRuns:
         """Run what waits, and settle all."""
         for wished in list(self._filling):
             self._hand_over(wished)
-        while self._running:
-            wished, part, waits = self._running.pop()
+        for place in reversed(range(len(self._running))):
+            wished, part, waits = self._running[place]
             if waits.cancel():
-                self._settle(wished, part())
-            else:
-                self._running.append((wished, part, waits))
-                self._settle_oldest()
+                self._running[place] = wished, part, Ran(part())
+        while self._running:
+            self._settle_oldest()
 
     def cancel(self) -> None:
         """Let nobody begin what waits, so that the threads are free for the calls to come."""
@@ -113,13 +138,15 @@ class ChainRuns:
     def _hand_over(self, wished: Wished) -> None:
         self._filling.remove(wished)
         for part in wished.parts(self._bars):
-            while self._running and self._running[0][-1].done():
-                self._settle_oldest()
-            if self._aside is None or len(self._running) >= self._threads:
-                self._settle(wished, part())
+            busy = sum(not waits.done() for *_, waits in self._running)
+            if self._aside is None or busy >= self._threads:
+                waits: Waits = Ran(part())
             else:
-                self._running.append((wished, part, self._aside.submit(part)))
+                waits = self._aside.submit(part)
+            self._running.append((wished, part, waits))
+            while len(self._running) > self._later:
+                self._settle_oldest()
 
     def _settle_oldest(self) -> None:
-        wished, _, waits = self._running.popleft()
-        self._settle(wished, waits.result())
+        wished, part, waits = self._running.popleft()
+        self._settle(wished, part() if waits.cancel() else waits.result())

@@ -2,14 +2,15 @@
 
 import threading
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
 
 from engines.costs import Costs
 from engines.instrument import Instrument
-from engines.kernels.chains import Found, Part
-from engines.kernels.pending import CHAINS_MIN
+from engines.kernels.chains import Found, Part, Wished
+from engines.kernels.pending import CHAINS_MIN, Pending
 from engines.kernels.trials import Engine, Market, Trials
 from engines.klines import MINUTE_MS
 from engines.plan import CloseRule, DcaLadder, Exits, Plan, Trailing
@@ -91,3 +92,27 @@ def test_nobody_begins_what_waits_once_something_is_raised(
         Trials(market, PLANS, 2, aside=aside).run(GRID)
     assert aside.promises
     assert all(promise.is_cancelled for promise in aside.promises)
+
+
+def test_parts_are_settled_at_the_same_places_whoever_runs_them(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = list[object]()
+    want, settle = Trials._want, Trials._settle
+
+    def asked(trials: Trials, row: int, *rest: Any) -> None:
+        told.append(row)
+        want(trials, row, *rest)
+
+    def settled(trials: Trials, wished: Wished, found: Found, batch: Pending) -> None:
+        told.append((wished.rows[0], [item for item, *_ in found]))
+        settle(trials, wished, found, batch)
+
+    monkeypatch.setattr(Trials, "_want", asked)
+    monkeypatch.setattr(Trials, "_settle", settled)
+    orders = list[list[object]]()
+    for parts in (0, 1, 3, 1_000):
+        Trials(market, PLANS, 2, aside=Busy(parts)).run(GRID)
+        orders.append(told.copy())
+        told.clear()
+    assert all(order == orders[0] for order in orders)
