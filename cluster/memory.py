@@ -6,7 +6,8 @@ system has to find and clear every page anew at its first touch: a microsecond f
 kilobytes, or six on a virtual machine whose host gets them back too, where the arithmetic on them
 takes half of one. Kept pages cost nothing. So blocks up to KEPT_BYTES come from the heap, whose end
 goes back to the system only when more than FREE_BYTES of it are free; larger ones are mapped and
-given back as before. The process stays as large as it once was, and no larger.
+given back as before. The process stays about as large as it once was, or grows where its heaps are
+in pieces: each thread may have one. That suits a worker, not a server that computes now and then.
 
 Another C library than glibc has no such settings, and goes on as it does.
 """

@@ -142,7 +142,6 @@ def run_batch(
     is the strategy's own.
     """
     started = time.perf_counter()
-    keep_freed_memory()
     _require_same_code(recipe)
     no_gpu = why_not() if has_gpu else None
     on_gpu = has_gpu and no_gpu is None
@@ -266,4 +265,12 @@ def _cpu_seconds(recipe: Recipe, market: Market, batch: Batch) -> float:
     return max(time.process_time() - started, CLOCK_STEP_S)
 
 
-evaluate = ray.remote(run_batch)
+def _run_in_worker(
+    recipe: Recipe, market: Market, batch: Batch, threads: int, has_gpu: bool
+) -> BatchResult:
+    """Evaluate a batch in a process that does nothing else."""
+    keep_freed_memory()
+    return run_batch(recipe, market, batch, threads, has_gpu)
+
+
+evaluate = ray.remote(_run_in_worker)
