@@ -12,7 +12,8 @@ reach the machine, or a GPU, in the same calls each time.
 
 Lists become shorter towards the end, so that the last ones do not leave a thread idle for long.
 Where levels end positions all strategies of a list share the walks to them, so a list is as long
-as it can be while there are parts for every thread.
+as it can be while there are parts for every thread. Those of many groups fill at the same time:
+when they hold too much together the longest one goes.
 """
 
 from collections import deque
@@ -29,6 +30,7 @@ from engines.signals import Signals
 from engines.types import I64_1D
 
 SETS_MAX, SETS_MIN = 256, 32  # strategies of a list: the last ones leave lanes idle
+FILLING_BYTES = 200_000_000  # of lists that fill at the same time
 SHARE = 8  # of the strategies to come that a list takes, the eighth
 PARTS = 2  # a thread, that plans have to make where strategies share walks
 LATER = 2  # parts a thread that come before one is settled: by then it has most likely run
@@ -90,6 +92,7 @@ class ChainRuns:
         self._bars, self._aside, self._settle = bars, aside, settle
         self._strategies, self._threads = strategies, threads
         self._filling: list[Wished] = []
+        self._held = 0  # bytes, of all that fill
         self._taken = dict[tuple[int, bool], int]()
         self._later = LATER * threads if aside is not None else 0
         self._running: deque[tuple[Wished, Part, Waits]] = deque()
@@ -107,9 +110,13 @@ class ChainRuns:
             room = self._room(group, items, self._strategies - taken)
             wished = Wished(group, are_plain, opens, room)
             self._filling.append(wished)
+        self._held -= wished.held
         wished.add(row, signals, items)
+        self._held += wished.held
         if wished.is_full:
             self._hand_over(wished)
+        while self._held > FILLING_BYTES:
+            self._hand_over(max(self._filling, key=lambda filling: filling.held))
 
     def _room(self, group: Group, items: I64_1D, left: int) -> int:
         """Return how many strategies the next list takes, where so many may still come."""
@@ -137,6 +144,7 @@ class ChainRuns:
 
     def _hand_over(self, wished: Wished) -> None:
         self._filling.remove(wished)
+        self._held -= wished.held
         for part in wished.parts(self._bars):
             busy = sum(not waits.done() for *_, waits in self._running)
             if self._aside is None or busy >= self._threads:

@@ -137,6 +137,14 @@ class Wished:
         self._items.append(items)
 
     @property
+    def held(self) -> int:
+        """Return the bytes of what is listed."""
+        each = sum(
+            kept.itemsize for kept in (self._wishes, self._stops, self._targets) if len(kept)
+        )
+        return each * int(self._starts[len(self.rows)])
+
+    @property
     def is_full(self) -> bool:
         """Return whether the wishes of one strategy more may not fit."""
         place = len(self.rows)

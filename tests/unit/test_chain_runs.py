@@ -9,16 +9,18 @@ import pytest
 
 from engines.costs import Costs
 from engines.instrument import Instrument
+from engines.kernels.chain_runs import ChainRuns
 from engines.kernels.chains import Found, Part, Wished
 from engines.kernels.pending import CHAINS_MIN, Pending
 from engines.kernels.trials import Engine, Market, Trials
 from engines.klines import MINUTE_MS
-from engines.plan import CloseRule, DcaLadder, Exits, Plan, Trailing
+from engines.plan import CloseRule, DcaLadder, Exits, Plan, Trailing, TrendFilter
 from engines.synthetic import synthetic_klines
 from strategies.ema_crossover import EmaCrossover
 
 GRID = [EmaCrossover(fast, slow) for fast, slow in product(range(3, 13), range(20, 28))]
 PLANS = [Plan(), *(Plan(exits=Exits(trailing=Trailing(by, by))) for by in (0.01, 0.02, 0.03))]
+HELD = 20_000  # bytes, of wishes of several strategies
 
 
 class Promise:
@@ -116,3 +118,31 @@ def test_parts_are_settled_at_the_same_places_whoever_runs_them(
         orders.append(told.copy())
         told.clear()
     assert all(order == orders[0] for order in orders)
+
+
+@pytest.mark.parametrize("rooms", [0, 2])
+def test_lists_that_fill_together_hold_no_more_than_fits(
+    rooms: int, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trends = [Plan(filters=(TrendFilter(period=period),)) for period in (20, 30, 40, 50)]
+    whole = Trials(market, trends, 1).run(GRID)
+    assert (whole.engine == Engine.FIRST_PASSAGE).mean() > 0.9
+    fit, held, handed = rooms * HELD, list[int](), list[int]()
+    add, hand_over = ChainRuns.add, ChainRuns._hand_over
+
+    def added(runs: ChainRuns, *rest: Any) -> None:
+        add(runs, *rest)
+        held.append(sum(filling.held for filling in runs._filling))
+
+    def handed_over(runs: ChainRuns, wished: Wished) -> None:
+        handed.append(len(wished.rows))
+        hand_over(runs, wished)
+
+    monkeypatch.setattr("engines.kernels.chain_runs.FILLING_BYTES", fit)
+    monkeypatch.setattr(ChainRuns, "add", added)
+    monkeypatch.setattr(ChainRuns, "_hand_over", handed_over)
+    cut = Trials(market, trends, 1).run(GRID)
+    assert max(held) <= fit
+    assert (max(handed) > 1) == (rooms > 0)
+    np.testing.assert_array_equal(whole.values, cut.values)
+    np.testing.assert_array_equal(whole.engine, cut.engine)
