@@ -41,8 +41,9 @@ POSITION = PLAN + 14
     CLOSE_BEFORE,
     IS_FILLED,  # something has filled in it
     IS_WALKED,  # the bar of the first fill was
-) = range(POSITION, POSITION + 6)  # fmt: skip # one list
-WALK = POSITION + 6
+    IS_PASSED,  # the exit that it meets lies behind its open
+) = range(POSITION, POSITION + 7)  # fmt: skip # one list
+WALK = POSITION + 7
 # The set: how many bars there are, the wish that comes next, where the settlements end and the next
 # lies that is not paid, and sums that `summary` keeps otherwise.
 (
@@ -54,10 +55,11 @@ SET = WALK + 9
 RUNG_LEVEL, RUNG_ABOVE = range(2)
 RUNG_SIZE = 2
 RUNGS_FROM = SET
-# A lot: what it closes with, and the lowest signed price behind its fill in the bar of it.
+# A lot: what it closes with, the lowest signed price behind its fill in that bar, and the steps of
+# its leg, which are those that it was opened with.
 (
-    L_STEPS, L_PRICE, L_BAR, L_UNIT, L_FEE, L_FUNDING, L_WORST,
-) = range(7)  # fmt: skip # one list
+    L_STEPS, L_PRICE, L_BAR, L_UNIT, L_FEE, L_FUNDING, L_WORST, L_LEG,
+) = range(8)  # fmt: skip # one list
 LOT_SIZE = 8
 LOTS_FROM = RUNGS_FROM + RUNG_SIZE * RUNGS_MAX
 LADDER_FROM = LOTS_FROM + LOT_SIZE * RUNGS_MAX

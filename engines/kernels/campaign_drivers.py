@@ -8,6 +8,7 @@ import numpy as np
 from engines.kernels import (
     campaign_columns,
     campaign_fills,
+    campaign_legs,
     campaign_links,
     campaign_opens,
     campaign_sizes,
@@ -108,7 +109,7 @@ def _runner(stamp: int) -> RunAll:
 
 
 STAMP = stamp_of(
-    campaign_columns, campaign_fills, campaign_links, campaign_opens, campaign_sizes,
+    campaign_columns, campaign_fills, campaign_legs, campaign_links, campaign_opens, campaign_sizes,
     campaign_tally, campaign_walk, chain_columns, desk, money, passage_columns, passage_lanes,
     rounding, rungs, search, slots, summary,
 )  # fmt: skip # all that a pass calls

@@ -22,6 +22,7 @@ from engines.kernels.campaign_columns import (
     L_BAR,
     L_FEE,
     L_FUNDING,
+    L_LEG,
     L_PRICE,
     L_STEPS,
     L_UNIT,
@@ -87,7 +88,7 @@ def open_lot(
     """Add a lot, which has paid `fee_quote`, and set the levels that count from what is held."""
     lot = LOTS_FROM + int(run[LOTS]) * LOT_SIZE
     run[lot + L_STEPS], run[lot + L_PRICE], run[lot + L_BAR] = steps, price, run[BAR]
-    run[lot + L_UNIT] = qty * run[POINT_VALUE]
+    run[lot + L_UNIT], run[lot + L_LEG] = qty * run[POINT_VALUE], steps
     run[lot + L_FEE], run[lot + L_FUNDING] = fee_quote, 0.0
     run[lot + L_WORST] = side * price
     run[STEPS] += side * steps

@@ -24,6 +24,7 @@ from engines.kernels.campaign_columns import (
     WORST,
 )
 from engines.kernels.campaign_fills import fee_of_qty, pay_until
+from engines.kernels.campaign_legs import close_by_legs
 from engines.kernels.campaign_opens import close_at, close_of, decide, enter, relieve, reverse
 from engines.kernels.campaign_tally import (
     begin_tally,
@@ -49,6 +50,7 @@ from engines.kernels.rounding import qty_of
 from engines.kernels.search import first_touch
 from engines.kernels.slots import (
     BAR,
+    CLOSES_ALL,
     ENTERS_LONG,
     ENTERS_SHORT,
     FEES_OPEN,
@@ -205,8 +207,11 @@ def _ends_in(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> b
         run[LAST_FILL_BAR] = bar
     if price != price:
         return False
-    steps = abs(run[STEPS])
     reach_month(run, lines[bar * LINE + O_MONTH])
+    if run[CLOSES_ALL] == 0 and run[LOTS] > 1:
+        close_by_legs(run, reach, side, price)
+        return True
+    steps = abs(run[STEPS])
     paid = fee_of_qty(run, qty_of(run, steps), price)
     close_lots(run, reach, side, price, paid * steps / steps)
     return True

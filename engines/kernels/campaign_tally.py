@@ -109,21 +109,21 @@ def mark_stretch(run: Run, reach: F64_2D, stop: int) -> None:
 @rule
 def close_lots(run: Run, reach: F64_2D, side: float, price: float, paid: float) -> None:
     """Close all that is held on `side` at `price`, paying `paid` for it."""
-    _look_back(run, reach, side)
-    held, bar = abs(run[STEPS]), run[BAR]
+    look_back(run, reach, side)
+    held = abs(run[STEPS])
     for place in range(int(run[LOTS])):
         lot = LOTS_FROM + place * LOT_SIZE
         share = paid * run[lot + L_STEPS] / held
         pnl, entry_fee, funding = _result(run, lot, side, price, share)
-        run[NET] += pnl
-        run[FEES] += entry_fee + share
-        run[FUNDING] += funding
-        run[BARS_HELD] += bar - run[lot + L_BAR] + 1
-        _add_result(run, pnl)
-        run[BEFORE] = run[CAPITAL] + (run[NET] - pnl)
-        run[BEFORE_PEAK] = max(run[BEFORE_PEAK], run[BEFORE])
-        _mark_lot(run, reach, lot, side, price, pnl, entry_fee)
-    add_exposure(run, SUMS, run[ENTRY_BAR], bar)
+        add_trade(run, lot, pnl, entry_fee + share, funding)
+        mark_lot(run, reach, lot, side, price, run[lot + L_UNIT], pnl, entry_fee)
+    end_position(run)
+
+
+@rule
+def end_position(run: Run) -> None:
+    """Hold nothing any more."""
+    add_exposure(run, SUMS, run[ENTRY_BAR], run[BAR])
     run[STEPS] = run[LOTS] = run[FEES_OPEN] = run[FUNDING_OPEN] = run[PRICE_AVG] = run[COST] = 0.0
 
 
@@ -141,8 +141,12 @@ def _result(
 
 
 @rule
-def _add_result(run: Run, pnl: float) -> None:
-    """Add the result of a trade, which the net holds already."""
+def add_trade(run: Run, lot: int, pnl: float, fees: float, funding: float) -> None:
+    """Add a trade that has closed: a lot, or a part of it."""
+    run[NET] += pnl
+    run[FEES] += fees
+    run[FUNDING] += funding
+    run[BARS_HELD] += run[BAR] - run[lot + L_BAR] + 1
     if run[TRADES] == 0:
         run[FIRST_PNL] = pnl
     difference = pnl - run[FIRST_PNL]
@@ -158,6 +162,8 @@ def _add_result(run: Run, pnl: float) -> None:
     closed = run[CAPITAL] + run[NET]
     run[CLOSED_PEAK] = max(run[CLOSED_PEAK], closed)
     run[CLOSED_FALL] = max(run[CLOSED_FALL], run[CLOSED_PEAK] - closed)
+    run[BEFORE] = run[CAPITAL] + (run[NET] - pnl)
+    run[BEFORE_PEAK] = max(run[BEFORE_PEAK], run[BEFORE])
 
 
 @rule
@@ -171,7 +177,7 @@ def reach_month(run: Run, month: float) -> None:
 
 
 @rule
-def _look_back(run: Run, reach: F64_2D, side: float) -> None:
+def look_back(run: Run, reach: F64_2D, side: float) -> None:
     """Find how low the campaign may have gone, and whether that is near to a margin call."""
     if run[LOWEST] == -math.inf:
         high, low = extremes(reach, int(run[BARS]), int(run[ENTRY_BAR]), int(run[BAR]))
@@ -184,11 +190,12 @@ def _look_back(run: Run, reach: F64_2D, side: float) -> None:
 
 
 @rule
-def _mark_lot(
-    run: Run, reach: F64_2D, lot: int, side: float, price: float, pnl: float, entry_fee: float
-) -> None:
+def mark_lot(
+    run: Run, reach: F64_2D, lot: int, side: float, price: float, unit: float, pnl: float,
+    entry_fee: float,
+) -> None:  # fmt: skip # one list
     """Mark equity at the worst of a trade, which is looked up only where it may be the deepest."""
-    base, unit = side * run[lot + L_PRICE], run[lot + L_UNIT]
+    base = side * run[lot + L_PRICE]
     adverse = max(0.0, base - min(run[LOWEST], side * price))
     worst = run[BEFORE] - max(adverse * unit + entry_fee, -pnl)
     if _may_deepen(run, run[BEFORE_PEAK], worst):
@@ -214,14 +221,14 @@ def _lowest_of(run: Run, reach: F64_2D, lot: int, side: float) -> float:
 def end_open(run: Run, reach: F64_2D, side: float, close: float) -> None:
     """Note what is still open at the close of the last bar, valued there."""
     mark_stretch(run, reach, int(run[BARS]))
-    _look_back(run, reach, side)
+    look_back(run, reach, side)
     for place in range(int(run[LOTS])):
         lot = LOTS_FROM + place * LOT_SIZE
         share = fee(run, run[lot + L_STEPS], close)
         pnl, entry_fee, funding = _result(run, lot, side, close, share)
         run[NET_PROFIT] = run[NET]
         add_open(run, SUMS, entry_fee, funding)
-        _mark_lot(run, reach, lot, side, close, pnl, entry_fee)
+        mark_lot(run, reach, lot, side, close, run[lot + L_UNIT], pnl, entry_fee)
     add_exposure(run, SUMS, run[ENTRY_BAR], run[BAR])
 
 

@@ -22,6 +22,7 @@ from engines.kernels.campaign_columns import (
     FRESH,
     IS_FILLED,
     IS_LATE,
+    IS_PASSED,
     IS_UNSURE,
     IS_WALKED,
     L_WORST,
@@ -92,12 +93,14 @@ def walk(
     run[BAR], run[NOW], run[WORST], run[FRESH] = bar, opened, opened, run[LOTS]
     if bar == run[ENTRY_BAR]:
         run[FRESH], run[IS_WALKED] = 0.0, 1.0
+    run[IS_PASSED] = 0.0
     is_paid = run[PAYS_END] != 0
     if is_paid:
         pay_until(run, 2.0 * bar)
     while not run[NEAR_DOWN] < opened < run[NEAR_UP]:
         found = _passed(run, opened, side)
         if found == THE_LEG:
+            run[IS_PASSED] = 1.0
             return _exit(run, opened, run[LEG_UP] <= opened, side)
         _fill_rung(run, found, due_price(run, side * opened), True, side)
     if is_paid:

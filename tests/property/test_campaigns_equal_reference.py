@@ -6,13 +6,15 @@ What a figure may differ by is that of the machine's summary. A set that is left
 proves nothing of campaigns, so where none may be, that is asserted.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from engines.backtest import run_backtest
 from engines.costs import Costs
 from engines.errors import PlanFault
 from engines.funding import constant_funding
@@ -38,6 +40,7 @@ from engines.plan import (
     Trailing,
 )
 from engines.rules.columns import rule_columns
+from engines.signals import Signals
 from engines.synthetic import synthetic_klines
 from strategies.base import SignalStrategy
 from strategies.ema_crossover import EmaCrossover
@@ -53,6 +56,7 @@ from tests.property.test_kernel_equals_reference import INSTRUMENTS
 from tests.property.test_plans_hold import BARS_MAX, klines_of_seed
 
 EXAMPLES, EXAMPLES_LONG, STRATEGIES, SPAN = 30, 6_000, 12, 17
+RULES = st.sampled_from((CloseRule.ALL, CloseRule.ALL, CloseRule.FIFO))
 RATIOS = 0.001, 0.004, 0.01, 0.02, 0.05, 0.2
 
 
@@ -106,7 +110,7 @@ def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
     if sizing.kind is SizingKind.EQUITY_RATIO:
         sizing = replace(sizing, value=min(sizing.value, 1.0))
     plan = replace(
-        draw(followed()), close_rule=CloseRule.ALL, pyramiding=draw(st.integers(1, 7)),
+        draw(followed()), close_rule=draw(RULES), pyramiding=draw(st.integers(1, 7)),
         ladder=draw(ladders()), exits=draw(exits()), sizing=sizing,
     )  # fmt: skip # one list
     return market, plan, [PlainWishes(seed + own, own % 5 == 1) for own in range(count)]
@@ -152,7 +156,8 @@ AVERAGED = Exits(
     take_profit_ratio=0.008, stop_loss_ratio=0.03, basis=Basis.AVERAGE, levels=LevelSource.PLAN
 )
 PLANS = {
-    "custom": Plan(ladder=FOUR, exits=AVERAGED),
+    "a leg for each lot": Plan(ladder=FOUR, exits=AVERAGED),
+    "one exit": Plan(ladder=FOUR, exits=AVERAGED, close_rule=CloseRule.ALL),
     "all of the equity": Plan(
         ladder=FOUR,
         exits=AVERAGED,
@@ -163,14 +168,18 @@ PLANS = {
         ladder=DcaLadder(late_target=LateTarget(3, 0.002)),
         exits=replace(AVERAGED, stop_loss_ratio=None),
         sizing=Sizing(SizingKind.CASH, 2_000.0),
+        close_rule=CloseRule.ALL,
     ),
     "safety orders from the last": Plan(
-        ladder=SafetyOrders(late_target=LateTarget()), exits=replace(AVERAGED, basis=Basis.LAST)
+        ladder=SafetyOrders(late_target=LateTarget()),
+        exits=replace(AVERAGED, basis=Basis.LAST),
+        close_rule=CloseRule.ALL,
     ),
     "up and down from the entry": Plan(
         ladder=CustomLadder(rungs=(Rung(0.0, 0.5), Rung(-0.01, 0.3), Rung(0.02, 0.2))),
         exits=replace(AVERAGED, basis=Basis.ENTRY),
         sizing=Sizing(SizingKind.QTY, 0.05),
+        close_rule=CloseRule.ALL,
     ),
 }
 
@@ -180,17 +189,48 @@ PLANS = {
 def test_signal_grids_of_ladders_are_decided(name: str, costs: Costs, klines: Klines) -> None:
     crosses = [EmaCrossover(fast, slow) for fast in (5, 14) for slow in (15, 50)]
     rare = [Rare(every, leaves) for every in (40, 2_000) for leaves in (False, True)]
-    plan = replace(PLANS[name], close_rule=CloseRule.ALL, pyramiding=6)
+    plan = replace(PLANS[name], pyramiding=6)
     funding = constant_funding(0.0001, 8, klines)
     market = Market(klines, INSTRUMENT, costs, funding, since_ms=int(klines.open_time_ms[500]))
     assert check(market, plan, [*crosses, *rare], times=5) == 1.0
 
 
+@dataclass(frozen=True)
+class Once(SignalStrategy):
+    """One entry, which nothing but a level ends."""
+
+    def signals(self, klines: Klines) -> Signals:
+        """Return the wishes at each close [T]."""
+        never = np.zeros(len(klines), np.bool_)
+        return Signals(np.arange(len(klines)) == 1, never, never, never)
+
+
+def test_a_first_lot_that_closes_in_parts_is_marked_with_the_bars_it_was_held_alone() -> None:
+    # It falls alone to 95, a rung above joins it at 101, and the last open has passed the target:
+    # the rung's leg closes a part of the first lot.
+    rows = np.array([
+        (100.0, 100.5, 99.5, 100.0), (100.0, 100.2, 99.8, 100.0), (100.0, 100.1, 99.9, 100.0),
+        (100.0, 100.0, 95.0, 96.0), (96.0, 102.0, 96.0, 102.0), (120.0, 120.0, 119.0, 119.5),
+        (119.5, 119.6, 119.4, 119.5),
+    ])  # fmt: skip # a bar each
+    times = np.arange(len(rows)) * 15 * MINUTE_MS
+    opened, high, low, close = rows.T
+    klines = Klines("STEPS", 15 * MINUTE_MS, times, opened, high, low, close, np.ones(len(rows)))
+    plan = Plan(
+        ladder=CustomLadder(rungs=(Rung(0.0, 0.7), Rung(-0.01, 0.3))),
+        exits=replace(AVERAGED, take_profit_ratio=0.03, stop_loss_ratio=0.1),
+    )
+    market = Market(klines, INSTRUMENT, Costs())
+    result = run_backtest(Once(), klines, INSTRUMENT, plan, Costs())
+    assert len(result.trades) == 3
+    assert check(market, plan, [Once()], times=CHAINS_MIN) == 1.0
+
+
 def test_ladders_with_moving_stops_or_another_close_rule_are_left_to_the_machine(
     klines: Klines,
 ) -> None:
-    plan = replace(PLANS["custom"], close_rule=CloseRule.ALL, pyramiding=4)
+    plan = replace(PLANS["one exit"], pyramiding=4)
     market = Market(klines, INSTRUMENT, Costs())
     trailed = replace(plan, exits=replace(AVERAGED, trailing=Trailing(0.005, 0.002)))
-    for other in (trailed, replace(plan, close_rule=CloseRule.FIFO)):
+    for other in (trailed, replace(plan, close_rule=CloseRule.LIFO)):
         assert check(market, other, [Rare(40), Rare(300)], times=5) == 0.0
