@@ -12,7 +12,10 @@ a breakeven or a stop and a target each entry that any strategy may take is walk
 differ in levels alone advance side by side, so that few strategies fill the lanes too. Levels that
 a strategy gives itself are no other's, so then an entry is walked when its set takes it.
 
-1. `first_passage.is_chained`: which plans of a group can be followed.
+Other plans share the list of wishes and what hangs on an entry alone, and are run by passes of
+their own: several targets (`part_drivers`), several entries (`stacks`), ladders (`campaigns`).
+
+1. `groups.Group`: which plans can be followed.
 2. `Wished`: the wishes of many strategies, listed one after the other as each is asked.
 3. `chain_runs`: full lists are run part by part, beside the strategies that are asked meanwhile.
 """

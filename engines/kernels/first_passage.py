@@ -132,7 +132,7 @@ def are_plain(terms: F64_2D, places: I64_1D, sizings: tuple[int, ...] = SIZINGS)
 
 
 def is_chained(bars: Bars, terms: F64_2D) -> BOOL_1D:
-    """Return which plans [N] `chains` follows for strategies that give no levels and no sizes."""
+    """Return which plans [N] of one entry at a time `chains` follows; strategies give no sizes."""
     if len(bars.months) >= MONTHS_MAX or len(bars.prices) >= WISHED_MAX:
         return np.zeros(len(terms), np.bool_)
     is_still = are_plain(terms, OTHERS)
