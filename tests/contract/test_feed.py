@@ -152,7 +152,8 @@ def test_a_failing_stream_and_failing_replies_lose_and_repeat_nothing(tmp_path: 
         at.venue.faults.at_random(0.25, MESSAGE_FAULTS, "kline.")
         at.venue.faults.at_random(0.1, PAGE_FAULTS, "/v5/market/kline")
         feed, follower = at.feed(), Follower({KEY: None, OTHER: None, FIVE: None})
-        for part in range(6):
+        for part in range(6):  # Each kind comes twice, whatever chance brings besides.
+            at.venue.faults.next(MESSAGE_FAULTS[part % 3], where="kline.")
             at.venue.faults.next(SOCKET_FAULTS[part % 2], where="kline.")
             await at.pass_bars(7, feed, follower)
         at.venue.faults.clear()
