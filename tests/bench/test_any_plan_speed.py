@@ -72,8 +72,8 @@ OWN = [
     EmaCrossover(fast=fast, slow=slow, atr_multiplier=multiplier)
     for fast, slow, multiplier in product(range(5, 15), range(16, 41, 3), (1.5, 2.0, 3.0))
 ]
-# Plans of a case: one, a handful, and as many as make 10,240 sets.
-ONE, FEW, MANY = (1,), (4,), (4, 160)
+# Plans of a case: one, or a handful and as many as make 10,240 sets.
+ONE, MANY = (1,), (4, 160)
 
 
 def bare(_: float) -> Plan:
@@ -122,9 +122,9 @@ CASES = {
     "EMA cross, trailing": Case(CROSSES, trailed, MANY),
     "EMA cross, trailing, funding": Case(CROSSES, trailed, MANY, has_funding=True),
     "RSI, stop, funding": Case(REVERSIONS, stopped, MANY, has_funding=True),
-    "EMA cross, three targets, breakeven": Case(CROSSES, targeted, FEW),
-    "RSI, ladder of four": Case(REVERSIONS, laddered, FEW),
-    "RSI, pyramid of three": Case(REVERSIONS, pyramided, FEW),
+    "EMA cross, three targets, breakeven": Case(CROSSES, targeted, MANY),
+    "RSI, ladder of four": Case(REVERSIONS, laddered, MANY),
+    "RSI, pyramid of three": Case(REVERSIONS, pyramided, MANY),
 }
 SIZES = [(name, count) for name, case in CASES.items() for count in case.counts]
 
