@@ -15,7 +15,8 @@ def test_the_demo_sweeps_verifies_and_writes_a_report(
     out = tmp_path / "demo"
     assert run(["demo", "--out", str(out)]) == 0
     said = capsys.readouterr()
-    assert said.out.startswith(f"report: {out / 'report.html'}\n")
+    # Ray may warn before it, on a busy machine.
+    assert f"report: {out / 'report.html'}" in said.out.splitlines()
     assert "SYNTHETIC bars from seed" in said.err
     manifest = json.loads((out / "manifest.json").read_text("utf-8"))
     assert manifest["status"] == "complete"
