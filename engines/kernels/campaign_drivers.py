@@ -6,6 +6,7 @@ from typing import TypeAlias
 import numpy as np
 
 from engines.kernels import (
+    book,
     campaign_columns,
     campaign_fills,
     campaign_legs,
@@ -16,8 +17,11 @@ from engines.kernels import (
     campaign_walk,
     chain_columns,
     desk,
+    legs,
+    lots,
     money,
     passage_columns,
+    passage_events,
     passage_lanes,
     rounding,
     rungs,
@@ -109,8 +113,8 @@ def _runner(stamp: int) -> RunAll:
 
 
 STAMP = stamp_of(
-    campaign_columns, campaign_fills, campaign_legs, campaign_links, campaign_opens, campaign_sizes,
-    campaign_tally, campaign_walk, chain_columns, desk, money, passage_columns, passage_lanes,
-    rounding, rungs, search, slots, summary,
+    book, campaign_columns, campaign_fills, campaign_legs, campaign_links, campaign_opens,
+    campaign_sizes, campaign_tally, campaign_walk, chain_columns, desk, legs, lots, money,
+    passage_columns, passage_events, passage_lanes, rounding, rungs, search, slots, summary,
 )  # fmt: skip # all that a pass calls
 run_campaigns = _runner(STAMP)

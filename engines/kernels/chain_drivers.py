@@ -19,8 +19,12 @@ from engines.kernels import (
     chain_shares,
     chain_walk,
     decisions,
+    desk,
+    exact,
     exit_walk,
+    gates,
     legs,
+    lots,
     money,
     passage_columns,
     passage_events,
@@ -28,6 +32,8 @@ from engines.kernels import (
     passage_funding,
     passage_lanes,
     rounding,
+    rounds,
+    rungs,
     search,
     slots,
     summary,
@@ -299,8 +305,9 @@ def _advance(stamp: int) -> Advance:
 
 STAMP = stamp_of(
     book, bracket_walk, chain_columns, chain_exits, chain_lanes, chain_shares, chain_walk,
-    decisions, exit_walk, legs, money, passage_columns, passage_events, passage_figures,
-    passage_funding, passage_lanes, rounding, search, slots, summary,
+    decisions, desk, exact, exit_walk, gates, legs, lots, money, passage_columns,
+    passage_events, passage_figures, passage_funding, passage_lanes, rounding, rounds, rungs,
+    search, slots, summary,
 )  # fmt: skip # all that a pass calls
 price_lines, find_lowest = _pricer(STAMP), _sinker(STAMP)
 ask_exits, find_exits, advance_chains = _asker(STAMP), _finder(STAMP), _advance(STAMP)

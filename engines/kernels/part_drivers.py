@@ -12,12 +12,20 @@ import numpy as np
 from engines.kernels import (
     _prefetch,
     book,
+    bracket_walk,
     chain_columns,
     chain_drivers,
+    chain_exits,
     chain_lanes,
+    chain_shares,
     chain_walk,
+    decisions,
+    desk,
+    exact,
     exit_walk,
+    gates,
     legs,
+    lots,
     money,
     part_columns,
     part_exits,
@@ -27,8 +35,11 @@ from engines.kernels import (
     passage_columns,
     passage_events,
     passage_figures,
+    passage_funding,
     passage_lanes,
     rounding,
+    rounds,
+    rungs,
     search,
     slots,
     summary,
@@ -220,8 +231,10 @@ def _advance(stamp: int) -> Advance:
 
 
 STAMP = stamp_of(
-    _prefetch, book, chain_columns, chain_drivers, chain_lanes, chain_walk, exit_walk, legs, money,
-    part_columns, part_exits, part_funding, part_lanes, part_walk, passage_columns, passage_events,
-    passage_figures, passage_lanes, rounding, search, slots, summary,
+    _prefetch, book, bracket_walk, chain_columns, chain_drivers, chain_exits, chain_lanes,
+    chain_shares, chain_walk, decisions, desk, exact, exit_walk, gates, legs, lots, money,
+    part_columns, part_exits, part_funding, part_lanes, part_walk, passage_columns,
+    passage_events, passage_figures, passage_funding, passage_lanes, rounding, rounds, rungs,
+    search, slots, summary,
 )  # fmt: skip # all that a pass calls
 find_part_exits, advance_parts = _finder(STAMP), _advance(STAMP)

@@ -11,16 +11,29 @@ import numpy as np
 
 from engines.kernels import (
     book,
+    bracket_walk,
     chain_columns,
+    chain_drivers,
+    chain_exits,
+    chain_lanes,
+    chain_shares,
     chain_walk,
+    decisions,
+    desk,
+    exact,
     exit_walk,
+    gates,
     legs,
+    lots,
     money,
     passage_columns,
     passage_events,
     passage_figures,
+    passage_funding,
     passage_lanes,
     rounding,
+    rounds,
+    rungs,
     search,
     slots,
     stack_columns,
@@ -113,8 +126,10 @@ def _advance(stamp: int) -> Advance:
 
 
 STAMP = stamp_of(
-    book, chain_columns, chain_walk, exit_walk, legs, money, passage_columns, passage_events,
-    passage_figures, passage_lanes, rounding, search, slots, stack_columns, stack_exits,
-    stack_fills, stack_rows, stack_tally, stack_walk, summary,
+    book, bracket_walk, chain_columns, chain_drivers, chain_exits, chain_lanes, chain_shares,
+    chain_walk, decisions, desk, exact, exit_walk, gates, legs, lots, money, passage_columns,
+    passage_events, passage_figures, passage_funding, passage_lanes, rounding, rounds, rungs,
+    search, slots, stack_columns, stack_exits, stack_fills, stack_rows, stack_tally, stack_walk,
+    summary,
 )  # fmt: skip # all that a pass calls
 find_ends, advance_stacks = _finder(STAMP), _advance(STAMP)

@@ -10,22 +10,26 @@ from itertools import cycle
 
 import numpy as np
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.costs import Costs
-from engines.errors import PlanFault
 from engines.funding import constant_funding
 from engines.kernels.pending import CHAINS_MIN
-from engines.kernels.plan_terms import price_range, refusal
 from engines.kernels.trials import Market
 from engines.klines import MINUTE_MS, Klines
 from engines.plan import Basis, CloseRule, LevelSource, Plan, Sizing, SizingKind
-from engines.rules.columns import rule_columns
 from engines.signals import Signals
 from engines.synthetic import synthetic_klines
 from strategies.base import SignalStrategy
-from tests.property.test_chains_equal_reference import COSTS, INSTRUMENT, MOVING, check, exits
+from tests.property.test_chains_equal_reference import (
+    COSTS,
+    INSTRUMENT,
+    MOVING,
+    check,
+    check_case,
+    exits,
+)
 from tests.property.test_first_passage_equals_reference import (
     PlainWishes,
     followed,
@@ -86,17 +90,6 @@ def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
     )  # fmt: skip # what is traded, then from when
     count = draw(st.integers(CHAINS_MIN, STRATEGIES))
     return market, draw(stacked()), [PlainWishes(seed + n, n % 2 == 1) for n in range(count)]
-
-
-def check_case(case: tuple[Market, Plan, list[SignalStrategy]]) -> None:
-    """Compare a case, unless its plan cannot be run at all."""
-    market, plan, _ = case
-    try:
-        rule_columns(plan, market.klines)
-    except PlanFault:
-        return
-    if refusal(plan, market.costs, market.instrument, price_range(market.klines)) is None:
-        event(f"decided: {check(*case):.1f}")
 
 
 @settings(max_examples=EXAMPLES)
