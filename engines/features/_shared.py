@@ -6,7 +6,8 @@ for sure only while both exist and neither changes; so it is remembered only if 
 to, and held as long as what was made of it. The klines' columns are such columns, and so is every
 answer that is remembered, by which features of features are shared too. What a feature asks of
 others meanwhile is its own business and not remembered. What was not asked for longest is forgotten
-first where the answers outgrow their room.
+first where the answers outgrow their room. What features make of a column for themselves, such as a
+shorter form to compare it by, is remembered in the same way: it is the column's companion.
 
 Events are soon found again, and there are as many as strategies: each pair of averages crosses in a
 way of its own. So they have a small room for themselves, in which a sweep writes again and again to
@@ -24,8 +25,12 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 import numpy as np
+import numpy.typing as npt
+
+from engines.types import F64_1D
 
 Feature = TypeVar("Feature", bound=Callable[..., object])
+Column = TypeVar("Column", bound=npt.NDArray[Any])
 Key = tuple[object, ...]
 
 EVENTS_PART = 25  # of the room for numbers is added for events
@@ -65,6 +70,7 @@ class Shelf:
 
     def __init__(self, bytes_max: int) -> None:
         self.bytes_max = bytes_max
+        self.is_busy = False  # with an answer, of which the parts are not remembered
         self._numbers, self._events = _Room(bytes_max), _Room(bytes_max // EVENTS_PART)
 
     @property
@@ -83,14 +89,23 @@ class Shelf:
         for room in (self._numbers, self._events):
             if key in room:
                 return room.answer(key)
-        token = _ACTIVE.set(None)
+        self.is_busy = True
         try:
             answer = feature(*given, **named)
         finally:
-            _ACTIVE.reset(token)
+            self.is_busy = False
         room = self._events if _is_event(answer) else self._numbers
         room.keep(key, answer, arguments, _freeze(answer))
         return answer
+
+    def companion(self, make: Callable[[F64_1D], Column], column: F64_1D) -> Column:
+        """Return what is made of a column, remembered as long as there is room."""
+        key: Key = make, id(column)
+        if key not in self._numbers:
+            made = make(column)
+            self._numbers.keep(key, made, (column,), _freeze(made))
+            return made
+        return cast(Column, self._numbers.answer(key))
 
 
 @contextmanager
@@ -109,11 +124,19 @@ def shared(feature: Feature) -> Feature:
     @wraps(feature)
     def remembering(*given: object, **named: object) -> object:
         shelf = _ACTIVE.get()
-        if shelf is None:
+        if shelf is None or shelf.is_busy:
             return feature(*given, **named)
         return shelf.answer(feature, given, named)
 
     return cast(Feature, remembering)
+
+
+def companion(make: Callable[[F64_1D], Column], column: F64_1D) -> Column | None:
+    """Return what a feature makes of a column for itself, None where nothing is remembered."""
+    shelf = _ACTIVE.get()
+    if shelf is None or not isinstance(column, np.ndarray) or column.flags.writeable:
+        return None
+    return shelf.companion(make, column)
 
 
 def _key_of(

@@ -3,9 +3,7 @@
 Bool columns are False where an input is NaN. As in Pine, a NaN bar is passed over: a crossing
 compares with the last bar on which both sides were defined.
 
-Crossings both ways come from one pass: which way a bar looks is a matter of two bits, at or below
-and at or above, which vectors find for a block of bars at once and NaN leaves empty. A crossing
-turns one bit of the last bar that has any into the other alone.
+Crossings both ways come from one pass (`_crossings`).
 """
 
 from typing import NamedTuple
@@ -20,11 +18,9 @@ from engines.features._columns import (
     require_period,
 )
 from engines.features._compiled import compiled
-from engines.features._shared import shared
-from engines.types import BOOL_1D, F64_1D, U8_1D
-
-BLOCK = 1024  # bars whose bits stay in the first-level cache
-AT_OR_BELOW, AT_OR_ABOVE = 1, 2
+from engines.features._crossings import F32_1D, Near, find_crossings
+from engines.features._shared import companion, shared
+from engines.types import BOOL_1D, F64_1D
 
 
 class Crossings(NamedTuple):
@@ -42,9 +38,9 @@ def crossings(source: F64_1D, other: F64_1D | float) -> Crossings:
     Raises: ValueError if the lengths differ.
     Source: TradingView ta.crossover, ta.crossunder; compared exactly.
     """
-    source, other = _sides(source, other)
-    found = Crossings(np.empty(source.size, np.bool_), np.empty(source.size, np.bool_))
-    _find_crossings(source, other, *found)
+    sides = _sides(source, other)
+    found = Crossings(*(np.empty(sides[0].size, np.bool_) for _ in range(2)))
+    find_crossings(*sides, *_rounded(source, other, sides), *found)
     return found
 
 
@@ -163,53 +159,21 @@ def _sides(source: F64_1D, other: F64_1D | float) -> tuple[F64_1D, F64_1D]:
     return source, other
 
 
-@compiled
-def _find_crossings(source: F64_1D, other: F64_1D, over: BOOL_1D, under: BOOL_1D) -> None:
-    levels = np.full(BLOCK, other[0]) if other.size == 1 else other
-    sides = np.zeros(BLOCK + 1, np.uint8)  # of the bars of a block, after the last one before it
-    for start in range(0, source.size, BLOCK):
-        bars = min(BLOCK, source.size - start)
-        first = 0 if other.size == 1 else start
-        block = sides[: bars + 1]
-        is_defined = _find_sides(
-            source[start : start + bars], levels[first : first + bars], block[1:]
-        )
-        overs, unders = over[start : start + bars], under[start : start + bars]
-        if is_defined:
-            _turns(block, overs, unders)
-            sides[0] = block[bars]
-        else:
-            sides[0] = _turns_past_nan(block, overs, unders)
+def _rounded(
+    source: F64_1D, other: F64_1D | float, sides: tuple[F64_1D, F64_1D]
+) -> tuple[Near, Near]:
+    """Return both sides in float32 if those of columns are remembered, else as they are."""
+    near = companion(_near, source)
+    near_other = _near(sides[1]) if np.ndim(other) == 0 else companion(_near, np.asarray(other))
+    return sides if near is None or near_other is None else (near, near_other)
 
 
-@compiled
-def _find_sides(source: F64_1D, other: F64_1D, sides: U8_1D) -> bool:
-    """Find on which side of the other each bar is; return whether all bars are on one."""
-    is_undefined = np.uint8(0)
-    for i in range(sides.size):
-        below, above = np.uint8(source[i] <= other[i]), np.uint8(source[i] >= other[i])
-        sides[i] = below | (above << np.uint8(1))
-        is_undefined |= np.uint8(1) ^ (below | above)
-    return bool(is_undefined == 0)
-
-
-@compiled
-def _turns(sides: U8_1D, over: BOOL_1D, under: BOOL_1D) -> None:
-    for i in range(over.size):
-        over[i] = (sides[i + 1] == AT_OR_ABOVE) & (sides[i] & AT_OR_BELOW != 0)
-        under[i] = (sides[i + 1] == AT_OR_BELOW) & (sides[i] & AT_OR_ABOVE != 0)
-
-
-@compiled
-def _turns_past_nan(sides: U8_1D, over: BOOL_1D, under: BOOL_1D) -> int:
-    """Find the turns of a block that may be undefined; return the last side that is not."""
-    before = sides[0]
-    for i in range(over.size):
-        side = sides[i + 1]
-        over[i] = side == AT_OR_ABOVE and before & AT_OR_BELOW != 0
-        under[i] = side == AT_OR_BELOW and before & AT_OR_ABOVE != 0
-        before = side if side != 0 else before
-    return int(before)
+def _near(source: F64_1D) -> F32_1D:
+    """Return a read-only column of float32; what is beyond its range is infinite."""
+    with np.errstate(over="ignore"):
+        near = column("source", source).astype(np.float32)
+    near.flags.writeable = False
+    return near
 
 
 @compiled

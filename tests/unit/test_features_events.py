@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from engines.features._shared import Shelf, sharing
 from engines.features.events import (
     bars_since,
     cross,
@@ -97,19 +98,41 @@ def crossovers_bar_by_bar(source: F64_1D, other: F64_1D) -> list[bool]:
     return found
 
 
+def check_crossings(source: F64_1D, other: F64_1D, level: float | None = None) -> None:
+    """Check crossings of two columns, or of one and a level, alone and as they are shared."""
+    whole = other if level is None else np.full(source.size, level)
+    source.flags.writeable = other.flags.writeable = False
+    alone = crossings(source, other if level is None else level)
+    with sharing(Shelf(1_000_000)):
+        shared = crossings(source, other if level is None else level)
+    for found in (alone, shared):
+        assert found.over.tolist() == crossovers_bar_by_bar(source, whole)
+        assert found.under.tolist() == crossovers_bar_by_bar(whole, source)
+
+
 @pytest.mark.parametrize("nan_share", [0.0, 0.001, 0.3])
-@pytest.mark.parametrize("bars", [1, 2, 1023, 1024, 1025, 2049, 3000])
+@pytest.mark.parametrize("bars", [1, 2, 63, 64, 65, 127, 128, 129, 3000])
 def test_crossings_both_ways_are_those_of_the_plain_rule(bars: int, nan_share: float) -> None:
     rng = np.random.default_rng(bars)
     for level in (None, 1.0, NAN):
-        source = rng.integers(0, 3, bars).astype(np.float64)  # ties are frequent
-        other = rng.integers(0, 3, bars).astype(np.float64)
-        source[rng.random(bars) < nan_share] = NAN
-        other[rng.random(bars) < nan_share] = NAN
-        whole = other if level is None else np.full(bars, level)
-        found = crossings(source, other if level is None else level)
-        assert found.over.tolist() == crossovers_bar_by_bar(source, whole)
-        assert found.under.tolist() == crossovers_bar_by_bar(whole, source)
+        for ties in (3, 1000):  # frequent, and rare enough for words without any
+            source = rng.integers(0, ties, bars).astype(np.float64)
+            other = rng.integers(0, ties, bars).astype(np.float64)
+            source[rng.random(bars) < nan_share] = NAN
+            other[rng.random(bars) < nan_share] = NAN
+            check_crossings(source, other, level)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-320, 1e-40, 1e300])
+def test_crossings_tell_columns_apart_that_are_equal_once_rounded(size: float) -> None:
+    rng = np.random.default_rng(3)
+    other = size * (1.0 + 1e-3 * rng.random(3000))
+    # Most bars are apart by far, some by less than float32 tells, and some are the same.
+    source = other * (
+        1.0 + rng.choice([0.0, 1e-12, -1e-12, 1e-3, -1e-3], 3000, p=[0.1] * 2 + [0.2, 0.3, 0.3])
+    )
+    check_crossings(source, other)
+    check_crossings(source, other, float(other[7]))
 
 
 def test_rising_needs_every_step_to_exceed_pines_precision() -> None:

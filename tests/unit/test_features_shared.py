@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import engines.features
-from engines.features._shared import Shelf, shared, sharing
+from engines.features._shared import Shelf, companion, shared, sharing
 from engines.features.channels import bollinger
 from engines.features.events import crossings, crossover, crossunder, rising
 from engines.features.moving_averages import ema, sma
@@ -57,6 +57,24 @@ def test_crossings_are_found_once_for_both_ways() -> None:
     with sharing(Shelf(100_000)):
         assert crossover(fast, slow) is crossings(fast, slow).over
         assert crossunder(fast, slow) is crossings(fast, slow).under
+
+
+def test_a_columns_companion_is_made_once_and_goes_when_its_room_is_needed() -> None:
+    close, other = fixed(), fixed(2.0, 3.0)
+    made: list[int] = []
+
+    def doubled(column: F64_1D) -> F64_1D:
+        made.append(column.size)
+        return column * 2.0
+
+    assert companion(doubled, close) is None
+    with sharing(Shelf(close.nbytes)):
+        first = companion(doubled, close)
+        assert companion(doubled, close) is first
+        assert companion(doubled, close.copy()) is None  # which may change
+        companion(doubled, other)
+        assert companion(doubled, close) is not first
+    assert made == [100, 2, 100]
 
 
 def test_nothing_is_shared_unless_asked_for() -> None:
