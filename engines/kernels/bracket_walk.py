@@ -8,7 +8,9 @@ the other), the widest that fits first, and the same look-ups say how far the pr
 position. Only the bar of the exit is asked for its open and its way.
 
 What the open has passed fills there, with both behind it the limit; then the price goes to the
-extreme nearer to the open, and to the other one.
+extreme nearer to the open, and to the other one. A limit that is verified is searched for where the
+price has to go to, some ticks beyond it, and then fills at itself, or at the better price of all on
+the way of that bar.
 """
 
 import math
@@ -20,6 +22,7 @@ from engines.kernels.chain_columns import LINE, LONG, O_CLOSE, Opens
 from engines.kernels.columns import F64_2D, Run
 from engines.kernels.money import due_price, slipped_price
 from engines.kernels.passage_events import slip_at, stop_of, target_of
+from engines.kernels.rounding import price_of, ticks_nearest
 from engines.kernels.slots import (
     BREAKEVEN_GAIN,
     HAS_EXITS,
@@ -33,6 +36,7 @@ from engines.kernels.slots import (
     STOP_RATIO,
     TARGETS,
     TRAIL_UNIT,
+    VERIFY_TICKS,
 )
 from engines.types import F64_1D
 
@@ -68,7 +72,8 @@ def find_bracket_exit(
     close = opens.lines[first * LINE + O_CLOSE]
     stop = stop_of(run, given_stop, run[STOP_RATIO], run[STOP_ATR], atr, close, base, sign)
     target = target_of(run, given_target, run[PROFIT_RATIO], run[PROFIT_ATR], atr, base, sign)
-    bar, worst = _skip(opens, first, last, side, stop, target)
+    trigger = _trigger(run, target, sign)
+    bar, worst = _skip(opens, first, last, side, stop, trigger)
     if bar > last:
         return nothing
     opened, high, low = sign * prices[bar, OPEN], prices[bar, HIGH], prices[bar, LOW]
@@ -76,16 +81,25 @@ def find_bracket_exit(
     against = low if side == LONG else -high
     before = worst if bar == first else min(worst, opened)
     slip_at(run, slip_ratio, bar - 1)
-    if target <= opened:
+    if trigger <= opened:
         return bar, True, due_price(run, sign * opened), before
     if stop >= opened:
         return bar, True, slipped_price(run, due_price(run, sign * opened), -sign, 0.0), before
     along = high if side == LONG else -low
-    if target <= along and (is_up_first or stop < against):
+    if trigger <= along and (is_up_first or stop < against):
         worst = before if is_up_first else min(before, against)
-        return bar, False, due_price(run, sign * target), worst
+        price = max(target, opened if is_up_first else against)
+        return bar, False, due_price(run, sign * price), worst
     price = slipped_price(run, due_price(run, sign * stop), -sign, 0.0)
     return bar, False, price, min(before, stop)
+
+
+@rule
+def _trigger(run: Run, target: float, sign: float) -> float:
+    """Return where the price must go to for the limit at `target` to fill, in its direction."""
+    if run[VERIFY_TICKS] == 0 or target == math.inf:
+        return target
+    return sign * price_of(run, ticks_nearest(run, sign * target) + sign * run[VERIFY_TICKS])
 
 
 @rule

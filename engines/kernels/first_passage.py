@@ -95,7 +95,9 @@ DIVIDES = [
     slots.TARGETS, *range(slots.TARGET_RATIOS, slots.TARGET_RATIOS + slots.LEGS_MAX),
     *range(slots.PORTIONS, slots.PORTIONS + slots.LEGS_MAX), slots.LEGS_EACH,
 ]  # fmt: skip # one list
-UNMOVED = np.setdiff1d(OTHERS, [*MOVES, *DIVIDES])
+# How a limit fills where one leg closes all, which they follow as well.
+FILLS = [slots.VERIFY_TICKS]
+UNMOVED = np.setdiff1d(OTHERS, [*MOVES, *DIVIDES, *FILLS])
 PLANS_MIN = 4  # fewer do not pay for the tables of levels that they would share
 CHAINED_MAX = 64  # plans up to which chains walk each faster than tables serve all; measured
 SIZINGS = (BY_QTY, BY_CASH, BY_EQUITY)
@@ -143,7 +145,8 @@ def is_chained(bars: Bars, terms: F64_2D) -> BOOL_1D:
     is_divided = terms[:, slots.TARGETS] > 0
     has_own_share = np.isin(terms[:, slots.SIZING_KIND], OWN_SHARES)
     is_followed = are_plain(terms, UNMOVED, (*SIZINGS, *OWN_SHARES))
-    is_followed &= ~(is_divided & (by_atr | has_own_share))
+    is_verified = terms[:, slots.VERIFY_TICKS] != 0
+    is_followed &= ~(is_divided & (by_atr | has_own_share | is_verified))
     return is_followed & ~(is_still & has_level & shares)
 
 

@@ -101,7 +101,10 @@ def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
     )  # fmt: skip # what is traded, then from when
     count = draw(st.integers(CHAINS_MIN, STRATEGIES))
     sizing = draw(random_plans.sizings().filter(lambda own: own.kind is not SizingKind.KELLY))
-    plan = replace(draw(followed()), exits=draw(exits()), sizing=sizing)
+    plan = replace(
+        draw(followed()), exits=draw(exits()), sizing=sizing,
+        limit_verify_ticks=draw(st.sampled_from((0, 0, 0, 1, 3, 40))),
+    )  # fmt: skip # what else it says
     return market, plan, [PlainWishes(seed + own, own % 2 == 1) for own in range(count)]
 
 
@@ -230,7 +233,8 @@ def test_signal_grids_with_moving_stops_are_decided(
 ) -> None:
     crosses = [EmaCrossover(fast, slow) for fast in (5, 14) for slow in (15, 50)]
     rare = [Rare(every, leaves) for every in (40, 2_000) for leaves in (False, True)]
-    plan = Plan(exits=replace(MOVING[name], levels=LevelSource.PLAN))
+    own = replace(MOVING[name], levels=LevelSource.PLAN)
+    plan = Plan(exits=own, limit_verify_ticks=2 if own.take_profit_ratio else 0)
     funding = constant_funding(0.0001, 8, klines)
     market = Market(klines, INSTRUMENT, costs, funding, since_ms=int(klines.open_time_ms[500]))
     assert check(market, plan, [*crosses, *rare]) == 1.0
