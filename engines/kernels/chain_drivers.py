@@ -105,7 +105,7 @@ SET_START, SET_STOP, SET_ROW, SET_PLAN = range(4)
 
 Price: TypeAlias = Callable[[F64_2D, F64_1D, I64_1D, F64_1D, F64_1D], None]
 Lowest: TypeAlias = Callable[[F64_2D, F64_1D], None]
-Ask: TypeAlias = Callable[[I32_1D, I64_2D, int, Decides, I32_1D], None]
+Ask: TypeAlias = Callable[[I32_1D, I64_2D, int, Decides, int, I32_1D], None]
 Find: TypeAlias = Callable[
     [Opens, F64_2D, F64_1D, F64_1D, F64_1D, I64_1D, I32_1D, Exits, int], None
 ]
@@ -167,9 +167,11 @@ def _sinker(stamp: int) -> Lowest:
 def _asker(stamp: int) -> Ask:
     """Return the pass that notes the entries which sets may take; `stamp` as before."""
 
-    def asked(wishes: I32_1D, sets: I64_2D, bars: int, decides: Decides, until: I32_1D) -> None:
+    def asked(
+        wishes: I32_1D, sets: I64_2D, bars: int, decides: Decides, sure: int, until: I32_1D
+    ) -> None:
         for item in range(len(sets) if stamp != 0 else 0):
-            ask(wishes[sets[item, SET_START] : sets[item, SET_STOP]], bars, decides, until)
+            ask(wishes[sets[item, SET_START] : sets[item, SET_STOP]], bars, decides, sure, until)
 
     return driver(asked)
 

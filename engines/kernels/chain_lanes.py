@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from engines.kernels._compiled import rule
+from engines.kernels._compiled import inlined, rule
 from engines.kernels.chain_columns import (
     AT_LEVEL,
     LINE_BITS,
@@ -74,33 +74,47 @@ def idle(places: U64_1D, lane: int) -> None:
 @rule
 def follow(lanes: F64_1D, places: U64_1D, links: Links, lines: F64_1D) -> None:
     """Look up the next link of each lane; one that is at its end stays there."""
-    one, bits = np.uint64(1), np.uint64(LINE_BITS)
+    one = np.uint64(1)
     for lane in range(LANES):
         at = min(places[AT + lane] + one, places[END + lane])
         places[AT + lane] = at
         ends, follower = np.uint64(links.ends[at]), np.uint64(links.nexts[at])
-        lanes[WORST + lane] = links.worst[at]
-        bar, side = ends >> np.uint64(MODE_BITS), follower & np.uint64(SIDE_MASK)
-        lanes[BAR + lane] = bar
-        lanes[AT_HORIZON + lane] = ends & np.uint64(MODE_MASK)
-        line = bar << bits
-        # A position is closed by the other side's price.
-        closes = np.uint64(O_PRICE + (1 if lanes[SIDE + lane] > 0 else 0))
-        is_at_level = ends & np.uint64(MODE_MASK) >= np.uint64(AT_LEVEL)
-        lanes[PRICE + lane] = links.prices[at] if is_at_level else lines[line + closes]
-        lanes[OPENED + lane] = lines[line + np.uint64(O_OPEN)]
-        places[MONTH + lane] = np.uint64(lines[line + np.uint64(O_MONTH)])
-        bar = follower >> one
-        lanes[N_BAR + lane] = bar
-        line = bar << bits
-        lanes[N_PRICE + lane] = lines[line + np.uint64(O_PRICE) + side]
-        lanes[N_ORDERED + lane] = lines[line + np.uint64(O_ORDERED) + side]
-        lanes[N_CLOSE + lane] = lines[line + np.uint64(O_CLOSE)]
-        lanes[N_OPEN + lane] = lines[line + np.uint64(O_OPEN)]
-        lanes[N_SIDE + lane] = side
+        stand_at_end(lanes, places, lane, ends, links.prices[at], links.worst[at], lines)
+        stand_before(lanes, lane, follower, lines)
     if len(links.shares) > 0:
         for lane in range(LANES):
             lanes[N_OWN_SHARE + lane] = links.shares[places[AT + lane]]
+
+
+@inlined
+def stand_at_end(
+    lanes: F64_1D, places: U64_1D, lane: int, ends: np.uint64, price: float, worst: float,
+    lines: F64_1D,
+) -> None:  # fmt: skip # the lane, then how it ends
+    """Look up where a position ends; `price` is that of the level, if it is one that ends it."""
+    lanes[WORST + lane] = worst
+    bar, mode = ends >> np.uint64(MODE_BITS), ends & np.uint64(MODE_MASK)
+    lanes[BAR + lane] = bar
+    lanes[AT_HORIZON + lane] = mode
+    line = bar << np.uint64(LINE_BITS)
+    # A position is closed by the other side's price.
+    closes = np.uint64(O_PRICE + (1 if lanes[SIDE + lane] > 0 else 0))
+    lanes[PRICE + lane] = price if mode >= np.uint64(AT_LEVEL) else lines[line + closes]
+    lanes[OPENED + lane] = lines[line + np.uint64(O_OPEN)]
+    places[MONTH + lane] = np.uint64(lines[line + np.uint64(O_MONTH)])
+
+
+@inlined
+def stand_before(lanes: F64_1D, lane: int, follower: np.uint64, lines: F64_1D) -> None:
+    """Look up the entry that follows."""
+    bar, side = follower >> np.uint64(1), follower & np.uint64(SIDE_MASK)
+    lanes[N_BAR + lane] = bar
+    line = bar << np.uint64(LINE_BITS)
+    lanes[N_PRICE + lane] = lines[line + np.uint64(O_PRICE) + side]
+    lanes[N_ORDERED + lane] = lines[line + np.uint64(O_ORDERED) + side]
+    lanes[N_CLOSE + lane] = lines[line + np.uint64(O_CLOSE)]
+    lanes[N_OPEN + lane] = lines[line + np.uint64(O_OPEN)]
+    lanes[N_SIDE + lane] = side
 
 
 @rule

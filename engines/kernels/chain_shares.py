@@ -52,11 +52,11 @@ def share_out(
             while int(wishes[place]) >> WISH_BITS < line - 1:
                 place += 1
             stop = given.stops[place]
-        links.shares[at] = _share_of(given.runs[plan], opens, shares, line, stop)
+        links.shares[at] = share_of(given.runs[plan], opens, shares, line, stop)
 
 
 @rule
-def _share_of(run: Run, opens: Opens, shares: Shares, line: int, stop: float) -> float:
+def share_of(run: Run, opens: Opens, shares: Shares, line: int, stop: float) -> float:
     """Return the share of the entry at a line; `stop` is the strategy's own, NaN if it has none.
 
     `run` holds the terms of the plan, the rest of it is room.

@@ -132,10 +132,11 @@ def _end(links: Links, count: int, line: int, mode: int) -> None:
 
 
 @rule
-def ask(wishes: I32_1D, bars: int, decides: Decides, until: I32_1D) -> None:
+def ask(wishes: I32_1D, bars: int, decides: Decides, sure: int, until: I32_1D) -> None:
     """Note of each entry that a set may take the last bar in which a level may end it.
 
     `until` lies by line and side; of several sets it keeps the latest, -1 where none may enter.
+    Of the wishes that close a position those count that no rule may refuse, the `sure` ones.
     """
     last_long = last_short = bars - 1
     for back in range(1, len(wishes) + 1):
@@ -149,9 +150,9 @@ def ask(wishes: I32_1D, bars: int, decides: Decides, until: I32_1D) -> None:
             entry = ((bar + 1) << 1) | (0 if is_long else 1)
             last = min(last_long if is_long else last_short, bar + decides.held_max)
             until[entry] = np.int32(max(until[entry], last))
-        if wish & (ENDS | LEAVES_LONG | ENTERS_SHORT):
+        if wish & sure & (ENDS | LEAVES_LONG | ENTERS_SHORT):
             last_long = bar
-        if wish & (ENDS | LEAVES_SHORT | ENTERS_LONG):
+        if wish & sure & (ENDS | LEAVES_SHORT | ENTERS_LONG):
             last_short = bar
 
 

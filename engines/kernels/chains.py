@@ -13,7 +13,8 @@ differ in levels alone advance side by side, so that few strategies fill the lan
 a strategy gives itself are no other's, so then an entry is walked when its set takes it.
 
 Other plans share the list of wishes and what hangs on an entry alone, and are run by passes of
-their own: several targets (`part_drivers`), several entries (`stacks`), ladders (`campaigns`).
+their own: several targets (`part_drivers`), several entries (`stacks`), ladders (`campaigns`), and
+entries that hang on how earlier ones went (`gate_runs`).
 
 1. `groups.Group`: which plans can be followed.
 2. `Wished`: the wishes of many strategies, listed one after the other as each is asked.
@@ -58,6 +59,10 @@ from engines.kernels.chain_shares import Shares
 from engines.kernels.chain_wishes import collect_wishes
 from engines.kernels.columns import F64_2D, I64_2D, U8_1D, Bars, Charges, Wants, frozen
 from engines.kernels.first_passage import OWN_SHARES, fixed_of, has_levels
+from engines.kernels.gate_columns import Course as Gated
+from engines.kernels.gate_columns import Days, Gates
+from engines.kernels.gate_drivers import advance_gated
+from engines.kernels.gate_runs import gates_of, sure_wishes, waits
 from engines.kernels.groups import Group
 from engines.kernels.part_columns import PartExits, Portions
 from engines.kernels.part_drivers import advance_parts
@@ -65,6 +70,7 @@ from engines.kernels.part_exits import PART_WALK
 from engines.kernels.part_runs import part_exits_of, part_room, portions_of
 from engines.kernels.passage_columns import Fixed
 from engines.kernels.passage_funding import payments_of
+from engines.kernels.passage_lanes import LANES
 from engines.kernels.slots import (
     BY_CASH,
     BY_EQUITY,
@@ -90,7 +96,7 @@ PART_MIN = 32  # sets that advance side by side: the last ones leave lanes idle
 Found: TypeAlias = list[tuple[int, I64_1D, F64_2D]]
 # What sets that advance together share, and the entries that they may take: their places, which
 # each plan is asked for until which bar, and how many there are.
-Money: TypeAlias = tuple[Decides, Sizes, Fixed, Portions, Stacking]
+Money: TypeAlias = tuple[Decides, Sizes, Fixed, Portions, Stacking, Gates]
 Entries: TypeAlias = tuple[I32_1D, list[tuple[I64_1D, I32_1D]], int]
 EXITS_MAX = 16  # plans whose exits are kept at a time: their sets fill the lanes
 Part: TypeAlias = Callable[[], Found]
@@ -209,11 +215,12 @@ class Wished:
         terms = self.group.terms[item]
         decides = _decides(terms, self._opens.bars)
         fixed, portions = fixed_of(bars, terms), portions_of(terms)
-        return decides, _sizes(terms), fixed, portions, stacking_of(terms)
+        return decides, _sizes(terms), fixed, portions, stacking_of(terms), gates_of(terms)
 
     def _advance(self, bars: Bars, plans: list[tuple[int, I64_1D]]) -> F64_2D:
         """Return the figures of a part, plan by plan."""
-        decides, sizes, fixed, portions, stacking = self._money(bars, plans[0][0])
+        money = self._money(bars, plans[0][0])
+        decides, sizes, fixed, portions, stacking, _ = money
         rows = [self.group.terms[item] for item, _ in plans]
         sets = [
             np.column_stack(
@@ -239,12 +246,28 @@ class Wished:
                 course, self._given(bars, rows), self._wishes, np.concatenate(sets), found
             )
             return found
-        exits = self._exits(bars, rows, sets, decides) if self.are_plain else self._room()
-        advance_chains(
-            self._opens, self._wishes, np.concatenate(sets), decides, self._given(bars, rows),
-            exits, self._shares(sizes), sizes, self._payments, fixed, found,
-        )  # fmt: skip # one call
+        self._follow(bars, rows, sets, money, found)
         return found
+
+    def _follow(
+        self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], money: Money, found: F64_2D
+    ) -> None:
+        """Find the figures of sets of one entry and one leg at a time."""
+        decides, sizes, fixed, _, _, gates = money
+        exits = self._exits(bars, rows, sets, decides) if self.are_plain else self._room()
+        given, shares = self._given(bars, rows), self._shares(sizes)
+        if waits(gates):
+            days = Days(self.group.charges.open_day, self.group.charges.close_day)
+            gated = Gated(
+                self._opens, decides, given, exits, shares, sizes, self._payments, fixed, gates,
+                days,
+            )  # fmt: skip # the order of its fields
+            advance_gated(gated, self._wishes, np.concatenate(sets), found)
+            return
+        advance_chains(
+            self._opens, self._wishes, np.concatenate(sets), decides, given, exits, shares, sizes,
+            self._payments, fixed, found,
+        )  # fmt: skip # one call
 
     def _shares(self, sizes: Sizes) -> Shares:
         """Return what the shares of entries are made of."""
@@ -258,8 +281,8 @@ class Wished:
         return Given(self._stops, self._targets, runs, bars.prices, self.group.charges.slip_ratio)
 
     def _room(self) -> Exits:
-        """Return room for the exit of the one entry that a set stands behind."""
-        shape = 1, 1
+        """Return room for the exit of the one entry that each lane stands behind."""
+        shape = 1, LANES
         return Exits(
             np.empty(0, np.int32), np.empty(shape, np.int32), np.empty(shape), np.empty(shape)
         )
@@ -270,18 +293,21 @@ class Wished:
         Plans that differ in levels alone ask for the same as the ones before them.
         """
         owns = tuple(own[:, :SET_ROW].tobytes() for own in sets)
-        key = decides, tuple(map(has_levels, rows)), owns
+        sure = sure_wishes(rows[0])
+        key = decides, sure, tuple(map(has_levels, rows)), owns
         known = self._known
         if known is None or known[0] != key:
-            known = self._known = key, self._found_out(rows, sets, decides)
+            known = self._known = key, self._found_out(rows, sets, decides, sure)
         return known[1]
 
-    def _found_out(self, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Entries:
+    def _found_out(
+        self, rows: list[F64_1D], sets: list[I64_2D], decides: Decides, sure: int
+    ) -> Entries:
         until: I32_1D = np.full(2 * (self._opens.bars + 1), -1, np.int32)
         asked = list[tuple[I64_1D, I32_1D]]()
         for terms, own in zip(rows, sets, strict=True):
             if has_levels(terms):
-                ask_exits(self._wishes, own, self._opens.bars, decides, until)
+                ask_exits(self._wishes, own, self._opens.bars, decides, sure, until)
             entries = np.flatnonzero(until >= 0)
             asked.append((entries, until[entries]))
             until[entries] = -1

@@ -21,6 +21,7 @@ from engines.kernels.chain_columns import Permits
 from engines.kernels.columns import F64_2D, Charges
 from engines.kernels.cpu import bars_of
 from engines.kernels.first_passage import is_chained
+from engines.kernels.gate_runs import is_gated
 from engines.kernels.plan_terms import counts_days, price_range, refusal, terms_row, terms_table
 from engines.kernels.stacks import is_stacked
 from engines.kernels.wants import charges_of, permits_of
@@ -116,6 +117,7 @@ class Groups:
             terms = terms_table([self._terms(plans[place]) for place in group])
             takes_levels = plans[group[0]].exits.levels is LevelSource.STRATEGY
             chained = is_chained(self.bars, terms) | is_stacked(self.bars, terms)
+            chained |= is_gated(self.bars, terms)
             plain = _ways(chained | is_campaigned(self.bars, terms))
             items = np.arange(len(group)), plain, _ways(chained)
             found.groups.append(Group(np.array(group), terms, *columns, takes_levels, *items))

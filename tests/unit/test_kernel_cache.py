@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 KERNELS = Path(__file__).parents[2] / "engines" / "kernels"
-DRIVERS = [f"{kind}_drivers" for kind in ("campaign", "chain", "part", "passage", "stack")]
+DRIVERS = [f"{kind}_drivers" for kind in ("campaign", "chain", "gate", "part", "passage", "stack")]
 PLAIN = {"_compiled", "columns"}  # what no pass calls: how it is compiled, and types
 KEYS = """
 from hashlib import sha256

@@ -1,0 +1,66 @@
+"""The columns of the gate path: rules that look back, and where each lane of it stands.
+
+Theory. Which wish begins or ends a position may hang on how earlier ones went. Then no chain can be
+made before its money is known, and each lane chooses its links as it goes: it keeps its place among
+the wishes of its set, what it holds, and what the rules have counted.
+"""
+
+from typing import NamedTuple
+
+from engines.kernels.chain_columns import Decides, Exits, Given, Opens, Sizes
+from engines.kernels.chain_shares import Shares
+from engines.kernels.passage_columns import Fixed, Payments
+from engines.kernels.passage_lanes import LANES
+from engines.types import I64_1D
+
+NEVER = 1 << 40  # beyond every bar, and beyond every count
+
+# The whole numbers of a lane: its next wish and where they end, the rows of its plan among the
+# exits (NO_LEVELS: none) and among the terms; the close at which what it holds was decided, whether
+# that is short, and its place among the exits; how that ends, as in a link; what comes next, as in
+# a link, and its wish.
+(
+    CURSOR, STOP, ROW, PLAN, ENTRY, IS_SHORT, PLACE, ENDS, NEXT, WISH,
+    LAST_END, HAS_LOST, ENTRY_DAY, ENTRY_WEEK, DAY_ENTRIES, WEEK_ENTRIES, LOSSES, HALTED_DAY,
+) = range(0, 18 * LANES, LANES)  # fmt: skip # one list
+STANDS = 18
+# From LAST_END on, what the rules know: the bar of the last end, whether that was a loss, the last
+# day and week with an entry and how many they had, losses in a row, the last day they have ended.
+
+NO_ENTRY = -1  # the close of a position that there is not
+UNKNOWN = 0  # what comes next, while nobody has looked
+
+
+class Gates(NamedTuple):
+    """What a new position must wait for; NEVER where there is no such limit.
+
+    `cooldown` bars after a loss are no fewer than the `delay` after any end.
+    """
+
+    delay: int
+    cooldown: int
+    day_max: int
+    week_max: int
+    losses_max: int
+
+
+class Days(NamedTuple):
+    """The days of each bar's open and of its close [T], empty where no rule counts them."""
+
+    opens: I64_1D
+    closes: I64_1D
+
+
+class Course(NamedTuple):
+    """What sets that advance together share."""
+
+    opens: Opens
+    decides: Decides
+    given: Given
+    exits: Exits
+    shares: Shares
+    sizes: Sizes
+    payments: Payments
+    fixed: Fixed
+    gates: Gates
+    days: Days

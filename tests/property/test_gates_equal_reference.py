@@ -1,0 +1,158 @@
+"""Sets whose entries hang on how earlier positions went equal the reference's runs.
+
+Plans are those of `test_chains_equal_reference` with rules that look back: delays, cooldowns, the
+most trades of a day and week, losses in a row. Wishes come from seeds, and there are more
+strategies than lanes. A set that is left to the machine proves nothing of gates, so where nothing
+may be left to it, that is asserted.
+"""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from engines.costs import Costs
+from engines.errors import PlanFault
+from engines.funding import constant_funding
+from engines.instrument import Instrument
+from engines.kernels.pending import CHAINS_MIN
+from engines.kernels.plan_terms import price_range, refusal
+from engines.kernels.trials import Market
+from engines.klines import MINUTE_MS, Klines
+from engines.plan import (
+    Direction,
+    Exits,
+    Hours,
+    LevelSource,
+    Plan,
+    Reentry,
+    Session,
+    Sizing,
+    SizingKind,
+    Trailing,
+)
+from engines.rules.columns import rule_columns
+from engines.synthetic import synthetic_klines
+from strategies.base import SignalStrategy
+from strategies.ema_crossover import EmaCrossover
+from tests.property import plans_random as random_plans
+from tests.property.test_chains_equal_reference import COSTS, Rare, check, exits
+from tests.property.test_first_passage_equals_reference import (
+    PlainWishes,
+    followed,
+    followed_costs,
+    fundings,
+)
+from tests.property.test_kernel_equals_reference import INSTRUMENTS
+from tests.property.test_plans_hold import BARS_MAX, klines_of_seed
+
+EXAMPLES, EXAMPLES_LONG, STRATEGIES = 40, 4_000, 20
+
+
+@st.composite
+def reentries(draw: st.DrawFn) -> Reentry:
+    """Return rules of which one or more look back."""
+    most = st.none() | st.integers(1, 4)
+    return draw(
+        st.builds(
+            Reentry,
+            delay_bars=st.sampled_from((0, 0, 1, 3, 12)),
+            cooldown_bars=st.sampled_from((0, 0, 1, 4, 20)),
+            trades_per_day_max=most,
+            trades_per_week_max=most | st.integers(5, 15),
+            losses_in_a_row_max=most,
+        ).filter(lambda own: own.is_used)
+    )
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
+    """Return strategies of random wishes on random bars, and a plan that gates follow."""
+    seed = draw(st.integers(0, 2**31))
+    klines = klines_of_seed(seed, draw(st.integers(2, BARS_MAX)))
+    start = min(draw(st.integers(0, 30)), len(klines) - 1)
+    market = Market(
+        klines, draw(st.sampled_from(INSTRUMENTS)), draw(followed_costs()), draw(fundings(klines)),
+        since_ms=int(klines.open_time_ms[start]),
+    )  # fmt: skip # what is traded, then from when
+    count = draw(st.integers(CHAINS_MIN, STRATEGIES))
+    sizing = draw(random_plans.sizings().filter(lambda own: own.kind is not SizingKind.KELLY))
+    plan = replace(draw(followed()), exits=draw(exits()), sizing=sizing, reentry=draw(reentries()))
+    return market, plan, [PlainWishes(seed + own, own % 2 == 1) for own in range(count)]
+
+
+def check_case(case: tuple[Market, Plan, list[SignalStrategy]]) -> None:
+    """Compare a case, unless its plan cannot be run at all."""
+    market, plan, _ = case
+    try:
+        rule_columns(plan, market.klines)
+    except PlanFault:
+        return
+    if refusal(plan, market.costs, market.instrument, price_range(market.klines)) is None:
+        event(f"decided: {check(*case):.1f}")
+
+
+@settings(max_examples=EXAMPLES)
+@given(case=cases())
+def test_gates_equal_reference_on_random_sets(
+    case: tuple[Market, Plan, list[SignalStrategy]],
+) -> None:
+    check_case(case)
+
+
+@pytest.mark.long
+@settings(max_examples=EXAMPLES_LONG)
+@given(case=cases())
+def test_gates_equal_reference_on_many_random_sets(
+    case: tuple[Market, Plan, list[SignalStrategy]],
+) -> None:
+    check_case(case)
+
+
+@pytest.fixture(scope="module")
+def klines() -> Klines:
+    """Return two months of synthetic bars."""
+    return synthetic_klines(6_001, 15 * MINUTE_MS, seed=11)
+
+
+STOP = Exits(stop_loss_ratio=0.01, take_profit_ratio=0.02, levels=LevelSource.PLAN)
+PLANS = {
+    "delay": Plan(reentry=Reentry(delay_bars=6), exits=STOP),
+    "cooldown": Plan(
+        reentry=Reentry(delay_bars=2, cooldown_bars=20), sizing=Sizing(SizingKind.RISK, 0.002),
+        exits=Exits(stop_loss_ratio=0.01, trailing=Trailing(0.005, 0.01)),
+    ),
+    "a day": Plan(reentry=Reentry(trades_per_day_max=1), exits=STOP),
+    "a week": Plan(
+        reentry=Reentry(trades_per_week_max=3), sizing=Sizing(SizingKind.EQUITY_RATIO, 0.3),
+        exits=Exits(stop_atr=3.0, target_atr=4.0),
+    ),
+    "losses": Plan(reentry=Reentry(losses_in_a_row_max=2), direction=Direction.LONG, exits=STOP),
+    "all of them": Plan(
+        reentry=Reentry(2, 20, 2, 8, 3), exits=STOP,
+        hours=Hours(session=Session("08:00", "20:00"), bars_held_max=60),
+    ),
+    "no levels": Plan(
+        reentry=Reentry(1, 10, 2, 8, 2), exits=Exits(levels=LevelSource.PLAN)
+    ),
+}  # fmt: skip # one table
+INSTRUMENT = Instrument("SYNTHETIC", 0.1, 0.001, time_zone="America/New_York")
+
+
+@pytest.mark.parametrize("costs", [COSTS["notional"], COSTS["order"]], ids=["notional", "order"])
+@pytest.mark.parametrize("name", PLANS)
+def test_signal_grids_that_look_back_are_decided(name: str, costs: Costs, klines: Klines) -> None:
+    crosses = [EmaCrossover(fast, slow) for fast in (5, 9, 14) for slow in (15, 21, 50)]
+    rare = [Rare(every, leaves) for every in (40, 2_000) for leaves in (False, True)]
+    plan = replace(PLANS[name], exits=replace(PLANS[name].exits, levels=LevelSource.PLAN))
+    funding = constant_funding(0.0001, 8, klines)
+    market = Market(klines, INSTRUMENT, costs, funding, since_ms=int(klines.open_time_ms[500]))
+    assert check(market, plan, [*crosses, *rare], times=2) == 1.0
+
+
+def test_strategies_with_levels_of_their_own_are_decided(klines: Klines) -> None:
+    crosses = [EmaCrossover(fast, slow) for fast in (5, 9, 14) for slow in (15, 21, 50)]
+    plan = Plan(reentry=Reentry(2, 20, 2, 8, 3))
+    market = Market(klines, INSTRUMENT, COSTS["notional"])
+    assert check(market, plan, [*crosses, Rare()], times=2) == 1.0
