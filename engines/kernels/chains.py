@@ -13,22 +13,20 @@ differ in levels alone advance side by side, so that few strategies fill the lan
 a strategy gives itself are no other's, so then an entry is walked when its set takes it.
 
 Other plans share the list of wishes and what hangs on an entry alone, and are run by passes of
-their own: several targets (`part_drivers`), several entries (`stacks`), ladders (`campaigns`), and
-entries that hang on how earlier ones went (`gate_runs`).
+their own: several targets (`part_drivers`), several entries (`stacks`), ladders (`campaigns`),
+entries that hang on how earlier ones went (`gate_runs`), and those that wait at a price (`waits`).
 
 1. `groups.Group`: which plans can be followed.
 2. `Wished`: the wishes of many strategies, listed one after the other as each is asked.
 3. `chain_runs`: full lists are run part by part, beside the strategies that are asked meanwhile.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 
-from engines.instrument import STEP_NOISE
 from engines.kernels import slots
 from engines.kernels.campaign_drivers import SPAN, run_campaigns
 from engines.kernels.chain_columns import (
@@ -56,9 +54,10 @@ from engines.kernels.chain_drivers import (
     price_lines,
 )
 from engines.kernels.chain_shares import Shares
+from engines.kernels.chain_terms import decides_of, sizes_of
 from engines.kernels.chain_wishes import collect_wishes
 from engines.kernels.columns import F64_2D, I64_2D, U8_1D, Bars, Charges, Wants, frozen
-from engines.kernels.first_passage import OWN_SHARES, fixed_of, has_levels
+from engines.kernels.first_passage import fixed_of, has_levels
 from engines.kernels.gate_columns import Course as Gated
 from engines.kernels.gate_columns import Days, Gates
 from engines.kernels.gate_drivers import advance_gated
@@ -71,20 +70,12 @@ from engines.kernels.part_runs import part_exits_of, part_room, portions_of
 from engines.kernels.passage_columns import Fixed
 from engines.kernels.passage_funding import payments_of
 from engines.kernels.passage_lanes import LANES
-from engines.kernels.slots import (
-    BY_CASH,
-    BY_EQUITY,
-    BY_QTY,
-    ENTERS,
-    ENTERS_LONG,
-    ENTERS_SHORT,
-    PER_CONTRACT,
-    PER_NOTIONAL,
-)
 from engines.kernels.stack_columns import Course, Ends, Stacking
 from engines.kernels.stack_drivers import advance_stacks
 from engines.kernels.stacks import NO_ENDS, ends_of, stacking_of
 from engines.kernels.summary import FIGURES
+from engines.kernels.wait_columns import Orders, Waiting, Way
+from engines.kernels.waits import AT_ONCE, orders_of, run_waits, waiting_of
 from engines.kernels.wants import wants_of_list
 from engines.signals import Signals
 from engines.types import BOOL_1D, F64_1D, I64_1D
@@ -96,7 +87,7 @@ PART_MIN = 32  # sets that advance side by side: the last ones leave lanes idle
 Found: TypeAlias = list[tuple[int, I64_1D, F64_2D]]
 # What sets that advance together share, and the entries that they may take: their places, which
 # each plan is asked for until which bar, and how many there are.
-Money: TypeAlias = tuple[Decides, Sizes, Fixed, Portions, Stacking, Gates]
+Money: TypeAlias = tuple[Decides, Sizes, Fixed, Portions, Stacking, Gates, Waiting]
 Entries: TypeAlias = tuple[I32_1D, list[tuple[I64_1D, I32_1D]], int]
 EXITS_MAX = 16  # plans whose exits are kept at a time: their sets fill the lanes
 Part: TypeAlias = Callable[[], Found]
@@ -126,6 +117,7 @@ class Wished:
         self._starts = np.zeros(sets_max + 1, np.int64)
         self._payments = payments_of(group.charges, opens.bars)
         self._known: tuple[object, Entries] | None = None
+        self._orders = dict[Waiting, Orders]()
 
     def add(self, row: int, signals: Signals, items: I64_1D) -> None:
         """List what the strategy at `row` wishes, for some plans of the group."""
@@ -213,14 +205,15 @@ class Wished:
     def _money(self, bars: Bars, item: int) -> Money:
         """Return what of a plan all sets that advance together share."""
         terms = self.group.terms[item]
-        decides = _decides(terms, self._opens.bars)
+        decides = decides_of(terms, self._opens.bars)
         fixed, portions = fixed_of(bars, terms), portions_of(terms)
-        return decides, _sizes(terms), fixed, portions, stacking_of(terms), gates_of(terms)
+        gates, waiting = gates_of(terms), waiting_of(terms)
+        return decides, sizes_of(terms), fixed, portions, stacking_of(terms), gates, waiting
 
     def _advance(self, bars: Bars, plans: list[tuple[int, I64_1D]]) -> F64_2D:
         """Return the figures of a part, plan by plan."""
         money = self._money(bars, plans[0][0])
-        decides, sizes, fixed, portions, stacking, _ = money
+        decides, sizes, fixed, portions, stacking, _, waiting = money
         rows = [self.group.terms[item] for item, _ in plans]
         sets = [
             np.column_stack(
@@ -229,6 +222,9 @@ class Wished:
             for row, (_, own) in enumerate(plans)
         ]
         found = np.empty((sum(map(len, sets)), FIGURES + 1))
+        if waiting != AT_ONCE:
+            self._await(bars, rows, sets, money, found)
+            return found
         if portions.targets > 0:
             advance_parts(
                 self._opens, self._wishes, np.concatenate(sets), decides, self._given(bars, rows),
@@ -249,11 +245,27 @@ class Wished:
         self._follow(bars, rows, sets, money, found)
         return found
 
+    def _await(
+        self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], money: Money, found: F64_2D
+    ) -> None:
+        """Find the figures of sets whose entries wait at a price."""
+        decides, sizes, fixed, *_, waiting = money
+        charges, atr = self.group.charges, frozen(self.group.rules.atr)
+        orders = self._orders.get(waiting)
+        if orders is None:  # Two threads that find them at the same time find the same.
+            listed = self._wishes[: self._starts[len(self.rows)]]
+            orders = self._orders[waiting] = orders_of(bars, charges, rows[0], listed)
+        way = Way(
+            self._opens, bars.prices, charges.slip_ratio, atr, decides, waiting, orders, sizes,
+            self._payments, fixed,
+        )  # fmt: skip # the order of its fields
+        run_waits(way, rows, self._wishes, sets, found)
+
     def _follow(
         self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], money: Money, found: F64_2D
     ) -> None:
         """Find the figures of sets of one entry and one leg at a time."""
-        decides, sizes, fixed, _, _, gates = money
+        decides, sizes, fixed, _, _, gates, _ = money
         exits = self._exits(bars, rows, sets, decides) if self.are_plain else self._room()
         given, shares = self._given(bars, rows), self._shares(sizes)
         if waits(gates):
@@ -363,29 +375,3 @@ def _flags(column: BOOL_1D) -> U8_1D:
     flags = np.ascontiguousarray(column).view(np.uint8)
     flags.flags.writeable = False
     return flags
-
-
-def _decides(terms: F64_1D, bars: int) -> Decides:
-    enters = ENTERS
-    if terms[slots.DIRECTION] != 0:
-        enters = ENTERS_LONG if terms[slots.DIRECTION] > 0 else ENTERS_SHORT
-    held_max = min(terms[slots.BARS_HELD_MAX], bars)
-    return Decides(int(terms[slots.START_BAR]), int(held_max), enters)
-
-
-def _sizes(terms: F64_1D) -> Sizes:
-    kind, value = terms[slots.SIZING_KIND], float(terms[slots.SIZING_VALUE])
-    commission, commission_kind = float(terms[slots.COMMISSION]), terms[slots.COMMISSION_KIND]
-    steps = 0.0
-    if kind == BY_QTY:
-        over, under = float(terms[slots.STEP_OVER]), float(terms[slots.STEP_UNDER])
-        steps = float(math.floor(value * under / over + STEP_NOISE))
-    return Sizes(
-        is_by_equity=bool(kind == BY_EQUITY or kind in OWN_SHARES),
-        is_by_cash=bool(kind == BY_CASH),
-        has_own_shares=bool(kind in OWN_SHARES),
-        factor=1 + commission if commission_kind == PER_NOTIONAL else 1.0,
-        added=commission if commission_kind == PER_CONTRACT else 0.0,
-        cash=value if kind == BY_CASH else 0.0,
-        steps=steps,
-    )

@@ -96,18 +96,30 @@ def find_exit(
     Returns: the bar, the number of bars if no level is met until `last`; whether its open had
     passed the level; the price of the exit; the lowest price on the way times the sign of the side.
     """
+    return find_exit_from(run, prices, reach, slip_ratio, first, last, True)
+
+
+@rule
+def find_exit_from(
+    run: Run, prices: F64_2D, reach: F64_2D, slip_ratio: F64_1D, first: int, last: int,
+    is_entered: bool,
+) -> tuple[int, bool, float, float]:  # fmt: skip # what it reads, then where it begins
+    """Return how a level ends the position from the open of bar `first` on, as `find_exit` does.
+
+    `is_entered` tells whether the position is entered there, not earlier.
+    """
     count, bar, sign = len(prices), first, run[STEPS]
     while run[THE_LOT + LOT_LEGS] > 0:
-        if bar > first:
+        if bar > first or not is_entered:
             down, up = _watched(run, sign)
             bar = first_touch(reach, count, bar, last + 1, down, up)
         if bar > last:
             break
         slip_at(run, slip_ratio, bar - 1)
-        price = _open(run, prices[bar, OPEN], sign, bar == first)
+        price = _open(run, prices[bar, OPEN], sign, is_entered and bar == first)
         is_at_open = price == price
         if not is_at_open and not _follows(run, prices[bar, HIGH], prices[bar, LOW], sign):
-            price = _walk(run, prices, bar, sign)
+            price = walk_way(run, prices, bar, sign, 0)
         if price == price:
             return bar, is_at_open, price, _lowest(run, reach, count, first, bar, sign)
         if is_trailing(run, THE_LEG):
@@ -160,11 +172,14 @@ def _follows(run: Run, high: float, low: float, sign: float) -> bool:
 
 
 @rule
-def _walk(run: Run, prices: F64_2D, bar: int, sign: float) -> float:
-    """Go the way of a bar from its open; return what the leg fills at, STAYS if it does not."""
+def walk_way(run: Run, prices: F64_2D, bar: int, sign: float, part: int) -> float:
+    """Go the way of a bar from a part of it on; return what the leg fills at, STAYS: it does not.
+
+    The price stands somewhere on that part.
+    """
     opened, high, low = prices[bar, OPEN], prices[bar, HIGH], prices[bar, LOW]
     is_high_first = high - opened < opened - low
-    for point in range(3):
+    for point in range(part, 3):
         target = high if (point == 0) == is_high_first else low
         if point == 2:
             target = prices[bar, CLOSE]

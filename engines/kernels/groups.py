@@ -24,6 +24,7 @@ from engines.kernels.first_passage import is_chained
 from engines.kernels.gate_runs import is_gated
 from engines.kernels.plan_terms import counts_days, price_range, refusal, terms_row, terms_table
 from engines.kernels.stacks import is_stacked
+from engines.kernels.waits import is_awaited
 from engines.kernels.wants import charges_of, permits_of
 from engines.klines import Klines
 from engines.plan import LevelSource, Plan, SizingKind
@@ -118,7 +119,8 @@ class Groups:
             takes_levels = plans[group[0]].exits.levels is LevelSource.STRATEGY
             chained = is_chained(self.bars, terms) | is_stacked(self.bars, terms)
             chained |= is_gated(self.bars, terms)
-            plain = _ways(chained | is_campaigned(self.bars, terms))
+            walked = is_campaigned(self.bars, terms) | is_awaited(self.bars, terms)
+            plain = _ways(chained | walked)
             items = np.arange(len(group)), plain, _ways(chained)
             found.groups.append(Group(np.array(group), terms, *columns, takes_levels, *items))
         return found

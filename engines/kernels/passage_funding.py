@@ -71,11 +71,11 @@ def pay(lanes: F64_1D, payments: Payments, fixed: Fixed) -> None:
         lanes[SEEN + lane] = first if is_none else seen
         lanes[LAST + lane] = first if is_none else last
     for lane in range(LANES):
-        _add_up(lanes, lane, payments, fixed)
+        add_up(lanes, lane, payments, fixed)
 
 
 @rule
-def _add_up(lanes: F64_1D, lane: int, payments: Payments, fixed: Fixed) -> None:
+def add_up(lanes: F64_1D, lane: int, payments: Payments, fixed: Fixed) -> None:
     """Add up the settlements of a lane, of which the deciding close saw some."""
     first, last = np.uint64(lanes[FIRST + lane]), np.uint64(lanes[LAST + lane])
     seen = np.uint64(lanes[SEEN + lane])

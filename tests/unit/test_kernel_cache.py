@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 KERNELS = Path(__file__).parents[2] / "engines" / "kernels"
-DRIVERS = [f"{kind}_drivers" for kind in ("campaign", "chain", "gate", "part", "passage", "stack")]
+KINDS = "campaign", "chain", "gate", "part", "passage", "stack", "wait"
+DRIVERS = [f"{kind}_drivers" for kind in KINDS]
 PLAIN = {"_compiled", "columns"}  # what no pass calls: how it is compiled, and types
 KEYS = """
 from hashlib import sha256

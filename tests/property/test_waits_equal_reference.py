@@ -1,0 +1,147 @@
+"""Many strategies under one plan whose entries wait at a price equal the reference's runs.
+
+Plans are those of `test_chains_equal_reference` with a limit or a stop as entry, near and far, for
+a bar or many; wishes of all kinds come from seeds. A set that is left to the machine proves nothing
+of waits, so where nothing may be left to it, that is asserted.
+"""
+
+from dataclasses import replace
+from itertools import cycle
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engines.costs import Costs
+from engines.funding import constant_funding
+from engines.kernels.pending import CHAINS_MIN
+from engines.kernels.trials import Market
+from engines.klines import MINUTE_MS, Klines
+from engines.plan import (
+    Direction,
+    EntryKind,
+    EntryTerms,
+    LevelSource,
+    Plan,
+    Sizing,
+    SizingKind,
+)
+from engines.synthetic import synthetic_klines
+from strategies.base import SignalStrategy
+from strategies.ema_crossover import EmaCrossover
+from tests.property.test_chains_equal_reference import (
+    COSTS,
+    INSTRUMENT,
+    MOVING,
+    PLANS,
+    WITHOUT_LEVELS,
+    Rare,
+    check,
+    check_case,
+    exits,
+)
+from tests.property.test_first_passage_equals_reference import (
+    PlainWishes,
+    followed,
+    followed_costs,
+    fundings,
+)
+from tests.property.test_kernel_equals_reference import INSTRUMENTS
+from tests.property.test_plans_hold import BARS_MAX, klines_of_seed
+
+EXAMPLES, EXAMPLES_LONG, STRATEGIES = 60, 4_000, 20
+KINDS = EntryKind.LIMIT, EntryKind.STOP
+SHARES = (0.02, 0.1, 0.5)
+
+
+def terms() -> st.SearchStrategy[EntryTerms]:
+    """Return where entries wait: at the close itself or farther, for a bar or many."""
+    offset = st.sampled_from((1e-9, 0.0005, 0.002)) | st.floats(0.0001, 0.05)
+    return st.builds(EntryTerms, st.sampled_from(KINDS), offset, st.sampled_from((1, 2, 5, 20)))
+
+
+@st.composite
+def awaited(draw: st.DrawFn) -> Plan:
+    """Return a plan whose entries wait."""
+    own = replace(draw(exits()), levels=LevelSource.PLAN)
+    plan = replace(draw(followed()), entry=draw(terms()), exits=own)
+    if draw(st.booleans()):  # what an account can carry
+        share = draw(st.sampled_from(SHARES))
+        plan = replace(plan, sizing=Sizing(SizingKind.EQUITY_RATIO, share))
+    return plan
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
+    """Return strategies of random wishes on random bars, and a plan that waits follow."""
+    seed = draw(st.integers(0, 2**31))
+    klines = klines_of_seed(seed, draw(st.integers(2, BARS_MAX)))
+    start = min(draw(st.integers(0, 30)), len(klines) - 1)
+    market = Market(
+        klines, draw(st.sampled_from(INSTRUMENTS)), draw(followed_costs()), draw(fundings(klines)),
+        since_ms=int(klines.open_time_ms[start]),
+    )  # fmt: skip # what is traded, then from when
+    count = draw(st.integers(CHAINS_MIN, STRATEGIES))
+    return market, draw(awaited()), [PlainWishes(seed + own) for own in range(count)]
+
+
+@settings(max_examples=EXAMPLES)
+@given(case=cases())
+def test_waits_equal_reference_on_random_sets(
+    case: tuple[Market, Plan, list[SignalStrategy]],
+) -> None:
+    check_case(case)
+
+
+@pytest.mark.long
+@settings(max_examples=EXAMPLES_LONG)
+@given(case=cases())
+def test_waits_equal_reference_on_many_random_sets(
+    case: tuple[Market, Plan, list[SignalStrategy]],
+) -> None:
+    check_case(case)
+
+
+@pytest.fixture(scope="module")
+def klines() -> Klines:
+    """Return two months of synthetic bars."""
+    return synthetic_klines(6_001, 15 * MINUTE_MS, seed=11)
+
+
+GRID: list[SignalStrategy] = [
+    *(EmaCrossover(fast, slow) for fast in (5, 14) for slow in (15, 50)),
+    *(Rare(every, leaves) for every in (40, 300, 2_000) for leaves in (False, True)),
+]
+ENTRIES = {
+    "limit": EntryTerms(EntryKind.LIMIT, 0.001, 5),
+    "limit at the close": EntryTerms(EntryKind.LIMIT, 1e-9, 1),
+    "far limit": EntryTerms(EntryKind.LIMIT, 0.02, 300),
+    "stop": EntryTerms(EntryKind.STOP, 0.001, 5),
+    "stop at the close": EntryTerms(EntryKind.STOP, 1e-9, 2),
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
+@pytest.mark.parametrize("name", PLANS)
+def test_signal_grids_of_all_plans_are_decided(
+    name: str, entry: EntryTerms, klines: Klines
+) -> None:
+    plan = replace(PLANS[name], entry=entry, exits=WITHOUT_LEVELS)
+    market = Market(klines, INSTRUMENT, COSTS["notional"], since_ms=int(klines.open_time_ms[500]))
+    assert check(market, plan, GRID) == 1.0
+
+
+@pytest.mark.parametrize("entry", [ENTRIES["limit"], ENTRIES["stop"]], ids=("limit", "stop"))
+@pytest.mark.parametrize(("name", "costs"), list(zip(MOVING, cycle(COSTS.values()))), ids=MOVING)
+def test_signal_grids_with_levels_are_decided(
+    name: str, costs: Costs, entry: EntryTerms, klines: Klines
+) -> None:
+    plan = Plan(entry=entry, exits=replace(MOVING[name], levels=LevelSource.PLAN))
+    funding = constant_funding(0.0001, 8, klines)
+    market = Market(klines, INSTRUMENT, costs, funding, since_ms=int(klines.open_time_ms[500]))
+    assert check(market, plan, GRID) == 1.0
+
+
+def test_one_direction_is_closed_by_orders_of_the_other(klines: Klines) -> None:
+    plan = Plan(entry=ENTRIES["limit"], exits=WITHOUT_LEVELS, direction=Direction.LONG)
+    assert check(Market(klines, INSTRUMENT, Costs()), plan, GRID) == 1.0
