@@ -49,7 +49,8 @@ class Signals:
                     f"{values.shape} of {values.dtype}",
                 )
         both = self.entry_long & self.entry_short
-        if both.any():
+        # The first bar is asked for at once: whether there is any takes longer to find out.
+        if both.size and both[both.argmax()]:
             found = f"both sides at bar {both.argmax()}"
             raise StrategyFault("signals", "one entry side a bar", found)
 

@@ -99,12 +99,12 @@ def checked_signals(strategy: MakesSignals, klines: Klines) -> Signals:
     Raises: StrategyFault if the answer is no Signals or of another length.
     """
     wishes: object = strategy.signals(klines)
+    if isinstance(wishes, Signals) and len(wishes) == len(klines):
+        return wishes
     subject = f"signals of {type(strategy).__name__}"
     if not isinstance(wishes, Signals):
         raise StrategyFault(subject, "an instance of Signals", type(wishes).__name__)
-    if len(wishes) != len(klines):
-        raise StrategyFault(subject, f"{len(klines)} values, one a bar", f"{len(wishes)}")
-    return wishes
+    raise StrategyFault(subject, f"{len(klines)} values, one a bar", f"{len(wishes)}")
 
 
 def planned_signals(strategy: MakesSignals, klines: Klines, plan: Plan) -> Signals:

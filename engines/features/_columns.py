@@ -25,11 +25,22 @@ def column(name: str, values: F64_1D) -> F64_1D:
     Shape: [T] -> [T]. Read-only keeps Numba at one specialisation a kernel.
     Raises: ValueError if the values are not one-dimensional.
     """
+    if is_column(values):
+        return values
     converted = np.ascontiguousarray(values, dtype=np.float64).view()
     if np.ndim(values) != 1:
         raise ValueError(f"{name} must be one-dimensional, found {np.ndim(values)} dimensions")
     converted.flags.writeable = False
     return converted
+
+
+def is_column(values: F64_1D) -> bool:
+    """Return whether values need no conversion, as those of features that are shared do not."""
+    if not isinstance(values, np.ndarray):
+        return False
+    flags = values.flags
+    is_fixed = not flags.writeable and flags.c_contiguous
+    return is_fixed and values.ndim == 1 and values.dtype == np.float64
 
 
 def aligned(**named: F64_1D) -> list[F64_1D]:

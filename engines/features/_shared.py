@@ -18,8 +18,7 @@ shows. Nothing is shared unless somebody asks for it, and then in that context o
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -33,7 +32,7 @@ Feature = TypeVar("Feature", bound=Callable[..., object])
 Column = TypeVar("Column", bound=npt.NDArray[Any])
 Key = tuple[object, ...]
 
-EVENTS_PART = 25  # of the room for numbers is added for events
+EVENTS_PART = 100  # of the room for numbers is added for events
 
 
 _ACTIVE: ContextVar["Shelf | None"] = ContextVar("shared_features", default=None)
@@ -46,13 +45,13 @@ class _Room:
         self.bytes_max, self.bytes_held = bytes_max, 0
         self._answers: OrderedDict[Key, tuple[object, tuple[object, ...], int]] = OrderedDict()
 
-    def __contains__(self, key: Key) -> bool:
-        return key in self._answers
-
     def answer(self, key: Key) -> object:
-        """Return what is remembered, which is now what was asked for last."""
+        """Return what is remembered, which is now what was asked for last, None if nothing is."""
+        found = self._answers.get(key)
+        if found is None:
+            return None
         self._answers.move_to_end(key)
-        return self._answers[key][0]
+        return found[0]
 
     def keep(self, key: Key, answer: object, arguments: tuple[object, ...], size: int) -> None:
         """Remember an answer, and forget what there is no room for any more."""
@@ -82,40 +81,46 @@ class Shelf:
         self, feature: Callable[..., object], given: tuple[object, ...], named: dict[str, object]
     ) -> object:
         """Return what the feature answers, remembered if its arguments allow that."""
-        arguments = (*given, *named.values())
         key = _key_of(feature, given, named)
         if key is None:
             return feature(*given, **named)
         for room in (self._numbers, self._events):
-            if key in room:
-                return room.answer(key)
+            answer = room.answer(key)
+            if answer is not None:
+                return answer
         self.is_busy = True
         try:
             answer = feature(*given, **named)
         finally:
             self.is_busy = False
         room = self._events if _is_event(answer) else self._numbers
-        room.keep(key, answer, arguments, _freeze(answer))
+        room.keep(key, answer, (*given, *named.values()), _freeze(answer))
         return answer
 
     def companion(self, make: Callable[[F64_1D], Column], column: F64_1D) -> Column:
         """Return what is made of a column, remembered as long as there is room."""
         key: Key = make, id(column)
-        if key not in self._numbers:
+        made = cast("Column | None", self._numbers.answer(key))
+        if made is None:
             made = make(column)
             self._numbers.keep(key, made, (column,), _freeze(made))
-            return made
-        return cast(Column, self._numbers.answer(key))
+        return made
 
 
-@contextmanager
-def sharing(shelf: Shelf) -> Iterator[None]:
-    """Let features share their answers by `shelf` in this context."""
-    token = _ACTIVE.set(shelf)
-    try:
-        yield
-    finally:
-        _ACTIVE.reset(token)
+class sharing:  # noqa: N801 # reads as the verb that it is, as `contextlib` names its own
+    """Let features share their answers by `shelf` in this context.
+
+    A generator would do, at three times the cost, which counts once a strategy.
+    """
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    def __enter__(self) -> None:
+        self._token = _ACTIVE.set(self._shelf)
+
+    def __exit__(self, *_: object) -> None:
+        _ACTIVE.reset(self._token)
 
 
 def shared(feature: Feature) -> Feature:
@@ -144,7 +149,7 @@ def _key_of(
 ) -> Key | None:
     """Return by what an answer is remembered, None if it must not be."""
     parts: list[object] = [feature, *named]
-    for value in (*given, *named.values()):
+    for value in (*given, *named.values()) if named else given:
         if not isinstance(value, np.ndarray):
             parts += (type(value), value)  # 1 and 1.0 and True are equal, but not the same
         elif value.flags.writeable:

@@ -39,7 +39,8 @@ def crossings(source: F64_1D, other: F64_1D | float) -> Crossings:
     Source: TradingView ta.crossover, ta.crossunder; compared exactly.
     """
     sides = _sides(source, other)
-    found = Crossings(*(np.empty(sides[0].size, np.bool_) for _ in range(2)))
+    bars = sides[0].size
+    found = Crossings(np.empty(bars, np.bool_), np.empty(bars, np.bool_))
     find_crossings(*sides, *_rounded(source, other, sides), *found)
     return found
 

@@ -19,6 +19,7 @@ from engines.kernels.chain_columns import I32_1D, WISH_BITS
 from engines.kernels.columns import U8_1D
 from engines.kernels.passage_columns import U64_1D
 from engines.kernels.slots import ENTERS_LONG, ENTERS_SHORT, LEAVES_LONG, LEAVES_SHORT
+from engines.types import BOOL_1D
 
 WORD, MASK_BITS = 8, 64  # bars of a word of flags, and of one of marks
 BLOCK = 1024  # words whose wishes stay in the first-level cache
@@ -29,7 +30,7 @@ GATHERS, LAST = np.uint64(0x0102040810204080), np.uint64(56)
 # NumPy has no word for it.
 trailing_zeros = cast(Callable[[np.uint64], int], numbers.trailing_zeros)
 
-Collect: TypeAlias = Callable[[U8_1D, U8_1D, U8_1D, U8_1D, U8_1D, U8_1D, I32_1D, int], int]
+Collect: TypeAlias = Callable[[BOOL_1D, BOOL_1D, BOOL_1D, BOOL_1D, U8_1D, U8_1D, I32_1D, int], int]
 
 
 class Flags(NamedTuple):
@@ -44,7 +45,7 @@ class Flags(NamedTuple):
 
 
 @rule
-def _words_of(column: U8_1D, whole: int) -> U64_1D:
+def _words_of(column: BOOL_1D | U8_1D, whole: int) -> U64_1D:
     """Return a column as words; one that is not given stays empty."""
     return column[: min(whole, len(column))].view(np.uint64)
 
@@ -100,7 +101,7 @@ def _collector(stamp: int) -> Collect:
     """Return the pass that lists wishes; what it closes over is a part of its cache's key."""
 
     def collect(
-        enter_long: U8_1D, enter_short: U8_1D, leave_long: U8_1D, leave_short: U8_1D,
+        enter_long: BOOL_1D, enter_short: BOOL_1D, leave_long: BOOL_1D, leave_short: BOOL_1D,
         allowed: U8_1D, forced: U8_1D, wishes: I32_1D, found: int,
     ) -> int:  # fmt: skip # one list
         count, place = len(enter_long) if stamp != 0 else 0, np.uint64(found)

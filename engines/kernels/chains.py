@@ -56,7 +56,7 @@ from engines.kernels.chain_drivers import (
 from engines.kernels.chain_shares import Shares
 from engines.kernels.chain_terms import decides_of, sizes_of
 from engines.kernels.chain_wishes import collect_wishes
-from engines.kernels.columns import F64_2D, I64_2D, U8_1D, Bars, Charges, Wants, frozen
+from engines.kernels.columns import F64_2D, I64_2D, Bars, Charges, Wants, frozen
 from engines.kernels.first_passage import fixed_of, has_levels
 from engines.kernels.gate_columns import Course as Gated
 from engines.kernels.gate_columns import Days, Gates
@@ -115,6 +115,8 @@ class Wished:
         # Empty ones of the same kind, so that passes are compiled once for both.
         self._stops, self._targets = (np.empty(0 if are_plain else room) for _ in range(2))
         self._starts = np.zeros(sets_max + 1, np.int64)
+        columns = (self._wishes, self._stops, self._targets)
+        self._bytes_each = sum(column.itemsize for column in columns if len(column))
         self._payments = payments_of(group.charges, opens.bars)
         self._known: tuple[object, Entries] | None = None
         self._orders = dict[Waiting, Orders]()
@@ -140,10 +142,7 @@ class Wished:
     @property
     def held(self) -> int:
         """Return the bytes of what is listed."""
-        each = sum(
-            kept.itemsize for kept in (self._wishes, self._stops, self._targets) if len(kept)
-        )
-        return each * int(self._starts[len(self.rows)])
+        return self._bytes_each * int(self._starts[len(self.rows)])
 
     @property
     def is_full(self) -> bool:
@@ -370,8 +369,11 @@ class Wished:
         return wants_of_list(bars, wishes, levels, self._opens.bars, self.group.rules)
 
 
-def _flags(column: BOOL_1D) -> U8_1D:
+def _flags(column: BOOL_1D) -> BOOL_1D:
     """Return a column in the one form that the pass is compiled for."""
-    flags = np.ascontiguousarray(column).view(np.uint8)
-    flags.flags.writeable = False
-    return flags
+    flags = column.flags
+    if flags.c_contiguous and not flags.writeable:
+        return column
+    fixed = np.ascontiguousarray(column).view()
+    fixed.flags.writeable = False
+    return fixed

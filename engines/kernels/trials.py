@@ -283,9 +283,22 @@ class Trials:
             found = type(error).__name__ + (f": {text}" if text else "")
             raise StrategyFault(subject, "an answer", found) from error
 
+    def _leaves_plans(self, strategy: MakesSignals) -> bool:
+        """Return whether a strategy makes of each plan that very plan."""
+        ask: object = getattr(strategy, "plan", None)
+        if not callable(ask):
+            return True
+        try:
+            for plan in self.plans:
+                if ask(plan) is not plan:
+                    return False
+        except (Exception, SystemExit):  # of which `effective_plan` tells
+            return False
+        return True
+
     def _sort(self, strategy: MakesSignals) -> Sorted:
         """Return where the plans go as this strategy makes them; most leave them as they are."""
-        leaves_them = not callable(getattr(strategy, "plan", None))
+        leaves_them = self._leaves_plans(strategy)
         if leaves_them and self._sorted is not None:
             return self._sorted
         failed, effective = dict[int, str](), dict[int, Plan]()

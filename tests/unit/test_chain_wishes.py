@@ -1,17 +1,22 @@
 """Wishes of columns become a list: one for each bar that wishes anything, with its bits."""
 
+from typing import TypeVar
+
 import numpy as np
 import pytest
 
 from engines.kernels.chain_columns import WISH_BITS
 from engines.kernels.chain_wishes import BLOCK, WORD, collect_wishes
 from engines.kernels.slots import ENTERS_LONG, ENTERS_SHORT, LEAVES_LONG, LEAVES_SHORT
-from engines.types import U8_1D
+from engines.types import BOOL_1D, U8_1D
 
 BITS = ENTERS_LONG, ENTERS_SHORT, LEAVES_LONG, LEAVES_SHORT
 
 
-def frozen(column: U8_1D) -> U8_1D:
+Column = TypeVar("Column", U8_1D, BOOL_1D)
+
+
+def frozen(column: Column) -> Column:
     column.flags.writeable = False
     return column
 
@@ -23,10 +28,10 @@ def test_each_bar_that_wishes_is_listed_with_its_bits(
     bars: int, share: float, has_rules: bool
 ) -> None:
     random = np.random.default_rng(bars)
-    columns = [(random.random(bars) < share).astype(np.uint8) for _ in BITS]
+    columns = [random.random(bars) < share for _ in BITS]
     wished = np.zeros(bars, np.uint8)
     for column, bit in zip(columns, BITS, strict=True):
-        wished |= column * np.uint8(bit)
+        wished |= np.where(column, np.uint8(bit), np.uint8(0))
     allowed = forced = np.empty(0, np.uint8)
     if has_rules:
         allowed = random.integers(0, 256, bars).astype(np.uint8)
@@ -34,7 +39,8 @@ def test_each_bar_that_wishes_is_listed_with_its_bits(
         forced = forced.astype(np.uint8)
         wished = wished & allowed | forced
     wishes = np.full(bars + 3, -1, np.int32)
-    long, short, no_long, no_short, may, must = map(frozen, (*columns, allowed, forced))
+    long, short, no_long, no_short = map(frozen, columns)
+    may, must = frozen(allowed), frozen(forced)
     count = collect_wishes(long, short, no_long, no_short, may, must, wishes, 2)
     at = np.flatnonzero(wished)
     np.testing.assert_array_equal(wishes[2:count], (at << WISH_BITS) | wished[at].astype(np.int64))
