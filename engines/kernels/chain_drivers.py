@@ -16,6 +16,7 @@ from engines.kernels import (
     chain_columns,
     chain_exits,
     chain_lanes,
+    chain_margin,
     chain_shares,
     chain_walk,
     decisions,
@@ -62,6 +63,7 @@ from engines.kernels.chain_columns import (
 )
 from engines.kernels.chain_exits import walk
 from engines.kernels.chain_lanes import CHAIN_NUMBERS, follow, idle, start_chain, weigh
+from engines.kernels.chain_margin import judge
 from engines.kernels.chain_shares import Shares, share_out
 from engines.kernels.chain_walk import ask, link, look_back
 from engines.kernels.columns import F64_2D, I64_2D
@@ -236,6 +238,8 @@ def _step(
     turn(lanes, fixed)
     tally(lanes)
     mark(lanes, fixed)
+    if fixed.leverage > 1.0:
+        judge(lanes, payments.tiers, fixed)
     move_on(lanes)
 
 
@@ -306,8 +310,8 @@ def _advance(stamp: int) -> Advance:
 
 
 STAMP = stamp_of(
-    book, bracket_walk, chain_columns, chain_exits, chain_lanes, chain_shares, chain_walk,
-    decisions, desk, exact, exit_walk, gates, legs, lots, money, passage_columns,
+    book, bracket_walk, chain_columns, chain_exits, chain_lanes, chain_margin, chain_shares,
+    chain_walk, decisions, desk, exact, exit_walk, gates, legs, lots, money, passage_columns,
     passage_events, passage_figures, passage_funding, passage_lanes, rounding, rounds, rungs,
     search, slots, summary,
 )  # fmt: skip # all that a pass calls

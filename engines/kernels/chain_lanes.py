@@ -53,9 +53,12 @@ from engines.kernels.passage_lanes import (
 )
 from engines.types import F64_1D
 
-# Behind the numbers of a lane: what sizing reckons with, the open of the end, the lowest price.
-N_ORDERED, OPENED, WORST = range(LANE_NUMBERS * LANES, (LANE_NUMBERS + 3) * LANES, LANES)
-CHAIN_NUMBERS = LANE_NUMBERS + 3
+# Behind the numbers of a lane: what sizing reckons with, the open of the end, the lowest price, and
+# of the position that ends and of the one that begins, with leverage, its value and its cover.
+N_ORDERED, OPENED, WORST, VALUE, LEFT, N_VALUE, N_LEFT = range(
+    LANE_NUMBERS * LANES, (LANE_NUMBERS + 7) * LANES, LANES
+)
+CHAIN_NUMBERS = LANE_NUMBERS + 7
 
 
 @rule
@@ -140,7 +143,7 @@ def weigh(lanes: F64_1D, fixed: Fixed, sizes: Sizes, last: float) -> None:
         lanes[N_UNIT + lane] = unit
         steps_a_quote = fixed.step_under / fixed.step_over / unit
         share = lanes[N_OWN_SHARE + lane] if sizes.has_own_shares else fixed.share
-        lanes[N_SHARE + lane] = share * steps_a_quote
+        lanes[N_SHARE + lane] = share * fixed.leverage * steps_a_quote
         lanes[N_FIXED + lane] = -fixed.order_fee * steps_a_quote
         ratio = fixed.margin_long if n_side > 0 else fixed.margin_short
         need = need_of(lanes[N_PRICE + lane], ordered, lanes[N_OPEN + lane], n_side, ratio)

@@ -31,7 +31,9 @@ def decides_of(terms: F64_1D, bars: int) -> Decides:
 def sizes_of(terms: F64_1D) -> Sizes:
     """Return how a plan sizes its entries."""
     kind, value = terms[slots.SIZING_KIND], float(terms[slots.SIZING_VALUE])
-    commission, commission_kind = float(terms[slots.COMMISSION]), terms[slots.COMMISSION_KIND]
+    # What entries reckon with: it is paid on what is borrowed too.
+    commission = float(terms[slots.COMMISSION] * terms[slots.LEVERAGE])
+    commission_kind = terms[slots.COMMISSION_KIND]
     steps = 0.0
     if kind == BY_QTY:
         over, under = float(terms[slots.STEP_OVER]), float(terms[slots.STEP_UNDER])

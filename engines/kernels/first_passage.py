@@ -97,7 +97,12 @@ DIVIDES = [
 ]  # fmt: skip # one list
 # How a limit fills where one leg closes all, which they follow as well.
 FILLS = [slots.VERIFY_TICKS]
-UNMOVED = np.setdiff1d(OTHERS, [*MOVES, *DIVIDES, *FILLS])
+# What is borrowed, and that nothing trims what an account may not carry.
+BORROWS = [
+    slots.LEVERAGE, slots.IS_LIQUIDABLE, slots.IS_ISOLATED, slots.CALLS_MARGIN, slots.IS_EXACT,
+    slots.VALUE_MAX, slots.TIERS,
+]  # fmt: skip # one list
+UNMOVED = np.setdiff1d(OTHERS, [*MOVES, *DIVIDES, *FILLS, *BORROWS])
 PLANS_MIN = 4  # fewer do not pay for the tables of levels that they would share
 CHAINED_MAX = 64  # plans up to which chains walk each faster than tables serve all; measured
 SIZINGS = (BY_QTY, BY_CASH, BY_EQUITY)
@@ -125,7 +130,9 @@ def follows(terms: F64_2D) -> BOOL_1D:
     return are_plain(terms, OTHERS)
 
 
-def are_plain(terms: F64_2D, places: I64_1D, sizings: tuple[int, ...] = SIZINGS) -> BOOL_1D:
+def are_plain(
+    terms: F64_2D, places: I64_1D | list[int], sizings: tuple[int, ...] = SIZINGS
+) -> BOOL_1D:
     """Return which plans [N] have nothing at these places of their terms, and a size to follow."""
     plain, own = PLAIN[places], terms[:, places]
     alike = (own == plain) | (np.isnan(own) & np.isnan(plain))
@@ -145,8 +152,10 @@ def is_chained(bars: Bars, terms: F64_2D) -> BOOL_1D:
     is_divided = terms[:, slots.TARGETS] > 0
     has_own_share = np.isin(terms[:, slots.SIZING_KIND], OWN_SHARES)
     is_followed = are_plain(terms, UNMOVED, (*SIZINGS, *OWN_SHARES))
-    is_verified = terms[:, slots.VERIFY_TICKS] != 0
-    is_followed &= ~(is_divided & (by_atr | has_own_share | is_verified))
+    is_other = ~are_plain(terms, [*FILLS, *BORROWS], (*SIZINGS, *OWN_SHARES))
+    is_followed &= ~(is_divided & (by_atr | has_own_share | is_other))
+    if len(bars.marks) > 0:  # which then tell what is liquidated
+        is_followed &= terms[:, slots.IS_LIQUIDABLE] == 0
     return is_followed & ~(is_still & has_level & shares)
 
 
@@ -312,10 +321,11 @@ def _parts(stop: I64_1D, target: I64_1D, rows_max: int) -> Iterator[slice]:
 def fixed_of(bars: Bars, terms: F64_1D) -> Fixed:
     """Return what the sets of a group share."""
     kind, is_equity = terms[slots.COMMISSION_KIND], terms[slots.SIZING_KIND] == BY_EQUITY
+    leverage = terms[slots.LEVERAGE]
     return Fixed(
         capital=terms[slots.CAPITAL],
         share=terms[slots.SIZING_VALUE] if is_equity else 0.0,
-        order_fee=terms[slots.COMMISSION] if kind == PER_ORDER else 0.0,
+        order_fee=terms[slots.COMMISSION] * leverage if kind == PER_ORDER else 0.0,
         commission=terms[slots.COMMISSION],
         is_by_qty=bool(kind != PER_ORDER),
         is_by_price=bool(kind == PER_NOTIONAL),
@@ -328,6 +338,9 @@ def fixed_of(bars: Bars, terms: F64_1D) -> Fixed:
         notional_min=terms[slots.NOTIONAL_MIN],
         margin_long=terms[slots.MARGIN_LONG],
         margin_short=terms[slots.MARGIN_SHORT],
+        leverage=leverage,
+        is_isolated=bool(terms[slots.IS_ISOLATED] != 0),
+        value_max=terms[slots.VALUE_MAX],
         months=len(bars.months) + 1,
         days=bars.days,
         bars=float(max(1, len(bars.prices) - terms[slots.START_BAR])),

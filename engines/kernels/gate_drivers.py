@@ -17,6 +17,7 @@ from engines.kernels import (
     chain_drivers,
     chain_exits,
     chain_lanes,
+    chain_margin,
     chain_shares,
     chain_walk,
     decisions,
@@ -181,8 +182,9 @@ def _advance(stamp: int) -> Advance:
 
 STAMP = stamp_of(
     _prefetch, book, bracket_walk, chain_columns, chain_drivers, chain_exits, chain_lanes,
-    chain_shares, chain_walk, decisions, desk, exact, exit_walk, gate_columns, gate_links,
-    gate_rules, gates, legs, lots, money, passage_columns, passage_events, passage_figures,
-    passage_funding, passage_lanes, rounding, rounds, rungs, search, slots, summary,
+    chain_margin, chain_shares, chain_walk, decisions, desk, exact, exit_walk, gate_columns,
+    gate_links, gate_rules, gates, legs, lots, money, passage_columns, passage_events,
+    passage_figures, passage_funding, passage_lanes, rounding, rounds, rungs, search, slots,
+    summary,
 )  # fmt: skip # all that a pass calls
 advance_gated = _advance(STAMP)

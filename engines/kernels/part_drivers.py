@@ -17,6 +17,7 @@ from engines.kernels import (
     chain_drivers,
     chain_exits,
     chain_lanes,
+    chain_margin,
     chain_shares,
     chain_walk,
     decisions,
@@ -232,8 +233,8 @@ def _advance(stamp: int) -> Advance:
 
 STAMP = stamp_of(
     _prefetch, book, bracket_walk, chain_columns, chain_drivers, chain_exits, chain_lanes,
-    chain_shares, chain_walk, decisions, desk, exact, exit_walk, gates, legs, lots, money,
-    part_columns, part_exits, part_funding, part_lanes, part_walk, passage_columns,
+    chain_margin, chain_shares, chain_walk, decisions, desk, exact, exit_walk, gates, legs, lots,
+    money, part_columns, part_exits, part_funding, part_lanes, part_walk, passage_columns,
     passage_events, passage_figures, passage_funding, passage_lanes, rounding, rounds, rungs,
     search, slots, summary,
 )  # fmt: skip # all that a pass calls

@@ -96,16 +96,22 @@ class Payments(NamedTuple):
     """Settlements [N], and which come next from each bar on [T + 2]; all empty without funding.
 
     `before` are the first ones of a bar or later, `after` the first behind the fills of its open.
+    `tiers` are those of `Charges`: what a position has to cover, besides what it pays.
     """
 
     prices: F64_1D
     rates: F64_1D
     before: I32_1D
     after: I32_1D
+    tiers: F64_2D
 
 
 class Fixed(NamedTuple):
-    """What all sets of a group share: money, costs, the instrument and the span of the bars."""
+    """What all sets of a group share: money, costs, the instrument and the span of the bars.
+
+    `order_fee` is what an entry's money is short of, so times `leverage`; `value_max` what that may
+    open. Margins are those that an entry asks for, leverage taken off.
+    """
 
     capital: float
     share: float
@@ -122,6 +128,9 @@ class Fixed(NamedTuple):
     notional_min: float
     margin_long: float
     margin_short: float
+    leverage: float
+    is_isolated: bool
+    value_max: float
     months: int
     days: float
     bars: float

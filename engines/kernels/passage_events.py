@@ -143,10 +143,14 @@ def put_end(out: Passages, place: int) -> None:
 
 @rule
 def exact_steps(
-    equity: float, share: float, order_fee: float, unit: float, over: float, under: float
-) -> float:
-    """Return the whole steps that a share of equity buys, NaN where they cannot be known."""
-    money = share * equity
+    equity: float, share: float, order_fee: float, unit: float, over: float, under: float,
+    leverage: float = 1.0,
+) -> float:  # fmt: skip # one list
+    """Return the whole steps that a share of equity buys, NaN where they cannot be known.
+
+    `order_fee` is that of an order times `leverage`, `unit` what the money buys a contract for.
+    """
+    money = share * equity * leverage
     money = max(0.0, money - order_fee)
     if money <= 0:
         return 0.0

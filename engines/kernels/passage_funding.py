@@ -42,14 +42,15 @@ def payments_of(charges: Charges, bars: int) -> Payments:
     """Return the settlements that a run on so many bars pays, none if it pays no funding."""
     if not charges.settles or not len(charges.settle_bar):
         # Of the same kind as others, so that passes are compiled once for both.
-        return Payments(NONE, NONE, np.empty(0, np.int32), np.empty(0, np.int32))
+        none = np.empty(0, np.int32)
+        return Payments(NONE, NONE, none, none, charges.tiers)
     is_before = charges.is_before != 0
     counts = np.bincount(charges.settle_bar, minlength=bars + 2)
     early = np.bincount(charges.settle_bar[is_before], minlength=bars + 2)
     before = np.cumsum(counts) - counts
     return Payments(
         charges.settle_price, charges.settle_rate, before.astype(np.int32),
-        (before + early).astype(np.int32),
+        (before + early).astype(np.int32), charges.tiers,
     )  # fmt: skip # the order of its fields
 
 

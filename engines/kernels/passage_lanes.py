@@ -191,7 +191,7 @@ def size_exactly(lanes: F64_1D, fixed: Fixed) -> None:
         share = fixed.share if fixed.share > 0 else lanes[N_OWN_SHARE + lane]
         lanes[N_STEPS + lane] = exact_steps(
             equity, share, fixed.order_fee, lanes[N_UNIT + lane], fixed.step_over,
-            fixed.step_under,
+            fixed.step_under, fixed.leverage,
         )  # fmt: skip # one call
 
 
@@ -264,7 +264,8 @@ def tally(lanes: F64_1D) -> None:
 
 @rule
 def mark(lanes: F64_1D, fixed: Fixed) -> None:
-    """Mark equity at the worst of each trade and after it."""
+    """Mark equity at the worst of each trade and after it; leverage is liquidated, not called."""
+    is_calling = fixed.leverage == 1.0
     for lane in range(LANES):
         is_closed = lanes[MODE + lane] != OPEN_AT_END
         peak, pnl = lanes[PEAK + lane], lanes[PNL + lane]
@@ -283,7 +284,7 @@ def mark(lanes: F64_1D, fixed: Fixed) -> None:
         side = lanes[SIDE + lane]
         ratio = fixed.margin_long if side > 0 else fixed.margin_short
         worst = (lanes[ENTRY_PRICE + lane] - side * lanes[LOSS + lane]) * unit * ratio
-        is_called = (ratio > 0) & (worst > (lanes[OWNED + lane] - moved) * SURE)
+        is_called = is_calling & (ratio > 0) & (worst > (lanes[OWNED + lane] - moved) * SURE)
         lanes[IS_UNSURE + lane] = max(lanes[IS_UNSURE + lane], 1.0 if is_called else 0.0)
 
 

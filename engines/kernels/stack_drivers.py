@@ -16,6 +16,7 @@ from engines.kernels import (
     chain_drivers,
     chain_exits,
     chain_lanes,
+    chain_margin,
     chain_shares,
     chain_walk,
     decisions,
@@ -126,10 +127,10 @@ def _advance(stamp: int) -> Advance:
 
 
 STAMP = stamp_of(
-    book, bracket_walk, chain_columns, chain_drivers, chain_exits, chain_lanes, chain_shares,
-    chain_walk, decisions, desk, exact, exit_walk, gates, legs, lots, money, passage_columns,
-    passage_events, passage_figures, passage_funding, passage_lanes, rounding, rounds, rungs,
-    search, slots, stack_columns, stack_exits, stack_fills, stack_rows, stack_tally, stack_walk,
-    summary,
+    book, bracket_walk, chain_columns, chain_drivers, chain_exits, chain_lanes, chain_margin,
+    chain_shares, chain_walk, decisions, desk, exact, exit_walk, gates, legs, lots, money,
+    passage_columns, passage_events, passage_figures, passage_funding, passage_lanes, rounding,
+    rounds, rungs, search, slots, stack_columns, stack_exits, stack_fills, stack_rows, stack_tally,
+    stack_walk, summary,
 )  # fmt: skip # all that a pass calls
 find_ends, advance_stacks = _finder(STAMP), _advance(STAMP)

@@ -26,6 +26,7 @@ from engines.kernels.plan_terms import price_range, refusal
 from engines.kernels.summary import SUMMARY
 from engines.kernels.trials import Engine, Market, Trials
 from engines.klines import MINUTE_MS, Klines
+from engines.margin import MarginTier
 from engines.plan import (
     AverageClose,
     Breakeven,
@@ -34,6 +35,7 @@ from engines.plan import (
     Exits,
     Hours,
     LevelSource,
+    MarginMode,
     Plan,
     Session,
     Sizing,
@@ -41,6 +43,7 @@ from engines.plan import (
     Trailing,
     TrendFilter,
 )
+from engines.plan import Market as Traded
 from engines.rules.columns import rule_columns
 from engines.signals import Signals
 from engines.synthetic import synthetic_klines
@@ -75,7 +78,7 @@ def check(market: Market, plan: Plan, strategies: list[SignalStrategy], times: i
     for row, strategy in enumerate(strategies):
         theirs = run_backtest(
             strategy, market.klines, market.instrument, plan, market.costs,
-            since_ms=market.since_ms, funding=market.funding,
+            since_ms=market.since_ms, funding=market.funding, mark=market.mark,
         )  # fmt: skip # who and where, then the rest
         check_summary(found.values[row, 0], theirs)
     return float((found.engine == Engine.FIRST_PASSAGE).mean())
@@ -87,6 +90,19 @@ def exits() -> st.SearchStrategy[Exits]:
         lambda own: replace(own, targets=(), only_in_profit=False, drawdown_ratio_max=None)
     )  # what needs more than the entry
     return st.one_of(st.just(WITHOUT_LEVELS), of_one_leg, of_one_leg, of_one_leg)
+
+
+@st.composite
+def borrowed(draw: st.DrawFn, plan: Plan) -> Plan:
+    """Return a plan with leverage, or of the coin itself, or as it is."""
+    kind = draw(st.sampled_from(("as it is", "as it is", "leverage", "coin")))
+    if kind == "as it is":
+        return plan
+    plan = replace(plan, margin_long_ratio=1.0, margin_short_ratio=1.0)
+    if kind == "coin":
+        return replace(plan, market=Traded.SPOT, direction=Direction.LONG)
+    leverage, mode = draw(st.sampled_from((1.5, 5.0, 20.0))), draw(st.sampled_from(MarginMode))
+    return replace(plan, leverage=leverage, margin_mode=mode)
 
 
 @st.composite
@@ -105,6 +121,9 @@ def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
         draw(followed()), exits=draw(exits()), sizing=sizing,
         limit_verify_ticks=draw(st.sampled_from((0, 0, 0, 1, 3, 40))),
     )  # fmt: skip # what else it says
+    plan = draw(borrowed(plan))
+    if plan.market is Traded.SPOT:
+        market = replace(market, funding=None)
     return market, plan, [PlainWishes(seed + own, own % 2 == 1) for own in range(count)]
 
 
@@ -238,3 +257,66 @@ def test_signal_grids_with_moving_stops_are_decided(
     funding = constant_funding(0.0001, 8, klines)
     market = Market(klines, INSTRUMENT, costs, funding, since_ms=int(klines.open_time_ms[500]))
     assert check(market, plan, [*crosses, *rare]) == 1.0
+
+
+TIERS = (
+    MarginTier(50_000.0, 0.005, leverage_max=50.0),
+    MarginTier(500_000.0, 0.02, leverage_max=25.0),
+    MarginTier(1e9, 0.1, leverage_max=5.0),
+)
+LEVERED = replace(INSTRUMENT, margin_tiers=TIERS)
+
+
+@pytest.mark.parametrize("mode", MarginMode)
+@pytest.mark.parametrize(
+    "sizing", [Sizing(SizingKind.EQUITY_RATIO, 0.5), Sizing(SizingKind.CASH, 20_000.0)]
+)
+@pytest.mark.parametrize("costs", COSTS.values(), ids=COSTS)
+def test_signal_grids_with_leverage_are_decided(
+    costs: Costs, sizing: Sizing, mode: MarginMode, klines: Klines
+) -> None:
+    crosses = [EmaCrossover(fast, slow) for fast in (5, 14) for slow in (15, 50)]
+    exits = Exits(stop_loss_ratio=0.04, trailing=Trailing(0.01, 0.02), levels=LevelSource.PLAN)
+    plan = Plan(exits=exits, sizing=sizing, leverage=5.0, margin_mode=mode)
+    funding = constant_funding(0.0001, 8, klines)
+    assert check(Market(klines, LEVERED, costs, funding), plan, [*crosses, Rare(40)], 3) == 1.0
+
+
+@pytest.mark.parametrize("mode", MarginMode)
+def test_sets_that_come_near_to_a_liquidation_are_left_to_the_machine(
+    mode: MarginMode, klines: Klines
+) -> None:
+    plan = Plan(
+        exits=WITHOUT_LEVELS, sizing=Sizing(SizingKind.EQUITY_RATIO, 0.9), leverage=20.0,
+        margin_mode=mode,
+    )  # fmt: skip # what it may lose
+    often, seldom = EmaCrossover(5, 15), Rare(2_000)
+    market = Market(klines, LEVERED, Costs(commission=0.0))
+    assert check(market, plan, [seldom], times=20) == 0.0
+    assert check(market, replace(plan, leverage=1.5), [often, seldom], times=10) == 1.0
+
+
+def test_what_mark_prices_liquidate_is_left_to_the_machine(klines: Klines) -> None:
+    mark = replace(klines, high=klines.high * 1.05, low=klines.low * 0.95)
+    market = Market(klines, LEVERED, Costs(), mark=mark)
+    plan = Plan(sizing=Sizing(SizingKind.EQUITY_RATIO, 0.5), exits=WITHOUT_LEVELS)
+    assert check(market, replace(plan, leverage=5.0), [Rare(300)], times=20) == 0.0
+    assert check(market, plan, [Rare(300)], times=20) == 1.0
+
+
+def test_a_position_that_slips_beyond_its_liquidation_is_left_to_the_machine() -> None:
+    # The open of its bar liquidates it, ahead of the target that the bar meets first.
+    open_ = np.full(60, 100.0)
+    high, low, close = open_ + 0.5, open_ - 0.5, open_.copy()
+    high[8], low[8] = 105.5, 90.0
+    klines = Klines(
+        "SYNTHETIC", MINUTE_MS, MINUTE_MS * np.arange(60), open_, high, low, close, np.ones(60)
+    )
+    costs = Costs(commission=0.0, slippage_kind=SlippageKind.RATIO, slippage_ratio=0.045)
+    plan = Plan(
+        exits=Exits(take_profit_ratio=0.005, levels=LevelSource.PLAN), leverage=20.0,
+        sizing=Sizing(SizingKind.CASH, 100.0), margin_mode=MarginMode.ISOLATED,
+    )  # fmt: skip # what it may lose
+    tiers = (MarginTier(1e9, 0.01, leverage_max=20.0),)
+    market = Market(klines, replace(INSTRUMENT, margin_tiers=tiers), costs)
+    assert check(market, plan, [Rare(1_000)], times=20) == 0.0
