@@ -19,6 +19,7 @@ from engines.kernels.chain_columns import (
     O_OPEN,
     O_ORDERED,
     O_PRICE,
+    ON_THE_WAY,
     SHORT,
     Sizes,
 )
@@ -116,15 +117,27 @@ def close_at_level(stack: Stack, course: Course, bar: int) -> Deal:
     state, fixed, number = stack.state, course.fixed, int(stack.counts[NEXT])
     first = number * ENTRY + ENTRY_END
     price, low = stack.entries[first + END_PRICE], stack.entries[first + END_LOW]
+    mode, way = int(stack.counts[NEXT_AT]) & MODE_MASK, stack.entries[first + END_WAY]
     fresh = low
-    if low >= state[SIGN] * course.opens.lines[bar * LINE + O_OPEN]:
-        is_passed = int(stack.counts[NEXT_AT]) & MODE_MASK == AT_LEVEL
-        way = abs(stack.entries[first + END_WAY])
-        fresh = math.inf if is_passed else state[SIGN] * way
+    if mode == AT_LEVEL:
+        fresh = math.inf
+    elif low >= state[SIGN] * course.opens.lines[bar * LINE + O_OPEN] and not _came_back(
+        mode - ON_THE_WAY, way * state[SIGN]
+    ):
+        fresh = state[SIGN] * abs(way)
     steps = stack.entries[number * ENTRY + ENTRY_STEPS]
     steps = state[HELD] if course.stacking.closes_all else steps
     share = fee(fixed, qty_of(fixed, steps), price) * steps / steps
     return Deal(bar, number, steps, price, share, low, fresh, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+@inlined
+def _came_back(part: int, way: float) -> bool:
+    """Return whether the way has been at the bar's worse extreme, which may be its open itself.
+
+    `part` is that on which the level is met, `way` positive where it goes with the position.
+    """
+    return part == 2 or (part == 1 and way > 0)
 
 
 @inlined

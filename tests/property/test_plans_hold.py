@@ -94,12 +94,13 @@ class Case:
 
 
 def klines_of_seed(seed: int, bars: int) -> Klines:
-    """Return hourly bars of a restless market around 100, on the tick."""
+    """Return hourly bars of a restless market around 100, on the tick, some without a wick."""
     source = np.random.default_rng([seed, 1])
     close = 100 * np.exp(np.cumsum(source.normal(0, 0.012, BARS_MAX)))
     gap = np.where(source.random(BARS_MAX) < 0.1, source.normal(0, 0.01, BARS_MAX), 0.0)
     open_ = np.r_[100.0, close[:-1]] * np.exp(gap)
     wick = np.abs(source.normal(0, 0.006, (2, BARS_MAX)))
+    wick[source.random((2, BARS_MAX)) < 0.2] = 0.0
     high = np.maximum(open_, close) * (1 + wick[0])
     low = np.minimum(open_, close) * (1 - wick[1])
     on_tick = [np.rint(column / TICK) * TICK for column in (open_, high, low, close)]

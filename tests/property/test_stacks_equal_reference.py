@@ -17,8 +17,8 @@ from engines.costs import Costs
 from engines.funding import constant_funding
 from engines.kernels.pending import CHAINS_MIN
 from engines.kernels.trials import Market
-from engines.klines import MINUTE_MS, Klines
-from engines.plan import Basis, CloseRule, LevelSource, Plan, Sizing, SizingKind
+from engines.klines import HOUR_MS, MINUTE_MS, Klines
+from engines.plan import Basis, CloseRule, Exits, LevelSource, Plan, Sizing, SizingKind
 from engines.signals import Signals
 from engines.synthetic import synthetic_klines
 from strategies.base import SignalStrategy
@@ -37,7 +37,7 @@ from tests.property.test_first_passage_equals_reference import (
     fundings,
 )
 from tests.property.test_kernel_equals_reference import INSTRUMENTS
-from tests.property.test_plans_hold import BARS_MAX, klines_of_seed
+from tests.property.test_plans_hold import BARS_MAX, START_MS, klines_of_seed
 
 EXAMPLES, EXAMPLES_LONG, STRATEGIES = 60, 4_000, 12
 SHARES = (0.02, 0.1, 0.3)
@@ -125,3 +125,37 @@ def test_grids_of_stacked_plans_are_decided(
     funding = constant_funding(0.0001, 8, klines)
     market = Market(klines, INSTRUMENT, costs, funding, since_ms=int(klines.open_time_ms[500]))
     assert check(market, plan, GRID) == 1.0
+
+
+@dataclass(frozen=True)
+class Once(SignalStrategy):
+    """One entry."""
+
+    bar: int = 4
+    is_long: bool = True
+
+    def signals(self, klines: Klines) -> Signals:
+        """Return the wishes at each close [T]."""
+        enters = np.arange(len(klines)) == self.bar
+        never = np.zeros_like(enters)
+        return Signals(enters & self.is_long, never, enters & (not self.is_long), never)
+
+
+@pytest.mark.parametrize("is_long", [True, False])
+def test_an_open_that_is_the_worse_extreme_counts_where_its_bar_begins_with_it(
+    is_long: bool,
+) -> None:
+    sign, path = 1.0 if is_long else -1.0, np.full((10, 4), 100.0)
+    path[5] = 100.0, 105.0, 100.0, 105.0  # open, better, worse, close
+    path[6:] = 105.0
+    worth = 100.0 + sign * (path - 100.0)
+    high, low = (worth[:, 1], worth[:, 2]) if is_long else (worth[:, 2], worth[:, 1])
+    klines = Klines(
+        "R/USDT:USDT", HOUR_MS, START_MS + HOUR_MS * np.arange(10), open=worth[:, 0],
+        high=high, low=low, close=worth[:, 3], volume=np.ones(10),
+    )  # fmt: skip # one list
+    costs = Costs(commission=0.0, slippage_ticks=8)
+    exits = Exits(take_profit_ratio=0.002)
+    plan = Plan(sizing=Sizing(SizingKind.QTY, 1.0), pyramiding=2, exits=exits)
+    market = Market(klines, INSTRUMENT, costs)
+    assert check(market, plan, [Once(is_long=is_long)] * CHAINS_MIN) == 1.0
