@@ -11,6 +11,7 @@ goes on; whoever walks the results decides. Leaving early takes back what is und
 """
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -19,6 +20,7 @@ import ray
 from ray.exceptions import (
     NodeDiedError,
     OutOfMemoryError,
+    OwnerDiedError,
     RayError,
     RayTaskError,
     WorkerCrashedError,
@@ -82,8 +84,12 @@ def sentence_of(error: RayError) -> str:
     """Return in one sentence what became of a task."""
     if isinstance(error, OutOfMemoryError):
         return "its worker ran out of memory (give tasks less work: PHALANX_TASK_SECONDS)"
+    cause = (isinstance(error, RayTaskError) and getattr(error, "cause", None)) or error
+    if isinstance(cause, OwnerDiedError):
+        # Ray lets a process with a token into a cluster without, whose nodes then may not ask it.
+        ours = os.environ.get("RAY_AUTH_MODE", "unset")
+        return f"its node cannot reach us (was the cluster started with our RAY_AUTH_MODE, {ours}?)"
     if isinstance(error, RayTaskError):
-        cause = getattr(error, "cause", None) or error
         if isinstance(cause, Fault):
             return str(cause)
         said = str(cause).strip().splitlines()
