@@ -73,7 +73,7 @@ def find_bracket_exit(
     stop = stop_of(run, given_stop, run[STOP_RATIO], run[STOP_ATR], atr, close, base, sign)
     target = target_of(run, given_target, run[PROFIT_RATIO], run[PROFIT_ATR], atr, base, sign)
     trigger = _trigger(run, target, sign)
-    bar, worst = _skip(opens, first, last, side, stop, trigger)
+    bar, worst = skip(opens, first, last, side, stop, trigger)
     if bar > last:
         return nothing
     opened, high, low = sign * prices[bar, OPEN], prices[bar, HIGH], prices[bar, LOW]
@@ -103,7 +103,7 @@ def _trigger(run: Run, target: float, sign: float) -> float:
 
 
 @rule
-def _skip(
+def skip(
     opens: Opens, first: int, last: int, side: int, stop: float, target: float
 ) -> tuple[int, float]:
     """Return the first bar of [first, last] that comes to a level, and the lowest price until it.

@@ -12,8 +12,10 @@ A code is `bar << MODE_BITS | mode`: with an opposite order and a level in one b
 comes first. What an open has passed fills there, entries before levels; then come the parts of the
 way, and on one of them what is met first: its *way* is the price, negative where the price falls.
 
-An *exit* is found when the first set takes the order: its code (UNKNOWN until then), its way, the
-price of the fill and the lowest signed price until then.
+An *exit* is looked for when the first set takes the order, only as far as sets hold its position,
+and further if another one does: its code or, until it is found, the first bar that was not looked
+at, below 0 (UNKNOWN: none was); its way, the price of the fill and the lowest signed price until
+then.
 
 A *link* says how one position ends and how the next begins. Of its end the mode is one of first
 passage's, with IS_LATE where it is on the way of a bar.

@@ -137,29 +137,32 @@ def weigh(lanes: F64_1D, fixed: Fixed, sizes: Sizes, bars: float) -> None:
         n_side = n_side if lanes[N_BAR + lane] < bars else 0.0
         lanes[N_SIDE + lane] = n_side
         price, met, decided = lanes[N_PRICE + lane], lanes[N_MET + lane], lanes[N_DECIDED + lane]
-        ordered = decided if lanes[N_SIZED_BEFORE + lane] > 0 else price
-        unit = ordered * fixed.point_value * sizes.factor + sizes.added
-        at_close = decided * fixed.point_value * sizes.factor + sizes.added
-        lanes[N_UNIT + lane] = unit
-        steps_a_quote = fixed.step_under / fixed.step_over / unit
-        lanes[N_SHARE + lane] = fixed.share * steps_a_quote
-        lanes[N_FIXED + lane] = -fixed.order_fee * steps_a_quote
-        lanes[N_WANTED + lane] = unit / at_close
         ratio = fixed.margin_long if n_side > 0 else fixed.margin_short
         # Where it fills the account has lost the slippage already.
         need = max(price * ratio, met * ratio + n_side * (price - met))
         lanes[N_NEED + lane] = need * fixed.point_value
-        if sizes.is_by_equity:
-            continue
-        lanes[N_SHARE + lane] = 0.0
-        steps = sizes.steps
-        if sizes.is_by_cash:
-            qty = sizes.cash / (ordered * fixed.point_value)
-            steps = float(np.floor(qty * fixed.step_under / fixed.step_over))
-            lanes[N_WANTED + lane] = ordered / decided
-        else:
-            lanes[N_WANTED + lane] = 1.0
-        lanes[N_FIXED + lane] = steps + HALF
+        ordered = decided if lanes[N_SIZED_BEFORE + lane] > 0 else price
+        unit = ordered * fixed.point_value * sizes.factor + sizes.added
+        at_close = decided * fixed.point_value * sizes.factor + sizes.added
+        lanes[N_UNIT + lane], lanes[N_WANTED + lane] = unit, unit / at_close
+        steps_a_quote = fixed.step_under / fixed.step_over / unit
+        lanes[N_SHARE + lane] = fixed.share * steps_a_quote
+        lanes[N_FIXED + lane] = -fixed.order_fee * steps_a_quote
+    if not sizes.is_by_equity:
+        _fix(lanes, fixed, sizes)
+
+
+@rule
+def _fix(lanes: F64_1D, fixed: Fixed, sizes: Sizes) -> None:
+    """Find the whole steps of a size that does not depend on the account."""
+    for lane in range(LANES):
+        decided = lanes[N_DECIDED + lane]
+        ordered = decided if lanes[N_SIZED_BEFORE + lane] > 0 else lanes[N_PRICE + lane]
+        qty = sizes.cash / (ordered * fixed.point_value)
+        steps = float(np.floor(qty * fixed.step_under / fixed.step_over))
+        steps = steps if sizes.is_by_cash else sizes.steps
+        lanes[N_SHARE + lane], lanes[N_FIXED + lane] = 0.0, steps + HALF
+        lanes[N_WANTED + lane] = ordered / decided if sizes.is_by_cash else 1.0
 
 
 @rule
@@ -187,14 +190,13 @@ def pay_wait(lanes: F64_1D, payments: Payments, fixed: Fixed) -> None:
 @rule
 def judge(lanes: F64_1D, fixed: Fixed, sizes: Sizes) -> None:
     """Mark sets whose order might have been refused at the close that decides it."""
+    has_money = sizes.is_by_equity or sizes.is_by_cash
+    step, noise = (1.0, NOISE) if has_money else (0.0, 0.0)
     for lane in range(LANES):
-        equity, wanted = lanes[EQUITY + lane], lanes[N_STEPS + lane]
+        equity, wanted, ratio = lanes[EQUITY + lane], lanes[N_STEPS + lane], lanes[N_WANTED + lane]
         # The money of the close buys `least` to `most` steps at what that reckons with.
-        least = wanted * lanes[N_WANTED + lane] * (1.0 - NOISE)
-        most = (wanted + 1.0) * lanes[N_WANTED + lane] * (1.0 + NOISE)
-        if not (sizes.is_by_equity or sizes.is_by_cash):
-            least = most = wanted
-        least = float(np.floor(least))
+        least = float(np.floor(wanted * ratio * (1.0 - noise)))
+        most = (wanted + step) * ratio * (1.0 + noise)
         qty = least * fixed.step_over / fixed.step_under
         side = lanes[N_SIDE + lane]
         ratio = fixed.margin_long if side > 0 else fixed.margin_short

@@ -19,7 +19,7 @@ import math
 
 import numpy as np
 
-from engines.kernels._compiled import rule
+from engines.kernels._compiled import inlined, rule
 from engines.kernels.chain_columns import (
     AT_LEVEL,
     I32_1D,
@@ -59,7 +59,6 @@ from engines.kernels.wait_columns import (
     R_REST,
     R_WHERE,
     ROW,
-    UNKNOWN,
     WHERE_BITS,
     Levels,
     Turns,
@@ -68,13 +67,16 @@ from engines.kernels.wait_columns import (
 from engines.kernels.wait_exits import walk
 from engines.types import I64_1D
 
+SPAN = 32  # bars for which an exit is looked for at first, then twice as many each time
+
 # Where a set stands: the next link; the order that waits, its code, its line and side; whether a
-# position is held, its side, exit and place among the exits, and the close at which it is too old.
-COUNT, ORDER, ENTRY, HELD, SIDE, EXIT_CODE, EXIT_AT, TIMED = range(8)
+# position is held, which order began it, its exit and the place of that, and its last close by age.
+# An exit that is not found yet has the first bar that was not looked at, and no mode.
+COUNT, ORDER, ENTRY, HELD, BEGUN, EXIT_CODE, EXIT_AT, TIMED = range(8)
 STANDING = TIMED + 1
 
 
-@rule
+@inlined
 def link(
     wishes: I32_1D, way: Way, levels: Levels, plan: int, turns: Turns, first: int, now: I64_1D
 ) -> int:
@@ -86,13 +88,15 @@ def link(
     now[COUNT], now[ORDER], now[HELD] = first, nothing, 0
     _end(turns, now, 0, OPEN_AT_END)
     turns.prices[first], turns.worst[first] = 1.0, 0.0
-    for own in range(len(wishes)):
-        bar, wish = int(wishes[own]) >> WISH_BITS, int(wishes[own]) & WISH_MASK
-        if bar >= bars - 1:
-            break
+    for own in range(len(wishes) + 1):
+        bar, wish = bars - 1, 0
+        if own < len(wishes):
+            bar, wish = int(wishes[own]) >> WISH_BITS, int(wishes[own]) & WISH_MASK
         _go_on(now, way, levels, plan, turns, bar)
+        if bar == bars - 1:
+            break
         if now[HELD] != 0:
-            leaves = LEAVES_LONG if now[SIDE] == LONG else LEAVES_SHORT
+            leaves = LEAVES_LONG if now[BEGUN] & IS_SHORT == 0 else LEAVES_SHORT
             if bar == now[TIMED] or wish & (leaves | ENDS) != 0:
                 now[ORDER], now[HELD] = nothing, 0
                 _end(turns, now, bar + 1, ALONE)
@@ -100,10 +104,9 @@ def link(
             now[ORDER] = nothing
         if wish & ENTERS != 0 and bar >= way.decides.start:
             side = LONG if wish & ENTERS_LONG != 0 else SHORT
-            if now[HELD] == 0 or now[SIDE] != side:
+            if now[HELD] == 0 or now[BEGUN] & IS_SHORT != side:
                 entry = ((bar + 1) << 1) | side
                 now[ORDER], now[ENTRY] = way.orders.codes[entry], entry
-    _go_on(now, way, levels, plan, turns, bars - 1)
     if now[HELD] != 0:
         _end(turns, now, bars, OPEN_AT_END)
     last = len(way.orders.rows) // ROW - 1
@@ -111,35 +114,37 @@ def link(
     return int(now[COUNT]) + 1 - first
 
 
-@rule
+@inlined
 def _end(turns: Turns, now: I64_1D, bar: int, mode: int) -> None:
     """Let the position end in a bar, at a price that is to be found."""
     turns.ends[now[COUNT]] = np.int32((bar << MODE_BITS) | mode)
     turns.prices[now[COUNT]] = math.nan
 
 
-@rule
+@inlined
 def _go_on(now: I64_1D, way: Way, levels: Levels, plan: int, turns: Turns, bar: int) -> None:
     """Let happen what does until the close of `bar`."""
     while True:
-        order = now[ORDER]
+        order, exit_code, until = now[ORDER], now[EXIT_CODE], min(bar, now[TIMED])
         if now[HELD] == 0:
             if order >> MODE_BITS > bar:
                 return
-            _fill(now, way, levels, plan, turns)
-        elif min(order, now[EXIT_CODE]) >> MODE_BITS <= min(bar, now[TIMED]):
-            if _is_reversed(now, way, levels):
-                mode = order & MODE_MASK
-                end = REVERSED if mode < AT_LEVEL else REVERSED | IS_LATE
-                _end(turns, now, order >> MODE_BITS, end)
-                _fill(now, way, levels, plan, turns)
-            else:
+        elif min(order, exit_code) >> MODE_BITS <= until:
+            if exit_code < order and exit_code & MODE_MASK == 0:
+                _look(now, way, levels, plan, until)
+                continue
+            if not _is_reversed(now, way, levels):
                 _end_at_level(now, levels, turns)
+                continue
+            late = IS_LATE if order & MODE_MASK > AT_LEVEL else 0
+            _end(turns, now, order >> MODE_BITS, REVERSED | late)
         elif now[TIMED] < bar:
             now[ORDER], now[HELD] = way.opens.bars << MODE_BITS, 0
             _end(turns, now, now[TIMED] + 1, ALONE)
+            continue
         else:
             return
+        _fill(now, way, levels, plan, turns)
 
 
 @rule
@@ -155,7 +160,7 @@ def _is_reversed(now: I64_1D, way: Way, levels: Levels) -> bool:
     return bool(met < levels.values[now[EXIT_AT] * EXIT + EXIT_WAY])
 
 
-@rule
+@inlined
 def _end_at_level(now: I64_1D, levels: Levels, turns: Turns) -> None:
     """Let the position end where its levels say."""
     code, first, at = now[EXIT_CODE], now[EXIT_AT] * EXIT, now[COUNT]
@@ -166,7 +171,7 @@ def _end_at_level(now: I64_1D, levels: Levels, turns: Turns) -> None:
     now[HELD] = 0
 
 
-@rule
+@inlined
 def _fill(now: I64_1D, way: Way, levels: Levels, plan: int, turns: Turns) -> None:
     """Let the order that waits fill, and hold what it opens."""
     code, entry, at, orders = now[ORDER], now[ENTRY], now[COUNT], way.orders
@@ -183,27 +188,42 @@ def _fill(now: I64_1D, way: Way, levels: Levels, plan: int, turns: Turns) -> Non
     turns.ends[at] = np.int32(end)
     turns.nexts[at] = np.int32((place << 1) | (0 if is_allowed else CLOSES_ONLY))
     turns.decided[at] = np.int32(decided)
-    now[COUNT], now[HELD], now[SIDE] = at + 1, 1, side
+    now[COUNT], now[HELD], now[BEGUN] = at + 1, 1, entry
     if not is_allowed:
         now[HELD] = 0
         _end(turns, now, bar + 1, OPEN_AT_END)
         return
     now[TIMED], now[EXIT_CODE] = bar + way.decides.held_max - 1, way.opens.bars << MODE_BITS
     if plan != NO_LEVELS:
-        exit_at = plan * (len(orders.rows) // ROW) + place
-        now[EXIT_AT], found = exit_at, int(levels.codes[exit_at])
-        if found == UNKNOWN:
-            found = walk(
-                levels.runs[plan], way.prices, way.opens.reach, way.slip_ratio,
-                orders.rows[place * ROW : (place + 1) * ROW], code,
-                way.atr[decided] if len(way.atr) > 0 else math.nan, way.decides.held_max,
-                levels.values[exit_at * EXIT : (exit_at + 1) * EXIT],
-            )  # fmt: skip # one call
-            levels.codes[exit_at] = np.int32(found)
-        now[EXIT_CODE] = found
+        now[EXIT_AT] = plan * (len(orders.rows) // ROW) + place
+        _know(now, levels.codes[now[EXIT_AT]])
+
+
+@inlined
+def _know(now: I64_1D, known: int) -> None:
+    """Keep what is known of the exit of the position."""
+    now[EXIT_CODE] = known if known >= 0 else -known << MODE_BITS
 
 
 @rule
+def _look(now: I64_1D, way: Way, levels: Levels, plan: int, until: int) -> None:
+    """Look for the exit of the position up to a bar that matters, or farther."""
+    entry, at, known = now[BEGUN], now[EXIT_AT], int(levels.codes[now[EXIT_AT]])
+    code, first, decided = int(way.orders.codes[entry]), at * EXIT, (entry >> 1) - 1
+    row, bar = int(way.orders.places[entry]) * ROW, code >> MODE_BITS
+    end = min(bar + way.decides.held_max, way.opens.bars) - 1
+    last = min(max(until, bar + max(SPAN, 2 * (-known - bar))), end)
+    known = walk(
+        levels.runs[plan], way.opens, way.prices, way.slip_ratio,
+        way.orders.rows[row : row + ROW], code, way.atr[decided] if len(way.atr) > 0 else math.nan,
+        known, last, levels.values[first : first + EXIT],
+    )  # fmt: skip # one call
+    known = way.opens.bars << MODE_BITS if known < 0 and last == end else known
+    levels.codes[at] = np.int32(known)
+    _know(now, known)
+
+
+@inlined
 def look_back(way: Way, turns: Turns, first: int, count: int) -> None:
     """Find the price of each end of a set, and how far prices went against the position."""
     rows, lines = way.orders.rows, way.opens.lines
