@@ -84,7 +84,8 @@ class Exits(NamedTuple):
 class Given(NamedTuple):
     """Stops and targets that strategies give with each wish of a list, empty if they give none.
 
-    `runs` [plans, WALK] have room for a walk and hold the terms of each plan.
+    `runs` [plans, WALK] have room for a walk and hold the terms of each plan. `known` are walks
+    that were done last, KNOWN numbers each (`chain_exits`), 2 ** n of them or none.
     """
 
     stops: F64_1D
@@ -92,6 +93,7 @@ class Given(NamedTuple):
     runs: F64_2D
     prices: F64_2D
     slip_ratio: F64_1D
+    known: F64_1D
 
 
 class Links(NamedTuple):

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from engines.kernels import (
+    _prefetch,
     book,
     bracket_walk,
     chain_columns,
@@ -207,7 +208,7 @@ def _take(
     levels = Given(
         given.stops[min(start, len(given.stops)) : stop],
         given.targets[min(start, len(given.targets)) : stop],
-        given.runs, given.prices, given.slip_ratio,
+        given.runs, given.prices, given.slip_ratio, given.known,
     )  # fmt: skip # the order of its fields
     own = wishes[start:stop]
     count = link(own, opens, decides, levels, exits, item[SET_ROW], links, first)
@@ -310,10 +311,10 @@ def _advance(stamp: int) -> Advance:
 
 
 STAMP = stamp_of(
-    book, bracket_walk, chain_columns, chain_exits, chain_lanes, chain_margin, chain_shares,
-    chain_walk, decisions, desk, exact, exit_walk, gates, legs, lots, money, passage_columns,
-    passage_events, passage_figures, passage_funding, passage_lanes, rounding, rounds, rungs,
-    search, slots, summary,
+    _prefetch, book, bracket_walk, chain_columns, chain_exits, chain_lanes, chain_margin,
+    chain_shares, chain_walk, decisions, desk, exact, exit_walk, gates, legs, lots, money,
+    passage_columns, passage_events, passage_figures, passage_funding, passage_lanes, rounding,
+    rounds, rungs, search, slots, summary,
 )  # fmt: skip # all that a pass calls
 price_lines, find_lowest = _pricer(STAMP), _sinker(STAMP)
 ask_exits, find_exits, advance_chains = _asker(STAMP), _finder(STAMP), _advance(STAMP)

@@ -13,11 +13,9 @@ Where a level ends a position before that, its bar is known from the line and th
 What counts are the bars from the entry's on and the open at which the position ends.
 """
 
-import math
-
 import numpy as np
 
-from engines.kernels._compiled import rule
+from engines.kernels._compiled import inlined, rule
 from engines.kernels.chain_columns import (
     AT_LEVEL,
     I32_1D,
@@ -38,7 +36,7 @@ from engines.kernels.chain_columns import (
     Links,
     Opens,
 )
-from engines.kernels.chain_exits import walk
+from engines.kernels.chain_exits import place_of_known, walk_given
 from engines.kernels.passage_columns import ALONE, OPEN_AT_END, RELIEVED, REVERSED
 from engines.kernels.search import extremes
 from engines.kernels.slots import (
@@ -52,6 +50,7 @@ from engines.kernels.slots import (
 
 ENDS = SESSION_ENDS | WEEKEND_BEGINS
 NO_ENTRY = -1
+AHEAD = 4  # wishes: walks that are known come meanwhile
 
 
 @rule
@@ -87,7 +86,7 @@ def link(
             entry, follower = bar, ((bar + 1) << 1) | (0 if is_long else 1)
             links.nexts[count] = np.int32(follower)
             if row != NO_LEVELS:
-                place = _exit_of(opens, given, exits, plan, own, follower)
+                place = _exit_of(opens, given, exits, plan, wishes, own, follower)
                 level = int(exits.ends[row, place]) >> MODE_BITS
             count += 1
     last, timed = bars - 1, entry + decides.held_max
@@ -97,19 +96,21 @@ def link(
     return count + 1 - first
 
 
-@rule
-def _exit_of(opens: Opens, given: Given, exits: Exits, plan: int, wish: int, entry: int) -> int:
+@inlined
+def _exit_of(
+    opens: Opens, given: Given, exits: Exits, plan: int, wishes: I32_1D, own: int, entry: int
+) -> int:
     """Return the place of an entry's exit, which is found here where the set gives the levels."""
     if len(given.stops) == 0:
         return int(exits.places[entry])
-    walk(
-        given.runs[plan], opens, given.prices, given.slip_ratio, entry, opens.bars - 1,
-        given.stops[wish], given.targets[wish], math.nan, exits, 0, 0,
-    )  # fmt: skip # one call
+    soon = min(own + AHEAD, len(wishes) - 1)
+    bar, wish = int(wishes[soon]) >> WISH_BITS, int(wishes[soon])
+    place_of_known(given, plan, soon, ((bar + 1) << 1) | (0 if wish & ENTERS_LONG != 0 else 1))
+    walk_given(opens, given, exits, plan, own, entry, 0)
     return 0
 
 
-@rule
+@inlined
 def _has_ended(
     links: Links, exits: Exits, row: int, place: int, count: int, level: int, timed: int,
     bar: int,
@@ -126,7 +127,7 @@ def _has_ended(
     return False
 
 
-@rule
+@inlined
 def _end(links: Links, count: int, line: int, mode: int) -> None:
     links.ends[count] = np.int32((line << MODE_BITS) | mode)
 

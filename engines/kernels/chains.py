@@ -53,6 +53,7 @@ from engines.kernels.chain_drivers import (
     find_lowest,
     price_lines,
 )
+from engines.kernels.chain_exits import KNOWN
 from engines.kernels.chain_shares import Shares
 from engines.kernels.chain_terms import decides_of, sizes_of
 from engines.kernels.chain_wishes import collect_wishes
@@ -80,6 +81,7 @@ from engines.kernels.wants import wants_of_list
 from engines.signals import Signals
 from engines.types import BOOL_1D, F64_1D, I64_1D
 
+WALKS_KNOWN = 1 << 16  # of levels that strategies give, 4 MB
 WISHES_ROOM = 1 << 21  # of a list, of which memory is taken as it fills
 PART_MIN = 32  # sets that advance side by side: the last ones leave lanes idle
 # Of each plan that is asked for its place in the group, the places of the list that ask for it, and
@@ -266,7 +268,8 @@ class Wished:
         """Find the figures of sets of one entry and one leg at a time."""
         decides, sizes, fixed, _, _, gates, _ = money
         exits = self._exits(bars, rows, sets, decides) if self.are_plain else self._room()
-        given, shares = self._given(bars, rows), self._shares(sizes)
+        walks = 0 if self.are_plain else WALKS_KNOWN
+        given, shares = self._given(bars, rows, walks), self._shares(sizes)
         if waits(gates):
             days = Days(self.group.charges.open_day, self.group.charges.close_day)
             gated = Gated(
@@ -285,11 +288,17 @@ class Wished:
         rules = self.group.rules
         return Shares(sizes.has_own_shares, frozen(rules.atr), frozen(rules.atr_ratio))
 
-    def _given(self, bars: Bars, rows: list[F64_1D]) -> Given:
-        """Return the levels that strategies give, and the terms of plans to walk them by."""
+    def _given(self, bars: Bars, rows: list[F64_1D], walks: int = 0) -> Given:
+        """Return the levels that strategies give, and the terms of plans to walk them by.
+
+        There is room for so many walks to be known.
+        """
         runs = np.zeros((len(rows), PART_WALK))
         runs[:, : slots.TERMS] = [terms[: slots.TERMS] for terms in rows]
-        return Given(self._stops, self._targets, runs, bars.prices, self.group.charges.slip_ratio)
+        known = on_cache_lines(walks * KNOWN)
+        known[:] = 0.0  # the entry of none
+        slip_ratio = self.group.charges.slip_ratio
+        return Given(self._stops, self._targets, runs, bars.prices, slip_ratio, known)
 
     def _room(self) -> Exits:
         """Return room for the exit of the one entry that each lane stands behind."""

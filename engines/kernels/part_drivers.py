@@ -117,7 +117,7 @@ def _take(
     levels = Given(
         given.stops[min(start, len(given.stops)) : stop],
         given.targets[min(start, len(given.targets)) : stop],
-        given.runs, given.prices, given.slip_ratio,
+        given.runs, given.prices, given.slip_ratio, given.known,
     )  # fmt: skip # the order of its fields
     own = wishes[start:stop]
     count = link_parts(own, opens, decides, levels, exits, item[SET_ROW], links, lane)

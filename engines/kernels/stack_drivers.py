@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from engines.kernels import (
+    _prefetch,
     book,
     bracket_walk,
     chain_columns,
@@ -101,7 +102,7 @@ def _walk_one(
     levels = Given(
         given.stops[min(start, len(given.stops)) : stop],
         given.targets[min(start, len(given.targets)) : stop],
-        given.runs, given.prices, given.slip_ratio,
+        given.runs, given.prices, given.slip_ratio, given.known,
     )  # fmt: skip # the order of its fields
     begin_stack(stack, course.fixed)
     walk_set(stack, course, levels, wishes[start:stop], item[SET_ROW])
@@ -127,10 +128,10 @@ def _advance(stamp: int) -> Advance:
 
 
 STAMP = stamp_of(
-    book, bracket_walk, chain_columns, chain_drivers, chain_exits, chain_lanes, chain_margin,
-    chain_shares, chain_walk, decisions, desk, exact, exit_walk, gates, legs, lots, money,
-    passage_columns, passage_events, passage_figures, passage_funding, passage_lanes, rounding,
-    rounds, rungs, search, slots, stack_columns, stack_exits, stack_fills, stack_rows, stack_tally,
-    stack_walk, summary,
+    _prefetch, book, bracket_walk, chain_columns, chain_drivers, chain_exits, chain_lanes,
+    chain_margin, chain_shares, chain_walk, decisions, desk, exact, exit_walk, gates, legs, lots,
+    money, passage_columns, passage_events, passage_figures, passage_funding, passage_lanes,
+    rounding, rounds, rungs, search, slots, stack_columns, stack_exits, stack_fills, stack_rows,
+    stack_tally, stack_walk, summary,
 )  # fmt: skip # all that a pass calls
 find_ends, advance_stacks = _finder(STAMP), _advance(STAMP)

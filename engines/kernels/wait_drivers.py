@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from engines.kernels import (
+    _prefetch,
     book,
     bracket_walk,
     chain_columns,
@@ -200,10 +201,10 @@ def _advance(stamp: int) -> Advance:
 
 
 STAMP = stamp_of(
-    book, bracket_walk, chain_columns, chain_drivers, chain_exits, chain_lanes, chain_margin,
-    chain_shares, chain_walk, decisions, desk, exact, exit_walk, gates, legs, lots, money,
-    passage_columns, passage_events, passage_figures, passage_funding, passage_lanes, rounding,
-    rounds, rungs, search, slots, summary, wait_columns, wait_exits, wait_lanes, wait_orders,
-    wait_walk,
+    _prefetch, book, bracket_walk, chain_columns, chain_drivers, chain_exits, chain_lanes,
+    chain_margin, chain_shares, chain_walk, decisions, desk, exact, exit_walk, gates, legs, lots,
+    money, passage_columns, passage_events, passage_figures, passage_funding, passage_lanes,
+    rounding, rounds, rungs, search, slots, summary, wait_columns, wait_exits, wait_lanes,
+    wait_orders, wait_walk,
 )  # fmt: skip # all that a pass calls
 find_fills, advance_waits = _finder(STAMP), _advance(STAMP)

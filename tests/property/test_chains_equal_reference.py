@@ -230,6 +230,23 @@ def test_strategies_with_levels_of_their_own_are_decided(
     assert check(market, plan, [*crosses, Rare()], times=5) == 1.0
 
 
+def test_walks_that_are_known_are_those_of_their_own_plan_and_levels(klines: Klines) -> None:
+    # All enter at the same bars; targets, stops and plans take turns at the same entries.
+    crosses = [
+        EmaCrossover(5, 15, atr_multiplier=multiplier, reward_ratio=reward)
+        for _ in range(3) for multiplier in (1.0, 2.0) for reward in (1.5, 3.0)
+    ]  # fmt: skip # one list
+    plans = [Plan(exits=Exits(trailing=Trailing(0.01, own))) for own in (0.002, 0.006, 0.02)]
+    market = Market(klines, INSTRUMENT, COSTS["notional"])
+    found = Trials(market, plans, 1).run(crosses)
+    assert (found.engine == Engine.FIRST_PASSAGE).all()
+    for row, cross in enumerate(crosses[:4]):
+        for column, plan in enumerate(plans):
+            result = run_backtest(cross, klines, INSTRUMENT, plan, market.costs)
+            for again in (row, row + 4, row + 8):
+                check_summary(found.values[again, column], result)
+
+
 MOVING = {
     "trailing": Exits(trailing=Trailing(0.005, 0.01)),
     "trailing at once": Exits(stop_loss_ratio=0.02, trailing=Trailing(0.0, 0.004)),
