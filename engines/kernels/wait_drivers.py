@@ -184,8 +184,8 @@ def _advance(stamp: int) -> Advance:
     def advance(way: Way, levels: Levels, wishes: I32_1D, sets: I64_2D, found: F64_2D) -> None:
         room = 0 if stamp != 0 else 1
         for item in range(len(found)):
-            # Each wish may open a position, or leave an empty one.
-            room = max(room, 2 * (sets[item, SET_STOP] - sets[item, SET_START]) + 2)
+            # Each wish may be met once, whether it opens a position or only closes one.
+            room = max(room, sets[item, SET_STOP] - sets[item, SET_START] + 1)
         turns = Turns(
             np.empty(LANES * room, np.int32), np.empty(LANES * room, np.int32),
             np.empty(LANES * room, np.int32), np.empty(LANES * room), np.empty(LANES * room), room,
