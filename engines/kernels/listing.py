@@ -1,4 +1,4 @@
-"""The wishes of all closes as bits, and the bars at which one can matter, in compiled passes.
+"""The wishes of all closes as bits, the bars at which one can matter, and what entries say.
 
 Theory. Wishes are rare and come as they like, so a branch on one would often be guessed wrong. No
 pass here has any: each candidate is written to the end of its list, and the list grows by one where
@@ -9,9 +9,10 @@ a sign: Numba looks at every other one in case it is negative.
 """
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
+from numba.cpython.unsafe import numbers
 
 from engines.kernels import slots
 from engines.kernels._compiled import driver, rule, stamp_of
@@ -24,14 +25,19 @@ from engines.kernels.slots import (
     LEAVES_LONG,
     LEAVES_SHORT,
 )
-from engines.types import I64_1D
+from engines.types import F64_1D, I64_1D
 
 Events: TypeAlias = tuple[I64_1D, I64_1D, I64_1D, I64_1D, I64_1D]
 Add: TypeAlias = Callable[[U8_1D, U8_1D, U8_1D, int], None]
 List: TypeAlias = Callable[[U8_1D], Events]
+Judge: TypeAlias = Callable[[U8_1D, U8_1D, F64_1D, float, float], bool]
 
 WORD = 8
 ZERO, ONE, BARS = np.uint64(0), np.uint64(1), np.uint64(WORD)
+FLAG = np.uint64(3)  # doublings of a bit that a flag takes
+
+# NumPy has no word for it.
+trailing_zeros = cast(Callable[[np.uint64], int], numbers.trailing_zeros)
 
 
 def _adder(stamp: int) -> Add:
@@ -78,6 +84,29 @@ def _lister(stamp: int) -> List:
     return driver(listed)
 
 
+def _judge(stamp: int) -> Judge:
+    """Return the pass that looks at the values of entries; `stamp` as before."""
+
+    def judged(
+        enter_long: U8_1D, enter_short: U8_1D, values: F64_1D, low: float, high: float
+    ) -> bool:
+        count = len(values) if stamp != 0 else 0
+        whole, are_within = count - count % WORD, True
+        longs, shorts = enter_long[:whole].view(np.uint64), enter_short[:whole].view(np.uint64)
+        for word in range(len(longs)):
+            flags = longs[word] | shorts[word]
+            while flags != ZERO:
+                value = values[np.uint64(word * WORD) + (np.uint64(trailing_zeros(flags)) >> FLAG)]
+                are_within &= (low < value < high) | (value != value)
+                flags &= flags - ONE
+        for bar in range(whole, count):
+            if enter_long[bar] | enter_short[bar] != 0:
+                are_within &= (low < values[bar] < high) | (values[bar] != values[bar])
+        return are_within
+
+    return driver(judged)
+
+
 @rule
 def _bars_of(bits: U8_1D, stamp: int) -> I64_1D:
     """Return the bars with any wish, and room for one more."""
@@ -96,4 +125,4 @@ def _bars_of(bits: U8_1D, stamp: int) -> I64_1D:
 
 
 STAMP = stamp_of(slots)
-add_wishes, list_wishes = _adder(STAMP), _lister(STAMP)
+add_wishes, list_wishes, are_entries_within = _adder(STAMP), _lister(STAMP), _judge(STAMP)

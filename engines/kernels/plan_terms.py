@@ -16,7 +16,8 @@ import numpy as np
 from engines.costs import CommissionKind, Costs, SlippageKind
 from engines.instrument import Instrument
 from engines.kernels import slots
-from engines.kernels.columns import F64_2D
+from engines.kernels.columns import F64_2D, frozen
+from engines.kernels.listing import are_entries_within
 from engines.klines import Klines
 from engines.liquidation import NO_MAINTENANCE, is_isolated, is_liquidable, notional_max
 from engines.plan import (
@@ -142,7 +143,10 @@ def refusal_of_signals(signals: Signals, instrument: Instrument) -> str | None:
     """
     if signals.are_plain:
         return None
-    enters = np.flatnonzero(signals.entry_long | signals.entry_short)  # places: few of many bars
+    long, short = (
+        frozen(column.view(np.uint8), np.uint8)
+        for column in (signals.entry_long, signals.entry_short)
+    )
     limits = {
         "stop_price": (-math.inf, PRICE_TICKS_MAX * instrument.tick_size),
         "target_price": (-math.inf, PRICE_TICKS_MAX * instrument.tick_size),
@@ -151,11 +155,7 @@ def refusal_of_signals(signals: Signals, instrument: Instrument) -> str | None:
     }
     for name, (low, high) in limits.items():
         column = getattr(signals, name)
-        if column is None:
-            continue
-        given = column[enters]
-        given = given[~np.isnan(given)]
-        if not ((given > low) & (given < high)).all():
+        if column is not None and not are_entries_within(long, short, frozen(column), low, high):
             return f"values of {name} that only the reference judges"
     return None
 

@@ -213,6 +213,18 @@ def test_wishes_that_stop_the_reference_are_left_to_it(name: str, value: float) 
     assert name in found
 
 
+@pytest.mark.parametrize("bars", [1, 7, 8, 9, 130])
+def test_a_level_out_of_bounds_counts_wherever_an_entry_reads_it(bars: int) -> None:
+    sides = np.random.default_rng(bars).integers(0, 3, bars)
+    never = np.zeros(bars, dtype=np.bool_)
+    wishes = Signals(sides == 1, never, sides == 2, never)
+    for bar in range(bars):
+        column = np.full(bars, math.nan)
+        column[bar] = math.inf
+        found = refusal_of_signals(replace(wishes, stop_price=column), INSTRUMENT)
+        assert (found is not None) == (sides[bar] != 0)
+
+
 def test_a_run_from_a_later_bar_equals_the_reference(klines: Klines) -> None:
     since_ms = int(klines.open_time_ms[4_500])
     arguments = RsiMeanReversion(), klines, INSTRUMENT, Plan(), Costs()
