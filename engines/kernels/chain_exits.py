@@ -93,14 +93,20 @@ def walk_given(
         exits.worst[0, place] = known[at + np.uint64(K_WORST)]
         return
     walk(
-        given.runs[plan], opens, given.prices, given.slip_ratio, entry, opens.bars - 1, stop,
-        target, math.nan, exits, 0, place,
+        given.runs[plan], opens, given.prices, given.slip_ratio, entry, _narrow(opens.bars - 1),
+        stop, target, math.nan, exits, int(np.int64(0)), _narrow(place),
     )  # fmt: skip # one call
     known[at + np.uint64(K_ENTRY)], known[at + np.uint64(K_PLAN)] = entry, plan
     known[at + np.uint64(K_STOP)], known[at + np.uint64(K_TARGET)] = stop, target
     known[at + np.uint64(K_END)] = exits.ends[0, place]
     known[at + np.uint64(K_PRICE)] = exits.prices[0, place]
     known[at + np.uint64(K_WORST)] = exits.worst[0, place]
+
+
+@rule
+def _narrow(number: int) -> int:
+    """Return a number as those who walk ahead have it, so that `walk` is compiled once for all."""
+    return np.int32(number)  # type: ignore[return-value] # a number all the same
 
 
 @rule

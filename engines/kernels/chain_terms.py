@@ -9,6 +9,7 @@ from engines.kernels.first_passage import OWN_SHARES
 from engines.kernels.slots import (
     BY_CASH,
     BY_EQUITY,
+    BY_KELLY,
     BY_QTY,
     ENTERS,
     ENTERS_LONG,
@@ -34,14 +35,15 @@ def sizes_of(terms: F64_1D) -> Sizes:
     # What entries reckon with: it is paid on what is borrowed too.
     commission = float(terms[slots.COMMISSION] * terms[slots.LEVERAGE])
     commission_kind = terms[slots.COMMISSION_KIND]
+    has_own_shares = bool(kind in (*OWN_SHARES, BY_KELLY))
     steps = 0.0
     if kind == BY_QTY:
         over, under = float(terms[slots.STEP_OVER]), float(terms[slots.STEP_UNDER])
         steps = float(math.floor(value * under / over + STEP_NOISE))
     return Sizes(
-        is_by_equity=bool(kind == BY_EQUITY or kind in OWN_SHARES),
+        is_by_equity=bool(kind == BY_EQUITY or has_own_shares),
         is_by_cash=bool(kind == BY_CASH),
-        has_own_shares=bool(kind in OWN_SHARES),
+        has_own_shares=has_own_shares,
         factor=1 + commission if commission_kind == PER_NOTIONAL else 1.0,
         added=commission if commission_kind == PER_CONTRACT else 0.0,
         cash=value if kind == BY_CASH else 0.0,

@@ -60,9 +60,9 @@ from engines.kernels.chain_wishes import collect_wishes
 from engines.kernels.columns import F64_2D, I64_2D, Bars, Charges, Wants, frozen
 from engines.kernels.first_passage import fixed_of, has_levels
 from engines.kernels.gate_columns import Course as Gated
-from engines.kernels.gate_columns import Days, Gates
+from engines.kernels.gate_columns import Days, Gates, Kelly
 from engines.kernels.gate_drivers import advance_gated
-from engines.kernels.gate_runs import gates_of, sure_wishes, waits
+from engines.kernels.gate_runs import gates_of, kelly_of, looks_back, sure_wishes
 from engines.kernels.groups import Group
 from engines.kernels.part_columns import PartExits, Portions
 from engines.kernels.part_drivers import advance_parts
@@ -89,7 +89,8 @@ PART_MIN = 32  # sets that advance side by side: the last ones leave lanes idle
 Found: TypeAlias = list[tuple[int, I64_1D, F64_2D]]
 # What sets that advance together share, and the entries that they may take: their places, which
 # each plan is asked for until which bar, and how many there are.
-Money: TypeAlias = tuple[Decides, Sizes, Fixed, Portions, Stacking, Gates, Waiting]
+Looks: TypeAlias = tuple[Gates, Kelly]
+Money: TypeAlias = tuple[Decides, Sizes, Fixed, Portions, Stacking, Looks, Waiting]
 Entries: TypeAlias = tuple[I32_1D, list[tuple[I64_1D, I32_1D]], int]
 EXITS_MAX = 16  # plans whose exits are kept at a time: their sets fill the lanes
 Part: TypeAlias = Callable[[], Found]
@@ -208,8 +209,8 @@ class Wished:
         terms = self.group.terms[item]
         decides = decides_of(terms, self._opens.bars)
         fixed, portions = fixed_of(bars, terms), portions_of(terms)
-        gates, waiting = gates_of(terms), waiting_of(terms)
-        return decides, sizes_of(terms), fixed, portions, stacking_of(terms), gates, waiting
+        looks, waiting = (gates_of(terms), kelly_of(terms)), waiting_of(terms)
+        return decides, sizes_of(terms), fixed, portions, stacking_of(terms), looks, waiting
 
     def _advance(self, bars: Bars, plans: list[tuple[int, I64_1D]]) -> F64_2D:
         """Return the figures of a part, plan by plan."""
@@ -266,15 +267,15 @@ class Wished:
         self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], money: Money, found: F64_2D
     ) -> None:
         """Find the figures of sets of one entry and one leg at a time."""
-        decides, sizes, fixed, _, _, gates, _ = money
+        decides, sizes, fixed, _, _, (gates, kelly), _ = money
         exits = self._exits(bars, rows, sets, decides) if self.are_plain else self._room()
         walks = 0 if self.are_plain else WALKS_KNOWN
-        given, shares = self._given(bars, rows, walks), self._shares(sizes)
-        if waits(gates):
+        given, shares = self._given(bars, rows, walks), self._shares(sizes, kelly)
+        if looks_back(gates, kelly):
             days = Days(self.group.charges.open_day, self.group.charges.close_day)
             gated = Gated(
                 self._opens, decides, given, exits, shares, sizes, self._payments, fixed, gates,
-                days,
+                kelly, days,
             )  # fmt: skip # the order of its fields
             advance_gated(gated, self._wishes, np.concatenate(sets), found)
             return
@@ -283,10 +284,10 @@ class Wished:
             self._payments, fixed, found,
         )  # fmt: skip # one call
 
-    def _shares(self, sizes: Sizes) -> Shares:
-        """Return what the shares of entries are made of."""
-        rules = self.group.rules
-        return Shares(sizes.has_own_shares, frozen(rules.atr), frozen(rules.atr_ratio))
+    def _shares(self, sizes: Sizes, kelly: Kelly) -> Shares:
+        """Return what the shares of entries are made of that hang on the entry alone."""
+        rules, are_own = self.group.rules, sizes.has_own_shares and kelly.room == 0
+        return Shares(are_own, frozen(rules.atr), frozen(rules.atr_ratio))
 
     def _given(self, bars: Bars, rows: list[F64_1D], walks: int = 0) -> Given:
         """Return the levels that strategies give, and the terms of plans to walk them by.

@@ -134,9 +134,14 @@ def are_plain(
     terms: F64_2D, places: I64_1D | list[int], sizings: tuple[int, ...] = SIZINGS
 ) -> BOOL_1D:
     """Return which plans [N] have nothing at these places of their terms, and a size to follow."""
+    found: BOOL_1D = are_alike(terms, places) & np.isin(terms[:, slots.SIZING_KIND], sizings)
+    return found
+
+
+def are_alike(terms: F64_2D, places: I64_1D | list[int]) -> BOOL_1D:
+    """Return which plans [N] have nothing at these places of their terms."""
     plain, own = PLAIN[places], terms[:, places]
-    alike = (own == plain) | (np.isnan(own) & np.isnan(plain))
-    found: BOOL_1D = alike.all(axis=1) & np.isin(terms[:, slots.SIZING_KIND], sizings)
+    found: BOOL_1D = ((own == plain) | (np.isnan(own) & np.isnan(plain))).all(axis=1)
     return found
 
 

@@ -26,7 +26,9 @@ from engines.kernels import (
     exit_walk,
     gate_columns,
     gate_links,
+    gate_profit,
     gate_rules,
+    gate_shares,
     gates,
     legs,
     lots,
@@ -43,22 +45,26 @@ from engines.kernels import (
     slots,
     summary,
 )
-from engines.kernels._compiled import driver, rule, shared, stamp_of
+from engines.kernels._compiled import driver, inlined, rule, shared, stamp_of
 from engines.kernels.chain_columns import I32_1D
 from engines.kernels.chain_drivers import NO_SET, SET_PLAN, SET_ROW, SET_START, SET_STOP
-from engines.kernels.chain_lanes import CHAIN_NUMBERS, weigh
+from engines.kernels.chain_lanes import weigh
+from engines.kernels.chain_margin import judge
 from engines.kernels.columns import F64_2D, I64_2D
 from engines.kernels.gate_columns import (
     CURSOR,
     ENTRY,
+    GATE_NUMBERS,
     NO_ENTRY,
     PLAN,
     ROW,
     STANDS,
     STOP,
     Course,
+    Room,
 )
 from engines.kernels.gate_links import (
+    count_alone,
     count_joined,
     read_ends,
     read_nexts,
@@ -68,7 +74,7 @@ from engines.kernels.gate_links import (
     take_nexts,
 )
 from engines.kernels.gate_rules import open_gates
-from engines.kernels.passage_columns import U64_1D
+from engines.kernels.gate_shares import forget, weigh_exactly, weigh_rounds
 from engines.kernels.passage_figures import figures_of
 from engines.kernels.passage_funding import pay
 from engines.kernels.passage_lanes import (
@@ -84,6 +90,7 @@ from engines.kernels.passage_lanes import (
     tally,
     turn,
 )
+from engines.kernels.slots import RUN, TERMS
 from engines.kernels.summary import SUMS_SIZE
 from engines.types import F64_1D, I64_1D
 
@@ -91,77 +98,86 @@ Advance: TypeAlias = Callable[[Course, I32_1D, I64_2D, F64_2D], None]
 
 
 @rule
-def _take(
-    course: Course, item: I64_1D, lane: int, stands: I64_1D, lanes: F64_1D, places: U64_1D,
-    marks: F64_1D,
-) -> None:  # fmt: skip # what a set is, then where it goes
-    is_given = len(course.given.stops) > 0
+def _begin(course: Course, item: I64_1D, lane: int, room: Room) -> None:
+    """Let a set begin in a lane."""
+    stands = room.stands
     stands[CURSOR + lane], stands[STOP + lane] = item[SET_START], item[SET_STOP]
-    stands[ROW + lane] = 0 if is_given else item[SET_ROW]
-    stands[PLAN + lane], stands[ENTRY + lane] = item[SET_PLAN], NO_ENTRY
-    open_gates(stands, lane)
-    start_lane(lanes, places, lane, course.fixed)
+    stands[ROW + lane] = 0 if len(course.given.stops) > 0 else item[SET_ROW]
+    stands[PLAN + lane] = item[SET_PLAN]
     for month in range(course.fixed.months):
-        marks[month * LANES + lane] = math.nan
+        room.marks[month * LANES + lane] = math.nan
 
 
 @rule
-def _idle(course: Course, lane: int, stands: I64_1D, lanes: F64_1D, places: U64_1D) -> None:
-    """Let a lane that has no set wish for nothing."""
-    stands[CURSOR + lane] = stands[STOP + lane] = 0
-    stands[ENTRY + lane] = NO_ENTRY
-    open_gates(stands, lane)
-    start_lane(lanes, places, lane, course.fixed)
+def _clear(course: Course, lane: int, room: Room) -> None:
+    """Put a lane where every set begins; it wishes for nothing yet."""
+    room.stands[CURSOR + lane] = room.stands[STOP + lane] = 0
+    room.stands[ENTRY + lane] = NO_ENTRY
+    open_gates(room.stands, lane)
+    forget(room.stands, room.lanes, room.ratios, lane, course.kelly)
+    start_lane(room.lanes, room.places, lane, course.fixed)
 
 
-@rule
-def _step(course: Course, wishes: I32_1D, stands: I64_1D, lanes: F64_1D, places: U64_1D) -> None:
+@inlined
+def _step(course: Course, wishes: I32_1D, room: Room) -> None:
     """Let every lane end its position and begin the one after."""
-    opens, fixed, gates, days = course.opens, course.fixed, course.gates, course.days
-    seek_ends(stands, wishes, course.decides, course.exits, gates, days, opens.bars)
-    read_ends(stands, lanes, places, opens, course.exits)
-    if len(course.payments.rates) > 0:
-        pay(lanes, course.payments, fixed)
+    stands, lanes, ratios, run = room.stands, room.lanes, room.ratios, room.run
+    opens, given, exits, payments = course.opens, course.given, course.exits, course.payments
+    decides, fixed, gates, kelly = course.decides, course.fixed, course.gates, course.kelly
+    closes, opened, unit = course.days.closes, course.days.opens, fixed.point_value
+    seek_ends(
+        stands, lanes, wishes, decides, gates, closes, exits.ends, opens, payments, fixed
+    )  # fmt: skip # one call
+    read_ends(stands, lanes, room.places, opens, exits)
+    if len(payments.rates) > 0:
+        pay(lanes, payments, fixed)
     result(lanes, fixed)
-    seek_nexts(stands, lanes, wishes, course.decides, gates, days, opens.bars)
-    read_nexts(stands, lanes, course)
-    take_nexts(stands, course)
+    count_alone(stands, lanes, ratios, gates, opened, kelly, unit)
+    if kelly.room > 0:
+        weigh_rounds(stands, lanes, ratios, kelly, run)
+    seek_nexts(stands, wishes, decides, gates, closes, opens.bars)
+    read_nexts(stands, lanes, opens, given, course.shares)
+    take_nexts(stands, opens, given, exits)
     weigh(lanes, fixed, course.sizes, opens.bars + 1.0)
     if size(lanes, fixed):
+        if kelly.room > 0:
+            weigh_exactly(stands, lanes, ratios, kelly, run)
         size_exactly(lanes, fixed)
     turn(lanes, fixed)
-    count_joined(stands, lanes, gates, days)
+    count_joined(stands, lanes, ratios, gates, opened, kelly, unit)
+    if kelly.room > 0 and kelly.low <= 0:  # Without a share nothing may be reversed.
+        weigh_rounds(stands, lanes, ratios, kelly, run)
     tally(lanes)
     mark(lanes, fixed)
+    if fixed.leverage > 1.0:
+        judge(lanes, payments.tiers, fixed)
     move_on(lanes)
 
 
 def _play(
-    course: Course, wishes: I32_1D, sets: I64_2D, found: F64_2D, stands: I64_1D, lanes: F64_1D,
-    places: U64_1D, owner: I64_1D, marks: F64_1D, sums: F64_1D,
+    course: Course, wishes: I32_1D, sets: I64_2D, found: F64_2D, room: Room, owner: I64_1D,
+    sums: F64_1D,
 ) -> None:  # fmt: skip # what it works on, then the room that it needs
-    count, waiting, running = len(found), 0, 0
+    waiting, running = 0, 0
+    stands, lanes, places, marks = room.stands, room.lanes, room.places, room.marks
     for lane in range(LANES):
-        owner[lane] = NO_SET
-        if waiting < count:
-            _take(course, sets[waiting], lane, stands, lanes, places, marks)
-            owner[lane] = waiting
-            waiting, running = waiting + 1, running + 1
-        else:
-            _idle(course, lane, stands, lanes, places)
-    while running > 0:
-        _step(course, wishes, stands, lanes, places)
+        owner[lane], stands[ENTRY + lane] = NO_SET, NO_ENTRY
+    while True:
+        for lane in range(LANES):
+            if stands[ENTRY + lane] != NO_ENTRY:
+                continue
+            if owner[lane] != NO_SET:
+                figures_of(lanes, lane, marks, course.fixed, sums, found[owner[lane]])
+                owner[lane], running = NO_SET, running - 1
+            _clear(course, lane, room)
+            if waiting < len(found):
+                _begin(course, sets[waiting], lane, room)
+                owner[lane], waiting, running = waiting, waiting + 1, running + 1
+        if running == 0:
+            break
+        _step(course, wishes, room)
         for lane in range(LANES):
             marks[places[MONTH + lane] * np.uint64(LANES) + np.uint64(lane)] = lanes[NET + lane]
-            if stands[ENTRY + lane] != NO_ENTRY or owner[lane] == NO_SET:
-                continue
-            figures_of(lanes, lane, marks, course.fixed, sums, found[owner[lane]])
-            if waiting < count:
-                _take(course, sets[waiting], lane, stands, lanes, places, marks)
-                owner[lane], waiting = waiting, waiting + 1
-            else:
-                owner[lane], running = NO_SET, running - 1
-                _idle(course, lane, stands, lanes, places)
 
 
 play = shared(_play)
@@ -171,11 +187,16 @@ def _advance(stamp: int) -> Advance:
     """Return the pass that runs sets; what it closes over is a part of its cache's key."""
 
     def advance(course: Course, wishes: I32_1D, sets: I64_2D, found: F64_2D) -> None:
-        stands = np.zeros(STANDS * LANES if stamp != 0 else 0, np.int64)
-        lanes, places = np.zeros(CHAIN_NUMBERS * LANES), np.zeros(LANE_PLACES * LANES, np.uint64)
-        owner, marks = np.empty(LANES, np.int64), np.empty(course.fixed.months * LANES)
-        sums = np.empty(SUMS_SIZE)
-        play(course, wishes, sets, found, stands, lanes, places, owner, marks, sums)
+        kelly_room = course.kelly.room if stamp != 0 else 0
+        run = np.zeros(RUN + kelly_room)
+        run[:TERMS] = course.given.runs[0, :TERMS]
+        room = Room(
+            np.zeros(STANDS * LANES, np.int64), np.zeros(GATE_NUMBERS * LANES),
+            np.zeros(LANE_PLACES * LANES, np.uint64), np.zeros(kelly_room * LANES), run,
+            np.empty(course.fixed.months * LANES),
+        )  # fmt: skip # the order of its fields
+        owner, sums = np.empty(LANES, np.int64), np.empty(SUMS_SIZE)
+        play(course, wishes, sets, found, room, owner, sums)
 
     return driver(advance)
 
@@ -183,8 +204,8 @@ def _advance(stamp: int) -> Advance:
 STAMP = stamp_of(
     _prefetch, book, bracket_walk, chain_columns, chain_drivers, chain_exits, chain_lanes,
     chain_margin, chain_shares, chain_walk, decisions, desk, exact, exit_walk, gate_columns,
-    gate_links, gate_rules, gates, legs, lots, money, passage_columns, passage_events,
-    passage_figures, passage_funding, passage_lanes, rounding, rounds, rungs, search, slots,
-    summary,
+    gate_links, gate_profit, gate_rules, gate_shares, gates, legs, lots, money, passage_columns,
+    passage_events, passage_figures, passage_funding, passage_lanes, rounding, rounds, rungs,
+    search, slots, summary,
 )  # fmt: skip # all that a pass calls
 advance_gated = _advance(STAMP)

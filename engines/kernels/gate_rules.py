@@ -12,11 +12,11 @@ from engines.kernels.gate_columns import (
     ENTRY_WEEK,
     HALTED_DAY,
     HAS_LOST,
+    HAS_NO_SHARE,
     LAST_END,
     LOSSES,
     NEVER,
     WEEK_ENTRIES,
-    Days,
     Gates,
 )
 from engines.kernels.gates import DAYS_PER_WEEK
@@ -33,14 +33,16 @@ def open_gates(stands: I64_1D, lane: int) -> None:
 
 
 @inlined
-def refuses(stands: I64_1D, lane: int, gates: Gates, days: Days, bar: int) -> bool:
-    """Return whether a lane may not enter at the close of `bar`."""
+def refuses(stands: I64_1D, lane: int, gates: Gates, closes: I64_1D, bar: int) -> bool:
+    """Return whether a lane may not enter at the close of `bar`; `closes` are days of closes."""
+    if stands[HAS_NO_SHARE + lane] != 0:
+        return True
     waits = gates.cooldown if stands[HAS_LOST + lane] != 0 else gates.delay
     if bar - stands[LAST_END + lane] < waits:
         return True
-    if len(days.closes) == 0:
+    if len(closes) == 0:
         return False
-    day = days.closes[bar]
+    day = closes[bar]
     if day <= stands[HALTED_DAY + lane]:
         return True
     if day == stands[ENTRY_DAY + lane] and stands[DAY_ENTRIES + lane] >= gates.day_max:
@@ -50,11 +52,11 @@ def refuses(stands: I64_1D, lane: int, gates: Gates, days: Days, bar: int) -> bo
 
 
 @inlined
-def count_entry(stands: I64_1D, lane: int, days: Days, bar: int) -> None:
+def count_entry(stands: I64_1D, lane: int, closes: I64_1D, bar: int) -> None:
     """Count an entry decided at the close of `bar`."""
-    if len(days.closes) == 0:
+    if len(closes) == 0:
         return
-    day = days.closes[bar]
+    day = closes[bar]
     if day != stands[ENTRY_DAY + lane]:
         stands[ENTRY_DAY + lane], stands[DAY_ENTRIES + lane] = day, 0
         week = _week_of(day)
@@ -71,14 +73,16 @@ def _week_of(day: int) -> int:
 
 
 @inlined
-def count_end(stands: I64_1D, lane: int, gates: Gates, days: Days, bar: int, pnl: float) -> None:
-    """Count a position that has ended in `bar` with this result."""
+def count_end(
+    stands: I64_1D, lane: int, gates: Gates, opened: I64_1D, bar: int, pnl: float
+) -> None:
+    """Count a position that has ended in `bar` with this result; `opened` are days of opens."""
     stands[LAST_END + lane], stands[HAS_LOST + lane] = bar, 1 if pnl < 0 else 0
-    if gates.losses_max == NEVER or days.opens[bar] <= stands[HALTED_DAY + lane]:
+    if gates.losses_max == NEVER or opened[bar] <= stands[HALTED_DAY + lane]:
         return  # What ends on a halted day is part of it.
     if pnl < 0:
         stands[LOSSES + lane] += 1
     elif pnl > 0:
         stands[LOSSES + lane] = 0
     if stands[LOSSES + lane] == gates.losses_max:
-        stands[HALTED_DAY + lane], stands[LOSSES + lane] = days.opens[bar], 0
+        stands[HALTED_DAY + lane], stands[LOSSES + lane] = opened[bar], 0

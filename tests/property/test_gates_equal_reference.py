@@ -1,12 +1,13 @@
 """Sets whose entries hang on how earlier positions went equal the reference's runs.
 
 Plans are those of `test_chains_equal_reference` with rules that look back: delays, cooldowns, the
-most trades of a day and week, losses in a row. Wishes come from seeds, and there are more
-strategies than lanes. A set that is left to the machine proves nothing of gates, so where nothing
-may be left to it, that is asserted.
+most trades of a day and week, losses in a row, exits in profit alone, Kelly's sizing. Wishes come
+from seeds, and there are more strategies than lanes. A set that is left to the machine proves
+nothing of gates, so where nothing may be left to it, that is asserted.
 """
 
 from dataclasses import replace
+from itertools import cycle
 
 import pytest
 from hypothesis import event, given, settings
@@ -52,7 +53,7 @@ EXAMPLES, EXAMPLES_LONG, STRATEGIES = 40, 4_000, 20
 
 @st.composite
 def reentries(draw: st.DrawFn) -> Reentry:
-    """Return rules of which one or more look back."""
+    """Return rules of which some look back, or none."""
     most = st.none() | st.integers(1, 4)
     return draw(
         st.builds(
@@ -62,7 +63,20 @@ def reentries(draw: st.DrawFn) -> Reentry:
             trades_per_day_max=most,
             trades_per_week_max=most | st.integers(5, 15),
             losses_in_a_row_max=most,
-        ).filter(lambda own: own.is_used)
+        )
+    )
+
+
+def kellys() -> st.SearchStrategy[Sizing]:
+    """Return Kelly's sizing by few rounds, whose share is often at a bound or nothing."""
+    return st.builds(
+        Sizing,
+        st.just(SizingKind.KELLY),
+        value=st.sampled_from((0.1, 0.5, 1.0)),
+        ratio_min=st.sampled_from((0.0, 0.0, 0.01)),
+        ratio_max=st.sampled_from((0.02, 0.5, 1.0)),
+        trades=st.integers(3, 30),
+        trades_min=st.integers(1, 3),
     )
 
 
@@ -77,8 +91,10 @@ def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
         since_ms=int(klines.open_time_ms[start]),
     )  # fmt: skip # what is traded, then from when
     count = draw(st.integers(CHAINS_MIN, STRATEGIES))
-    sizing = draw(random_plans.sizings().filter(lambda own: own.kind is not SizingKind.KELLY))
-    plan = replace(draw(followed()), exits=draw(exits()), sizing=sizing, reentry=draw(reentries()))
+    plan = replace(
+        draw(followed()), sizing=draw(random_plans.sizings() | kellys()), reentry=draw(reentries()),
+        exits=replace(draw(exits()), only_in_profit=draw(st.booleans())),
+    )  # fmt: skip # one plan
     return market, plan, [PlainWishes(seed + own, own % 2 == 1) for own in range(count)]
 
 
@@ -136,12 +152,21 @@ PLANS = {
     "no levels": Plan(
         reentry=Reentry(1, 10, 2, 8, 2), exits=Exits(levels=LevelSource.PLAN)
     ),
+    "in profit": Plan(exits=replace(STOP, only_in_profit=True), hours=Hours(bars_held_max=300)),
+    "in profit alone": Plan(exits=Exits(only_in_profit=True), direction=Direction.SHORT),
+    "in profit and seldom": Plan(
+        reentry=Reentry(1, 10, 2, 8, 2), exits=Exits(stop_loss_ratio=0.02, only_in_profit=True)
+    ),
+    "kelly": Plan(sizing=Sizing(SizingKind.KELLY, 0.5), exits=STOP),
+    "kelly and all": Plan(
+        sizing=Sizing(SizingKind.KELLY, 0.3, trades=7, trades_min=3),
+        reentry=Reentry(1, 10, 2, 8, 3), exits=replace(STOP, only_in_profit=True),
+    ),
 }  # fmt: skip # one table
 INSTRUMENT = Instrument("SYNTHETIC", 0.1, 0.001, time_zone="America/New_York")
 
 
-@pytest.mark.parametrize("costs", [COSTS["notional"], COSTS["order"]], ids=["notional", "order"])
-@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize(("name", "costs"), list(zip(PLANS, cycle(COSTS.values()))), ids=PLANS)
 def test_signal_grids_that_look_back_are_decided(name: str, costs: Costs, klines: Klines) -> None:
     crosses = [EmaCrossover(fast, slow) for fast in (5, 9, 14) for slow in (15, 21, 50)]
     rare = [Rare(every, leaves) for every in (40, 2_000) for leaves in (False, True)]
