@@ -84,4 +84,5 @@ def sure_wishes(terms: F64_1D) -> int:
     gates, kelly = gates_of(terms), kelly_of(terms)
     if gates.only_in_profit:
         return RULES_END
-    return ANY_WISH & ~ENTERS if looks_back(gates, kelly) else ANY_WISH
+    may_refuse = gates != NO_GATES or (kelly != NO_KELLY and kelly.low <= 0)
+    return ANY_WISH & ~ENTERS if may_refuse else ANY_WISH
