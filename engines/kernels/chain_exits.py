@@ -82,7 +82,10 @@ def place_of_known(given: Given, plan: int, wish: int, entry: int) -> np.uint64:
 def walk_given(
     opens: Opens, given: Given, exits: Exits, plan: int, wish: int, entry: int, place: int
 ) -> None:
-    """Find how the levels that a set gives with a wish end its entry, unless it is known."""
+    """Find how the levels that a set gives with a wish end its entry, unless it is known.
+
+    Whoever calls it has room for known walks: with none it would write where nothing is.
+    """
     known, at = given.known, place_of_known(given, plan, wish, entry)
     stop, target = given.stops[wish], given.targets[wish]
     is_known = (known[at + np.uint64(K_ENTRY)] == entry) & (known[at + np.uint64(K_PLAN)] == plan)

@@ -26,6 +26,7 @@ from engines.kernels.chain_columns import Opens
 from engines.kernels.chains import Found, Part, Wished
 from engines.kernels.columns import Bars
 from engines.kernels.groups import Group
+from engines.kernels.known_walks import KnownWalks
 from engines.signals import Signals
 from engines.types import I64_1D
 
@@ -92,6 +93,7 @@ class ChainRuns:
         self._bars, self._aside, self._settle = bars, aside, settle
         self._strategies, self._threads = strategies, threads
         self._filling: list[Wished] = []
+        self._walks = KnownWalks()
         self._held = 0  # bytes, of all that fill
         self._taken = dict[tuple[int, bool], int]()
         self._later = LATER * threads if aside is not None else 0
@@ -108,7 +110,7 @@ class ChainRuns:
                 break
         else:
             room = self._room(group, items, self._strategies - taken)
-            wished = Wished(group, are_plain, opens, room)
+            wished = Wished(group, are_plain, opens, room, self._walks)
             self._filling.append(wished)
         self._held -= wished.held
         wished.add(row, signals, items)

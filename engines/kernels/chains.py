@@ -53,7 +53,6 @@ from engines.kernels.chain_drivers import (
     find_lowest,
     price_lines,
 )
-from engines.kernels.chain_exits import KNOWN
 from engines.kernels.chain_shares import Shares
 from engines.kernels.chain_terms import decides_of, sizes_of
 from engines.kernels.chain_wishes import collect_wishes
@@ -64,6 +63,7 @@ from engines.kernels.gate_columns import Days, Gates, Kelly
 from engines.kernels.gate_drivers import advance_gated
 from engines.kernels.gate_runs import gates_of, kelly_of, looks_back, sure_wishes
 from engines.kernels.groups import Group
+from engines.kernels.known_walks import KnownWalks
 from engines.kernels.part_columns import PartExits, Portions
 from engines.kernels.part_drivers import advance_parts
 from engines.kernels.part_exits import PART_WALK
@@ -81,7 +81,6 @@ from engines.kernels.wants import wants_of_list
 from engines.signals import Signals
 from engines.types import BOOL_1D, F64_1D, I64_1D
 
-WALKS_KNOWN = 1 << 16  # of levels that strategies give, 4 MB
 WISHES_ROOM = 1 << 21  # of a list, of which memory is taken as it fills
 PART_MIN = 32  # sets that advance side by side: the last ones leave lanes idle
 # Of each plan that is asked for its place in the group, the places of the list that ask for it, and
@@ -108,8 +107,10 @@ def opens_of(bars: Bars, charges: Charges, terms: F64_1D) -> Opens:
 class Wished:
     """The wishes of strategies that wait for one group of plans, listed one after the other."""
 
-    def __init__(self, group: Group, are_plain: bool, opens: Opens, sets_max: int) -> None:
-        self.group, self.are_plain = group, are_plain
+    def __init__(
+        self, group: Group, are_plain: bool, opens: Opens, sets_max: int, walks: KnownWalks
+    ) -> None:
+        self.group, self.are_plain, self._walks = group, are_plain, walks
         self.rows: list[int] = []
         self._items: list[I64_1D] = []
         self._opens, self._sets_max = opens, sets_max
@@ -269,8 +270,10 @@ class Wished:
         """Find the figures of sets of one entry and one leg at a time."""
         decides, sizes, fixed, _, _, (gates, kelly), _ = money
         exits = self._exits(bars, rows, sets, decides) if self.are_plain else self._room()
-        walks = 0 if self.are_plain else WALKS_KNOWN
-        given, shares = self._given(bars, rows, walks), self._shares(sizes, kelly)
+        given, shares = self._given(bars, rows), self._shares(sizes, kelly)
+        plans = self.group, *(terms.tobytes() for terms in rows)
+        if not self.are_plain:
+            given = given._replace(known=self._walks.lend(plans))
         if looks_back(gates, kelly):
             days = Days(self.group.charges.open_day, self.group.charges.close_day)
             gated = Gated(
@@ -278,28 +281,25 @@ class Wished:
                 kelly, days,
             )  # fmt: skip # the order of its fields
             advance_gated(gated, self._wishes, np.concatenate(sets), found)
-            return
-        advance_chains(
-            self._opens, self._wishes, np.concatenate(sets), decides, given, exits, shares, sizes,
-            self._payments, fixed, found,
-        )  # fmt: skip # one call
+        else:
+            advance_chains(
+                self._opens, self._wishes, np.concatenate(sets), decides, given, exits, shares,
+                sizes, self._payments, fixed, found,
+            )  # fmt: skip # one call
+        if not self.are_plain:
+            self._walks.give_back(plans, given.known)
 
     def _shares(self, sizes: Sizes, kelly: Kelly) -> Shares:
         """Return what the shares of entries are made of that hang on the entry alone."""
         rules, are_own = self.group.rules, sizes.has_own_shares and kelly.room == 0
         return Shares(are_own, frozen(rules.atr), frozen(rules.atr_ratio))
 
-    def _given(self, bars: Bars, rows: list[F64_1D], walks: int = 0) -> Given:
-        """Return the levels that strategies give, and the terms of plans to walk them by.
-
-        There is room for so many walks to be known.
-        """
+    def _given(self, bars: Bars, rows: list[F64_1D]) -> Given:
+        """Return the levels that strategies give, and the terms of plans to walk them by."""
         runs = np.zeros((len(rows), PART_WALK))
         runs[:, : slots.TERMS] = [terms[: slots.TERMS] for terms in rows]
-        known = on_cache_lines(walks * KNOWN)
-        known[:] = 0.0  # the entry of none
         slip_ratio = self.group.charges.slip_ratio
-        return Given(self._stops, self._targets, runs, bars.prices, slip_ratio, known)
+        return Given(self._stops, self._targets, runs, bars.prices, slip_ratio, np.empty(0))
 
     def _room(self) -> Exits:
         """Return room for the exit of the one entry that each lane stands behind."""
