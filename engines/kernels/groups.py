@@ -20,7 +20,7 @@ from engines.kernels.campaigns import is_campaigned
 from engines.kernels.chain_columns import Permits
 from engines.kernels.columns import F64_2D, Charges
 from engines.kernels.cpu import bars_of
-from engines.kernels.first_passage import is_chained
+from engines.kernels.first_passage import follows, is_chained
 from engines.kernels.gate_runs import is_gated
 from engines.kernels.plan_terms import counts_days, price_range, refusal, terms_row, terms_table
 from engines.kernels.stacks import is_stacked
@@ -59,7 +59,8 @@ class Group:
 
     `takes_levels` tells whether the strategy's own stops and targets count. `items` are all places
     of the list and of the terms: `plain` parts them for strategies that give no levels, `given` for
-    those that do, whose ladders no chain follows.
+    those that do, whose ladders no chain follows, and `alone` if first passage follows so many of
+    these that its tables pay.
     """
 
     places: I64_1D
@@ -71,6 +72,7 @@ class Group:
     items: I64_1D
     plain: Ways
     given: Ways
+    alone: Ways
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,8 +123,9 @@ class Groups:
             chained |= is_gated(self.bars, terms)
             walked = is_campaigned(self.bars, terms) | is_awaited(self.bars, terms)
             plain = _ways(chained | walked)
-            items = np.arange(len(group)), plain, _ways(chained)
-            found.groups.append(Group(np.array(group), terms, *columns, takes_levels, *items))
+            own, items = np.array(group), np.arange(len(group))
+            ways = plain, _ways(chained), _ways(chained & ~follows(terms))
+            found.groups.append(Group(own, terms, *columns, takes_levels, items, *ways))
         return found
 
     def _columns_for(self, key: Key, plan: Plan) -> Columns | Fault:

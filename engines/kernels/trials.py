@@ -48,7 +48,7 @@ from engines.wishes import (
 __all__ = ["Engine", "Market", "Summaries", "Trials"]
 
 SHARED_BYTES = 100_000_000  # of features that strategies share
-GIVEN_MAX = 8  # plans from which on first passage finds levels that strategies give faster
+GIVEN_MAX = 8  # plans, of its own, from which on first passage finds given levels faster
 GPU_SETS_MIN = 512  # on an H100 as many take as long as one, about what a core does meanwhile
 GPU_ROOM = 32  # times as many sets and wishes wait for a GPU
 
@@ -165,8 +165,11 @@ class Trials:
             if batch.is_wide and sets is self._sorted and taken.have_no_size:
                 ways = group.plain if taken.are_plain else group.given
                 chained = batch.asked.among(row, group.places, ways.chained)
-                gives_all = group.rules.atr is None and len(chained) < GIVEN_MAX
-                if taken.are_plain or gives_all:
+                if not taken.are_plain:
+                    alone = batch.asked.among(row, group.places, group.alone.chained)
+                    if len(chained) - len(alone) >= GIVEN_MAX:
+                        ways, chained = group.alone, alone
+                if taken.are_plain or group.rules.atr is None:
                     if len(chained):
                         chains.add(row, taken, group, chained, self._opens_of(group))
                     items = ways.unchained

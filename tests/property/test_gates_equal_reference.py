@@ -13,13 +13,14 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from engines.backtest import run_backtest
 from engines.costs import Costs
 from engines.errors import PlanFault
 from engines.funding import constant_funding
 from engines.instrument import Instrument
 from engines.kernels.pending import CHAINS_MIN
 from engines.kernels.plan_terms import price_range, refusal
-from engines.kernels.trials import Market
+from engines.kernels.trials import GIVEN_MAX, Engine, Market, Trials
 from engines.klines import MINUTE_MS, Klines
 from engines.plan import (
     Direction,
@@ -47,6 +48,7 @@ from tests.property.test_first_passage_equals_reference import (
 )
 from tests.property.test_kernel_equals_reference import INSTRUMENTS
 from tests.property.test_plans_hold import BARS_MAX, klines_of_seed
+from tests.property.test_summary_equals_measure import check_summary
 
 EXAMPLES, EXAMPLES_LONG, STRATEGIES = 40, 4_000, 20
 
@@ -181,3 +183,13 @@ def test_strategies_with_levels_of_their_own_are_decided(klines: Klines) -> None
     plan = Plan(reentry=Reentry(2, 20, 2, 8, 3))
     market = Market(klines, INSTRUMENT, COSTS["notional"])
     assert check(market, plan, [*crosses, Rare()], times=2) == 1.0
+
+
+def test_many_plans_with_levels_of_strategies_are_decided(klines: Klines) -> None:
+    crosses = [EmaCrossover(fast, slow) for fast in (5, 9, 14) for slow in (15, 21, 50)]
+    plans = [Plan(reentry=Reentry(cooldown_bars=2 * bars)) for bars in range(GIVEN_MAX + 4)]
+    market = Market(klines, INSTRUMENT, COSTS["notional"])
+    found = Trials(market, plans, 1).run(crosses)
+    assert (found.engine == Engine.FIRST_PASSAGE).all()
+    theirs = run_backtest(crosses[4], klines, INSTRUMENT, plans[-1], market.costs)
+    check_summary(found.values[4, -1], theirs)
