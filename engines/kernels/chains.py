@@ -81,6 +81,7 @@ from engines.kernels.wants import wants_of_list
 from engines.signals import Signals
 from engines.types import BOOL_1D, F64_1D, I64_1D
 
+ORDERS_KEPT = 8  # ways to wait whose orders are kept, 1 to 10 MB each
 WISHES_ROOM = 1 << 21  # of a list, of which memory is taken as it fills
 PART_MIN = 32  # sets that advance side by side: the last ones leave lanes idle
 # Of each plan that is asked for its place in the group, the places of the list that ask for it, and
@@ -257,7 +258,9 @@ class Wished:
         orders = self._orders.get(waiting)
         if orders is None:  # Two threads that find them at the same time find the same.
             listed = self._wishes[: self._starts[len(self.rows)]]
-            orders = self._orders[waiting] = orders_of(bars, charges, rows[0], listed)
+            orders = orders_of(bars, charges, rows[0], listed)
+            kept = list(self._orders.items())[1 - ORDERS_KEPT :]
+            self._orders = dict([*kept, (waiting, orders)])
         way = Way(
             self._opens, bars.prices, charges.slip_ratio, atr, decides, waiting, orders, sizes,
             self._payments, fixed,

@@ -1,6 +1,7 @@
 """Parts of lists that run aside, or not: the caller waits for nobody who has not begun."""
 
 import threading
+import weakref
 from itertools import product
 from typing import Any
 
@@ -9,12 +10,24 @@ import pytest
 
 from engines.costs import Costs
 from engines.instrument import Instrument
+from engines.kernels import chains, waits
 from engines.kernels.chain_runs import ChainRuns
 from engines.kernels.chains import Found, Part, Wished
 from engines.kernels.pending import CHAINS_MIN, Pending
 from engines.kernels.trials import Engine, Market, Trials
+from engines.kernels.wait_columns import Orders
 from engines.klines import MINUTE_MS
-from engines.plan import CloseRule, DcaLadder, Exits, Plan, Trailing, TrendFilter
+from engines.plan import (
+    CloseRule,
+    DcaLadder,
+    EntryKind,
+    EntryTerms,
+    Exits,
+    LevelSource,
+    Plan,
+    Trailing,
+    TrendFilter,
+)
 from engines.synthetic import synthetic_klines
 from strategies.ema_crossover import EmaCrossover
 
@@ -146,3 +159,24 @@ def test_lists_that_fill_together_hold_no_more_than_fits(
     assert (max(handed) > 1) == (rooms > 0)
     np.testing.assert_array_equal(whole.values, cut.values)
     np.testing.assert_array_equal(whole.engine, cut.engine)
+
+
+def test_orders_of_a_few_ways_to_wait_are_kept(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = list[weakref.ref[Any]]()
+    held = list[int]()
+
+    def noted(*given: Any) -> Orders:
+        held.append(sum(rows() is not None for rows in made))
+        orders = waits.orders_of(*given)
+        made.append(weakref.ref(orders.rows))
+        return orders
+
+    monkeypatch.setattr(chains, "orders_of", noted)
+    entries = [EntryTerms(EntryKind.LIMIT, 0.001 * n, 5) for n in range(1, 21)]
+    plans = [Plan(entry=own, exits=Exits(levels=LevelSource.PLAN)) for own in entries]
+    found = Trials(market, plans, 1).run(GRID[:CHAINS_MIN])
+    assert (found.engine == Engine.FIRST_PASSAGE).mean() > 0.9
+    assert len(made) == len(plans)
+    assert max(held) == chains.ORDERS_KEPT
