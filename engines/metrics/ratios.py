@@ -10,6 +10,7 @@ figure that would need it.
 
 import math
 from datetime import UTC, datetime
+from functools import lru_cache
 from statistics import NormalDist
 from zoneinfo import ZoneInfo
 
@@ -147,6 +148,7 @@ def sharpe_deflated_ratio(returns: F64_1D, risk_free: float, trials: int = 1) ->
     return NORMAL.cdf((ratio - bar) * math.sqrt(count - 1) / math.sqrt(variance))
 
 
+@lru_cache(maxsize=32)  # of the same bars, run after run
 def month_starts(first_ms: int, last_ms: int, zone: ZoneInfo) -> I64_1D:
     """Return when each month from that of `first_ms` to that of `last_ms` begins in a zone."""
     first, last = (_month(time_ms, zone) for time_ms in (first_ms, last_ms))
@@ -154,7 +156,9 @@ def month_starts(first_ms: int, last_ms: int, zone: ZoneInfo) -> I64_1D:
         datetime(month // MONTHS_PER_YEAR, month % MONTHS_PER_YEAR + 1, 1, tzinfo=zone)
         for month in range(first, last + 1)
     ]
-    return np.array([round(start.timestamp() * 1000) for start in starts], dtype=np.int64)
+    found = np.array([round(start.timestamp() * 1000) for start in starts], dtype=np.int64)
+    found.flags.writeable = False
+    return found
 
 
 def _month(time_ms: int, zone: ZoneInfo) -> int:
