@@ -31,8 +31,9 @@ def inlined(function: Rule) -> Rule:
     """Return a rule that is compiled into its callers whatever its size, typed as before.
 
     A call passes every array of every tuple, each as seven numbers: where tuples hold a dozen, that
-    took ten times as long as what rules of some dozens of operations do. What it costs is a longer
-    compilation, the more the more often it is called in the text.
+    took ten times as long as what rules of some dozens of operations do; where it is the one array
+    of a run, a fifth of it. What it costs is a longer compilation, the more the more often it is
+    called in the text: rules that call each other are not all to be inlined.
     """
     register_jitable(error_model="numpy", forceinline=True)(function)
     return function

@@ -111,8 +111,11 @@ def compiling(lines_max: float = LINES_MAX) -> Iterator[None]:
 
 
 def outlined(text: str, lines_max: float) -> str:
-    """Return LLVM's text with the functions of more lines than that kept from being inlined."""
-    lines = text.split("\n")
+    """Return LLVM's text with the functions of more lines than that kept from being inlined.
+
+    What is inlined for the CPU whatever its size (`_compiled.inlined`) is a function like others.
+    """
+    lines = text.replace(" alwaysinline", "").split("\n")
     starts = [place for place, line in enumerate(lines) if line.startswith("define ")]
     for start in starts:
         if lines.index("}", start) - start > lines_max and not CALLED_ONCE.search(lines[start]):

@@ -2,7 +2,7 @@
 
 import math
 
-from engines.kernels._compiled import rule
+from engines.kernels._compiled import inlined, rule
 from engines.kernels.book import refresh_book, rest, set_levels_of_entry
 from engines.kernels.columns import Run
 from engines.kernels.desk import is_large_enough, price_if_now, set_level
@@ -261,7 +261,7 @@ def _issue(run: Run, steps: float, price: float, equity: float, bar: int, close:
         rest(run, FIRST_ORDER)
 
 
-@rule
+@inlined
 def share_at(run: Run, close: float) -> float:
     """Return the share of equity to spend, NaN: the plan's own size; 0 where it is not known."""
     share = run[WISH_SHARE]

@@ -9,7 +9,7 @@ between need no look, and the peak is raised at the end of each bar that is play
 
 import math
 
-from engines.kernels._compiled import rule
+from engines.kernels._compiled import inlined, rule
 from engines.kernels.columns import Run
 from engines.kernels.liquidation import liquidation_price
 from engines.kernels.money import equity_at, margin_ratio, settled
@@ -37,7 +37,7 @@ from engines.kernels.slots import (
 NEARER = 1e-9  # of equity: far more than the noise of computing it
 
 
-@rule
+@inlined
 def refresh_guards(run: Run) -> None:
     """Set the prices at or beyond which the broker may have to step in."""
     held = run[STEPS]

@@ -14,7 +14,7 @@ with more room.
 
 import math
 
-from engines.kernels._compiled import rule
+from engines.kernels._compiled import inlined, rule
 from engines.kernels.columns import Run
 from engines.kernels.slots import (
     ENTRIES,
@@ -101,7 +101,7 @@ def give_back_spent(run: Run) -> None:
     run[LOTS] = kept
 
 
-@rule
+@inlined
 def spend(run: Run, steps: float, own: int) -> None:
     """Take `steps` off the entries: off that of the lot `own` first, then the oldest first.
 
@@ -115,7 +115,7 @@ def spend(run: Run, steps: float, own: int) -> None:
         steps -= _spend_one(run, lot_at(run, place), steps)
 
 
-@rule
+@inlined
 def _spend_one(run: Run, lot: int, steps: float) -> float:
     part = min(steps, run[LOT_BOUND + lot])
     if part > 0:
@@ -148,7 +148,7 @@ def add_up_lots(run: Run) -> None:
     average_price(run)
 
 
-@rule
+@inlined
 def average_price(run: Run) -> None:
     """Find the average price of the rows that are open."""
     total = price = 0.0

@@ -7,7 +7,7 @@ is left out, which changes no bit. See `engines/account.py` for what each rule m
 import math
 
 from engines.account import FUNDS_NOISE, MARGIN_CALL_MULTIPLE
-from engines.kernels._compiled import rule
+from engines.kernels._compiled import inlined, rule
 from engines.kernels.columns import Run
 from engines.kernels.rounding import (
     price_of,
@@ -123,7 +123,7 @@ def margin_ratio(run: Run, side: float) -> float:
     return run[MARGIN_LONG] if side > 0 else run[MARGIN_SHORT]
 
 
-@rule
+@inlined
 def lacks_funds(run: Run, steps: float, side: float, price: float, equity: float) -> bool:
     """Return whether equity cannot cover the margin of a position of `steps`, and the peer's."""
     needed = notional(run, steps, price) * margin_ratio(run, side)
@@ -166,7 +166,7 @@ def share_of_equity(run: Run, stop_ratio: float, volatility_ratio: float) -> flo
     return min(max(run[SIZING_VALUE] / over, run[SHARE_MIN]), run[SHARE_MAX])
 
 
-@rule
+@inlined
 def money_for(run: Run, equity: float, share: float) -> float:
     """Return what an entry may spend: a share of equity, NaN: by the plan; NaN: it has a size."""
     if share != share:  # NaN
@@ -181,7 +181,7 @@ def money_for(run: Run, equity: float, share: float) -> float:
     return ten_digits(run, money)
 
 
-@rule
+@inlined
 def steps_for(run: Run, money: float, price: float) -> float:
     """Return the steps that `money` buys at `price`, NaN: the plan's quantity."""
     if money != money:  # NaN

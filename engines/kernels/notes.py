@@ -2,7 +2,7 @@
 
 import math
 
-from engines.kernels._compiled import rule
+from engines.kernels._compiled import inlined, rule
 from engines.kernels.columns import Run
 from engines.kernels.money import earned
 from engines.kernels.slots import (
@@ -54,7 +54,7 @@ def note(run: Run, kind: int) -> int:
     return row
 
 
-@rule
+@inlined
 def note_lot(run: Run, row: int, lot: int) -> None:
     """Note of a trade what its lot and the path say; stop and target are the lot's first leg's."""
     run[row + T_ENTRY_BAR], run[row + T_ENTRY_PRICE] = run[LOT_BAR + lot], run[LOT_PRICE + lot]

@@ -5,7 +5,7 @@ ratio weighs theirs by what their entries cost. Kelly's sizing looks at the last
 in a ring: the round that ended as number n has the place n modulo the ring's length.
 """
 
-from engines.kernels._compiled import rule
+from engines.kernels._compiled import inlined, rule
 from engines.kernels.columns import Run
 from engines.kernels.exact import add_exactly, total_of
 from engines.kernels.gates import count_round
@@ -31,7 +31,7 @@ from engines.kernels.slots import (
 )
 
 
-@rule
+@inlined
 def add_to_round(run: Run, pnl: float, cost: float, weight: float) -> None:
     """Add a trade that has closed: its result, and what its entry cost with fees and without."""
     run[ROUND_TRADES] += 1
@@ -42,7 +42,7 @@ def add_to_round(run: Run, pnl: float, cost: float, weight: float) -> None:
         add_exactly(run, ROUND_WEIGHTS, weight)
 
 
-@rule
+@inlined
 def end_round(run: Run) -> None:
     """Note the position that has just ended."""
     run[LAST_ROUND], run[LAST_END_BAR] = total_of(run, ROUND_PNL), run[BAR]

@@ -16,7 +16,7 @@ Source: Welford (1962), "Note on a method for calculating corrected sums of squa
 
 import math
 
-from engines.kernels._compiled import rule
+from engines.kernels._compiled import inlined, rule
 from engines.kernels.columns import Run
 from engines.metrics.ratios import DAYS_PER_YEAR, MONTHS_PER_YEAR, RISK_FREE_ANNUAL
 
@@ -51,7 +51,7 @@ def begin_sums(sums: Run, first: int, capital_quote: float) -> None:
         sums[first + offset] = capital_quote
 
 
-@rule
+@inlined
 def add_result(
     sums: Run, first: int, pnl: float, fees: float, funding: float, bars_held: float
 ) -> None:

@@ -16,7 +16,7 @@ Where more trades close in one bar than may wait, the run says OVERFLOWS, as for
 
 import math
 
-from engines.kernels._compiled import rule
+from engines.kernels._compiled import inlined, rule
 from engines.kernels.columns import F64_2D, Bars, Run
 from engines.kernels.lots import NO_LOT, rows_of
 from engines.kernels.rounding import qty_of
@@ -141,7 +141,7 @@ def _note_stretch(run: Run, settled: float, stop: float, lot: int) -> None:
     run[STRETCH_UNIT], run[STRETCH_LOT], run[STRETCH_SETTLED] = unit, lot, settled
 
 
-@rule
+@inlined
 def sum_up(
     run: Run, lot: int, steps: float, price: float, pnl: float, entry_fee: float, exit_fee: float,
     funding: float,
@@ -176,7 +176,7 @@ def sum_open(
     _await(run, lot, steps, price, pnl, entry_fee)
 
 
-@rule
+@inlined
 def _await(run: Run, lot: int, steps: float, price: float, pnl: float, entry_fee: float) -> None:
     """Let the facts of a trade wait until its bar is over."""
     if run[WAITS] == run[WAITS_MAX]:
@@ -218,7 +218,7 @@ def settle(run: Run, bars: Bars) -> None:
         run[STRETCH_STOP], run[STRETCH_LOT] = 0.0, NO_LOT
 
 
-@rule
+@inlined
 def _settle_trade(run: Run, reach: F64_2D, count: int, row: int) -> None:
     sign, price, peak = run[row + WAIT_UNIT], run[row + WAIT_PRICE], run[row + WAIT_PEAK]
     start, stop = int(run[row + WAIT_FIRST_BAR]) + 1, int(run[row + WAIT_LAST_BAR])
