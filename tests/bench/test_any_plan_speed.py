@@ -8,6 +8,7 @@ plans are a grid, as a sweep has them; the best of several runs in this process,
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -24,15 +25,22 @@ from engines.instrument import Instrument
 from engines.kernels.summary import SUMMARY
 from engines.kernels.trials import Engine, Market, Trials
 from engines.klines import MINUTE_MS, Klines
+from engines.margin import MarginTier
 from engines.metrics.measure import measure
 from engines.plan import (
     Basis,
     Breakeven,
     CloseRule,
     CustomLadder,
+    EntryKind,
+    EntryTerms,
     Exits,
+    Hours,
     Plan,
+    Reentry,
     Rung,
+    Sizing,
+    SizingKind,
     Target,
     Trailing,
 )
@@ -126,6 +134,34 @@ CASES = {
     "RSI, ladder of four": Case(REVERSIONS, laddered, MANY),
     "RSI, pyramid of three": Case(REVERSIONS, pyramided, MANY),
 }
+# Plans whose positions hang on what happened before, or fill elsewhere than at the next open.
+SETTINGS = {
+    "risk": Plan(sizing=Sizing(SizingKind.RISK, 0.005)),
+    "volatility": Plan(sizing=Sizing(SizingKind.VOLATILITY, 0.0005)),
+    "Kelly": Plan(sizing=Sizing(SizingKind.KELLY, 0.5)),
+    "cooldown of 8 bars": Plan(reentry=Reentry(cooldown_bars=8)),
+    "3 trades a day": Plan(reentry=Reentry(trades_per_day_max=3)),
+    "3 losses in a row": Plan(reentry=Reentry(losses_in_a_row_max=3)),
+    "no trades from 1 to 4": Plan(hours=Hours(no_trade_hours=(1, 2, 3))),
+    "20 bars at most": Plan(hours=Hours(bars_held_max=20)),
+    "limit entry": Plan(entry=EntryTerms(EntryKind.LIMIT, 0.001, 5)),
+    "stop entry": Plan(entry=EntryTerms(EntryKind.STOP, 0.001, 5)),
+    "leverage of 5": Plan(leverage=5.0),
+    "fills at the close": Plan(process_on_close=True),
+    "exits in profit": Plan(exits=Exits(only_in_profit=True)),
+    "limits by 2 ticks": Plan(exits=Exits(take_profit_ratio=0.03), limit_verify_ticks=2),
+}
+
+
+def with_stop(plan: Plan, stop: float) -> Plan:
+    return replace(plan, exits=replace(plan.exits, stop_loss_ratio=stop))
+
+
+CASES |= {
+    f"{name}, {setting}": Case(strategies, partial(with_stop, plan), MANY[:1])
+    for setting, plan in SETTINGS.items()
+    for name, strategies in (("EMA cross", CROSSES), ("RSI", REVERSIONS))
+}
 SIZES = [(name, count) for name, case in CASES.items() for count in case.counts]
 
 
@@ -140,7 +176,8 @@ def test_a_grid_of_strategies_and_plans(name: str, count: int, klines: Klines) -
     case = CASES[name]
     strategies, plans = case.strategies, case.plans(count)
     funding = constant_funding(0.0001, 8, klines) if case.has_funding else None
-    instrument = Instrument("SYNTHETIC", tick_size=0.1, qty_step=0.001)
+    tiers = (MarginTier(1e9, 0.005, leverage_max=100.0),)
+    instrument = Instrument("SYNTHETIC", tick_size=0.1, qty_step=0.001, margin_tiers=tiers)
     market = Market(klines, instrument, Costs(), funding)
     keep_freed_memory()  # as a worker does
     aside = threads_aside(THREADS)
