@@ -48,6 +48,7 @@ from engines.kernels import (
 from engines.kernels._compiled import driver, rule, shared, stamp_of
 from engines.kernels.chain_columns import I32_1D
 from engines.kernels.chain_drivers import NO_SET, SET_ROW, SET_START, SET_STOP
+from engines.kernels.chain_margin import judge as cover
 from engines.kernels.columns import F64_2D, I64_2D
 from engines.kernels.passage_columns import U64_1D
 from engines.kernels.passage_figures import figures_of
@@ -142,6 +143,8 @@ def _step(way: Way, turns: Turns, lanes: F64_1D, places: U64_1D) -> None:
     tally(lanes)
     skip_empty(lanes)
     mark(lanes, fixed)
+    if fixed.leverage > 1.0:
+        cover(lanes, way.payments.tiers, fixed)
     move_on(lanes)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from engines.kernels._compiled import rule
 from engines.kernels.chain_columns import LINE_BITS, MODE_BITS, O_MONTH, Sizes
+from engines.kernels.chain_lanes import CHAIN_NUMBERS
 from engines.kernels.passage_columns import RELIEVED, REVERSED, U64_1D, Fixed, Payments
 from engines.kernels.passage_events import HALF
 from engines.kernels.passage_funding import FIRST, LAST, SEEN, add_up
@@ -25,7 +26,6 @@ from engines.kernels.passage_lanes import (
     ENTRY_PRICE,
     EQUITY,
     IS_UNSURE,
-    LANE_NUMBERS,
     LANES,
     LOSS,
     LOT_FEE,
@@ -35,6 +35,7 @@ from engines.kernels.passage_lanes import (
     N_CLOSE,
     N_FIXED,
     N_NEED,
+    N_OPEN,
     N_PRICE,
     N_QTY,
     N_SHARE,
@@ -69,16 +70,16 @@ from engines.kernels.wait_columns import (
 )
 from engines.types import F64_1D
 
-# Behind the numbers of a lane: of the end the lowest price, and whether it is on the way; of the
-# order what the close reckons with, where it is met, the close before its fill, the one that
-# decides, whether it is sized there, fills on the way and only closes; the steps that it wants, at
-# first over those of its close; whether the position was entered on the way, and the losses in a
-# row before it ended.
+# Behind the numbers of a lane in chains, whose N_OPEN is where an order is met: of the end the
+# lowest price, and whether it is on the way; of the order what the close reckons with, the close
+# before its fill, the one that decides, whether it is sized there, fills on the way and only
+# closes; the steps that it wants, at first over those of its close; whether the position was
+# entered on the way, and the losses in a row before it ended.
 (
-    WORST, ENDS_LATE, N_DECIDED, N_MET, N_BEFORE, N_DECIDED_AT, N_SIZED_BEFORE, N_LATE, N_CLOSES,
+    WORST, ENDS_LATE, N_DECIDED, N_BEFORE, N_DECIDED_AT, N_SIZED_BEFORE, N_LATE, N_CLOSES,
     N_WANTED, ENTERED_LATE, STREAK_BEFORE,
-) = range(LANE_NUMBERS * LANES, (LANE_NUMBERS + 12) * LANES, LANES)  # fmt: skip # one list
-WAIT_NUMBERS = LANE_NUMBERS + 12
+) = range(CHAIN_NUMBERS * LANES, (CHAIN_NUMBERS + 11) * LANES, LANES)  # fmt: skip # one list
+WAIT_NUMBERS = CHAIN_NUMBERS + 11
 NOISE = 1e-9
 
 
@@ -115,7 +116,7 @@ def follow(lanes: F64_1D, places: U64_1D, turns: Turns, rows: F64_1D, lines: F64
         row = (follower >> one) << np.uint64(ROW_BITS)
         lanes[N_PRICE + lane] = rows[row + np.uint64(R_PRICE)]
         lanes[N_DECIDED + lane] = rows[row + np.uint64(R_DECIDED)]
-        lanes[N_MET + lane] = rows[row + np.uint64(R_MET)]
+        lanes[N_OPEN + lane] = rows[row + np.uint64(R_MET)]
         lanes[N_CLOSE + lane] = rows[row + np.uint64(R_CLOSE)]
         lanes[N_BEFORE + lane] = rows[row + np.uint64(R_BEFORE)]
         where = np.uint64(rows[row + np.uint64(R_WHERE)])
@@ -136,7 +137,7 @@ def weigh(lanes: F64_1D, fixed: Fixed, sizes: Sizes, bars: float) -> None:
         n_side = 1.0 - 2.0 * lanes[N_SIDE + lane]
         n_side = n_side if lanes[N_BAR + lane] < bars else 0.0
         lanes[N_SIDE + lane] = n_side
-        price, met, decided = lanes[N_PRICE + lane], lanes[N_MET + lane], lanes[N_DECIDED + lane]
+        price, met, decided = lanes[N_PRICE + lane], lanes[N_OPEN + lane], lanes[N_DECIDED + lane]
         ratio = fixed.margin_long if n_side > 0 else fixed.margin_short
         # Where it fills the account has lost the slippage already.
         need = max(price * ratio, met * ratio + n_side * (price - met))
@@ -146,7 +147,7 @@ def weigh(lanes: F64_1D, fixed: Fixed, sizes: Sizes, bars: float) -> None:
         at_close = decided * fixed.point_value * sizes.factor + sizes.added
         lanes[N_UNIT + lane], lanes[N_WANTED + lane] = unit, unit / at_close
         steps_a_quote = fixed.step_under / fixed.step_over / unit
-        lanes[N_SHARE + lane] = fixed.share * steps_a_quote
+        lanes[N_SHARE + lane] = fixed.share * fixed.leverage * steps_a_quote
         lanes[N_FIXED + lane] = -fixed.order_fee * steps_a_quote
     if not sizes.is_by_equity:
         _fix(lanes, fixed, sizes)

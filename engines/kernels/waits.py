@@ -20,7 +20,7 @@ from engines.kernels.chain_columns import (
 from engines.kernels.chain_drivers import SET_ROW
 from engines.kernels.columns import F64_2D, I64_2D, Bars, Charges
 from engines.kernels.exit_walk import WALK
-from engines.kernels.first_passage import MOVES, OTHERS, are_plain, has_levels
+from engines.kernels.first_passage import BORROWS, MOVES, OTHERS, are_plain, has_levels
 from engines.kernels.passage_columns import MONTHS_MAX
 from engines.kernels.slots import AT_MARKET, ENTERS_LONG, ENTERS_SHORT
 from engines.kernels.wait_columns import EXIT, ROW, UNKNOWN, Levels, Orders, Waiting, Way
@@ -28,7 +28,7 @@ from engines.kernels.wait_drivers import advance_waits, find_fills
 from engines.types import BOOL_1D, F64_1D
 
 WAIT_TERMS = [slots.ENTRY_KIND, slots.ENTRY_OFFSET, slots.TIMEOUT_BARS]
-UNWAITED = np.setdiff1d(OTHERS, [*MOVES, *WAIT_TERMS])
+UNWAITED = np.setdiff1d(OTHERS, [*MOVES, *BORROWS, *WAIT_TERMS])
 AT_ONCE = Waiting(AT_MARKET, 0.0, 0)
 
 
@@ -37,6 +37,8 @@ def is_awaited(bars: Bars, terms: F64_2D) -> BOOL_1D:
     if len(bars.months) >= MONTHS_MAX or len(bars.prices) >= BARS_MAX:
         return np.zeros(len(terms), np.bool_)
     found: BOOL_1D = are_plain(terms, UNWAITED) & (terms[:, slots.ENTRY_KIND] != AT_MARKET)
+    if len(bars.marks) > 0:  # which then tell what is liquidated
+        found &= terms[:, slots.IS_LIQUIDABLE] == 0
     return found
 
 

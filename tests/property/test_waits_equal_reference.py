@@ -21,21 +21,26 @@ from engines.plan import (
     Direction,
     EntryKind,
     EntryTerms,
+    Exits,
     LevelSource,
+    MarginMode,
     Plan,
     Sizing,
     SizingKind,
 )
+from engines.plan import Market as Traded
 from engines.synthetic import synthetic_klines
 from strategies.base import SignalStrategy
 from strategies.ema_crossover import EmaCrossover
 from tests.property.test_chains_equal_reference import (
     COSTS,
     INSTRUMENT,
+    LEVERED,
     MOVING,
     PLANS,
     WITHOUT_LEVELS,
     Rare,
+    borrowed,
     check,
     check_case,
     exits,
@@ -68,7 +73,7 @@ def awaited(draw: st.DrawFn) -> Plan:
     if draw(st.booleans()):  # what an account can carry
         share = draw(st.sampled_from(SHARES))
         plan = replace(plan, sizing=Sizing(SizingKind.EQUITY_RATIO, share))
-    return plan
+    return draw(borrowed(plan))
 
 
 @st.composite
@@ -81,8 +86,10 @@ def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
         klines, draw(st.sampled_from(INSTRUMENTS)), draw(followed_costs()), draw(fundings(klines)),
         since_ms=int(klines.open_time_ms[start]),
     )  # fmt: skip # what is traded, then from when
-    count = draw(st.integers(CHAINS_MIN, STRATEGIES))
-    return market, draw(awaited()), [PlainWishes(seed + own) for own in range(count)]
+    count, plan = draw(st.integers(CHAINS_MIN, STRATEGIES)), draw(awaited())
+    if plan.market is Traded.SPOT:
+        market = replace(market, funding=None)
+    return market, plan, [PlainWishes(seed + own) for own in range(count)]
 
 
 @settings(max_examples=EXAMPLES)
@@ -145,3 +152,14 @@ def test_signal_grids_with_levels_are_decided(
 def test_one_direction_is_closed_by_orders_of_the_other(klines: Klines) -> None:
     plan = Plan(entry=ENTRIES["limit"], exits=WITHOUT_LEVELS, direction=Direction.LONG)
     assert check(Market(klines, INSTRUMENT, Costs()), plan, GRID) == 1.0
+
+
+@pytest.mark.parametrize("mode", MarginMode)
+@pytest.mark.parametrize("entry", [ENTRIES["limit"], ENTRIES["stop"]], ids=("limit", "stop"))
+def test_signal_grids_with_leverage_are_decided(
+    entry: EntryTerms, mode: MarginMode, klines: Klines
+) -> None:
+    exits = Exits(stop_loss_ratio=0.04, take_profit_ratio=0.03, levels=LevelSource.PLAN)
+    sizing = Sizing(SizingKind.EQUITY_RATIO, 0.4)
+    plan = Plan(entry=entry, exits=exits, sizing=sizing, leverage=5.0, margin_mode=mode)
+    assert check(Market(klines, LEVERED, Costs()), plan, GRID) == 1.0
