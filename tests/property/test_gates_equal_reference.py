@@ -10,16 +10,14 @@ from dataclasses import replace
 from itertools import cycle
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.backtest import run_backtest
 from engines.costs import Costs
-from engines.errors import PlanFault
 from engines.funding import constant_funding
 from engines.instrument import Instrument
 from engines.kernels.pending import CHAINS_MIN
-from engines.kernels.plan_terms import price_range, refusal
 from engines.kernels.trials import GIVEN_MAX, Engine, Market, Trials
 from engines.klines import MINUTE_MS, Klines
 from engines.plan import (
@@ -34,12 +32,11 @@ from engines.plan import (
     SizingKind,
     Trailing,
 )
-from engines.rules.columns import rule_columns
 from engines.synthetic import synthetic_klines
 from strategies.base import SignalStrategy
 from strategies.ema_crossover import EmaCrossover
 from tests.property import plans_random as random_plans
-from tests.property.test_chains_equal_reference import COSTS, Rare, check, exits
+from tests.property.test_chains_equal_reference import COSTS, Rare, check, check_case, exits
 from tests.property.test_first_passage_equals_reference import (
     PlainWishes,
     followed,
@@ -98,17 +95,6 @@ def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
         exits=replace(draw(exits()), only_in_profit=draw(st.booleans())),
     )  # fmt: skip # one plan
     return market, plan, [PlainWishes(seed + own, own % 2 == 1) for own in range(count)]
-
-
-def check_case(case: tuple[Market, Plan, list[SignalStrategy]]) -> None:
-    """Compare a case, unless its plan cannot be run at all."""
-    market, plan, _ = case
-    try:
-        rule_columns(plan, market.klines)
-    except PlanFault:
-        return
-    if refusal(plan, market.costs, market.instrument, price_range(market.klines)) is None:
-        event(f"decided: {check(*case):.1f}")
 
 
 @settings(max_examples=EXAMPLES)
