@@ -4,7 +4,7 @@ Theory. A *rule* is a plain function that compiles into whoever calls it, on the
 (`register_jitable`). A *driver* is compiled for the CPU and cached beside its source. Numba keys
 that cache by the file of the driver and by what its closure holds, but not by the rules it calls,
 which lie in files of their own: an edit there would go unseen. So a driver closes over `stamp`, a
-digest of the bytecode of every rule and of every constant, and uses it.
+digest of the bytecode of every rule, of whether it is inlined, and of every constant, and uses it.
 
 Fast-math stays off, since reordered sums would differ from the reference, and the NumPy error model
 is on, since a rule decides itself what a division by zero means.
@@ -19,6 +19,7 @@ from numba import njit
 from numba.extending import register_jitable
 
 Rule = TypeVar("Rule", bound=Callable[..., object])
+INLINED = set[CodeType]()
 
 
 def rule(function: Rule) -> Rule:
@@ -36,6 +37,7 @@ def inlined(function: Rule) -> Rule:
     called in the text: rules that call each other are not all to be inlined.
     """
     register_jitable(error_model="numpy", forceinline=True)(function)
+    INLINED.add(function.__code__)
     return function
 
 
@@ -66,6 +68,7 @@ def stamp_of(*modules: ModuleType) -> int:
     for module in modules:
         for name, value in sorted(vars(module).items()):
             if isinstance(value, FunctionType) and value.__module__ == module.__name__:
+                digest.update(b"inlined;" if value.__code__ in INLINED else b"")
                 _add_code(digest.update, value.__code__)
             elif isinstance(value, int | float | tuple) and not name.startswith("__"):
                 digest.update(f"{name}={value!r};".encode())
