@@ -10,7 +10,8 @@ position. Only the bar of the exit is asked for its open and its way.
 What the open has passed fills there, with both behind it the limit; then the price goes to the
 extreme nearer to the open, and to the other one. A limit that is verified is searched for where the
 price has to go to, some ticks beyond it, and then fills at itself, or at the better price of all on
-the way of that bar.
+the way of that bar. An entry at a close (`Opens.lag`) may have passed a level there, and the open
+of the next bar is one like any other.
 """
 
 import math
@@ -73,13 +74,18 @@ def find_bracket_exit(
     stop = stop_of(run, given_stop, run[STOP_RATIO], run[STOP_ATR], atr, close, base, sign)
     target = target_of(run, given_target, run[PROFIT_RATIO], run[PROFIT_ATR], atr, base, sign)
     trigger = _trigger(run, target, sign)
+    if opens.lag != 0 and (trigger <= sign * close or stop >= sign * close):
+        slip_at(run, slip_ratio, max(0, first - 2))
+        price = due_price(run, close)
+        price = price if trigger <= sign * close else slipped_price(run, price, -sign, 0.0)
+        return first - 1, True, price, math.inf
     bar, worst = skip(opens, first, last, side, stop, trigger)
     if bar > last:
         return nothing
     opened, high, low = sign * prices[bar, OPEN], prices[bar, HIGH], prices[bar, LOW]
     is_up_first = (high - prices[bar, OPEN] < prices[bar, OPEN] - low) == (side == LONG)
     against = low if side == LONG else -high
-    before = worst if bar == first else min(worst, opened)
+    before = worst if bar == first and opens.lag == 0 else min(worst, opened)
     slip_at(run, slip_ratio, bar - 1)
     if trigger <= opened:
         return bar, True, due_price(run, sign * opened), before

@@ -6,6 +6,11 @@ Line b is the open of bar b, decided at the close of the bar before; line T is t
 which what is open is valued; line T + 1 enters nothing, it is where a set ends, and at line 0
 nothing ends, it is where every set begins.
 
+Where what a close decides fills at that close, line b + 1 is the close of bar b. So the last close
+is a line like any other, T of T + 1, and a bar behind the last, which reaches nothing, makes a
+market of as many. A level that is met in bar b ends a position at line b + 1 too, so that lines
+count bars from a position's begin to its end; `Opens.lag` is by how many a line lies behind.
+
 Prices are multiplied by the position's sign, so that the lowest is the worst for both sides alike.
 The lowest of 1, 4, 16 and 64 bars from each bar on are kept, so that four look-ups that may overlap
 answer for any span of up to 256 bars (`chain_walk.lowest`).
@@ -58,6 +63,8 @@ LONGEST = 1 << (SPAN_BITS * SPANS)  # bars for which the longest spans suffice
 class Opens(NamedTuple):
     """What chains read of a market of T bars: `lines` [(T + 2) x LINE], `reach` as in `Bars`.
 
+    `lag` is 1 where fills are those of closes, else 0.
+
     `lowest` [SPANS x 2 x T] are the lowest signed prices of the spans from each bar on, by side.
     """
 
@@ -65,6 +72,7 @@ class Opens(NamedTuple):
     lowest: F64_1D
     reach: F64_2D
     bars: int
+    lag: int
 
 
 class Exits(NamedTuple):

@@ -73,7 +73,7 @@ from engines.kernels.money import due_price, expected_slip, slipped_price
 from engines.kernels.passage_columns import U64_1D, Fixed, Payments
 from engines.kernels.passage_events import slip_at
 from engines.kernels.passage_figures import figures_of
-from engines.kernels.passage_funding import pay
+from engines.kernels.passage_funding import pay, pay_until_closes
 from engines.kernels.passage_lanes import (
     AT,
     END,
@@ -106,22 +106,24 @@ NO_SET = -1
 # among the terms.
 SET_START, SET_STOP, SET_ROW, SET_PLAN = range(4)
 
-Price: TypeAlias = Callable[[F64_2D, F64_1D, I64_1D, F64_1D, F64_1D], None]
+Price: TypeAlias = Callable[[F64_2D, F64_1D, I64_1D, F64_1D, int, F64_1D], None]
 Lowest: TypeAlias = Callable[[F64_2D, F64_1D], None]
 Ask: TypeAlias = Callable[[I32_1D, I64_2D, int, Decides, int, I32_1D], None]
 Find: TypeAlias = Callable[
     [Opens, F64_2D, F64_1D, F64_1D, F64_1D, I64_1D, I32_1D, Exits, int], None
 ]
 Advance: TypeAlias = Callable[
-    [Opens, I32_1D, I64_2D, Decides, Given, Exits, Shares, Sizes, Payments, Fixed, F64_2D], None
-]
+    [
+        Opens, I32_1D, I64_2D, Decides, Given, Exits, Shares, Sizes, Payments, Fixed, F64_2D, F64_2D
+    ], None
+]  # fmt: skip # what it reads, then what it finds
 
 
 def _pricer(stamp: int) -> Price:
     """Return the pass that writes lines; what it closes over is a part of its cache's key."""
 
     def price(
-        prices: F64_2D, slip_ratio: F64_1D, months: I64_1D, terms: F64_1D, lines: F64_1D
+        prices: F64_2D, slip_ratio: F64_1D, months: I64_1D, terms: F64_1D, lag: int, lines: F64_1D
     ) -> None:
         run = np.zeros(RUN if stamp != 0 else 0)
         run[:TERMS] = terms[:TERMS]
@@ -131,18 +133,21 @@ def _pricer(stamp: int) -> Price:
         lines[O_MONTH] = 0.0
         for bar in range(1, count):
             row, close = bar * LINE, prices[bar - 1, CLOSE]
-            while month < len(months) and months[month] <= bar:
+            while month < len(months) and months[month] <= bar - lag:
                 month += 1
             slip_at(run, slip_ratio, bar - 1)
-            due = due_price(run, prices[bar, OPEN])
             for side, sign in ((LONG, 1.0), (SHORT, -1.0)):
-                lines[row + O_PRICE + side] = slipped_price(run, due, sign, 0.0)
                 slip = expected_slip(run, sign, close, run[SLIP_NOW])
                 lines[row + O_ORDERED + side] = close + slip
-            lines[row + O_CLOSE], lines[row + O_OPEN] = close, prices[bar, OPEN]
             lines[row + O_MONTH], lines[row + O_SLIP] = month, run[SLIP_NOW]
+            price = prices[bar, OPEN] if lag == 0 else close
+            lines[row + O_CLOSE], lines[row + O_OPEN] = close, price
+            slip_at(run, slip_ratio, max(0, bar - lag - 1))
+            due = due_price(run, price)
+            for side, sign in ((LONG, 1.0), (SHORT, -1.0)):
+                lines[row + O_PRICE + side] = slipped_price(run, due, sign, 0.0)
         row = count * LINE
-        lines[row + O_PRICE + LONG] = lines[row + O_PRICE + SHORT] = prices[count - 1, CLOSE]
+        lines[row + O_PRICE + LONG] = lines[row + O_PRICE + SHORT] = prices[count - 1 - lag, CLOSE]
         lines[row + O_MONTH] = month
 
     return driver(price)
@@ -226,28 +231,31 @@ take = shared(_take)
 
 @rule
 def _step(
-    opens: Opens, sizes: Sizes, payments: Payments, fixed: Fixed, links: Links, lanes: F64_1D,
-    places: U64_1D,
+    opens: Opens, sizes: Sizes, payments: Payments, fixed: Fixed, tiers: F64_2D, links: Links,
+    lanes: F64_1D, places: U64_1D,
 ) -> None:  # fmt: skip # what is read, then what moves
     """Let every lane end the position of its next link and begin the one after."""
     follow(lanes, places, links, opens.lines)
     weigh(lanes, fixed, sizes, opens.bars + 1.0)
     if len(payments.rates) > 0:
-        pay(lanes, payments, fixed)
+        if fixed.settles:
+            pay_until_closes(lanes, payments, fixed)
+        else:
+            pay(lanes, payments, fixed)
     if size(lanes, fixed):
         size_exactly(lanes, fixed)
     turn(lanes, fixed)
     tally(lanes)
     mark(lanes, fixed)
     if fixed.leverage > 1.0:
-        judge(lanes, payments.tiers, fixed)
+        judge(lanes, tiers, fixed)
     move_on(lanes)
 
 
 def _play(
     opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, given: Given, exits: Exits,
-    shares: Shares, sizes: Sizes, payments: Payments, fixed: Fixed, found: F64_2D, links: Links,
-    lanes: F64_1D, places: U64_1D, owner: I64_1D, marks: F64_1D, sums: F64_1D,
+    shares: Shares, sizes: Sizes, payments: Payments, fixed: Fixed, tiers: F64_2D, found: F64_2D,
+    links: Links, lanes: F64_1D, places: U64_1D, owner: I64_1D, marks: F64_1D, sums: F64_1D,
 ) -> None:  # fmt: skip # what it works on, then the room that it needs
     count, waiting, running = len(found), 0, 0
     for lane in range(LANES):
@@ -264,7 +272,7 @@ def _play(
             start_lane(lanes, places, lane, fixed)
             idle(places, lane)
     while running > 0:
-        _step(opens, sizes, payments, fixed, links, lanes, places)
+        _step(opens, sizes, payments, fixed, tiers, links, lanes, places)
         for lane in range(LANES):
             marks[places[MONTH + lane] * np.uint64(LANES) + np.uint64(lane)] = lanes[NET + lane]
             if places[AT + lane] != places[END + lane] or owner[lane] == NO_SET:
@@ -289,7 +297,8 @@ def _advance(stamp: int) -> Advance:
 
     def advance(
         opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, given: Given, exits: Exits,
-        shares: Shares, sizes: Sizes, payments: Payments, fixed: Fixed, found: F64_2D,
+        shares: Shares, sizes: Sizes, payments: Payments, fixed: Fixed, tiers: F64_2D,
+        found: F64_2D,
     ) -> None:  # fmt: skip # one list
         room = 0 if stamp != 0 else 1
         for item in range(len(found)):
@@ -303,8 +312,8 @@ def _advance(stamp: int) -> Advance:
         owner, marks = np.empty(LANES, np.int64), np.empty(fixed.months * LANES)
         sums = np.empty(SUMS_SIZE)
         play(
-            opens, wishes, sets, decides, given, exits, shares, sizes, payments, fixed, found,
-            links, lanes, places, owner, marks, sums,
+            opens, wishes, sets, decides, given, exits, shares, sizes, payments, fixed, tiers,
+            found, links, lanes, places, owner, marks, sums,
         )  # fmt: skip # one call
 
     return driver(advance)

@@ -31,7 +31,7 @@ from engines.kernels.chain_columns import (
     Opens,
 )
 from engines.kernels.columns import F64_2D
-from engines.kernels.exit_walk import enter, find_exit
+from engines.kernels.exit_walk import enter, find_exit, find_exit_after
 from engines.types import F64_1D
 
 # A known walk: the entry and the plan, the levels, and what was found.
@@ -56,9 +56,15 @@ def _walk(
         )
     else:
         enter(run, price, sign, stop, target, atr, opens.lines[bar * LINE + O_CLOSE])
-        end, is_at_open, price, worst = find_exit(run, prices, opens.reach, slip_ratio, bar, last)
+        reach = opens.reach
+        if opens.lag == 0:
+            end, is_at_open, price, worst = find_exit(run, prices, reach, slip_ratio, bar, last)
+        else:
+            end, is_at_open, price, worst = find_exit_after(
+                run, prices, reach, slip_ratio, bar, last
+            )
     mode = AT_LEVEL if is_at_open else ON_THE_WAY
-    exits.ends[row, place] = np.int32((end << MODE_BITS) | mode)
+    exits.ends[row, place] = np.int32(((end + opens.lag) << MODE_BITS) | mode)
     exits.prices[row, place], exits.worst[row, place] = price, worst
 
 

@@ -22,9 +22,8 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from engines.kernels import slots
-from engines.kernels.chain_columns import Opens
+from engines.kernels.chain_opens import Opened
 from engines.kernels.chains import Found, Part, Wished
-from engines.kernels.columns import Bars
 from engines.kernels.groups import Group
 from engines.kernels.known_walks import KnownWalks
 from engines.signals import Signals
@@ -87,10 +86,8 @@ class ChainRuns:
     `settle` is told what a part has found, on the caller's thread, which is one of `threads`.
     """
 
-    def __init__(
-        self, bars: Bars, strategies: int, aside: Aside | None, threads: int, settle: Settle
-    ) -> None:
-        self._bars, self._aside, self._settle = bars, aside, settle
+    def __init__(self, strategies: int, aside: Aside | None, threads: int, settle: Settle) -> None:
+        self._aside, self._settle = aside, settle
         self._strategies, self._threads = strategies, threads
         self._filling: list[Wished] = []
         self._walks = KnownWalks()
@@ -99,7 +96,7 @@ class ChainRuns:
         self._later = LATER * threads if aside is not None else 0
         self._running: deque[tuple[Wished, Part, Waits]] = deque()
 
-    def add(self, row: int, signals: Signals, group: Group, items: I64_1D, opens: Opens) -> None:
+    def add(self, row: int, signals: Signals, group: Group, items: I64_1D, opened: Opened) -> None:
         """Let a strategy wait for plans of a group, of those that are `chained`."""
         are_plain = signals.are_plain
         key = id(group), are_plain  # of a group that the trials keep, so that no other has its id
@@ -110,7 +107,7 @@ class ChainRuns:
                 break
         else:
             room = self._room(group, items, self._strategies - taken)
-            wished = Wished(group, are_plain, opens, room, self._walks)
+            wished = Wished(group, are_plain, opened, room, self._walks)
             self._filling.append(wished)
         self._held -= wished.held
         wished.add(row, signals, items)
@@ -147,7 +144,7 @@ class ChainRuns:
     def _hand_over(self, wished: Wished) -> None:
         self._filling.remove(wished)
         self._held -= wished.held
-        for part in wished.parts(self._bars):
+        for part in wished.parts():
             busy = sum(not waits.done() for *_, waits in self._running)
             if self._aside is None or busy >= self._threads:
                 waits: Waits = Ran(part())

@@ -25,7 +25,8 @@ def decides_of(terms: F64_1D, bars: int) -> Decides:
     enters = ENTERS
     if terms[slots.DIRECTION] != 0:
         enters = ENTERS_LONG if terms[slots.DIRECTION] > 0 else ENTERS_SHORT
-    held_max = min(terms[slots.BARS_HELD_MAX], bars)
+    # A position that begins at a close is not seen before the next.
+    held_max = max(1, min(terms[slots.BARS_HELD_MAX], bars) - terms[slots.SETTLES])
     return Decides(int(terms[slots.START_BAR]), int(held_max), enters)
 
 

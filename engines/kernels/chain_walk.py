@@ -87,7 +87,7 @@ def link(
             links.nexts[count] = np.int32(follower)
             if row != NO_LEVELS:
                 place = _exit_of(opens, given, exits, plan, wishes, own, follower)
-                level = int(exits.ends[row, place]) >> MODE_BITS
+                level = (int(exits.ends[row, place]) >> MODE_BITS) - opens.lag
             count += 1
     last, timed = bars - 1, entry + decides.held_max
     if entry != NO_ENTRY and not _has_ended(links, exits, row, place, count, level, timed, last):

@@ -31,17 +31,13 @@ from engines.kernels import slots
 from engines.kernels.campaign_drivers import SPAN, run_campaigns
 from engines.kernels.chain_columns import (
     I32_1D,
-    LINE,
     NO_LEVELS,
-    SPANS,
     WISH_BITS,
     WISH_MASK,
     Decides,
     Exits,
     Given,
-    Opens,
     Sizes,
-    on_cache_lines,
 )
 from engines.kernels.chain_drivers import (
     SET_ROW,
@@ -50,13 +46,12 @@ from engines.kernels.chain_drivers import (
     advance_chains,
     ask_exits,
     find_exits,
-    find_lowest,
-    price_lines,
 )
+from engines.kernels.chain_opens import Opened
 from engines.kernels.chain_shares import Shares
 from engines.kernels.chain_terms import decides_of, sizes_of
 from engines.kernels.chain_wishes import collect_wishes
-from engines.kernels.columns import F64_2D, I64_2D, Bars, Charges, Wants, frozen
+from engines.kernels.columns import F64_2D, I64_2D, Bars, Wants, frozen
 from engines.kernels.first_passage import fixed_of, has_levels
 from engines.kernels.gate_columns import Course as Gated
 from engines.kernels.gate_columns import Days, Gates, Kelly
@@ -96,33 +91,25 @@ EXITS_MAX = 16  # plans whose exits are kept at a time: their sets fill the lane
 Part: TypeAlias = Callable[[], Found]
 
 
-def opens_of(bars: Bars, charges: Charges, terms: F64_1D) -> Opens:
-    """Return what a market's fills cost at each open; every plan's terms tell the same of it."""
-    count = len(bars.prices)
-    lines, lowest = on_cache_lines((count + 2) * LINE), np.empty(2 * SPANS * count)
-    price_lines(bars.prices, charges.slip_ratio, bars.months, terms, lines)
-    find_lowest(bars.prices, lowest)
-    return Opens(lines, lowest, bars.reach, count)
-
-
 class Wished:
     """The wishes of strategies that wait for one group of plans, listed one after the other."""
 
     def __init__(
-        self, group: Group, are_plain: bool, opens: Opens, sets_max: int, walks: KnownWalks
+        self, group: Group, are_plain: bool, opened: Opened, sets_max: int, walks: KnownWalks
     ) -> None:
         self.group, self.are_plain, self._walks = group, are_plain, walks
         self.rows: list[int] = []
         self._items: list[I64_1D] = []
-        self._opens, self._sets_max = opens, sets_max
-        room = max(opens.bars, WISHES_ROOM)
+        self._opens, self._bars = opened
+        self._sets_max = sets_max
+        room = max(self._opens.bars, WISHES_ROOM)
         self._wishes: I32_1D = np.empty(room, np.int32)
         # Empty ones of the same kind, so that passes are compiled once for both.
         self._stops, self._targets = (np.empty(0 if are_plain else room) for _ in range(2))
         self._starts = np.zeros(sets_max + 1, np.int64)
         columns = (self._wishes, self._stops, self._targets)
         self._bytes_each = sum(column.itemsize for column in columns if len(column))
-        self._payments = payments_of(group.charges, opens.bars)
+        self._payments = payments_of(group.charges, self._opens.bars)
         self._known: tuple[object, Entries] | None = None
         self._orders = dict[Waiting, Orders]()
 
@@ -156,11 +143,12 @@ class Wished:
         room = len(self._wishes) - int(self._starts[place])
         return place == self._sets_max or room < self._opens.bars
 
-    def parts(self, bars: Bars) -> list[Part]:
+    def parts(self) -> list[Part]:
         """Return the runs of all strategies of the list with the plans that they wait for.
 
         None of them needs another, so they may run at the same time.
         """
+        bars = self._bars
         places = np.repeat(np.arange(len(self.rows)), list(map(len, self._items)))
         items = np.concatenate(self._items)
         order = np.argsort(items, kind="stable")
@@ -263,7 +251,7 @@ class Wished:
             self._orders = dict([*kept, (waiting, orders)])
         way = Way(
             self._opens, bars.prices, charges.slip_ratio, atr, decides, waiting, orders, sizes,
-            self._payments, fixed,
+            self._payments, fixed, charges.tiers,
         )  # fmt: skip # the order of its fields
         run_waits(way, rows, self._wishes, sets, found)
 
@@ -281,13 +269,13 @@ class Wished:
             days = Days(self.group.charges.open_day, self.group.charges.close_day)
             gated = Gated(
                 self._opens, decides, given, exits, shares, sizes, self._payments, fixed, gates,
-                kelly, days,
+                kelly, days, self.group.charges.tiers,
             )  # fmt: skip # the order of its fields
             advance_gated(gated, self._wishes, np.concatenate(sets), found)
         else:
             advance_chains(
                 self._opens, self._wishes, np.concatenate(sets), decides, given, exits, shares,
-                sizes, self._payments, fixed, found,
+                sizes, self._payments, fixed, self.group.charges.tiers, found,
             )  # fmt: skip # one call
         if not self.are_plain:
             self._walks.give_back(plans, given.known)
@@ -379,7 +367,8 @@ class Wished:
         own = slice(int(self._starts[place]), int(self._starts[place + 1]))
         bars, wishes = self._wishes[own] >> WISH_BITS, self._wishes[own] & WISH_MASK
         levels = self._stops[own], self._targets[own]
-        return wants_of_list(bars, wishes, levels, self._opens.bars, self.group.rules)
+        count = self._opens.bars - self._opens.lag
+        return wants_of_list(bars, wishes, levels, count, self.group.rules)
 
 
 def _flags(column: BOOL_1D) -> BOOL_1D:

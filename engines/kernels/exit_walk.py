@@ -129,6 +129,23 @@ def find_exit_from(
 
 
 @rule
+def find_exit_after(
+    run: Run, prices: F64_2D, reach: F64_2D, slip_ratio: F64_1D, first: int, last: int
+) -> tuple[int, bool, float, float]:
+    """Return how a level ends the position entered at the close before bar `first`.
+
+    That close may have passed one already; then it ends there. Returns: as `find_exit`.
+    """
+    if run[THE_LOT + LOT_LEGS] > 0:
+        bar, sign = first - 1, run[STEPS]
+        slip_at(run, slip_ratio, max(0, bar - 1))
+        price = _open(run, prices[bar, CLOSE], sign, True)
+        if price == price:
+            return bar, True, price, math.inf
+    return find_exit_from(run, prices, reach, slip_ratio, first, last, False)
+
+
+@rule
 def _watched(run: Run, sign: float) -> tuple[float, float]:
     """Return the prices down and up to which nothing happens to the leg."""
     down, up = run[THE_LEG + ORDER_DOWN], run[THE_LEG + ORDER_UP]

@@ -97,12 +97,14 @@ DIVIDES = [
 ]  # fmt: skip # one list
 # How a limit fills where one leg closes all, which they follow as well.
 FILLS = [slots.VERIFY_TICKS]
+# That what a close decides fills there, which chains alone follow, and where one leg closes all.
+CLOSING = [slots.SETTLES]
 # What is borrowed, and that nothing trims what an account may not carry.
 BORROWS = [
     slots.LEVERAGE, slots.IS_LIQUIDABLE, slots.IS_ISOLATED, slots.CALLS_MARGIN, slots.IS_EXACT,
     slots.VALUE_MAX, slots.TIERS,
 ]  # fmt: skip # one list
-UNMOVED = np.setdiff1d(OTHERS, [*MOVES, *DIVIDES, *FILLS, *BORROWS])
+UNMOVED = np.setdiff1d(OTHERS, [*MOVES, *DIVIDES, *FILLS, *BORROWS, *CLOSING])
 PLANS_MIN = 4  # fewer do not pay for the tables of levels that they would share
 CHAINED_MAX = 64  # plans up to which chains walk each faster than tables serve all; measured
 SIZINGS = (BY_QTY, BY_CASH, BY_EQUITY)
@@ -157,7 +159,7 @@ def is_chained(bars: Bars, terms: F64_2D) -> BOOL_1D:
     is_divided = terms[:, slots.TARGETS] > 0
     has_own_share = np.isin(terms[:, slots.SIZING_KIND], OWN_SHARES)
     is_followed = are_plain(terms, UNMOVED, (*SIZINGS, *OWN_SHARES))
-    is_other = ~are_plain(terms, [*FILLS, *BORROWS], (*SIZINGS, *OWN_SHARES))
+    is_other = ~are_plain(terms, [*FILLS, *BORROWS, *CLOSING], (*SIZINGS, *OWN_SHARES))
     is_followed &= ~(is_divided & (by_atr | has_own_share | is_other))
     if len(bars.marks) > 0:  # which then tell what is liquidated
         is_followed &= terms[:, slots.IS_LIQUIDABLE] == 0
@@ -324,7 +326,7 @@ def _parts(stop: I64_1D, target: I64_1D, rows_max: int) -> Iterator[slice]:
 
 
 def fixed_of(bars: Bars, terms: F64_1D) -> Fixed:
-    """Return what the sets of a group share."""
+    """Return what the sets of a group share; of bars that chains made one more, that one aside."""
     kind, is_equity = terms[slots.COMMISSION_KIND], terms[slots.SIZING_KIND] == BY_EQUITY
     leverage = terms[slots.LEVERAGE]
     return Fixed(
@@ -346,7 +348,8 @@ def fixed_of(bars: Bars, terms: F64_1D) -> Fixed:
         leverage=leverage,
         is_isolated=bool(terms[slots.IS_ISOLATED] != 0),
         value_max=terms[slots.VALUE_MAX],
+        settles=bool(terms[slots.SETTLES] != 0),
         months=len(bars.months) + 1,
         days=bars.days,
-        bars=float(max(1, len(bars.prices) - terms[slots.START_BAR])),
+        bars=float(max(1, len(bars.prices) - terms[slots.SETTLES] - terms[slots.START_BAR])),
     )

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from engines.kernels.chain_columns import Decides, Exits, Given, Opens, Sizes
 from engines.kernels.chain_lanes import CHAIN_NUMBERS
 from engines.kernels.chain_shares import Shares
+from engines.kernels.columns import F64_2D
 from engines.kernels.passage_columns import U64_1D, Fixed, Payments
 from engines.kernels.passage_lanes import LANES
 from engines.types import F64_1D, I64_1D
@@ -102,3 +103,4 @@ class Course(NamedTuple):
     gates: Gates
     kelly: Kelly
     days: Days
+    tiers: F64_2D

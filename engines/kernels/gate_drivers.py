@@ -150,7 +150,7 @@ def _step(course: Course, wishes: I32_1D, room: Room) -> None:
     tally(lanes)
     mark(lanes, fixed)
     if fixed.leverage > 1.0:
-        judge(lanes, payments.tiers, fixed)
+        judge(lanes, course.tiers, fixed)
     move_on(lanes)
 
 

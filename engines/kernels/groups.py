@@ -158,6 +158,7 @@ def _key_of(plan: Plan) -> Key:
     exits, sizing = plan.exits, plan.sizing
     return (
         plan.market,
+        plan.process_on_close,
         plan.hours,
         plan.filters,
         plan.closes,

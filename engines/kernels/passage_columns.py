@@ -96,21 +96,20 @@ class Payments(NamedTuple):
     """Settlements [N], and which come next from each bar on [T + 2]; all empty without funding.
 
     `before` are the first ones of a bar or later, `after` the first behind the fills of its open.
-    `tiers` are those of `Charges`: what a position has to cover, besides what it pays.
     """
 
     prices: F64_1D
     rates: F64_1D
     before: I32_1D
     after: I32_1D
-    tiers: F64_2D
 
 
 class Fixed(NamedTuple):
     """What all sets of a group share: money, costs, the instrument and the span of the bars.
 
     `order_fee` is what an entry's money is short of, so times `leverage`; `value_max` what that may
-    open. Margins are those that an entry asks for, leverage taken off.
+    open. Margins are those that an entry asks for, leverage taken off. `settles` tells that what a
+    close decides fills at that close.
     """
 
     capital: float
@@ -131,6 +130,7 @@ class Fixed(NamedTuple):
     leverage: float
     is_isolated: bool
     value_max: float
+    settles: bool
     months: int
     days: float
     bars: float

@@ -4,7 +4,8 @@ Theory. Settlements lie in their order, and which of them a position pays follow
 (`funding`): from the first behind the fills of its entry's open, to the last before the fills of
 the open at which it ends, or to the end of the bar on whose way it ends. A close that decides the
 next entry has seen those of the bars up to it. What is paid is added up one by one, as the broker
-does, since whole steps hang on the last bit of equity.
+does, since whole steps hang on the last bit of equity. Where fills are at closes a position pays
+from the first of the next bar, ahead of its open too, to the last of the bar whose close ends it.
 """
 
 import numpy as np
@@ -42,15 +43,14 @@ def payments_of(charges: Charges, bars: int) -> Payments:
     """Return the settlements that a run on so many bars pays, none if it pays no funding."""
     if not charges.settles or not len(charges.settle_bar):
         # Of the same kind as others, so that passes are compiled once for both.
-        none = np.empty(0, np.int32)
-        return Payments(NONE, NONE, none, none, charges.tiers)
+        return Payments(NONE, NONE, np.empty(0, np.int32), np.empty(0, np.int32))
     is_before = charges.is_before != 0
     counts = np.bincount(charges.settle_bar, minlength=bars + 2)
     early = np.bincount(charges.settle_bar[is_before], minlength=bars + 2)
     before = np.cumsum(counts) - counts
     return Payments(
         charges.settle_price, charges.settle_rate, before.astype(np.int32),
-        (before + early).astype(np.int32), charges.tiers,
+        (before + early).astype(np.int32),
     )  # fmt: skip # the order of its fields
 
 
@@ -71,6 +71,20 @@ def pay(lanes: F64_1D, payments: Payments, fixed: Fixed) -> None:
         lanes[FIRST + lane] = first
         lanes[SEEN + lane] = first if is_none else seen
         lanes[LAST + lane] = first if is_none else last
+    for lane in range(LANES):
+        add_up(lanes, lane, payments, fixed)
+
+
+@rule
+def pay_until_closes(lanes: F64_1D, payments: Payments, fixed: Fixed) -> None:
+    """Find what each lane's position pays where fills are at closes, line b + 1 that of bar b."""
+    for lane in range(LANES):
+        line, entered = np.uint64(lanes[BAR + lane]), np.uint64(lanes[ENTRY_BAR + lane])
+        first, closed = payments.before[entered], payments.before[line]
+        opened = payments.after[max(line, np.uint64(1)) - np.uint64(1)]
+        last = opened if lanes[PHASE + lane] == PASSED_AT_OPEN else closed
+        last = first if lanes[SIDE + lane] == 0 else last
+        lanes[FIRST + lane], lanes[SEEN + lane], lanes[LAST + lane] = first, last, last
     for lane in range(LANES):
         add_up(lanes, lane, payments, fixed)
 

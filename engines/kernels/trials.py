@@ -19,9 +19,10 @@ import numpy as np
 from engines.backtest import run_backtest
 from engines.errors import Fault, StrategyFault
 from engines.features._shared import Shelf, sharing
-from engines.kernels.chain_columns import Opens
+from engines.kernels import slots
+from engines.kernels.chain_opens import Opened, opened_of
 from engines.kernels.chain_runs import Aside, ChainRuns
-from engines.kernels.chains import Found, Wished, opens_of
+from engines.kernels.chains import Found, Wished
 from engines.kernels.columns import F64_2D, F64_3D, U8_1D, U8_2D, Wants
 from engines.kernels.cpu import run_sets
 from engines.kernels.first_passage import PLANS_MIN, run_first_passage
@@ -98,7 +99,7 @@ class Trials:
         self._groups = Groups(market)
         self._shelf = Shelf(SHARED_BYTES)
         self._sorted: Sorted | None = None
-        self._opens: Opens | None = None
+        self._opened = dict[bool, Opened]()
 
     def run(self, strategies: Sequence[Tradable]) -> Summaries:
         """Return the summaries of every strategy with every plan."""
@@ -125,8 +126,8 @@ class Trials:
         def settle(wished: Wished, found: Found) -> None:
             self._settle(wished, found, batch)
 
-        bars, threads = self._groups.bars, self._threads
-        chains = ChainRuns(bars, len(strategies), self._aside, threads, settle)
+        threads = self._threads
+        chains = ChainRuns(len(strategies), self._aside, threads, settle)
         try:
             for row in in_tiles(strategies):
                 strategy = strategies[row]
@@ -171,7 +172,7 @@ class Trials:
                         ways, chained = group.alone, alone
                 if taken.are_plain or group.rules.atr is None:
                     if len(chained):
-                        chains.add(row, taken, group, chained, self._opens_of(group))
+                        chains.add(row, taken, group, chained, self._opened_of(group))
                     items = ways.unchained
             items = batch.asked.among(row, group.places, items)
             if not len(items):
@@ -182,11 +183,13 @@ class Trials:
             if sets is not self._sorted:  # No more will come for this group.
                 self._play_all(batch)
 
-    def _opens_of(self, group: Group) -> Opens:
-        """Return what fills at opens cost on this market, whichever group asks first."""
-        if self._opens is None:
-            self._opens = opens_of(self._groups.bars, group.charges, group.terms[0])
-        return self._opens
+    def _opened_of(self, group: Group) -> Opened:
+        """Return what fills cost on this market, at opens or at closes, whoever asks first."""
+        settles = bool(group.terms[0, slots.SETTLES] != 0)
+        if settles not in self._opened:
+            opened = opened_of(self._groups.bars, group.charges, group.terms[0])
+            self._opened[settles] = opened
+        return self._opened[settles]
 
     def _pass_levels(
         self, row: int, wants: Wants, group: Group, items: I64_1D, batch: Pending

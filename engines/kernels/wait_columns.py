@@ -77,7 +77,7 @@ class Levels(NamedTuple):
 
 
 class Way(NamedTuple):
-    """What all sets of a call read; `atr` may be empty."""
+    """What all sets of a call read; `atr` may be empty, `tiers` are those of `Charges`."""
 
     opens: Opens
     prices: F64_2D
@@ -89,6 +89,7 @@ class Way(NamedTuple):
     sizes: Sizes
     payments: Payments
     fixed: Fixed
+    tiers: F64_2D
 
 
 class Turns(NamedTuple):

@@ -144,7 +144,7 @@ def _step(way: Way, turns: Turns, lanes: F64_1D, places: U64_1D) -> None:
     skip_empty(lanes)
     mark(lanes, fixed)
     if fixed.leverage > 1.0:
-        cover(lanes, way.payments.tiers, fixed)
+        cover(lanes, way.tiers, fixed)
     move_on(lanes)
 
 

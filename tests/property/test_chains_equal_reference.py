@@ -120,6 +120,7 @@ def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
     plan = replace(
         draw(followed()), exits=draw(exits()), sizing=sizing,
         limit_verify_ticks=draw(st.sampled_from((0, 0, 0, 1, 3, 40))),
+        process_on_close=draw(st.sampled_from((False, False, True))),
     )  # fmt: skip # what else it says
     plan = draw(borrowed(plan))
     if plan.market is Traded.SPOT:
@@ -204,12 +205,15 @@ COSTS = {
 }  # fmt: skip # one table
 
 
+@pytest.mark.parametrize("settles", [False, True], ids=["at opens", "at closes"])
 @pytest.mark.parametrize("costs", COSTS.values(), ids=COSTS)
 @pytest.mark.parametrize("name", PLANS)
-def test_signal_grids_of_all_plans_are_decided(name: str, costs: Costs, klines: Klines) -> None:
+def test_signal_grids_of_all_plans_are_decided(
+    name: str, costs: Costs, settles: bool, klines: Klines
+) -> None:
     crosses = [EmaCrossover(fast, slow) for fast in (5, 9, 14) for slow in (15, 21, 50)]
     rare = [Rare(every, leaves) for every in (40, 300, 2_000) for leaves in (False, True)]
-    plan = replace(PLANS[name], exits=WITHOUT_LEVELS)
+    plan = replace(PLANS[name], exits=WITHOUT_LEVELS, process_on_close=settles)
     market = Market(klines, INSTRUMENT, costs, since_ms=int(klines.open_time_ms[500]))
     assert check(market, plan, [*crosses, *rare], times=5) == 1.0
 
