@@ -1,4 +1,4 @@
-"""What the first-passage path leaves to the machine: every setting that its tables do not hold."""
+"""What the faster paths leave to the machine: every setting that none of them follows."""
 
 import math
 
@@ -33,21 +33,13 @@ TIERS = (MarginTier(math.inf, 0.005, 0.0, 100.0),)
 INSTRUMENT = Instrument("SYNTHETIC", 0.1, 0.001, margin_tiers=TIERS)
 KLINES = synthetic_klines(2_000, 15 * MINUTE_MS, seed=3)
 LEFT = {
-    "leverage": Plan(leverage=3.0),
-    "fills at the close": Plan(process_on_close=True),
     "largest drawdown": Plan(exits=Exits(drawdown_ratio_max=0.2)),
     "fills of a day": Plan(intraday_fills_max=3),
     "loss of a day": Plan(intraday_loss_ratio_max=0.1),
     "entries whose exits count from the average": Plan(
         pyramiding=2, exits=Exits(stop_loss_ratio=0.02, basis=Basis.AVERAGE)
     ),
-    "trades of a day": Plan(reentry=Reentry(trades_per_day_max=1)),
-    "losses in a row": Plan(reentry=Reentry(losses_in_a_row_max=2)),
-    "delay": Plan(reentry=Reentry(delay_bars=2)),
     "priced entries": Plan(entry=EntryTerms(EntryKind.LIMIT)),
-    "only in profit": Plan(exits=Exits(only_in_profit=True)),
-    "verified limits": Plan(limit_verify_ticks=1),
-    "spot": Plan(market=Traded.SPOT, direction=Direction.LONG),
     "risk": Plan(exits=Exits(stop_loss_ratio=0.02), sizing=Sizing(SizingKind.RISK, 0.01)),
 }
 FOLLOWED = {
@@ -59,6 +51,14 @@ FOLLOWED = {
     "breakeven": Plan(exits=Exits(breakeven=Breakeven())),
     "several entries": Plan(pyramiding=2, exits=Exits(trailing=Trailing())),
     "targets": Plan(exits=Exits(targets=(Target(0.01, 0.5), Target(0.02, 0.5)))),
+    "leverage": Plan(leverage=3.0),
+    "fills at the close": Plan(process_on_close=True),
+    "trades of a day": Plan(reentry=Reentry(trades_per_day_max=1)),
+    "losses in a row": Plan(reentry=Reentry(losses_in_a_row_max=2)),
+    "delay": Plan(reentry=Reentry(delay_bars=2)),
+    "only in profit": Plan(exits=Exits(only_in_profit=True)),
+    "verified limits": Plan(limit_verify_ticks=1),
+    "spot": Plan(market=Traded.SPOT, direction=Direction.LONG),
 }
 
 
@@ -75,7 +75,7 @@ def engines_of(plans: list[Plan], costs: Costs) -> list[Engine]:
     return [Engine(number) for number in found.engine[0]]
 
 
-def test_settings_beyond_the_tables_go_to_another_engine() -> None:
+def test_settings_that_no_faster_path_follows_go_to_another_engine() -> None:
     ran_by = engines_of(list(LEFT.values()), Costs())
     taken = [name for name, by in zip(LEFT, ran_by, strict=True) if by == Engine.FIRST_PASSAGE]
     assert taken == []
