@@ -85,7 +85,8 @@ def test_one_run_of_an_ema_cross(name: str, plan: Plan, klines: Klines) -> None:
     ours, theirs = run_by_kernel(*arguments).backtest(), run_backtest(*arguments)
     assert ours.trades == theirs.trades
     np.testing.assert_array_equal(ours.equity_quote, theirs.equity_quote)
-    one, whole = best_seconds(columns), best_seconds(lambda: run_by_kernel(*arguments).backtest())
+    one = best_seconds(columns, 100)
+    whole = best_seconds(lambda: run_by_kernel(*arguments).backtest())
     reference = best_seconds(lambda: run_backtest(*arguments), 3)
     print(
         f"EMA 9/21, {name:22} bars to trades as columns, equity and figures {one * 1000:6.2f} ms, "

@@ -69,7 +69,7 @@ class Watched:
 
 def workers() -> list[Path]:
     """Return the workers of Ray on this machine."""
-    return [path for path in Path("/proc").glob("[0-9]*") if _command(path).startswith("ray::run")]
+    return [path for path in Path("/proc").glob("[0-9]*") if _command(path).startswith("ray::")]
 
 
 def _command(path: Path) -> str:
