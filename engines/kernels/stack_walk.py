@@ -136,7 +136,11 @@ def _decide(stack: Stack, course: Course, bar: int, wish: int, is_timed: bool) -
         return enters | LEAVES
     if wish & (ENTERS_SHORT if is_long else ENTERS_LONG) != 0:
         return enters if enters != 0 else LEAVES
-    return enters if stack.counts[ENTRIES] < course.stacking.room else NOTHING
+    # An entry that finds no room at its open is no fill, so what prices did goes on through it.
+    has_room = (
+        stack.counts[ENTRIES] < course.stacking.room and state[HELD] < course.fixed.room_steps
+    )
+    return enters if has_room else NOTHING
 
 
 @inlined

@@ -159,3 +159,15 @@ def test_an_open_that_is_the_worse_extreme_counts_where_its_bar_begins_with_it(
     plan = Plan(sizing=Sizing(SizingKind.QTY, 1.0), pyramiding=2, exits=exits)
     market = Market(klines, INSTRUMENT, costs)
     assert check(market, plan, [Once(is_long=is_long)] * CHAINS_MIN) == 1.0
+
+
+def test_prices_go_on_through_an_open_where_an_entry_finds_no_room() -> None:
+    path = np.full((16, 4), 100.0)
+    path[9, 2] = 80.0  # the low of the bar at whose open the third entry would fill
+    klines = Klines(
+        "R/USDT:USDT", HOUR_MS, START_MS + HOUR_MS * np.arange(16), open=path[:, 0],
+        high=path[:, 1], low=path[:, 2], close=path[:, 3], volume=np.ones(16),
+    )  # fmt: skip # one list
+    plan = Plan(sizing=Sizing(SizingKind.QTY, 1.0), pyramiding=3, position_qty_max=2.0)
+    market = Market(klines, INSTRUMENT, Costs())
+    assert check(market, plan, [Often(3)] * CHAINS_MIN) == 1.0
