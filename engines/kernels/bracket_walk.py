@@ -2,10 +2,9 @@
 
 Theory. It is the walk of `exit_walk` where a leg has no trailing part and no breakeven. Prices are
 multiplied by the position's sign, as in `passage_walk`: the stop lies below and the target above.
-Between the entry and the exit no bar comes to either, so spans of bars are stepped over by their
-extremes, from each bar on (`chain_columns.Opens.lowest`; the highest of one side is the lowest of
-the other), the widest that fits first, and the same look-ups say how far the price went against the
-position. Only the bar of the exit is asked for its open and its way.
+Between the entry and the exit no bar comes to either, so blocks of bars are stepped over by their
+extremes, which say as well how far the price went against the position. Only the bar of the exit is
+asked for its open and its way.
 
 What the open has passed fills there, with both behind it the limit; then the price goes to the
 extreme nearer to the open, and to the other one. A limit that is verified is searched for where the
@@ -24,6 +23,7 @@ from engines.kernels.columns import F64_2D, Run
 from engines.kernels.money import due_price, slipped_price
 from engines.kernels.passage_events import slip_at, stop_of, target_of
 from engines.kernels.rounding import price_of, ticks_nearest
+from engines.kernels.search import SMALL_BITS, SMALL_MASK
 from engines.kernels.slots import (
     BREAKEVEN_GAIN,
     HAS_EXITS,
@@ -116,22 +116,21 @@ def skip(
 
     The bar is `last` + 1 if there is none.
     """
-    worst, reach, bar = math.inf, opens.reach, np.uint64(first)
-    end, small = np.uint64(last + 1), np.uint64(63)
+    reach, bar, end = opens.reach, np.uint64(first), np.uint64(last + 1)
+    mask, bits = np.uint64(SMALL_MASK), np.uint64(SMALL_BITS)
     down = stop if side == LONG else -target
     up = target if side == LONG else -stop
     lowest, highest = math.inf, -math.inf
     while bar < end:
-        if bar & small == np.uint64(0) and bar + small < end:
-            row = np.uint64(opens.bars) + (bar >> np.uint64(6))
+        if bar & mask == np.uint64(0) and bar + mask < end:
+            row = np.uint64(opens.bars) + (bar >> bits)
             if reach[row, 0] < up and reach[row, 1] > down:
                 lowest, highest = min(lowest, reach[row, 1]), max(highest, reach[row, 0])
-                bar += small + np.uint64(1)
+                bar += mask + np.uint64(1)
                 continue
         high, low = reach[bar, 0], reach[bar, 1]
         if high >= up or low <= down:
             break
         lowest, highest = min(lowest, low), max(highest, high)
         bar += np.uint64(1)
-    worst = lowest if side == LONG else -highest
-    return int(np.int64(bar)), worst
+    return int(np.int64(bar)), lowest if side == LONG else -highest

@@ -51,6 +51,7 @@ from engines.kernels.search import first_touch
 from engines.kernels.slots import (
     BAR,
     CLOSES_ALL,
+    ENDS,
     ENTERS_LONG,
     ENTERS_SHORT,
     FEES_OPEN,
@@ -61,14 +62,10 @@ from engines.kernels.slots import (
     LOTS,
     NET,
     PRICE_AVG,
-    SESSION_ENDS,
     SLIP_NOW,
     STEPS,
-    WEEKEND_BEGINS,
 )
 from engines.types import F64_1D
-
-ENDS = SESSION_ENDS | WEEKEND_BEGINS
 
 
 @rule

@@ -40,15 +40,13 @@ from engines.kernels.chain_exits import place_of_known, walk_given
 from engines.kernels.passage_columns import ALONE, OPEN_AT_END, RELIEVED, REVERSED
 from engines.kernels.search import extremes
 from engines.kernels.slots import (
+    ENDS,
     ENTERS_LONG,
     ENTERS_SHORT,
     LEAVES_LONG,
     LEAVES_SHORT,
-    SESSION_ENDS,
-    WEEKEND_BEGINS,
 )
 
-ENDS = SESSION_ENDS | WEEKEND_BEGINS
 NO_ENTRY = -1
 AHEAD = 4  # wishes: walks that are known come meanwhile
 

@@ -35,7 +35,7 @@ STANDS = 19
 # Behind the numbers of a lane, what Kelly's sizing knows: the rounds that have ended; of the last
 # ones how many won and lost, and what their ratios add up to, each as a sum and what it has lost.
 (
-    ENDED, WON_COUNT, LOST_COUNT, WON, WON_REST, LOST, LOST_REST,
+    ENDED, WON_COUNT, LOST_COUNT, WON_SUM, WON_REST, LOST_SUM, LOST_REST,
 ) = range(CHAIN_NUMBERS * LANES, (CHAIN_NUMBERS + 7) * LANES, LANES)  # fmt: skip # one list
 GATE_NUMBERS = CHAIN_NUMBERS + 7
 

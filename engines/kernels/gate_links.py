@@ -43,7 +43,6 @@ from engines.kernels.chain_columns import (
 from engines.kernels.chain_exits import walk_given
 from engines.kernels.chain_lanes import stand_at_end, stand_before
 from engines.kernels.chain_shares import Shares, share_of
-from engines.kernels.chain_walk import ENDS as RULES_END
 from engines.kernels.chain_walk import lowest
 from engines.kernels.gate_columns import (
     CURSOR,
@@ -91,6 +90,7 @@ from engines.kernels.passage_lanes import (
     STEPS,
     fee,
 )
+from engines.kernels.slots import ENDS as RULES_END
 from engines.kernels.slots import ENTERS_LONG, ENTERS_SHORT, LEAVES_LONG, LEAVES_SHORT
 from engines.types import F64_1D, I64_1D
 

@@ -14,12 +14,12 @@ from engines.kernels.columns import Run
 from engines.kernels.gate_columns import (
     ENDED,
     HAS_NO_SHARE,
-    LOST,
     LOST_COUNT,
     LOST_REST,
-    WON,
+    LOST_SUM,
     WON_COUNT,
     WON_REST,
+    WON_SUM,
     Kelly,
 )
 from engines.kernels.passage_lanes import IS_NEAR, IS_UNSURE, LANES, N_OWN_SHARE
@@ -33,7 +33,7 @@ CLEAR = 1e-3  # of Kelly's fraction: the least share that sums of doubles tell w
 @rule
 def forget(stands: I64_1D, lanes: F64_1D, ratios: F64_1D, lane: int, kelly: Kelly) -> None:
     """Let no round have ended yet."""
-    for number in (ENDED, WON_COUNT, LOST_COUNT, WON, WON_REST, LOST, LOST_REST):
+    for number in (ENDED, WON_COUNT, LOST_COUNT, WON_SUM, WON_REST, LOST_SUM, LOST_REST):
         lanes[number + lane] = 0.0
     ratios[lane * kelly.room : (lane + 1) * kelly.room] = 0.0
     stands[HAS_NO_SHARE + lane] = 1 if kelly.room > 0 and kelly.low <= 0 else 0
@@ -55,10 +55,10 @@ def _count(lanes: F64_1D, lane: int, ratio: float, sign: float) -> None:
     """Add a ratio to the sums of its kind, or take it away."""
     if ratio > 0:
         lanes[WON_COUNT + lane] += sign
-        _add(lanes, WON + lane, WON_REST + lane, sign * ratio)
+        _add(lanes, WON_SUM + lane, WON_REST + lane, sign * ratio)
     elif ratio < 0:
         lanes[LOST_COUNT + lane] += sign
-        _add(lanes, LOST + lane, LOST_REST + lane, -sign * ratio)
+        _add(lanes, LOST_SUM + lane, LOST_REST + lane, -sign * ratio)
 
 
 @rule
@@ -95,8 +95,8 @@ def weigh_rounds(stands: I64_1D, lanes: F64_1D, ratios: F64_1D, kelly: Kelly, ru
     for lane in range(LANES):
         count = min(lanes[ENDED + lane], float(kelly.room))
         wins, losses = lanes[WON_COUNT + lane], lanes[LOST_COUNT + lane]
-        gain = (lanes[WON + lane] + lanes[WON_REST + lane]) / wins
-        loss = (lanes[LOST + lane] + lanes[LOST_REST + lane]) / losses
+        gain = (lanes[WON_SUM + lane] + lanes[WON_REST + lane]) / wins
+        loss = (lanes[LOST_SUM + lane] + lanes[LOST_REST + lane]) / losses
         win_ratio = wins / count
         share = kelly.value * (win_ratio - (1 - win_ratio) / (gain / loss))
         share = kelly.value * win_ratio if losses == 0 else share

@@ -22,7 +22,7 @@ from engines.kernels.chain_columns import (
     Given,
     Opens,
 )
-from engines.kernels.chain_walk import ENDS, NO_ENTRY, lowest
+from engines.kernels.chain_walk import NO_ENTRY, lowest
 from engines.kernels.part_columns import (
     CODE_BITS,
     L_CODE,
@@ -37,6 +37,7 @@ from engines.kernels.part_columns import (
 from engines.kernels.part_exits import walk_parts
 from engines.kernels.passage_columns import ALONE, OPEN_AT_END, RELIEVED, REVERSED
 from engines.kernels.slots import (
+    ENDS,
     ENTERS_LONG,
     ENTERS_SHORT,
     LEAVES_LONG,

@@ -31,12 +31,11 @@ from engines.kernels.chain_columns import (
 )
 from engines.kernels.passage_lanes import LANES
 from engines.kernels.slots import (
+    ENDS,
     ENTERS_LONG,
     ENTERS_SHORT,
     LEAVES_LONG,
     LEAVES_SHORT,
-    SESSION_ENDS,
-    WEEKEND_BEGINS,
 )
 from engines.kernels.stack_columns import (
     END,
@@ -73,7 +72,6 @@ from engines.kernels.stack_fills import close_at_level, equity_at, judge, trade_
 from engines.kernels.stack_rows import close_at_end, close_rows, open_row, pay
 from engines.kernels.stack_tally import check_margin, reach
 
-ENDS = SESSION_ENDS | WEEKEND_BEGINS
 NEVER = 1 << 62
 
 

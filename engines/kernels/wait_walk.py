@@ -34,10 +34,11 @@ from engines.kernels.chain_columns import (
     WISH_BITS,
     WISH_MASK,
 )
-from engines.kernels.chain_walk import ENDS, lowest
+from engines.kernels.chain_walk import lowest
 from engines.kernels.passage_columns import ALONE, OPEN_AT_END, RELIEVED, REVERSED
 from engines.kernels.slots import (
     AT_LIMIT,
+    ENDS,
     ENTERS,
     ENTERS_LONG,
     ENTERS_SHORT,

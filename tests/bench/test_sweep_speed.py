@@ -21,7 +21,7 @@ from cluster.study_folder import StudyFolder
 from cluster.study_manifest import Ranking, Standing
 from cluster.study_table import added, table_hash
 from cluster.sweep import Sweep
-from cluster.tasks import run_batch
+from cluster.tasks import _run_in_worker, run_batch
 from cluster.user_strategy import find_strategy
 from engines.costs import Costs
 from engines.instrument import Instrument
@@ -69,7 +69,8 @@ class Watched:
 
 def workers() -> list[Path]:
     """Return the workers of Ray on this machine."""
-    return [path for path in Path("/proc").glob("[0-9]*") if _command(path).startswith("ray::")]
+    name = f"ray::{_run_in_worker.__name__}"
+    return [path for path in Path("/proc").glob("[0-9]*") if _command(path).startswith(name)]
 
 
 def _command(path: Path) -> str:
