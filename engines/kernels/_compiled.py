@@ -4,22 +4,26 @@ Theory. A *rule* is a plain function that compiles into whoever calls it, on the
 (`register_jitable`). A *driver* is compiled for the CPU and cached beside its source. Numba keys
 that cache by the file of the driver and by what its closure holds, but not by the rules it calls,
 which lie in files of their own: an edit there would go unseen. So a driver closes over `stamp`, a
-digest of the bytecode of every rule, of whether it is inlined, and of every constant, and uses it.
+digest of the bytecode of every rule that it can reach, of whether it is inlined, and of every
+constant, and uses it.
 
 Fast-math stays off, since reordered sums would differ from the reference, and the NumPy error model
 is on, since a rule decides itself what a division by zero means.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
-from types import CodeType, FunctionType, ModuleType
+from importlib import import_module
+from types import CodeType, FunctionType
 from typing import Any, TypeVar, cast
 
+import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
 Rule = TypeVar("Rule", bound=Callable[..., object])
 INLINED = set[CodeType]()
+ROOM = "engines."  # of the modules whose rules are ours
 
 
 def rule(function: Rule) -> Rule:
@@ -62,17 +66,41 @@ def shared(function: Rule, *, makes_arrays: bool = False) -> Rule:
     return cast(Rule, compiled)
 
 
-def stamp_of(*modules: ModuleType) -> int:
-    """Return a digest of all functions and constants of `modules`, never 0."""
+def stamp_of(names: Mapping[str, object]) -> int:
+    """Return a digest of what a module's rules can reach, never 0.
+
+    `names` are the module's globals. Covered are all rules and constants there and in the modules
+    whose rules or types it names, and so on.
+    """
     digest = sha256()
-    for module in modules:
-        for name, value in sorted(vars(module).items()):
-            if isinstance(value, FunctionType) and value.__module__ == module.__name__:
-                digest.update(b"inlined;" if value.__code__ in INLINED else b"")
-                _add_code(digest.update, value.__code__)
-            elif isinstance(value, int | float | tuple) and not name.startswith("__"):
+    for module, found in sorted(reached(names).items()):
+        for name, value in sorted(found.items()):
+            function = _function_of(value)
+            if isinstance(function, FunctionType) and function.__module__ == module:
+                digest.update(b"inlined;" if function.__code__ in INLINED else b"")
+                _add_code(digest.update, function.__code__)
+            elif isinstance(value, int | float | tuple | np.generic) and not name.startswith("__"):
                 digest.update(f"{name}={value!r};".encode())
     return int.from_bytes(digest.digest()[:4], "big") + 1
+
+
+def reached(names: Mapping[str, object]) -> dict[str, Mapping[str, object]]:
+    """Return by their names the globals of all modules that `stamp_of` covers."""
+    found = dict[str, Mapping[str, object]]()
+    waiting = [names]
+    while waiting:
+        module = waiting.pop()
+        if found.setdefault(str(module["__name__"]), module) is module:
+            homes = {str(getattr(_function_of(it), "__module__", "")) for it in module.values()}
+            waiting += [
+                vars(import_module(home)) for home in homes - found.keys() if home.startswith(ROOM)
+            ]
+    return found
+
+
+def _function_of(value: object) -> object:
+    """Return the Python function of what Numba has wrapped, anything else as it is."""
+    return getattr(value, "py_func", getattr(value, "_defn", value))
 
 
 def _add_code(update: Callable[[bytes], None], code: CodeType) -> None:

@@ -30,8 +30,8 @@ from numba.cuda.cudadrv import nvvm
 from numba.np.numpy_support import from_dtype
 
 from engines.errors import KernelFault
-from engines.kernels import beginning, runs
 from engines.kernels.columns import F64_2D, I64_2D, U8_1D, Bars, Charges, Tables
+from engines.kernels.machine import beginning, runs
 from engines.kernels.slots import OVERFLOWS
 from engines.kernels.tables import wants_at
 from engines.types import F64_1D, I64_1D

@@ -1,7 +1,7 @@
 """How a stop and a target that stand still end a position: a search, as nothing moves on the way.
 
 Theory. It is the walk of `exit_walk` where a leg has no trailing part and no breakeven. Prices are
-multiplied by the position's sign, as in `passage_walk`: the stop lies below and the target above.
+multiplied by the position's sign, as in `passage.walk`: the stop lies below and the target above.
 Between the entry and the exit no bar comes to either, so blocks of bars are stepped over by their
 extremes, which say as well how far the price went against the position. Only the bar of the exit is
 asked for its open and its way.
@@ -18,10 +18,10 @@ import math
 import numpy as np
 
 from engines.kernels._compiled import rule
-from engines.kernels.chain_columns import LINE, LONG, O_CLOSE, Opens
+from engines.kernels.chains.columns import LINE, LONG, O_CLOSE, Opens
 from engines.kernels.columns import F64_2D, Run
 from engines.kernels.money import due_price, slipped_price
-from engines.kernels.passage_events import slip_at, stop_of, target_of
+from engines.kernels.passage.events import slip_at, stop_of, target_of
 from engines.kernels.rounding import price_of, ticks_nearest
 from engines.kernels.search import SMALL_BITS, SMALL_MASK
 from engines.kernels.slots import (

@@ -13,42 +13,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numba import prange
 
-from engines.kernels import (
-    _compiled,
-    admission,
-    bar,
-    beginning,
-    book,
-    calm,
-    decisions,
-    desk,
-    ending,
-    exact,
-    fills,
-    forced,
-    gates,
-    guards,
-    hedge,
-    legs,
-    liquidation,
-    lots,
-    money,
-    notes,
-    path,
-    rounding,
-    rounds,
-    rungs,
-    runs,
-    search,
-    slots,
-    summary,
-    tables,
-    tally,
-)
 from engines.kernels._compiled import driver, shared, stamp_of
-from engines.kernels.beginning import size_of
 from engines.kernels.columns import F64_2D, I64_2D, Bars, Charges, Tables, Wants, frozen
 from engines.kernels.layout import put_prices, reach_of
+from engines.kernels.machine import (
+    runs,
+)
+from engines.kernels.machine.beginning import size_of
 from engines.kernels.slots import FOUND, HIGH, LOTS_ROOM, LOW, NEEDS_REFERENCE, NOTE, OVERFLOWS, RUN
 from engines.kernels.summary import FIGURES
 from engines.kernels.tables import tables_of, wants_at
@@ -101,12 +72,7 @@ def _drivers(stamp: int) -> tuple[RunOne, RunSets]:
     return driver(one), driver(many, parallel=True)
 
 
-RULES = (
-    _compiled, admission, bar, beginning, book, calm, decisions, desk, ending, exact, fills, forced,
-    gates, guards, hedge, legs, liquidation, lots, money, notes, path, rounding, rounds, rungs,
-    runs, search, slots, summary, tables, tally,
-)  # fmt: skip # all that a run calls
-run_one, run_block = _drivers(stamp_of(*RULES))
+run_one, run_block = _drivers(stamp_of(globals()))
 
 
 def run_sets(

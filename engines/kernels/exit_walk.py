@@ -19,11 +19,11 @@ to the exit; the open of the entry's own bar does not count (`results.excursions
 import math
 
 from engines.kernels._compiled import rule
-from engines.kernels.book import is_trailing
 from engines.kernels.columns import F64_2D, Run
-from engines.kernels.legs import arm_on, arms_first, put_legs, ratchet_on
+from engines.kernels.machine.book import is_trailing
+from engines.kernels.machine.legs import arm_on, arms_first, put_legs, ratchet_on
 from engines.kernels.money import due_price, slipped_price
-from engines.kernels.passage_events import slip_at
+from engines.kernels.passage.events import slip_at
 from engines.kernels.search import extremes, first_touch
 from engines.kernels.slots import (
     BEST_PRICE,

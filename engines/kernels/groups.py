@@ -16,15 +16,15 @@ from engines.costs import Costs
 from engines.errors import Fault
 from engines.funding import Funding, settlements_of
 from engines.instrument import Instrument
-from engines.kernels.campaigns import is_campaigned
-from engines.kernels.chain_columns import Permits
+from engines.kernels.campaigns.runs import is_campaigned
+from engines.kernels.chains.columns import Permits
 from engines.kernels.columns import F64_2D, Charges
 from engines.kernels.cpu import bars_of
-from engines.kernels.first_passage import follows, is_chained
-from engines.kernels.gate_runs import is_gated
+from engines.kernels.gates.runs import is_gated
+from engines.kernels.passage.runs import follows, is_chained
 from engines.kernels.plan_terms import counts_days, price_range, refusal, terms_row, terms_table
-from engines.kernels.stacks import is_stacked
-from engines.kernels.waits import is_awaited
+from engines.kernels.stacks.runs import is_stacked
+from engines.kernels.waits.runs import is_awaited
 from engines.kernels.wants import charges_of, permits_of
 from engines.klines import Klines
 from engines.plan import LevelSource, Plan, SizingKind

@@ -9,7 +9,6 @@ from typing import TypeAlias
 
 import numpy as np
 
-from engines.kernels import search
 from engines.kernels._compiled import driver, stamp_of
 from engines.kernels.columns import F64_2D
 from engines.kernels.search import LARGE, SMALL, extremes_of_rows
@@ -59,5 +58,5 @@ def _reach(stamp: int) -> Reach:
     return driver(reach)
 
 
-STAMP = stamp_of(search)
+STAMP = stamp_of(globals())
 put_prices, put_reach = _prices(STAMP), _reach(STAMP)

@@ -14,7 +14,6 @@ from typing import TypeAlias, cast
 import numpy as np
 from numba.cpython.unsafe import numbers
 
-from engines.kernels import slots
 from engines.kernels._compiled import driver, rule, stamp_of
 from engines.kernels.columns import U8_1D
 from engines.kernels.slots import (
@@ -124,5 +123,5 @@ def _bars_of(bits: U8_1D, stamp: int) -> I64_1D:
     return bars[: total + ONE]
 
 
-STAMP = stamp_of(slots)
+STAMP = stamp_of(globals())
 add_wishes, list_wishes, are_entries_within = _adder(STAMP), _lister(STAMP), _judge(STAMP)

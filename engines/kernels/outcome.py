@@ -20,7 +20,7 @@ import numpy.typing as npt
 from engines.backtest import Backtest
 from engines.costs import Costs
 from engines.instrument import Instrument
-from engines.kernels import search, slots
+from engines.kernels import slots
 from engines.kernels._compiled import driver, rule, shared, stamp_of
 from engines.kernels.columns import F64_2D, I64_2D, Bars, Charges
 from engines.kernels.plan_terms import fraction_of
@@ -288,6 +288,6 @@ def _step_at(bar: int, place: I32_1D, used: int) -> int:
     return used
 
 
-STAMP = stamp_of(search, slots)
+STAMP = stamp_of(globals())
 put_columns, put_steps, put_curve = shared(_put_columns), shared(_put_steps), shared(_put_curve)
 list_trades, equity_of = _lister(STAMP), _equity(STAMP)

@@ -20,15 +20,15 @@ from engines.backtest import run_backtest
 from engines.errors import Fault, StrategyFault
 from engines.features._shared import Shelf, sharing
 from engines.kernels import slots
-from engines.kernels.chain_opens import Opened, opened_of
-from engines.kernels.chain_runs import Aside, ChainRuns
-from engines.kernels.chains import Found, Wished
+from engines.kernels.chains.lists import Aside, ChainRuns
+from engines.kernels.chains.opens import Opened, opened_of
+from engines.kernels.chains.runs import Found, Wished
 from engines.kernels.columns import F64_2D, F64_3D, U8_1D, U8_2D, Wants
 from engines.kernels.cpu import run_sets
-from engines.kernels.first_passage import PLANS_MIN, run_first_passage
 from engines.kernels.gpu import GpuRuns
 from engines.kernels.groups import Group, Groups, Market, Sorted
 from engines.kernels.ordering import in_tiles
+from engines.kernels.passage.runs import PLANS_MIN, run_first_passage
 from engines.kernels.pending import Asked, Engine, Pending, Waiting
 from engines.kernels.plan_terms import refusal_of_signals
 from engines.kernels.summary import FIGURES, SUMMARY

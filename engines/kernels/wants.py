@@ -13,7 +13,7 @@ import numpy as np
 from engines.costs import Costs, SlippageKind
 from engines.funding import Settlements
 from engines.instrument import Instrument
-from engines.kernels.chain_columns import I32_1D, Permits
+from engines.kernels.chains.columns import I32_1D, Permits
 from engines.kernels.columns import F64_2D, NONE, U8_1D, Charges, Wants, frozen
 from engines.kernels.listing import WORD, add_wishes, list_wishes
 from engines.kernels.slots import (

@@ -10,8 +10,9 @@ from typing import Any
 
 from numba import cuda, float64
 
-from engines.kernels import _cuda, gpu, runs
+from engines.kernels import _cuda, gpu
 from engines.kernels.columns import F64_2D, I64_2D, U8_1D, Bars, Charges, Tables
+from engines.kernels.machine import runs
 from engines.kernels.slots import OVERFLOWS
 from engines.kernels.tables import wants_at
 from engines.types import F64_1D, I64_1D

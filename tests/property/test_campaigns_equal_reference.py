@@ -18,7 +18,7 @@ from engines.backtest import run_backtest
 from engines.costs import Costs
 from engines.errors import PlanFault
 from engines.funding import constant_funding
-from engines.kernels import chains
+from engines.kernels.chains import runs as chains
 from engines.kernels.pending import CHAINS_MIN
 from engines.kernels.plan_terms import price_range, refusal
 from engines.kernels.trials import Market

@@ -21,7 +21,7 @@ from engines.errors import PlanFault
 from engines.funding import Funding, constant_funding, settlements_of
 from engines.instrument import Instrument
 from engines.kernels.cpu import bars_of
-from engines.kernels.first_passage import run_first_passage
+from engines.kernels.passage.runs import run_first_passage
 from engines.kernels.plan_terms import price_range, refusal, terms_row
 from engines.kernels.summary import FIGURES, SUMMARY
 from engines.kernels.wants import charges_of, wants_of

@@ -10,12 +10,13 @@ import pytest
 
 from engines.costs import Costs
 from engines.instrument import Instrument
-from engines.kernels import chains, waits
-from engines.kernels.chain_runs import ChainRuns
-from engines.kernels.chains import Found, Part, Wished
+from engines.kernels.chains import runs as chains
+from engines.kernels.chains.lists import ChainRuns
+from engines.kernels.chains.runs import Found, Part, Wished
 from engines.kernels.pending import CHAINS_MIN, Pending
 from engines.kernels.trials import Engine, Market, Trials
-from engines.kernels.wait_columns import Orders
+from engines.kernels.waits import runs as waits
+from engines.kernels.waits.columns import Orders
 from engines.klines import MINUTE_MS
 from engines.plan import (
     CloseRule,
@@ -151,7 +152,7 @@ def test_lists_that_fill_together_hold_no_more_than_fits(
         handed.append(len(wished.rows))
         hand_over(runs, wished)
 
-    monkeypatch.setattr("engines.kernels.chain_runs.FILLING_BYTES", fit)
+    monkeypatch.setattr("engines.kernels.chains.lists.FILLING_BYTES", fit)
     monkeypatch.setattr(ChainRuns, "add", added)
     monkeypatch.setattr(ChainRuns, "_hand_over", handed_over)
     cut = Trials(market, trends, 1).run(GRID)

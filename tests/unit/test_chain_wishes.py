@@ -5,8 +5,8 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
-from engines.kernels.chain_columns import WISH_BITS
-from engines.kernels.chain_wishes import BLOCK, WORD, collect_wishes
+from engines.kernels.chains.columns import WISH_BITS
+from engines.kernels.chains.wishes import BLOCK, WORD, collect_wishes
 from engines.kernels.slots import ENTERS_LONG, ENTERS_SHORT, LEAVES_LONG, LEAVES_SHORT
 from engines.types import BOOL_1D, U8_1D
 

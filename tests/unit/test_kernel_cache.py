@@ -1,16 +1,22 @@
 """What is compiled once is found again by every later program."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from engines.kernels._compiled import reached
+
 KERNELS = Path(__file__).parents[2] / "engines" / "kernels"
-KINDS = "campaign", "chain", "gate", "part", "passage", "stack", "wait"
-DRIVERS = [f"{kind}_drivers" for kind in KINDS]
-PLAIN = {"_compiled", "columns"}  # what no pass calls: how it is compiled, and types
+ROOM = "engines.kernels."
+DRIVERS = sorted(
+    str(file.relative_to(KERNELS)).replace("/", ".").removesuffix(".py")
+    for file in [KERNELS / "cpu.py", *KERNELS.glob("*/drivers.py")]
+)
+PLAIN = {"_compiled"}  # how it is compiled
 KEYS = """
 from hashlib import sha256
 from numba.core.serialize import dumps
@@ -32,24 +38,27 @@ def test_the_keys_of_the_cache_are_the_same_in_every_program() -> None:
 
 
 def imported(module: str) -> set[str]:
-    """Return the modules of the kernels that one imports from."""
-    tree = ast.parse((KERNELS / f"{module}.py").read_text("utf-8"))
-    froms = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    return {name.rpartition(".")[2] for name in froms if name and "engines.kernels." in name}
+    """Return the modules of the kernels from which one imports more than numbers."""
+    tree = ast.parse((KERNELS / f"{module.replace('.', '/')}.py").read_text("utf-8"))
+    names = set[str]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(ROOM):
+            name = node.module.removeprefix(ROOM)
+            items = {item.name for item in node.names if not item.name.isupper()}
+            is_folder = (KERNELS / name).is_dir()
+            names |= (
+                {f"{name}.{item}" for item in items} if is_folder else {name} if items else set()
+            )
+    return names
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_a_key_of_the_cache_covers_every_module_that_its_passes_can_reach(driver: str) -> None:
-    reached, waiting = set[str](), [driver]
+    found, waiting = set[str](), [driver]
     while waiting:
         module = waiting.pop()
-        if module not in reached:
-            reached.add(module)
+        if module not in found:
+            found.add(module)
             waiting += imported(module)
-    calls = [
-        node for node in ast.walk(ast.parse((KERNELS / f"{driver}.py").read_text("utf-8")))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-        and node.func.id == "stamp_of"
-    ]  # fmt: skip # of which there is one
-    (stamped,) = ({own.id for own in call.args if isinstance(own, ast.Name)} for call in calls)
-    assert reached - {driver} - PLAIN <= stamped
+    covered = reached(vars(importlib.import_module(ROOM + driver)))
+    assert found - PLAIN <= {name.removeprefix(ROOM) for name in covered}

@@ -10,9 +10,10 @@ from engines.backtest import run_backtest
 from engines.costs import Costs
 from engines.funding import constant_funding
 from engines.instrument import Instrument
-from engines.kernels import guards, liquidation, slots
+from engines.kernels import slots
 from engines.kernels.backtest import run_by_kernel
 from engines.kernels.cpu import bars_of, run_one
+from engines.kernels.machine import guards, liquidation
 from engines.kernels.plan_terms import counts_days, terms_row
 from engines.kernels.wants import charges_of, wants_of
 from engines.klines import MINUTE_MS, Klines

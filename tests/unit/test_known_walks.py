@@ -1,6 +1,6 @@
 """Walks are left to the next part of the same plans, and lent to one at a time."""
 
-from engines.kernels.known_walks import KnownWalks
+from engines.kernels.chains.known_walks import KnownWalks
 
 
 def test_walks_stay_known_from_one_list_of_the_same_plans_to_the_next() -> None:

@@ -1,0 +1,1 @@
+"""Campaigns: ladders of entries, from fill to fill."""

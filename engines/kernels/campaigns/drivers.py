@@ -1,0 +1,92 @@
+"""The compiled pass of the campaigns: the figures of sets, one after the other."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+
+from engines.kernels._compiled import driver, rule, shared, stamp_of
+from engines.kernels.campaigns.columns import (
+    BARS,
+    IS_UNSURE,
+    LADDER_FROM,
+    PAY_PRICE,
+    PAY_RATE,
+    PAY_SIZE,
+    PAY_TIME,
+    PAYS_END,
+    PAYS_FROM,
+)
+from engines.kernels.campaigns.links import begin_set, end_set, play_set
+from engines.kernels.campaigns.sizes import prepare_sizes
+from engines.kernels.chains.columns import I32_1D, Decides, Opens
+from engines.kernels.columns import F64_2D, I64_2D, Run
+from engines.kernels.passage.columns import Fixed, Payments
+from engines.kernels.slots import SUMS, TERMS
+from engines.kernels.summary import FIGURES, finish
+from engines.types import F64_1D
+
+# A set: where its wishes begin and end.
+SET_START, SET_STOP = range(2)
+# Sets that come to the end of a span of bars before any goes on: the lines of the span and the rows
+# of the sets stay in the second-level cache, which all bars of a market do not.
+SETS, SPAN = 64, 4096
+
+RunAll: TypeAlias = Callable[
+    [Opens, Payments, I32_1D, I64_2D, F64_1D, Decides, Fixed, int, F64_2D], None
+]
+
+play = shared(play_set)
+
+
+@rule
+def _put_plan(run: Run, terms: F64_1D, opens: Opens, payments: Payments) -> None:
+    """Put a plan into a row, and behind it the settlements of the market."""
+    for place in range(TERMS):
+        run[place] = terms[place]
+    for place in range(TERMS, len(terms)):
+        run[LADDER_FROM + place - TERMS] = terms[place]
+    prepare_sizes(run)
+    at, bar, count = PAYS_FROM, 0, len(payments.rates)
+    for place in range(count):
+        while payments.before[bar + 1] <= place:
+            bar += 1
+        is_late = place >= payments.after[bar]
+        run[at + PAY_TIME] = 2.0 * bar + (1.0 if is_late else 0.0)
+        run[at + PAY_PRICE], run[at + PAY_RATE] = payments.prices[place], payments.rates[place]
+        at += PAY_SIZE
+    run[BARS], run[PAYS_END] = opens.bars, at if count > 0 else 0.0
+
+
+def _runner(stamp: int) -> RunAll:
+    """Return the pass for sets of one plan; what it closes over is a part of its cache's key."""
+
+    def run_all(
+        opens: Opens, payments: Payments, wishes: I32_1D, sets: I64_2D, terms: F64_1D,
+        decides: Decides, fixed: Fixed, span: int, found: F64_2D,
+    ) -> None:  # fmt: skip # one list
+        count = len(found) if stamp != 0 else 0
+        rows = np.zeros((min(count, SETS), PAYS_FROM + PAY_SIZE * len(payments.rates)))
+        for row in range(len(rows)):
+            _put_plan(rows[row], terms, opens, payments)
+        for first in range(0, count, SETS):
+            own = min(SETS, count - first)
+            for row in range(own):
+                begin_set(rows[row])
+            for until in range(span, opens.bars + span, span):
+                for row in range(own):
+                    start, stop = sets[first + row, SET_START], sets[first + row, SET_STOP]
+                    play(
+                        rows[row], opens.lines, opens.reach, wishes[start:stop], decides,
+                        min(until, opens.bars),
+                    )  # fmt: skip # one call
+            for row in range(own):
+                end_set(rows[row], opens.lines, opens.reach, fixed.months)
+                finish(rows[row], SUMS, fixed.days, fixed.bars, found[first + row], 0)
+                found[first + row, FIGURES] = rows[row, IS_UNSURE]
+
+    return driver(run_all)
+
+
+STAMP = stamp_of(globals())
+run_campaigns = _runner(STAMP)

@@ -1,0 +1,191 @@
+"""What a fill of a campaign does: lots open, levels move along, funding is paid.
+
+Theory. The operations are those of `fills` and `legs`, in their order: the commission of a fill is
+shared by quantity even where a quotient is one, and the average is added up from the left, which a
+running sum does. Every exit closes the whole position (the close rule ALL), so of several lots'
+levels only the nearest matter, and where they count from the average all are the same.
+
+Levels are rounded to ticks with their sign on: up and down is then the same for both sides.
+"""
+
+import math
+
+import numpy as np
+
+from engines.instrument import TICK_NOISE
+from engines.kernels._compiled import rule
+from engines.kernels.campaigns.columns import (
+    COST,
+    FUNDED_MAX,
+    IS_FILLED,
+    IS_LATE,
+    L_BAR,
+    L_FEE,
+    L_FUNDING,
+    L_LEG,
+    L_PRICE,
+    L_STEPS,
+    L_UNIT,
+    L_WORST,
+    LEG_DOWN,
+    LEG_UP,
+    LOT_SIZE,
+    LOTS_FROM,
+    NEAR_DOWN,
+    NEAR_UP,
+    PAY_NEXT,
+    PAY_PRICE,
+    PAY_RATE,
+    PAY_SIZE,
+    PAY_TIME,
+    PAYS_END,
+    RUNG_ABOVE,
+    RUNG_LEVEL,
+    RUNG_SIZE,
+    RUNGS_FROM,
+    UNIT,
+)
+from engines.kernels.columns import Run
+from engines.kernels.rounding import qty_of
+from engines.kernels.slots import (
+    BAR,
+    BASIS,
+    COMMISSION,
+    COMMISSION_KIND,
+    FEES_OPEN,
+    FROM_AVERAGE,
+    FROM_ENTRY,
+    FUNDING_OPEN,
+    HAS_EXITS,
+    LATE_RATIO,
+    LOTS,
+    PER_CONTRACT,
+    PER_NOTIONAL,
+    POINT_VALUE,
+    PRICE_AVG,
+    PRICE_LAST,
+    PROFIT_RATIO,
+    RUNGS,
+    STEPS,
+    STOP_RATIO,
+    TICK_OVER,
+    TICK_UNDER,
+)
+
+
+@rule
+def fee_of_qty(run: Run, qty: float, price: float) -> float:
+    """Return the commission of a fill, as `money.fee` of its steps."""
+    if run[COMMISSION_KIND] == PER_NOTIONAL:
+        return qty * price * run[POINT_VALUE] * run[COMMISSION]
+    return qty * run[COMMISSION] if run[COMMISSION_KIND] == PER_CONTRACT else run[COMMISSION]
+
+
+@rule
+def open_lot(
+    run: Run, side: float, steps: float, qty: float, price: float, fee_quote: float
+) -> None:
+    """Add a lot, which has paid `fee_quote`, and set the levels that count from what is held."""
+    lot = LOTS_FROM + int(run[LOTS]) * LOT_SIZE
+    run[lot + L_STEPS], run[lot + L_PRICE], run[lot + L_BAR] = steps, price, run[BAR]
+    run[lot + L_UNIT], run[lot + L_LEG] = qty * run[POINT_VALUE], steps
+    run[lot + L_FEE], run[lot + L_FUNDING] = fee_quote, 0.0
+    run[lot + L_WORST] = side * price
+    run[STEPS] += side * steps
+    run[FEES_OPEN] += fee_quote
+    run[COST] += price * steps
+    if run[LOTS] == 0:
+        run[PRICE_AVG], run[UNIT] = price, side * run[lot + L_UNIT]
+    else:
+        run[PRICE_AVG] = run[COST] / abs(run[STEPS])
+        run[UNIT] = qty_of(run, run[STEPS]) * run[POINT_VALUE]
+    run[LOTS] += 1
+    run[PRICE_LAST], run[IS_FILLED] = price, 1.0
+    set_levels(run, side)
+
+
+@rule
+def set_levels(run: Run, side: float) -> None:
+    """Set where stop and target of the position lie; of several lots' own the nearest."""
+    if run[HAS_EXITS] == 0:
+        return
+    if run[BASIS] != FROM_ENTRY:
+        base = run[PRICE_AVG] if run[BASIS] == FROM_AVERAGE else run[PRICE_LAST]
+        run[LEG_DOWN], run[LEG_UP] = _stop_of(run, side, base), _target_of(run, side, base)
+        return
+    run[LEG_DOWN], run[LEG_UP] = -math.inf, math.inf
+    for place in range(int(run[LOTS])):
+        base = run[LOTS_FROM + place * LOT_SIZE + L_PRICE]
+        run[LEG_DOWN] = max(run[LEG_DOWN], _stop_of(run, side, base))
+        run[LEG_UP] = min(run[LEG_UP], _target_of(run, side, base))
+
+
+@rule
+def _stop_of(run: Run, side: float, base: float) -> float:
+    """Return the signed stop that counts from `base`, infinitely far if there is none."""
+    ratio = run[STOP_RATIO]
+    if ratio != ratio:
+        return -math.inf
+    return tick_down(run, side * (base * (1 + -side * ratio)))
+
+
+@rule
+def _target_of(run: Run, side: float, base: float) -> float:
+    """Return the signed target that counts from `base`, infinitely far if there is none."""
+    ratio = run[LATE_RATIO] if run[IS_LATE] != 0 else run[PROFIT_RATIO]
+    if ratio != ratio:
+        return math.inf
+    return -tick_down(run, -(side * (base * (1 + side * ratio))))
+
+
+@rule
+def tick_down(run: Run, price: float) -> float:
+    """Return the tick at or below a signed price."""
+    ticks, over = price * run[TICK_UNDER], run[TICK_OVER]
+    if over != 1:
+        ticks = ticks / over
+    return float(np.floor(ticks + TICK_NOISE)) * over / run[TICK_UNDER]
+
+
+@rule
+def find_nearest(run: Run) -> None:
+    """Find what the price meets first above and below."""
+    up, down = run[LEG_UP], run[LEG_DOWN]
+    for place in range(int(run[RUNGS])):
+        rung = RUNGS_FROM + place * RUNG_SIZE
+        level, is_above = run[rung + RUNG_LEVEL], run[rung + RUNG_ABOVE] != 0
+        up = min(up, level if is_above else math.inf)
+        down = max(down, -math.inf if is_above else level)
+    run[NEAR_UP], run[NEAR_DOWN] = up, down
+
+
+@rule
+def drop_rung(run: Run, place: int) -> None:
+    """Let a rung wait no longer."""
+    rung = RUNGS_FROM + place * RUNG_SIZE
+    run[rung + RUNG_LEVEL] = math.inf if run[rung + RUNG_ABOVE] != 0 else -math.inf
+
+
+@rule
+def pay_until(run: Run, time: float) -> None:
+    """Pay the settlements up to a time with what is held now, shared by quantity."""
+    at, held = int(run[PAY_NEXT]), abs(run[STEPS])
+    while at < int(run[PAYS_END]) and run[at + PAY_TIME] <= time:
+        paid = qty_of(run, run[STEPS]) * run[at + PAY_PRICE] * run[POINT_VALUE]
+        paid *= run[at + PAY_RATE]
+        for number in range(int(run[LOTS])):
+            lot = LOTS_FROM + number * LOT_SIZE
+            run[lot + L_FUNDING] += paid * run[lot + L_STEPS] / held
+        run[FUNDING_OPEN] += paid
+        run[FUNDED_MAX] = max(run[FUNDED_MAX], run[FUNDING_OPEN])
+        at += PAY_SIZE
+    run[PAY_NEXT] = at
+
+
+@rule
+def skip_until(run: Run, time: float) -> None:
+    """Let the settlements up to a time pass by an account that is flat."""
+    at = int(run[PAY_NEXT])
+    while at < int(run[PAYS_END]) and run[at + PAY_TIME] <= time:
+        at += PAY_SIZE
+    run[PAY_NEXT] = at

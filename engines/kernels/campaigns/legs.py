@@ -1,0 +1,82 @@
+"""How a position closes whose lots have a leg each, all at one level, under the close rule FIFO.
+
+Theory. The first leg that the price meets is the oldest, and it closes the oldest row, which is its
+own lot, and so on: the lots close whole, one fill each. At an open that has passed the level the
+youngest leg fills first (`path`). It closes as many steps as its lot has, but of the oldest rows:
+lots then close in parts, each a trade, with their part of what the lot has paid.
+
+A first lot that closes in parts is marked with the stretch in which it was held alone (`tally`).
+"""
+
+from engines.kernels._compiled import rule
+from engines.kernels.campaigns.columns import (
+    BARS,
+    IS_PASSED,
+    L_BAR,
+    L_FEE,
+    L_FUNDING,
+    L_LEG,
+    L_PRICE,
+    L_STEPS,
+    L_UNIT,
+    LOT_SIZE,
+    LOTS_FROM,
+)
+from engines.kernels.campaigns.fills import fee_of_qty
+from engines.kernels.campaigns.tally import add_trade, end_position, look_back, mark_lot
+from engines.kernels.columns import F64_2D, Run
+from engines.kernels.rounding import qty_of
+from engines.kernels.search import extremes
+from engines.kernels.slots import CAPITAL, LOTS, NET, POINT_VALUE, SETTLED_PEAK, SUMS
+from engines.kernels.summary import deepen
+
+
+@rule
+def close_by_legs(run: Run, reach: F64_2D, side: float, price: float) -> None:
+    """Close several lots on `side` at `price`, each leg a fill."""
+    look_back(run, reach, side)
+    count, is_passed = int(run[LOTS]), run[IS_PASSED] != 0
+    youngest = LOTS_FROM + (count - 1) * LOT_SIZE
+    if is_passed and run[youngest + L_LEG] < run[LOTS_FROM + L_STEPS]:
+        _mark_alone(run, reach, side)
+    for number in range(count):
+        leg = LOTS_FROM + (count - 1 - number if is_passed else number) * LOT_SIZE
+        steps = left = run[leg + L_LEG]
+        paid = fee_of_qty(run, qty_of(run, steps), price) * steps / steps
+        for place in range(count):
+            lot = LOTS_FROM + place * LOT_SIZE
+            part = min(left, run[lot + L_STEPS])
+            if part > 0:
+                _close_part(run, reach, lot, side, price, part, paid * part / steps)
+                left -= part
+    end_position(run)
+
+
+@rule
+def _close_part(
+    run: Run, reach: F64_2D, lot: int, side: float, price: float, part: float, share: float
+) -> None:
+    """Close a part of a lot, which pays `share` for it."""
+    held = run[lot + L_STEPS]
+    entry_fee, funding = run[lot + L_FEE] * part / held, run[lot + L_FUNDING] * part / held
+    unit = qty_of(run, part) * run[POINT_VALUE]
+    pnl = side * (price - run[lot + L_PRICE]) * unit - entry_fee - share - funding
+    run[lot + L_STEPS] -= part
+    run[lot + L_FEE] -= entry_fee
+    run[lot + L_FUNDING] -= funding
+    add_trade(run, lot, pnl, entry_fee + share, funding)
+    mark_lot(run, reach, lot, side, price, unit, pnl, entry_fee)
+
+
+@rule
+def _mark_alone(run: Run, reach: F64_2D, side: float) -> None:
+    """Mark the bars in which the first lot was held alone."""
+    lot = LOTS_FROM
+    start, stop = int(run[lot + L_BAR]) + 1, int(run[lot + LOT_SIZE + L_BAR])
+    if stop <= start:
+        return
+    unit, peak = side * run[lot + L_UNIT], run[SETTLED_PEAK]
+    held = run[CAPITAL] + run[NET] - unit * run[lot + L_PRICE] - run[lot + L_FEE]
+    high, low = extremes(reach, int(run[BARS]), start, stop)
+    fall = max(peak - (held + min(unit * high, unit * low)), 0.0)
+    deepen(run, SUMS, fall, fall / peak)

@@ -1,0 +1,226 @@
+"""One set of ladders: from wish to wish, a campaign each, as `decisions` reads them.
+
+Theory. While flat, the first wish to enter begins a campaign at the next open, and its rungs wait
+from then on. It ends by a level (`campaigns.walk`) or at the open after the first wish, rule or age
+that closes it. A close that wishes the other side too closes and opens in one fill (REVERSED); with
+another reason to close, the entry fills for itself at that open (RELIEVED).
+"""
+
+from engines.kernels._compiled import rule
+from engines.kernels.campaigns.columns import (
+    BARS,
+    CLOSE_BEFORE,
+    COST,
+    ENTRY_BAR,
+    IS_UNSURE,
+    LOWEST,
+    NEAR_DOWN,
+    NEAR_UP,
+    NEXT_BAR,
+    PAY_NEXT,
+    PAYS_END,
+    PAYS_FROM,
+    PLACE,
+    WORST,
+)
+from engines.kernels.campaigns.fills import fee_of_qty, pay_until
+from engines.kernels.campaigns.legs import close_by_legs
+from engines.kernels.campaigns.opens import close_at, close_of, decide, enter, relieve, reverse
+from engines.kernels.campaigns.tally import (
+    begin_tally,
+    close_lots,
+    end_open,
+    end_tally,
+    mark_stretch,
+    reach_month,
+)
+from engines.kernels.campaigns.walk import tend, turns_late, walk
+from engines.kernels.chains.columns import (
+    I32_1D,
+    LINE,
+    O_CLOSE,
+    O_MONTH,
+    O_OPEN,
+    O_SLIP,
+    WISH_BITS,
+    Decides,
+)
+from engines.kernels.columns import F64_2D, Run
+from engines.kernels.rounding import qty_of
+from engines.kernels.search import first_touch
+from engines.kernels.slots import (
+    BAR,
+    CLOSES_ALL,
+    ENDS,
+    ENTERS_LONG,
+    ENTERS_SHORT,
+    FEES_OPEN,
+    FUNDING_OPEN,
+    LAST_FILL_BAR,
+    LEAVES_LONG,
+    LEAVES_SHORT,
+    LOTS,
+    NET,
+    PRICE_AVG,
+    SLIP_NOW,
+    STEPS,
+)
+from engines.types import F64_1D
+
+
+@rule
+def begin_set(run: Run) -> None:
+    """Put the row of a set into the state before its first wish; the plan is in it."""
+    run[NET] = run[IS_UNSURE] = run[PLACE] = 0.0
+    run[STEPS] = run[LOTS] = run[FEES_OPEN] = run[FUNDING_OPEN] = run[PRICE_AVG] = run[COST] = 0.0
+    run[PAY_NEXT] = PAYS_FROM
+    begin_tally(run)
+
+
+@rule
+def play_set(
+    run: Run, lines: F64_1D, reach: F64_2D, wishes: I32_1D, decides: Decides, until: int
+) -> None:
+    """Let a set live on through the bars before `until`."""
+    last, place, count = min(until, int(run[BARS]) - 1), int(run[PLACE]), len(wishes)
+    while True:
+        if run[STEPS] != 0:
+            if run[NEXT_BAR] >= until:
+                break
+            place = _hold(run, lines, reach, wishes, place, decides, until)
+            continue
+        if place == count or int(wishes[place]) >> WISH_BITS >= last:
+            break
+        bar, enters = int(wishes[place]) >> WISH_BITS, int(wishes[place]) & decides.enters
+        if enters != 0 and bar >= decides.start:
+            enter(run, lines, reach, bar, _side_of(enters))
+        place += 1
+    run[PLACE] = place
+
+
+@rule
+def end_set(run: Run, lines: F64_1D, reach: F64_2D, months: int) -> None:
+    """Value what a set still holds and put its sums into the form of `summary`."""
+    if run[STEPS] != 0:
+        _value(run, lines, reach, 1.0 if run[STEPS] > 0 else -1.0)
+    end_tally(run, months)
+
+
+@rule
+def _side_of(wish: int) -> float:
+    return 1.0 if wish & ENTERS_LONG != 0 else -1.0
+
+
+@rule
+def _hold(
+    run: Run, lines: F64_1D, reach: F64_2D, wishes: I32_1D, place: int, decides: Decides,
+    until: int,
+) -> int:  # fmt: skip # one list
+    """Hold the position until it ends, reverses or bar `until` comes; return the next wish's place.
+
+    `place` is that of the first wish which may close it.
+    """
+    bars, side = int(run[BARS]), 1.0 if run[STEPS] > 0 else -1.0
+    leaves = (LEAVES_LONG if side > 0 else LEAVES_SHORT) | ENDS
+    closes = leaves | (ENTERS_SHORT if side > 0 else ENTERS_LONG)
+    timed, first = int(run[ENTRY_BAR]) - 1 + decides.held_max, place
+    while place < len(wishes) and int(wishes[place]) & closes == 0:
+        place += 1
+    bar = bars - 1 if place == len(wishes) else min(int(wishes[place]) >> WISH_BITS, bars - 1)
+    last = min(bar, timed)
+    if _follow(run, lines, reach, min(last, until - 1), side):
+        return _place_from(wishes, first, int(run[BAR]))
+    if last >= until:
+        return first
+    if last >= bars - 1:
+        return len(wishes)
+    if timed < bar:
+        place = _place_from(wishes, first, timed)
+    is_wished = place < len(wishes) and int(wishes[place]) >> WISH_BITS == last
+    wish = int(wishes[place]) if is_wished else 0
+    enters = wish & decides.enters
+    if timed != last and wish & leaves == 0:
+        if enters != 0:
+            reverse(run, lines, reach, last, -side)
+        else:
+            _close_by_order(run, lines, reach, last, side)
+    elif enters != 0:
+        relieve(run, lines, reach, last, side, _side_of(enters))
+    else:
+        close_at(run, lines, reach, last + 1, side)
+    return place + 1 if is_wished else place
+
+
+@rule
+def _place_from(wishes: I32_1D, place: int, bar: int) -> int:
+    """Return the first place from `place` on whose wish is not before `bar`."""
+    while place < len(wishes) and int(wishes[place]) >> WISH_BITS < bar:
+        place += 1
+    return place
+
+
+@rule
+def _close_by_order(run: Run, lines: F64_1D, reach: F64_2D, last: int, side: float) -> None:
+    """Close by an entry of a side that the plan forbids: it closes only where it was placed."""
+    if decide(run, lines, last, -side) == 0:
+        run[IS_UNSURE] = 1.0
+    close_at(run, lines, reach, last + 1, side)
+
+
+@rule
+def _follow(run: Run, lines: F64_1D, reach: F64_2D, last: int, side: float) -> bool:
+    """Let the campaign live up to bar `last`; return whether it ends there by a level."""
+    bar, bars = int(run[NEXT_BAR]), int(run[BARS])
+    while bar <= last:
+        down, up = run[NEAR_DOWN], run[NEAR_UP]
+        run[LOWEST] = min(run[LOWEST], down)
+        stop = bar + 1 if turns_late(run) else last + 1
+        low, high = (down, up) if side > 0 else (-up, -down)
+        bar = first_touch(reach, bars, bar, stop, low, high)
+        if bar < stop and _ends_in(run, lines, reach, bar, side):
+            return True
+        bar = min(bar + 1, stop)
+        tend(run, side)
+    run[NEXT_BAR] = last + 1
+    return False
+
+
+@rule
+def _ends_in(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> bool:
+    """Walk a bar; return whether the position has ended."""
+    if run[LAST_FILL_BAR] != bar:
+        mark_stretch(run, reach, bar)
+    opened, high, low = lines[bar * LINE + O_OPEN], reach[bar, 0], reach[bar, 1]
+    is_high_first, is_long = high - opened < opened - low, side > 0
+    against, along = (low, high) if is_long else (-high, -low)
+    run[CLOSE_BEFORE], held = lines[bar * LINE + O_CLOSE], run[LOTS]
+    run[SLIP_NOW] = lines[bar * LINE + O_SLIP]
+    price = walk(
+        run, bar, side, side * opened, against, along, side * close_of(run, lines, bar),
+        is_high_first != is_long,
+    )  # fmt: skip # one call
+    run[LOWEST] = min(run[LOWEST], run[WORST])
+    if price == price or run[LOTS] != held:
+        run[LAST_FILL_BAR] = bar
+    if price != price:
+        return False
+    reach_month(run, lines[bar * LINE + O_MONTH])
+    if run[CLOSES_ALL] == 0 and run[LOTS] > 1:
+        close_by_legs(run, reach, side, price)
+        return True
+    steps = abs(run[STEPS])
+    paid = fee_of_qty(run, qty_of(run, steps), price)
+    close_lots(run, reach, side, price, paid * steps / steps)
+    return True
+
+
+@rule
+def _value(run: Run, lines: F64_1D, reach: F64_2D, side: float) -> None:
+    """Value what is open at the last close."""
+    last = int(run[BARS]) - 1
+    if run[PAYS_END] != 0:
+        pay_until(run, 2.0 * last + 1.0)
+    run[BAR] = last
+    run[WORST] = reach[last, 1] if side > 0 else -reach[last, 0]
+    run[LOWEST] = min(run[LOWEST], run[WORST])
+    end_open(run, reach, side, close_of(run, lines, last))

@@ -1,0 +1,199 @@
+"""What happens to campaigns at opens: they begin, end, or turn into that of the other side.
+
+Theory. A close decides with what the account is worth there, the open position included, and the
+next open fills. Both fills of a reversal are one, whose commission is shared by quantity; another
+reason to close leaves each fill to itself. Funding is settled between: the close has seen what came
+until then, the open's fills what comes ahead of them.
+
+A flat account that cannot carry an entry, or not one step of it, passes the wish over. What becomes
+of a position that would reverse into such an entry is the machine's to say: the set is unsure.
+"""
+
+import math
+
+from engines.kernels._compiled import rule
+from engines.kernels.campaigns.columns import (
+    BARS,
+    CLOSE_THEN,
+    ENTRY_BAR,
+    EQUITY_THEN,
+    FUNDED_MAX,
+    IS_LATE,
+    IS_UNSURE,
+    IS_WALKED,
+    LADDER_FROM,
+    LEG_DOWN,
+    LEG_UP,
+    LOWEST,
+    NEXT_BAR,
+    PAYS_END,
+    RUNG_ABOVE,
+    RUNG_LEVEL,
+    RUNG_SIZE,
+    RUNGS_FROM,
+    SLIP_THEN,
+    WORST,
+)
+from engines.kernels.campaigns.fills import (
+    drop_rung,
+    fee_of_qty,
+    find_nearest,
+    open_lot,
+    pay_until,
+    skip_until,
+    tick_down,
+)
+from engines.kernels.campaigns.sizes import cannot_pay, is_too_small, order_steps
+from engines.kernels.campaigns.tally import close_lots, mark_stretch, reach_month
+from engines.kernels.chains.columns import (
+    LINE,
+    LONG,
+    O_CLOSE,
+    O_MONTH,
+    O_OPEN,
+    O_PRICE,
+    O_SLIP,
+    SHORT,
+)
+from engines.kernels.columns import F64_2D, Run
+from engines.kernels.money import equity_at, expected_slip, settled
+from engines.kernels.rounding import qty_of
+from engines.kernels.slots import (
+    BAR,
+    LAST_FILL_BAR,
+    LOTS,
+    ROOM,
+    ROOM_STEPS,
+    RUNGS,
+    STEPS,
+    TICK_SIZE,
+)
+from engines.types import F64_1D
+
+
+@rule
+def close_of(run: Run, lines: F64_1D, bar: int) -> float:
+    """Return the close of a bar, which stands on the line of the next."""
+    is_last = bar + 1 >= int(run[BARS])
+    return float(lines[(bar + 1) * LINE + (O_PRICE if is_last else O_CLOSE)])
+
+
+@rule
+def price_of(lines: F64_1D, bar: int, side: float) -> float:
+    """Return what a fill on this side costs at an open."""
+    return float(lines[bar * LINE + O_PRICE + (LONG if side > 0 else SHORT)])
+
+
+@rule
+def decide(run: Run, lines: F64_1D, bar: int, side: float) -> float:
+    """Reckon at a close with what it decides; return the steps of the entry."""
+    close = close_of(run, lines, bar)
+    if run[PAYS_END] != 0 and run[STEPS] != 0:
+        pay_until(run, 2.0 * bar + 1.0)
+    run[CLOSE_THEN], run[EQUITY_THEN] = close, equity_at(run, close)
+    run[SLIP_THEN] = lines[(bar + 1) * LINE + O_SLIP]
+    return order_steps(run, 0, side)
+
+
+@rule
+def _can_be_issued(run: Run, steps: float, side: float) -> bool:
+    """Return whether an entry of so many steps is placed at the close that was reckoned with."""
+    close = run[CLOSE_THEN]
+    price = close + expected_slip(run, side, close, run[SLIP_THEN])
+    is_large = steps > 0 and not is_too_small(run, steps)
+    return is_large and not cannot_pay(run, steps, side, price, run[EQUITY_THEN])
+
+
+@rule
+def enter(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> None:
+    """Enter at the open after a close, if the account is flat and can."""
+    steps = decide(run, lines, bar, side)
+    opening, price = min(steps, run[ROOM_STEPS]), price_of(lines, bar + 1, side)
+    equity = settled(run)
+    if not _can_be_issued(run, steps, side) or opening <= 0 or equity <= 0:
+        return
+    if cannot_pay(run, opening, side, price, equity):
+        return
+    run[BAR] = bar + 1
+    mark_stretch(run, reach, bar + 1)
+    if run[PAYS_END] != 0:
+        skip_until(run, 2.0 * (bar + 1))
+    qty = qty_of(run, opening)
+    _begin(run, side, opening, qty, price, fee_of_qty(run, qty, price) * opening / opening)
+
+
+@rule
+def _begin(run: Run, side: float, steps: float, qty: float, price: float, paid: float) -> None:
+    """Begin a campaign with a fill at the open of this bar that has paid `paid`."""
+    run[ENTRY_BAR] = run[NEXT_BAR] = run[LAST_FILL_BAR] = run[BAR]
+    run[LEG_UP], run[LEG_DOWN], run[LOWEST] = math.inf, -math.inf, math.inf
+    run[IS_LATE] = run[IS_WALKED] = run[FUNDED_MAX] = 0.0
+    open_lot(run, side, steps, qty, price, paid)
+    close, tick = run[CLOSE_THEN], run[TICK_SIZE]
+    for place in range(int(run[RUNGS])):
+        rung, offset = RUNGS_FROM + place * RUNG_SIZE, run[LADDER_FROM + 2 * (place + 1)]
+        level = side * max(tick, close * (1 - side * offset))
+        run[rung + RUNG_ABOVE] = 1.0 if offset < 0 else 0.0
+        run[rung + RUNG_LEVEL] = -tick_down(run, -level) if offset < 0 else tick_down(run, level)
+    find_nearest(run)
+
+
+@rule
+def _stand_at(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> None:
+    """Stand with a position of this side at the open of a bar, ahead of its fills."""
+    if run[PAYS_END] != 0:
+        pay_until(run, 2.0 * bar)
+    run[BAR], run[WORST] = bar, side * lines[bar * LINE + O_OPEN]
+    run[LOWEST] = min(run[LOWEST], run[WORST])
+    mark_stretch(run, reach, bar)
+    run[LAST_FILL_BAR] = bar
+    reach_month(run, lines[bar * LINE + O_MONTH])
+
+
+@rule
+def close_at(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> None:
+    """Close the position at the open of a bar."""
+    _stand_at(run, lines, reach, bar, side)
+    held, price = abs(run[STEPS]), price_of(lines, bar, -side)
+    paid = fee_of_qty(run, qty_of(run, held), price)
+    close_lots(run, reach, side, price, paid * held / held)
+
+
+@rule
+def relieve(run: Run, lines: F64_1D, reach: F64_2D, last: int, held: float, side: float) -> None:
+    """Close at the open after `last` what is held and let an entry fill for itself there."""
+    steps = decide(run, lines, last, side)
+    # A position that is about to be closed still fills the pyramid for what is queued behind it.
+    has_rungs = held != side or run[LOTS] < run[ROOM]
+    is_issued = _can_be_issued(run, steps, side)
+    close_at(run, lines, reach, last + 1, held)
+    opening = min(steps, run[ROOM_STEPS])
+    price, equity = price_of(lines, last + 1, side), settled(run)
+    if not is_issued or opening <= 0 or equity <= 0:
+        return
+    if cannot_pay(run, opening, side, price, equity):
+        run[IS_UNSURE] = 1.0
+    qty = qty_of(run, opening)
+    _begin(run, side, opening, qty, price, fee_of_qty(run, qty, price) * opening / opening)
+    for place in range(0 if has_rungs else int(run[RUNGS])):
+        drop_rung(run, place)
+    find_nearest(run)
+
+
+@rule
+def reverse(run: Run, lines: F64_1D, reach: F64_2D, last: int, side: float) -> None:
+    """Close and enter on `side` in one fill at the open after `last`."""
+    bar, held = last + 1, abs(run[STEPS])
+    steps = decide(run, lines, last, side)
+    opening = min(steps, run[ROOM_STEPS])
+    is_sound = opening > 0 and _can_be_issued(run, steps, side)
+    _stand_at(run, lines, reach, bar, -side)
+    price, before = price_of(lines, bar, side), equity_at(run, run[CLOSE_THEN])
+    is_sound &= equity_at(run, price) > 0 and not cannot_pay(run, opening, side, price, before)
+    if not is_sound:
+        run[IS_UNSURE] = 1.0
+        opening = max(opening, 1.0)
+    total = held + opening
+    paid = fee_of_qty(run, qty_of(run, total), price)
+    close_lots(run, reach, -side, price, paid * held / total)
+    _begin(run, side, opening, qty_of(run, opening), price, paid * opening / total)

@@ -1,0 +1,44 @@
+"""Ladders whose exits close the whole position, campaign by campaign: a faster equal.
+
+Theory. A campaign begins flat at an open and ends flat, and its rungs wait at prices that its
+deciding close alone fixes. Between two fills nothing moves but the price, so a set needs no state
+machine: a search for the first bar that reaches the nearest of rungs, stop and target, bounded by
+the next wish that closes (`campaigns.links`), and a walk through that bar (`campaigns.walk`). What
+it does with money are the reference's operations (`campaigns.fills`), and what equity did inside
+bars is looked up only where a bound says that it may matter (`campaigns.tally`).
+
+That exits close all is what the rule ALL says. Under FIFO each lot has a leg of its own, but where
+levels count from the average or the last fill they all lie at one price (`campaigns.legs`). A rung
+that would wait again once its own trade has closed never does. What this path does not follow is
+left to the machine: other close rules, a stop that moves, levels by the ATR. So is a set that comes
+to an order which the account may not be able to pay, or near to a margin call.
+"""
+
+import numpy as np
+
+from engines.kernels import slots
+from engines.kernels.chains.columns import BARS_MAX
+from engines.kernels.columns import F64_2D, Bars
+from engines.kernels.passage.runs import OTHERS, are_plain
+from engines.kernels.slots import FIFO, FROM_ENTRY
+from engines.types import BOOL_1D
+
+# What a ladder may say besides.
+LADDERED = [
+    slots.ROOM, slots.BASIS, slots.LEGS_EACH, slots.LOTS_ROOM, slots.RUNGS, slots.BUDGET_RATIO,
+    slots.REFILLS, slots.LATE_ENTRIES, slots.LATE_RATIO, slots.IS_TENDED,
+]  # fmt: skip # one list
+UNLADDERED = np.setdiff1d(OTHERS, LADDERED)
+
+
+def is_campaigned(bars: Bars, terms: F64_2D) -> BOOL_1D:
+    """Return which plans [N] are ladders that this path follows, without levels of a strategy."""
+    if len(bars.prices) >= BARS_MAX:
+        return np.zeros(len(terms), np.bool_)
+    # Legs of one level all fill where one does; a late target would renew them in another order.
+    is_level = (terms[:, slots.BASIS] != FROM_ENTRY) & (terms[:, slots.LOT_ORDER] == FIFO)
+    is_level &= terms[:, slots.LATE_ENTRIES] == np.inf
+    has_rungs = (terms[:, slots.RUNGS] > 0) & (is_level | (terms[:, slots.CLOSES_ALL] != 0))
+    by_atr = ~np.isnan(terms[:, [slots.STOP_ATR, slots.PROFIT_ATR]]).all(axis=1)
+    found: BOOL_1D = has_rungs & ~by_atr & are_plain(terms, UNLADDERED)
+    return found

@@ -1,0 +1,111 @@
+"""How many steps an order of a ladder has, and whether the account can pay them: fast, or exactly.
+
+Theory. The money of an entry is a linear function of equity and a contract takes a linear function
+of its price, so steps are the whole part of a quotient. The reference rounds money to ten digits
+twice on the way, which moves it by at most 1e-9 of itself: where the quotient is not that near to a
+whole number the whole part is sure, elsewhere it is computed as the reference does. A comparison
+with equity is sure likewise where the two are apart.
+"""
+
+import math
+
+import numpy as np
+
+from engines.kernels._compiled import rule
+from engines.kernels.campaigns.columns import (
+    CLOSE_THEN,
+    EQUITY_THEN,
+    HAS_MONEY,
+    LADDER_FROM,
+    MONEY_FIXED,
+    MONEY_SHARE,
+    STEP_SIZE,
+    STEPS_A_QTY,
+    UNIT_ADDED,
+    UNIT_FACTOR,
+)
+from engines.kernels.columns import Run
+from engines.kernels.machine.desk import is_large_enough
+from engines.kernels.machine.rungs import steps_of
+from engines.kernels.money import lacks_funds, margin_ratio, money_for
+from engines.kernels.passage.lanes import SURE
+from engines.kernels.slots import (
+    BUDGET_RATIO,
+    BY_CASH,
+    BY_EQUITY,
+    COMMISSION,
+    COMMISSION_KIND,
+    LADDER_AT,
+    NOTIONAL_MIN,
+    ORDER_MONEY,
+    PER_CONTRACT,
+    PER_NOTIONAL,
+    PER_ORDER,
+    POINT_VALUE,
+    QTY_MIN,
+    SIZING_KIND,
+    SIZING_VALUE,
+    STEP_OVER,
+    STEP_UNDER,
+    TICK_SIZE,
+)
+
+NOISE = 2e-9
+STEPS_FEW = 1e6  # up to here whole steps come back from their quantity
+
+
+@rule
+def prepare_sizes(run: Run) -> None:
+    """Put what a plan says of sizes into the form of this path."""
+    kind, share = run[SIZING_KIND], run[BUDGET_RATIO]
+    is_cash, is_budget = kind == BY_CASH, share == share
+    by_share = is_budget or kind == BY_EQUITY
+    commission, commission_kind = run[COMMISSION], run[COMMISSION_KIND]
+    run[HAS_MONEY] = 1.0 if by_share or is_cash else 0.0
+    run[MONEY_SHARE] = run[MONEY_FIXED] = 0.0
+    if by_share:
+        run[MONEY_SHARE] = share if is_budget else run[SIZING_VALUE]
+        run[MONEY_FIXED] = -commission if commission_kind == PER_ORDER else 0.0
+    elif is_cash:
+        run[MONEY_FIXED] = run[SIZING_VALUE]
+    run[UNIT_FACTOR], run[UNIT_ADDED] = run[POINT_VALUE], 0.0
+    if not is_cash and commission_kind == PER_NOTIONAL:
+        run[UNIT_FACTOR] *= 1 + commission
+    elif not is_cash and commission_kind == PER_CONTRACT:
+        run[UNIT_ADDED] = commission
+    run[STEPS_A_QTY] = run[STEP_UNDER] / run[STEP_OVER]
+    run[STEP_SIZE] = run[STEP_OVER] / run[STEP_UNDER]
+    run[LADDER_AT] = LADDER_FROM
+
+
+@rule
+def order_steps(run: Run, place: int, side: float) -> float:
+    """Return the steps of an order of the ladder, by the close that decides; the entry is 0."""
+    close = run[CLOSE_THEN]
+    if run[HAS_MONEY] != 0:
+        offset, weight = run[LADDER_FROM + 2 * place], run[LADDER_FROM + 2 * place + 1]
+        price = max(run[TICK_SIZE], close * (1 - side * offset))
+        money = run[EQUITY_THEN] * run[MONEY_SHARE] + run[MONEY_FIXED]
+        wanted = money * weight * run[STEPS_A_QTY] / (price * run[UNIT_FACTOR] + run[UNIT_ADDED])
+        whole = float(np.floor(wanted))
+        part = wanted - whole
+        is_far = min(part, 1.0 - part) > NOISE * (wanted + 1.0)
+        if is_far and 0.0 < wanted < STEPS_FEW:
+            return whole
+    run[ORDER_MONEY] = money_for(run, run[EQUITY_THEN], run[BUDGET_RATIO])
+    return steps_of(run, place, side, close, math.nan)
+
+
+@rule
+def cannot_pay(run: Run, steps: float, side: float, price: float, equity: float) -> bool:
+    """Return whether equity cannot cover the margin of a position of `steps`."""
+    needed = steps * run[STEP_SIZE] * price * run[POINT_VALUE] * margin_ratio(run, side)
+    return needed > equity * SURE and lacks_funds(run, steps, side, price, equity)
+
+
+@rule
+def is_too_small(run: Run, steps: float) -> bool:
+    """Return whether an order does not reach one step or the instrument's minima."""
+    if steps >= 1 and run[QTY_MIN] == 0 and run[NOTIONAL_MIN] == 0:
+        return False
+    return not is_large_enough(run, steps, run[CLOSE_THEN])

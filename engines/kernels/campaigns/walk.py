@@ -1,0 +1,222 @@
+"""How the price moves through the bars of a campaign: rungs fill, and a level may end it.
+
+Theory. Between two fills nothing changes, so bars are searched for the first that reaches what is
+nearest (`search`), and only such a bar is walked, by the rules of `path`: at the open first what it
+has passed, rungs before the exit and of these the lowest price first; then to the extreme nearer to
+the open, to the other one and to the close, the nearest level first. Signed prices make that one
+way for both sides, but for which rung an open fills first and for which extreme is first where both
+are equally near.
+
+An order that the account cannot pay may be dropped or not, by rules that look at more than this:
+the set is unsure then.
+"""
+
+import math
+
+from engines.kernels._compiled import rule
+from engines.kernels.campaigns.columns import (
+    CLOSE_BEFORE,
+    CLOSE_THEN,
+    ENTRY_BAR,
+    EQUITY_THEN,
+    FRESH,
+    IS_FILLED,
+    IS_LATE,
+    IS_PASSED,
+    IS_UNSURE,
+    IS_WALKED,
+    L_WORST,
+    LEG_DOWN,
+    LEG_UP,
+    LOT_SIZE,
+    LOTS_FROM,
+    NEAR_DOWN,
+    NEAR_UP,
+    NO_ORDER,
+    NOW,
+    PAYS_END,
+    RUNG_ABOVE,
+    RUNG_LEVEL,
+    RUNG_SIZE,
+    RUNGS_FROM,
+    SLIP_THEN,
+    THE_LEG,
+    WORST,
+)
+from engines.kernels.campaigns.fills import (
+    drop_rung,
+    fee_of_qty,
+    find_nearest,
+    open_lot,
+    pay_until,
+    set_levels,
+)
+from engines.kernels.campaigns.sizes import cannot_pay, is_too_small, order_steps
+from engines.kernels.columns import Run
+from engines.kernels.money import due_price, equity_at, expected_slip, slipped_price
+from engines.kernels.rounding import qty_of
+from engines.kernels.slots import (
+    BAR,
+    LATE_ENTRIES,
+    LOTS,
+    ROOM_STEPS,
+    RUNGS,
+    STEPS,
+)
+
+STAYS = math.nan  # the price of an exit where none is met
+
+
+@rule
+def turns_late(run: Run) -> bool:
+    """Return whether the close of this bar, which has filled something, sets the late target."""
+    has_filled = run[IS_FILLED] != 0 and run[IS_LATE] == 0
+    return has_filled and run[LOTS] >= run[LATE_ENTRIES]
+
+
+@rule
+def tend(run: Run, side: float) -> None:
+    """Let the late target hold from the close of a bar on that has filled enough lots."""
+    if turns_late(run):
+        run[IS_LATE] = 1.0
+        set_levels(run, side)
+        find_nearest(run)
+    run[IS_FILLED] = 0.0
+
+
+@rule
+def walk(
+    run: Run, bar: int, side: float, opened: float, against: float, along: float, close: float,
+    is_against_first: bool,
+) -> float:  # fmt: skip # one list
+    """Go the way of a bar, in signed prices; return at what price the exit fills, STAYS if not."""
+    run[BAR], run[NOW], run[WORST], run[FRESH] = bar, opened, opened, run[LOTS]
+    if bar == run[ENTRY_BAR]:
+        run[FRESH], run[IS_WALKED] = 0.0, 1.0
+    run[IS_PASSED] = 0.0
+    is_paid = run[PAYS_END] != 0
+    if is_paid:
+        pay_until(run, 2.0 * bar)
+    while not run[NEAR_DOWN] < opened < run[NEAR_UP]:
+        found = _passed(run, opened, side)
+        if found == THE_LEG:
+            run[IS_PASSED] = 1.0
+            return _exit(run, opened, run[LEG_UP] <= opened, side)
+        _fill_rung(run, found, due_price(run, side * opened), True, side)
+    if is_paid:
+        pay_until(run, 2.0 * bar + 1.0)
+    filled = _travel(run, against if is_against_first else along, side)
+    if filled != filled:
+        filled = _travel(run, along if is_against_first else against, side)
+    if filled != filled:
+        filled = _travel(run, close, side)
+    return filled
+
+
+@rule
+def _exit(run: Run, price: float, rises: bool, side: float) -> float:
+    """Return what the exit fills at that a price meets: the target as it rises, else the stop."""
+    due = due_price(run, side * price)
+    return due if rises else slipped_price(run, due, -side, 0.0)
+
+
+@rule
+def _passed(run: Run, price: float, side: float) -> int:
+    """Return what fills next of all that an open has passed: the rung at the lowest price first."""
+    found, lowest = THE_LEG, math.inf
+    for place in range(int(run[RUNGS])):
+        rung = RUNGS_FROM + place * RUNG_SIZE
+        level = run[rung + RUNG_LEVEL]
+        is_passed = level <= price if run[rung + RUNG_ABOVE] != 0 else level >= price
+        if is_passed and side * level < lowest:
+            found, lowest = place, side * level
+    return found
+
+
+@rule
+def _travel(run: Run, target: float, side: float) -> float:
+    """Move the price to `target`; return what the exit fills at on the way, STAYS if it is not met.
+
+    Prices on the way are ticks, as the levels are, but where a fill has put one behind the price.
+    """
+    while True:
+        price = run[NOW]
+        high, low = max(price, target), min(price, target)
+        if run[NEAR_UP] > high and run[NEAR_DOWN] < low:
+            _advance(run, target)
+            return STAYS
+        found, rises, at = _meets(run, price, high, low)
+        level = max(at, price) if rises else min(at, price)
+        _advance(run, level)
+        if found == THE_LEG:
+            return _exit(run, level, rises, side)
+        due = side * level if level == at else due_price(run, side * level)
+        _fill_rung(run, found, due, False, side)
+
+
+@rule
+def _meets(run: Run, price: float, high: float, low: float) -> tuple[int, bool, float]:
+    """Return what is met first between two prices, whether the price rises to it, and its level."""
+    found, rises, level, nearest = NO_ORDER, False, price, math.inf
+    for place in range(int(run[RUNGS])):
+        rung = RUNGS_FROM + place * RUNG_SIZE
+        at, is_above, distance = run[rung + RUNG_LEVEL], run[rung + RUNG_ABOVE] != 0, math.inf
+        if is_above and at <= high:
+            distance = max(0.0, at - price)
+        elif not is_above and at >= low:
+            distance = max(0.0, price - at)
+        if distance < nearest:
+            found, rises, level, nearest = place, is_above, at, distance
+    up, down = run[LEG_UP], run[LEG_DOWN]
+    below = max(0.0, price - down) if down >= low else math.inf
+    above = max(0.0, up - price) if up <= high else math.inf
+    if min(above, below) < nearest:
+        # With both behind the price the limit fills.
+        found, rises = THE_LEG, above <= below
+        level = up if rises else down
+    return found, rises, level
+
+
+@rule
+def _advance(run: Run, price: float) -> None:
+    """Record that the price has come to `price`."""
+    run[NOW] = price
+    run[WORST] = min(run[WORST], price)
+    for place in range(int(run[FRESH]), int(run[LOTS])):
+        lot = LOTS_FROM + place * LOT_SIZE
+        run[lot + L_WORST] = min(run[lot + L_WORST], price)
+
+
+@rule
+def _fill_rung(run: Run, place: int, due: float, is_at_open: bool, side: float) -> None:
+    """Fill a rung, or let it go where it is too small or was never placed."""
+    is_above = run[RUNGS_FROM + place * RUNG_SIZE + RUNG_ABOVE] != 0
+    level = run[RUNGS_FROM + place * RUNG_SIZE + RUNG_LEVEL]
+    drop_rung(run, place)
+    steps = order_steps(run, place + 1, side)
+    if is_too_small(run, steps) or _is_unplaced(run, steps, level, is_above, side):
+        find_nearest(run)
+        return
+    price, held = slipped_price(run, due, side, 0.0) if is_above else due, abs(run[STEPS])
+    opening = min(steps, run[ROOM_STEPS] - held)
+    if opening > 0:
+        now = equity_at(run, price)
+        is_unsure = now <= 0 or cannot_pay(run, held + opening, side, price, now)
+        if is_at_open and run[FRESH] == run[LOTS]:
+            before = equity_at(run, run[CLOSE_BEFORE])
+            is_unsure |= cannot_pay(run, held + opening, side, price, before)
+        run[IS_UNSURE] = 1.0 if is_unsure else run[IS_UNSURE]
+        qty = qty_of(run, opening)
+        paid = fee_of_qty(run, qty, price) * opening / opening
+        open_lot(run, side, opening, qty, price, paid)
+    find_nearest(run)
+
+
+@rule
+def _is_unplaced(run: Run, steps: float, level: float, is_above: bool, side: float) -> bool:
+    """Return whether the account could not pay a rung at the close that decided."""
+    close, equity = side * run[CLOSE_THEN], run[EQUITY_THEN]
+    expected = side * (max(level, close) if is_above else min(level, close))
+    if is_above:
+        expected += expected_slip(run, side, expected, run[SLIP_THEN])
+    return cannot_pay(run, steps, side, expected, equity)

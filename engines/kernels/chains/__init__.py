@@ -1,0 +1,1 @@
+"""Chains: many strategies under one plan, from the end of one position to the next."""

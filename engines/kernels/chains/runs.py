@@ -1,0 +1,381 @@
+"""Many strategies under one plan, by the chains of their positions.
+
+Theory. Where no level is to be met, wishes alone decide which positions there are, and all fill at
+opens. So a set needs no walk over the bars: its wishes become the links of a chain (`chains.walk`),
+a link's fills are looked up among the opens of the market, which all sets share, and sixteen sets
+advance together, a link a step, in the lanes of first passage (`chains.lanes`). What that path
+leaves to the machine this one leaves too, by the same bounds.
+
+A leg's levels, and whatever moves them, hang on the entry alone. So of a plan with a trailing stop,
+a breakeven or a stop and a target each entry that any strategy may take is walked once
+(`exit_walk`), and a link ends at the earlier of its exit and of what its wishes say. Plans that
+differ in levels alone advance side by side, so that few strategies fill the lanes too. Levels that
+a strategy gives itself are no other's, so then an entry is walked when its set takes it.
+
+Other plans share the list of wishes and what hangs on an entry alone, and are run by passes of
+their own: several targets (`parts.drivers`), several entries (`stacks`), ladders (`campaigns`),
+entries that hang on how earlier ones went (`gates.runs`), and those that wait at a price (`waits`).
+
+1. `groups.Group`: which plans can be followed.
+2. `Wished`: the wishes of many strategies, listed one after the other as each is asked.
+3. `chains.lists`: full lists are run part by part, beside the strategies that are asked meanwhile.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+
+from engines.kernels import slots
+from engines.kernels.campaigns.drivers import SPAN, run_campaigns
+from engines.kernels.chains.columns import (
+    I32_1D,
+    NO_LEVELS,
+    WISH_BITS,
+    WISH_MASK,
+    Decides,
+    Exits,
+    Given,
+    Sizes,
+)
+from engines.kernels.chains.drivers import (
+    SET_ROW,
+    SET_START,
+    SET_STOP,
+    advance_chains,
+    ask_exits,
+    find_exits,
+)
+from engines.kernels.chains.known_walks import KnownWalks
+from engines.kernels.chains.opens import Opened
+from engines.kernels.chains.shares import Shares
+from engines.kernels.chains.terms import decides_of, sizes_of
+from engines.kernels.chains.wishes import collect_wishes
+from engines.kernels.columns import F64_2D, I64_2D, Bars, Wants, frozen
+from engines.kernels.gates.columns import Course as Gated
+from engines.kernels.gates.columns import Days, Gates, Kelly
+from engines.kernels.gates.drivers import advance_gated
+from engines.kernels.gates.runs import gates_of, kelly_of, looks_back, sure_wishes
+from engines.kernels.groups import Group
+from engines.kernels.parts.columns import PartExits, Portions
+from engines.kernels.parts.drivers import advance_parts
+from engines.kernels.parts.exits import PART_WALK
+from engines.kernels.parts.runs import part_exits_of, part_room, portions_of
+from engines.kernels.passage.columns import Fixed
+from engines.kernels.passage.funding import payments_of
+from engines.kernels.passage.lanes import LANES
+from engines.kernels.passage.runs import fixed_of, has_levels
+from engines.kernels.stacks.columns import Course, Ends, Stacking
+from engines.kernels.stacks.drivers import advance_stacks
+from engines.kernels.stacks.runs import NO_ENDS, ends_of, stacking_of
+from engines.kernels.summary import FIGURES
+from engines.kernels.waits.columns import Orders, Waiting, Way
+from engines.kernels.waits.runs import AT_ONCE, orders_of, run_waits, waiting_of
+from engines.kernels.wants import wants_of_list
+from engines.signals import Signals
+from engines.types import BOOL_1D, F64_1D, I64_1D
+
+ORDERS_KEPT = 8  # ways to wait whose orders are kept, 1 to 10 MB each
+WISHES_ROOM = 1 << 21  # of a list, of which memory is taken as it fills
+PART_MIN = 32  # sets that advance side by side: the last ones leave lanes idle
+# Of each plan that is asked for its place in the group, the places of the list that ask for it, and
+# their figures [N] with, behind them, 0 where they are sure.
+Found: TypeAlias = list[tuple[int, I64_1D, F64_2D]]
+# What sets that advance together share, and the entries that they may take: their places, which
+# each plan is asked for until which bar, and how many there are.
+Looks: TypeAlias = tuple[Gates, Kelly]
+Money: TypeAlias = tuple[Decides, Sizes, Fixed, Portions, Stacking, Looks, Waiting]
+Entries: TypeAlias = tuple[I32_1D, list[tuple[I64_1D, I32_1D]], int]
+EXITS_MAX = 16  # plans whose exits are kept at a time: their sets fill the lanes
+Part: TypeAlias = Callable[[], Found]
+
+
+class Wished:
+    """The wishes of strategies that wait for one group of plans, listed one after the other."""
+
+    def __init__(
+        self, group: Group, are_plain: bool, opened: Opened, sets_max: int, walks: KnownWalks
+    ) -> None:
+        self.group, self.are_plain, self._walks = group, are_plain, walks
+        self.rows: list[int] = []
+        self._items: list[I64_1D] = []
+        self._opens, self._bars = opened
+        self._sets_max = sets_max
+        room = max(self._opens.bars, WISHES_ROOM)
+        self._wishes: I32_1D = np.empty(room, np.int32)
+        # Empty ones of the same kind, so that passes are compiled once for both.
+        self._stops, self._targets = (np.empty(0 if are_plain else room) for _ in range(2))
+        self._starts = np.zeros(sets_max + 1, np.int64)
+        columns = (self._wishes, self._stops, self._targets)
+        self._bytes_each = sum(column.itemsize for column in columns if len(column))
+        self._payments = payments_of(group.charges, self._opens.bars)
+        self._known: tuple[object, Entries] | None = None
+        self._orders = dict[Waiting, Orders]()
+
+    def add(self, row: int, signals: Signals, items: I64_1D) -> None:
+        """List what the strategy at `row` wishes, for some plans of the group."""
+        place, permits = len(self.rows), self.group.permits
+        self._starts[place + 1] = collect_wishes(
+            _flags(signals.entry_long), _flags(signals.entry_short), _flags(signals.exit_long),
+            _flags(signals.exit_short), permits.allowed, permits.forced, self._wishes,
+            int(self._starts[place]),
+        )  # fmt: skip # what is wished, what the rules say, where it goes
+        own = slice(int(self._starts[place]), int(self._starts[place + 1]))
+        if not self.are_plain:
+            bars = self._wishes[own] >> WISH_BITS
+            for given, column in (
+                (self._stops, signals.stop_price), (self._targets, signals.target_price),
+            ):  # fmt: skip # both kinds
+                given[own] = np.nan if column is None else column[bars]
+        self.rows.append(row)
+        self._items.append(items)
+
+    @property
+    def held(self) -> int:
+        """Return the bytes of what is listed."""
+        return self._bytes_each * int(self._starts[len(self.rows)])
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether the wishes of one strategy more may not fit."""
+        place = len(self.rows)
+        room = len(self._wishes) - int(self._starts[place])
+        return place == self._sets_max or room < self._opens.bars
+
+    def parts(self) -> list[Part]:
+        """Return the runs of all strategies of the list with the plans that they wait for.
+
+        None of them needs another, so they may run at the same time.
+        """
+        bars = self._bars
+        places = np.repeat(np.arange(len(self.rows)), list(map(len, self._items)))
+        items = np.concatenate(self._items)
+        order = np.argsort(items, kind="stable")
+        distinct, firsts = np.unique(items[order], return_index=True)
+        owns = np.split(places[order], firsts[1:])
+        is_ladder = self.group.terms[distinct, slots.RUNGS] > 0
+        ladders = np.flatnonzero(is_ladder).tolist()
+        others = [own for own, is_own in zip(owns, is_ladder, strict=True) if not is_own]
+        return [
+            *(partial(self._run_ladder, bars, int(distinct[at]), owns[at]) for at in ladders),
+            *(partial(self._run, bars, p) for p in self._cut(bars, distinct[~is_ladder], others)),
+        ]
+
+    def _run_ladder(self, bars: Bars, item: int, own: I64_1D) -> Found:
+        """Run a ladder, which follows no levels of strategies, with its own places of the list."""
+        assert self.are_plain, "ladders come from `Group.plain` alone"
+        found = np.empty((len(own), FIGURES + 1))
+        decides, _, fixed, *_ = self._money(bars, item)
+        sets = np.column_stack((self._starts[own], self._starts[own + 1]))
+        run_campaigns(
+            self._opens, self._payments, self._wishes, sets, self.group.terms[item], decides,
+            fixed, SPAN, found,
+        )  # fmt: skip # one call
+        return [(item, own, found)]
+
+    def _cut(
+        self, bars: Bars, items: I64_1D, owns: list[I64_1D]
+    ) -> Iterator[list[tuple[int, I64_1D]]]:
+        """Return plans that differ in levels alone, enough for full lanes, each with its places."""
+        parts = dict[Money, list[tuple[int, I64_1D]]]()
+        for item, own in zip(items.tolist(), owns, strict=True):
+            key = self._money(bars, item)
+            part = parts.setdefault(key, [])
+            part.append((item, own))
+            if len(part) == EXITS_MAX or sum(len(places) for _, places in part) >= PART_MIN:
+                yield parts.pop(key)
+        yield from parts.values()
+
+    def _run(self, bars: Bars, part: list[tuple[int, I64_1D]]) -> Found:
+        """Run some plans that differ in levels alone, each with its own places of the list."""
+        figures = self._advance(bars, part)
+        stops = np.cumsum([len(own) for _, own in part])
+        rows = np.split(figures, stops[:-1])
+        return [(item, own, row) for (item, own), row in zip(part, rows, strict=True)]
+
+    def _money(self, bars: Bars, item: int) -> Money:
+        """Return what of a plan all sets that advance together share."""
+        terms = self.group.terms[item]
+        decides = decides_of(terms, self._opens.bars)
+        fixed, portions = fixed_of(bars, terms), portions_of(terms)
+        looks, waiting = (gates_of(terms), kelly_of(terms)), waiting_of(terms)
+        return decides, sizes_of(terms), fixed, portions, stacking_of(terms), looks, waiting
+
+    def _advance(self, bars: Bars, plans: list[tuple[int, I64_1D]]) -> F64_2D:
+        """Return the figures of a part, plan by plan."""
+        money = self._money(bars, plans[0][0])
+        decides, sizes, fixed, portions, stacking, _, waiting = money
+        rows = [self.group.terms[item] for item, _ in plans]
+        sets = [
+            np.column_stack(
+                (self._starts[own], self._starts[own + 1], *[np.full(len(own), row)] * 2)
+            )
+            for row, (_, own) in enumerate(plans)
+        ]
+        found = np.empty((sum(map(len, sets)), FIGURES + 1))
+        if waiting != AT_ONCE:
+            self._await(bars, rows, sets, money, found)
+            return found
+        if portions.targets > 0:
+            advance_parts(
+                self._opens, self._wishes, np.concatenate(sets), decides, self._given(bars, rows),
+                self._part_exits(bars, rows, sets, decides), sizes, self._payments, fixed,
+                portions, found,
+            )  # fmt: skip # one call
+            return found
+        for terms, own in zip(rows, sets, strict=True):
+            if self.are_plain and not has_levels(terms):
+                own[:, SET_ROW] = NO_LEVELS
+        if stacking.room > 1:
+            ends = self._ends(bars, rows, sets, decides)
+            course = Course(self._opens, decides, ends, stacking, sizes, self._payments, fixed)
+            advance_stacks(
+                course, self._given(bars, rows), self._wishes, np.concatenate(sets), found
+            )
+            return found
+        self._follow(bars, rows, sets, money, found)
+        return found
+
+    def _await(
+        self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], money: Money, found: F64_2D
+    ) -> None:
+        """Find the figures of sets whose entries wait at a price."""
+        decides, sizes, fixed, *_, waiting = money
+        charges, atr = self.group.charges, frozen(self.group.rules.atr)
+        orders = self._orders.get(waiting)
+        if orders is None:  # Two threads that find them at the same time find the same.
+            listed = self._wishes[: self._starts[len(self.rows)]]
+            orders = orders_of(bars, charges, rows[0], listed)
+            kept = list(self._orders.items())[1 - ORDERS_KEPT :]
+            self._orders = dict([*kept, (waiting, orders)])
+        way = Way(
+            self._opens, bars.prices, charges.slip_ratio, atr, decides, waiting, orders, sizes,
+            self._payments, fixed, charges.tiers,
+        )  # fmt: skip # the order of its fields
+        run_waits(way, rows, self._wishes, sets, found)
+
+    def _follow(
+        self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], money: Money, found: F64_2D
+    ) -> None:
+        """Find the figures of sets of one entry and one leg at a time."""
+        decides, sizes, fixed, _, _, (gates, kelly), _ = money
+        exits = self._exits(bars, rows, sets, decides) if self.are_plain else self._room()
+        given, shares = self._given(bars, rows), self._shares(sizes, kelly)
+        plans = self.group, *(terms.tobytes() for terms in rows)
+        if not self.are_plain:
+            given = given._replace(known=self._walks.lend(plans))
+        if looks_back(gates, kelly):
+            days = Days(self.group.charges.open_day, self.group.charges.close_day)
+            gated = Gated(
+                self._opens, decides, given, exits, shares, sizes, self._payments, fixed, gates,
+                kelly, days, self.group.charges.tiers,
+            )  # fmt: skip # the order of its fields
+            advance_gated(gated, self._wishes, np.concatenate(sets), found)
+        else:
+            advance_chains(
+                self._opens, self._wishes, np.concatenate(sets), decides, given, exits, shares,
+                sizes, self._payments, fixed, self.group.charges.tiers, found,
+            )  # fmt: skip # one call
+        if not self.are_plain:
+            self._walks.give_back(plans, given.known)
+
+    def _shares(self, sizes: Sizes, kelly: Kelly) -> Shares:
+        """Return what the shares of entries are made of that hang on the entry alone."""
+        rules, are_own = self.group.rules, sizes.has_own_shares and kelly.room == 0
+        return Shares(are_own, frozen(rules.atr), frozen(rules.atr_ratio))
+
+    def _given(self, bars: Bars, rows: list[F64_1D]) -> Given:
+        """Return the levels that strategies give, and the terms of plans to walk them by."""
+        runs = np.zeros((len(rows), PART_WALK))
+        runs[:, : slots.TERMS] = [terms[: slots.TERMS] for terms in rows]
+        slip_ratio = self.group.charges.slip_ratio
+        return Given(self._stops, self._targets, runs, bars.prices, slip_ratio, np.empty(0))
+
+    def _room(self) -> Exits:
+        """Return room for the exit of the one entry that each lane stands behind."""
+        shape = 1, LANES
+        return Exits(
+            np.empty(0, np.int32), np.empty(shape, np.int32), np.empty(shape), np.empty(shape)
+        )
+
+    def _asked(self, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Entries:
+        """Return which entries sets of plans, by their terms, may take, and where each is kept.
+
+        Plans that differ in levels alone ask for the same as the ones before them.
+        """
+        owns = tuple(own[:, :SET_ROW].tobytes() for own in sets)
+        sure = sure_wishes(rows[0])
+        key = decides, sure, tuple(map(has_levels, rows)), owns
+        known = self._known
+        if known is None or known[0] != key:
+            known = self._known = key, self._found_out(rows, sets, decides, sure)
+        return known[1]
+
+    def _found_out(
+        self, rows: list[F64_1D], sets: list[I64_2D], decides: Decides, sure: int
+    ) -> Entries:
+        until: I32_1D = np.full(2 * (self._opens.bars + 1), -1, np.int32)
+        asked = list[tuple[I64_1D, I32_1D]]()
+        for terms, own in zip(rows, sets, strict=True):
+            if has_levels(terms):
+                ask_exits(self._wishes, own, self._opens.bars, decides, sure, until)
+            entries = np.flatnonzero(until >= 0)
+            asked.append((entries, until[entries]))
+            until[entries] = -1
+        entries = asked[0][0]
+        if len(rows) > 1:
+            entries = np.unique(np.concatenate([own for own, _ in asked]))
+        places = np.empty(len(until), np.int32)
+        places[entries] = np.arange(len(entries))
+        return places, asked, len(entries)
+
+    def _exits(self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Exits:
+        """Return how the levels of plans, by their terms, end what sets of theirs may enter."""
+        places, asked, count = self._asked(rows, sets, decides)
+        shape = len(rows), count
+        exits = Exits(places, np.empty(shape, np.int32), np.empty(shape), np.empty(shape))
+        slip_ratio, atr = self.group.charges.slip_ratio, frozen(self.group.rules.atr)
+        for row, (terms, (own, last)) in enumerate(zip(rows, asked, strict=True)):
+            find_exits(
+                self._opens, bars.prices, slip_ratio, atr, terms, own, last, exits, row
+            )  # fmt: skip # one call
+        return exits
+
+    def _part_exits(
+        self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides
+    ) -> PartExits:
+        """Return how the levels of plans close in parts what sets of theirs may enter."""
+        if not self.are_plain:
+            taken = max(int((own[:, SET_STOP] - own[:, SET_START]).max()) for own in sets)
+            return part_room(taken, portions_of(rows[0]))
+        places, asked, count = self._asked(rows, sets, decides)
+        slip_ratio = self.group.charges.slip_ratio
+        return part_exits_of(self._opens, bars.prices, slip_ratio, rows, asked, places, count)
+
+    def _ends(self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Ends:
+        """Return how the levels of plans end each entry that sets of theirs may stack."""
+        if not self.are_plain:
+            return NO_ENDS
+        # An entry may outlive its own row, whose age is what a plan limits.
+        places, asked, count = self._asked(rows, sets, decides._replace(held_max=self._opens.bars))
+        slip_ratio, atr = self.group.charges.slip_ratio, frozen(self.group.rules.atr)
+        return ends_of(self._opens, bars.prices, slip_ratio, atr, rows, asked, places, count)
+
+    def wants(self, place: int) -> Wants:
+        """Return what the strategy at a place of the list wants, for the machine."""
+        own = slice(int(self._starts[place]), int(self._starts[place + 1]))
+        bars, wishes = self._wishes[own] >> WISH_BITS, self._wishes[own] & WISH_MASK
+        levels = self._stops[own], self._targets[own]
+        count = self._opens.bars - self._opens.lag
+        return wants_of_list(bars, wishes, levels, count, self.group.rules)
+
+
+def _flags(column: BOOL_1D) -> BOOL_1D:
+    """Return a column in the one form that the pass is compiled for."""
+    flags = column.flags
+    if flags.c_contiguous and not flags.writeable:
+        return column
+    fixed = np.ascontiguousarray(column).view()
+    fixed.flags.writeable = False
+    return fixed

@@ -1,0 +1,193 @@
+"""Wishes become positions: the chain of one set, by the rules that `passage.runs` reads from them.
+
+Theory. While flat, the first wish to enter is taken; it fills at the next open. A position is held
+until a wish, a rule or its age closes it, at the open after that close, or is open at the end. A
+close that also wishes to enter ends the position in one fill with the next (REVERSED), or leaves
+the end to fill for itself at the same open (RELIEVED) where something else than that entry closes
+it. One pass over the wishes finds all links; a second finds how far prices went against each
+position, since look-ups that do not wait for each other cost a fraction of those that do.
+
+Where a level ends a position before that, its bar is known from the line and the side of the entry
+(`Exits`), and the next wish may be that of the bar's own close.
+
+What counts are the bars from the entry's on and the open at which the position ends.
+"""
+
+import numpy as np
+
+from engines.kernels._compiled import inlined, rule
+from engines.kernels.chains.columns import (
+    AT_LEVEL,
+    I32_1D,
+    LONGEST,
+    LOOKS,
+    MODE_BITS,
+    MODE_MASK,
+    NO_LEVELS,
+    SHORT,
+    SIDE_MASK,
+    SPAN_BITS,
+    SPANS,
+    WISH_BITS,
+    WISH_MASK,
+    Decides,
+    Exits,
+    Given,
+    Links,
+    Opens,
+)
+from engines.kernels.chains.exits import place_of_known, walk_given
+from engines.kernels.passage.columns import ALONE, OPEN_AT_END, RELIEVED, REVERSED
+from engines.kernels.search import extremes
+from engines.kernels.slots import (
+    ENDS,
+    ENTERS_LONG,
+    ENTERS_SHORT,
+    LEAVES_LONG,
+    LEAVES_SHORT,
+)
+
+NO_ENTRY = -1
+AHEAD = 4  # wishes: walks that are known come meanwhile
+
+
+@rule
+def link(
+    wishes: I32_1D, opens: Opens, decides: Decides, given: Given, exits: Exits, plan: int,
+    links: Links, first: int,
+) -> int:  # fmt: skip # what it reads, then where it writes
+    """Write the links of a set from `first` on; return how many.
+
+    `plan` is the row of its plan among the exits, NO_LEVELS if there is none. Levels that the set
+    gives itself end positions as found when each is taken, in the one place that there is then.
+    """
+    bars, row = opens.bars, 0 if len(given.stops) > 0 else plan
+    count, entry, closes, leaves, level, place = first, NO_ENTRY, 0, 0, bars, 0
+    _end(links, count, 0, OPEN_AT_END)
+    for own in range(len(wishes)):
+        bar, wish = int(wishes[own]) >> WISH_BITS, int(wishes[own]) & WISH_MASK
+        if bar >= bars - 1:
+            break
+        enters, timed = wish & decides.enters, entry + decides.held_max
+        if entry != NO_ENTRY and not _has_ended(links, exits, row, place, count, level, timed, bar):
+            if timed != bar and wish & closes == 0:
+                continue
+            mode = ALONE
+            if enters != 0:
+                mode = RELIEVED if timed == bar or wish & leaves != 0 else REVERSED
+            _end(links, count, bar + 1, mode)
+        entry = NO_ENTRY
+        if enters != 0 and bar >= decides.start:
+            is_long = enters & ENTERS_LONG != 0
+            leaves = (LEAVES_LONG if is_long else LEAVES_SHORT) | ENDS
+            closes = leaves | (ENTERS_SHORT if is_long else ENTERS_LONG)
+            entry, follower = bar, ((bar + 1) << 1) | (0 if is_long else 1)
+            links.nexts[count] = np.int32(follower)
+            if row != NO_LEVELS:
+                place = _exit_of(opens, given, exits, plan, wishes, own, follower)
+                level = (int(exits.ends[row, place]) >> MODE_BITS) - opens.lag
+            count += 1
+    last, timed = bars - 1, entry + decides.held_max
+    if entry != NO_ENTRY and not _has_ended(links, exits, row, place, count, level, timed, last):
+        _end(links, count, bars, OPEN_AT_END)
+    links.nexts[count] = np.int32((bars + 1) << 1)
+    return count + 1 - first
+
+
+@inlined
+def _exit_of(
+    opens: Opens, given: Given, exits: Exits, plan: int, wishes: I32_1D, own: int, entry: int
+) -> int:
+    """Return the place of an entry's exit, which is found here where the set gives the levels."""
+    if len(given.stops) == 0:
+        return int(exits.places[entry])
+    soon = min(own + AHEAD, len(wishes) - 1)
+    bar, wish = int(wishes[soon]) >> WISH_BITS, int(wishes[soon])
+    place_of_known(given, plan, soon, ((bar + 1) << 1) | (0 if wish & ENTERS_LONG != 0 else 1))
+    walk_given(opens, given, exits, plan, own, entry, 0)
+    return 0
+
+
+@inlined
+def _has_ended(
+    links: Links, exits: Exits, row: int, place: int, count: int, level: int, timed: int,
+    bar: int,
+) -> bool:  # fmt: skip # what it reads, then where the position stands
+    """Return whether a level or its age ends a position before the close of `bar`; note how."""
+    if level <= min(timed, bar):
+        links.ends[count] = exits.ends[row, place]
+        links.prices[count] = exits.prices[row, place]
+        links.worst[count] = exits.worst[row, place]
+        return True
+    if timed < bar:
+        _end(links, count, timed + 1, ALONE)
+        return True
+    return False
+
+
+@inlined
+def _end(links: Links, count: int, line: int, mode: int) -> None:
+    links.ends[count] = np.int32((line << MODE_BITS) | mode)
+
+
+@rule
+def ask(wishes: I32_1D, bars: int, decides: Decides, sure: int, until: I32_1D) -> None:
+    """Note of each entry that a set may take the last bar in which a level may end it.
+
+    `until` lies by line and side; of several sets it keeps the latest, -1 where none may enter.
+    Of the wishes that close a position those count that no rule may refuse, the `sure` ones.
+    """
+    last_long = last_short = bars - 1
+    for back in range(1, len(wishes) + 1):
+        bar = int(wishes[-back]) >> WISH_BITS
+        wish = int(wishes[-back]) & WISH_MASK
+        if bar >= bars - 1:
+            continue
+        enters = wish & decides.enters
+        if enters != 0:
+            is_long = enters & ENTERS_LONG != 0
+            entry = ((bar + 1) << 1) | (0 if is_long else 1)
+            last = min(last_long if is_long else last_short, bar + decides.held_max)
+            until[entry] = np.int32(max(until[entry], last))
+        if wish & sure & (ENDS | LEAVES_LONG | ENTERS_SHORT):
+            last_long = bar
+        if wish & sure & (ENDS | LEAVES_SHORT | ENTERS_LONG):
+            last_short = bar
+
+
+@rule
+def look_back(opens: Opens, links: Links, first: int, count: int) -> None:
+    """Write how far prices went against each position of a set."""
+    links.worst[first] = 0.0
+    one = np.uint64(1)
+    for place in range(np.uint64(first + 1), np.uint64(first + count)):
+        begun = np.uint64(links.nexts[place - one])
+        end = np.uint64(links.ends[place])
+        if end & np.uint64(MODE_MASK) >= np.uint64(AT_LEVEL):
+            continue
+        end >>= np.uint64(MODE_BITS)
+        links.worst[place] = lowest(opens, begun >> one, end, begun & np.uint64(SIDE_MASK))
+
+
+@rule
+def lowest(opens: Opens, start: np.uint64, stop: np.uint64, side: np.uint64) -> float:
+    """Return the lowest signed price of the bars [start, stop), of which there is one or more.
+
+    Places without a sign spare the machine to ask whether they count from the end of a column.
+    """
+    count, bars = stop - start, np.uint64(opens.bars)
+    if count >= np.uint64(LONGEST):
+        first, last = int(np.int64(start)), int(np.int64(stop))
+        high, low = extremes(opens.reach, opens.bars, first, last)
+        return -high if side == np.uint64(SHORT) else low
+    kind = np.uint64(0)
+    for finer in range(1, SPANS):
+        kind = np.uint64(finer) if count >> np.uint64(SPAN_BITS * finer) > 0 else kind
+    width = np.uint64(1) << (np.uint64(SPAN_BITS) * kind)
+    row = (np.uint64(2) * kind + side) * bars
+    place, at_last = row + start, row + stop - width
+    value = float(opens.lowest[at_last])
+    for _ in range(LOOKS - 1):
+        value = min(value, opens.lowest[min(place, at_last)])
+        place += width
+    return value

@@ -1,0 +1,132 @@
+"""The wishes of one strategy as a list of bars, from its columns, in one compiled pass.
+
+Theory. A flag of a column is a byte, 1 or nothing, so a word holds those of eight bars, and wishes
+of four columns are put together a word at a time, which vectors do. Most bars wish nothing, and
+which do is a coin's toss to a processor. So of each bar a bit is left that tells whether it wishes
+anything, one word for 64 bars, and its lowest bit finds the next: nothing is asked of any other
+bar. The bars behind the last whole word are looked at one by one.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias, cast
+
+import numpy as np
+from numba.cpython.unsafe import numbers
+
+from engines.kernels._compiled import driver, rule, stamp_of
+from engines.kernels.chains.columns import I32_1D, WISH_BITS
+from engines.kernels.columns import U8_1D
+from engines.kernels.passage.columns import U64_1D
+from engines.kernels.slots import ENTERS_LONG, ENTERS_SHORT, LEAVES_LONG, LEAVES_SHORT
+from engines.types import BOOL_1D
+
+WORD, MASK_BITS = 8, 64  # bars of a word of flags, and of one of marks
+BLOCK = 1024  # words whose wishes stay in the first-level cache
+SEVENS, LASTS = np.uint64(0x7F7F7F7F7F7F7F7F), np.uint64(0x8080808080808080)
+# Times the flags of eight bars, one in the lowest bit of each byte, it leaves them in the last one.
+GATHERS, LAST = np.uint64(0x0102040810204080), np.uint64(56)
+
+# NumPy has no word for it.
+trailing_zeros = cast(Callable[[np.uint64], int], numbers.trailing_zeros)
+
+Collect: TypeAlias = Callable[[BOOL_1D, BOOL_1D, BOOL_1D, BOOL_1D, U8_1D, U8_1D, I32_1D, int], int]
+
+
+class Flags(NamedTuple):
+    """Eight bars a word: who enters and leaves, what rules allow and what they want themselves."""
+
+    enter_long: U64_1D
+    enter_short: U64_1D
+    leave_long: U64_1D
+    leave_short: U64_1D
+    allowed: U64_1D
+    forced: U64_1D
+
+
+@rule
+def _words_of(column: BOOL_1D | U8_1D, whole: int) -> U64_1D:
+    """Return a column as words; one that is not given stays empty."""
+    return column[: min(whole, len(column))].view(np.uint64)
+
+
+@rule
+def _gather(words: U64_1D, flags: Flags, first: int) -> None:
+    """Put the wishes of a block of words together, from `first` on."""
+    last = first + len(words)
+    enter_long, enter_short = flags.enter_long[first:last], flags.enter_short[first:last]
+    leave_long, leave_short = flags.leave_long[first:last], flags.leave_short[first:last]
+    for word in range(len(words)):
+        enters = enter_long[word] * np.uint64(ENTERS_LONG)
+        enters |= enter_short[word] * np.uint64(ENTERS_SHORT)
+        leaves = leave_long[word] * np.uint64(LEAVES_LONG)
+        words[word] = enters | leaves | leave_short[word] * np.uint64(LEAVES_SHORT)
+    if len(flags.allowed) > 0:
+        allowed, forced = flags.allowed[first:last], flags.forced[first:last]
+        for word in range(len(words)):
+            words[word] = words[word] & allowed[word] | forced[word]
+
+
+@rule
+def _mark(words: U64_1D, marks: U8_1D) -> None:
+    """Write for each word of wishes which of its bars wish anything, none behind the last word."""
+    for word in range(len(words)):
+        wishes = words[word]
+        # Adding seven ones carries into the last bit of each byte that is not empty.
+        flags = (((wishes & SEVENS) + SEVENS) | wishes) & LASTS
+        marks[word] = np.uint8(((flags >> np.uint64(7)) * GATHERS) >> LAST)
+    marks[len(words) :] = 0
+
+
+@rule
+def _list_block(
+    wished: U8_1D, marks: U64_1D, first: int, wishes: I32_1D, place: np.uint64
+) -> np.uint64:
+    """List the bars of a block that wish anything; return where the next goes."""
+    one, bars = np.uint64(1), np.uint64(0)
+    base = np.uint64(first * WORD)
+    for mark in range(len(marks)):
+        bits = marks[mark]
+        while bits != np.uint64(0):
+            bar = bars + np.uint64(trailing_zeros(bits))
+            own = np.uint64(wished[bar])
+            wishes[place] = np.int32(((base + bar) << np.uint64(WISH_BITS)) | own)
+            place += one
+            bits &= bits - one
+        bars += np.uint64(MASK_BITS)
+    return place
+
+
+def _collector(stamp: int) -> Collect:
+    """Return the pass that lists wishes; what it closes over is a part of its cache's key."""
+
+    def collect(
+        enter_long: BOOL_1D, enter_short: BOOL_1D, leave_long: BOOL_1D, leave_short: BOOL_1D,
+        allowed: U8_1D, forced: U8_1D, wishes: I32_1D, found: int,
+    ) -> int:  # fmt: skip # one list
+        count, place = len(enter_long) if stamp != 0 else 0, np.uint64(found)
+        whole = count - count % WORD
+        flags = Flags(
+            _words_of(enter_long, whole), _words_of(enter_short, whole),
+            _words_of(leave_long, whole), _words_of(leave_short, whole),
+            _words_of(allowed, whole), _words_of(forced, whole),
+        )  # fmt: skip # the order of its fields
+        block, marks = np.empty(BLOCK, np.uint64), np.empty(BLOCK, np.uint8)
+        for first in range(0, whole // WORD, BLOCK):
+            words = block[: min(BLOCK, whole // WORD - first)]
+            _gather(words, flags, first)
+            _mark(words, marks)
+            place = _list_block(block.view(np.uint8), marks.view(np.uint64), first, wishes, place)
+        for bar in range(whole, count):
+            bits = enter_long[bar] * ENTERS_LONG | enter_short[bar] * ENTERS_SHORT
+            bits |= leave_long[bar] * LEAVES_LONG | leave_short[bar] * LEAVES_SHORT
+            if len(allowed) > 0:
+                bits = bits & allowed[bar] | forced[bar]
+            if bits != 0:
+                wishes[place] = np.int32((bar << WISH_BITS) | bits)
+                place += np.uint64(1)
+        return int(place)
+
+    return driver(collect)
+
+
+collect_wishes = _collector(stamp_of(globals()))

@@ -1,0 +1,1 @@
+"""Gates: chains whose entries hang on how earlier positions ended."""

@@ -1,0 +1,106 @@
+"""The columns of the gate path: rules that look back, and where each lane of it stands.
+
+Theory. Which wish begins or ends a position, and of what size the next one is, may hang on how
+earlier ones went. Then no chain can be made before its money is known, and each lane chooses its
+links as it goes: it keeps its place among the wishes of its set, what it holds, and what the rules
+have counted.
+"""
+
+from typing import NamedTuple
+
+from engines.kernels.chains.columns import Decides, Exits, Given, Opens, Sizes
+from engines.kernels.chains.lanes import CHAIN_NUMBERS
+from engines.kernels.chains.shares import Shares
+from engines.kernels.columns import F64_2D
+from engines.kernels.passage.columns import U64_1D, Fixed, Payments
+from engines.kernels.passage.lanes import LANES
+from engines.types import F64_1D, I64_1D
+
+NEVER = 1 << 40  # beyond every bar, and beyond every count
+
+# The whole numbers of a lane: its next wish and where they end, the rows of its plan among the
+# exits (NO_LEVELS: none) and among the terms; the close at which what it holds was decided, whether
+# that is short, and its place among the exits; how that ends, as in a link; what comes next, as in
+# a link, and its wish.
+# From LAST_END on, what the rules know: the bar of the last end, whether that was a loss, the last
+# day and week with an entry and how many they had, losses in a row, the last day they have ended,
+# and whether its share of equity is none.
+(
+    CURSOR, STOP, ROW, PLAN, ENTRY, IS_SHORT, PLACE, ENDS, NEXT, WISH,
+    LAST_END, HAS_LOST, ENTRY_DAY, ENTRY_WEEK, DAY_ENTRIES, WEEK_ENTRIES, LOSSES, HALTED_DAY,
+    HAS_NO_SHARE,
+) = range(0, 19 * LANES, LANES)  # fmt: skip # one list
+STANDS = 19
+
+# Behind the numbers of a lane, what Kelly's sizing knows: the rounds that have ended; of the last
+# ones how many won and lost, and what their ratios add up to, each as a sum and what it has lost.
+(
+    ENDED, WON_COUNT, LOST_COUNT, WON_SUM, WON_REST, LOST_SUM, LOST_REST,
+) = range(CHAIN_NUMBERS * LANES, (CHAIN_NUMBERS + 7) * LANES, LANES)  # fmt: skip # one list
+GATE_NUMBERS = CHAIN_NUMBERS + 7
+
+NO_ENTRY = -1  # the close of a position that there is not
+UNKNOWN = 0  # what comes next, while nobody has looked
+
+
+class Gates(NamedTuple):
+    """What a new position must wait for, NEVER where there is no such limit; what ends one.
+
+    `cooldown` bars after a loss are no fewer than the `delay` after any end.
+    """
+
+    delay: int
+    cooldown: int
+    day_max: int
+    week_max: int
+    losses_max: int
+    only_in_profit: bool
+
+
+class Kelly(NamedTuple):
+    """Kelly's sizing by the last `room` rounds, 0: another; `least` of them make it known."""
+
+    room: int
+    least: int
+    value: float
+    low: float
+    high: float
+
+
+class Days(NamedTuple):
+    """The days of each bar's open and of its close [T], empty where no rule counts them."""
+
+    opens: I64_1D
+    closes: I64_1D
+
+
+class Room(NamedTuple):
+    """What a pass keeps of its lanes: where they stand, their numbers and their whole ones.
+
+    `ratios` are the rings of rounds and `run` has room for one; `marks` [months x LANES] are
+    profits.
+    """
+
+    stands: I64_1D
+    lanes: F64_1D
+    places: U64_1D
+    ratios: F64_1D
+    run: F64_1D
+    marks: F64_1D
+
+
+class Course(NamedTuple):
+    """What sets that advance together share."""
+
+    opens: Opens
+    decides: Decides
+    given: Given
+    exits: Exits
+    shares: Shares
+    sizes: Sizes
+    payments: Payments
+    fixed: Fixed
+    gates: Gates
+    kelly: Kelly
+    days: Days
+    tiers: F64_2D

@@ -1,0 +1,88 @@
+"""Many strategies under one plan whose entries hang on how earlier ones went.
+
+Theory. Such a plan is one that chains follow (`chains`), but for rules that look back at positions
+which have ended, or at what the one that is held would bring: `gates.links` says how a lane then
+finds its way, `gates.shares` what Kelly's sizing makes of it. What a level does to an entry
+hangs on the entry alone all the same, so the exits that chains list serve here as well.
+
+Where a plan allows one side, a wish of the other counts as an entry of its day although nothing
+fills: such plans, if they limit the entries of a day or week, are left to the machine.
+"""
+
+import math
+
+import numpy as np
+
+from engines.kernels import slots
+from engines.kernels.chains.columns import BARS_MAX
+from engines.kernels.columns import F64_2D, Bars
+from engines.kernels.gates.columns import NEVER, Gates, Kelly
+from engines.kernels.passage.columns import MONTHS_MAX
+from engines.kernels.passage.runs import (
+    BORROWS,
+    FILLS,
+    MOVES,
+    OTHERS,
+    OWN_SHARES,
+    SIZINGS,
+    are_alike,
+    are_plain,
+)
+from engines.kernels.slots import ANY_WISH, BY_KELLY, ENTERS
+from engines.kernels.slots import ENDS as RULES_END
+from engines.types import BOOL_1D, F64_1D
+
+NO_GATES = Gates(0, 0, NEVER, NEVER, NEVER, False)
+NO_KELLY = Kelly(0, 0, 0.0, 0.0, 0.0)
+DELAYS = [slots.DELAY_BARS, slots.COOLDOWN_BARS]
+MAXIMA = [slots.TRADES_DAY_MAX, slots.TRADES_WEEK_MAX, slots.LOSSES_MAX]
+LOOKS_BACK = [*DELAYS, *MAXIMA, slots.ONLY_IN_PROFIT, slots.KELLY_ROOM]
+UNGATED = np.setdiff1d(OTHERS, [*MOVES, *FILLS, *BORROWS, *LOOKS_BACK])
+
+
+def is_gated(bars: Bars, terms: F64_2D) -> BOOL_1D:
+    """Return which plans [N] gates follow for strategies that give no sizes."""
+    if len(bars.months) >= MONTHS_MAX or len(bars.prices) >= BARS_MAX:
+        return np.zeros(len(terms), np.bool_)
+    found = are_plain(terms, UNGATED, (*SIZINGS, *OWN_SHARES, BY_KELLY))
+    found &= ~are_alike(terms, LOOKS_BACK)
+    counts = (terms[:, MAXIMA[:2]] < math.inf).any(axis=1)
+    found &= ~(counts & (terms[:, slots.DIRECTION] != 0))
+    if len(bars.marks) > 0:  # which then tell what is liquidated
+        found &= terms[:, slots.IS_LIQUIDABLE] == 0
+    return found
+
+
+def gates_of(terms: F64_1D) -> Gates:
+    """Return what a new position must wait for under a plan, and what ends one."""
+    delay, cooldown = (int(terms[place]) for place in DELAYS)
+    by_day, by_week, losses = (int(min(terms[place], NEVER)) for place in MAXIMA)
+    in_profit = bool(terms[slots.ONLY_IN_PROFIT] != 0)
+    return Gates(delay, max(delay, cooldown), by_day, by_week, losses, in_profit)
+
+
+def kelly_of(terms: F64_1D) -> Kelly:
+    """Return how Kelly's sizing weighs the rounds of a plan."""
+    if terms[slots.KELLY_ROOM] == 0:
+        return NO_KELLY
+    places = slots.SIZING_VALUE, slots.SHARE_MIN, slots.SHARE_MAX
+    shares = (float(terms[place]) for place in places)
+    return Kelly(int(terms[slots.KELLY_ROOM]), int(terms[slots.KELLY_TRADES_MIN]), *shares)
+
+
+def looks_back(gates: Gates, kelly: Kelly) -> bool:
+    """Return whether a plan has any such rule."""
+    return gates != NO_GATES or kelly != NO_KELLY
+
+
+def sure_wishes(terms: F64_1D) -> int:
+    """Return which wishes surely close the positions that they would close, under a plan.
+
+    Gates may refuse a reversal: even delays do, soon after a position that began by one. A share of
+    nothing refuses it too. In profit alone, no more than the hours' rules are sure to close.
+    """
+    gates, kelly = gates_of(terms), kelly_of(terms)
+    if gates.only_in_profit:
+        return RULES_END
+    may_refuse = gates != NO_GATES or (kelly != NO_KELLY and kelly.low <= 0)
+    return ANY_WISH & ~ENTERS if may_refuse else ANY_WISH

@@ -1,0 +1,1 @@
+"""Parts: chains whose positions close in parts, at several targets."""

@@ -1,0 +1,199 @@
+"""The compiled passes of positions that close in parts: their exits, and figures from wishes.
+
+They run as those of `chains.drivers` do, on one thread and beside Python.
+"""
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+
+from engines.kernels._compiled import driver, rule, shared, stamp_of
+from engines.kernels.chains.columns import I32_1D, Decides, Given, Opens, Sizes
+from engines.kernels.chains.drivers import NO_SET, SET_ROW, SET_START, SET_STOP
+from engines.kernels.chains.lanes import idle, start_chain, weigh
+from engines.kernels.columns import F64_2D, I64_2D
+from engines.kernels.parts.columns import LINK, PartExits, PartLinks, Portions
+from engines.kernels.parts.exits import PART_WALK, walk_parts
+from engines.kernels.parts.funding import pay_parts
+from engines.kernels.parts.lanes import (
+    PART_NUMBERS,
+    PART_PLACES,
+    divide,
+    follow_parts,
+    look_ahead,
+    mark_parts,
+    move_parts,
+    size_parts,
+    size_parts_exactly,
+    split,
+    start_parts,
+    turn_parts,
+)
+from engines.kernels.parts.walk import link_parts, look_back_parts
+from engines.kernels.passage.columns import U64_1D, Fixed, Payments
+from engines.kernels.passage.figures import figures_of
+from engines.kernels.passage.lanes import (
+    AT,
+    END,
+    LANES,
+    MONTH,
+    NET,
+    start_lane,
+    tally,
+)
+from engines.kernels.slots import TERMS
+from engines.kernels.summary import SUMS_SIZE
+from engines.types import F64_1D, I64_1D
+
+Find: TypeAlias = Callable[[Opens, F64_2D, F64_1D, F64_1D, I64_1D, I32_1D, PartExits, int], None]
+Advance: TypeAlias = Callable[
+    [Opens, I32_1D, I64_2D, Decides, Given, PartExits, Sizes, Payments, Fixed, Portions, F64_2D],
+    None,
+]
+
+
+def _finder(stamp: int) -> Find:
+    """Return the pass that finds how levels close entries in parts under one plan."""
+
+    def find(
+        opens: Opens, prices: F64_2D, slip_ratio: F64_1D, terms: F64_1D, entries: I64_1D,
+        until: I32_1D, exits: PartExits, row: int,
+    ) -> None:  # fmt: skip # what it reads, then what it finds
+        run = np.zeros(PART_WALK if stamp != 0 else 0)
+        run[:TERMS] = terms[:TERMS]
+        for place in range(len(entries)):
+            entry, last = entries[place], int(until[place])
+            at = row * exits.entries + exits.places[entry]
+            walk_parts(
+                run, opens, prices, slip_ratio, entry, last, math.nan, math.nan, exits, at
+            )  # fmt: skip # one call
+
+    return driver(find)
+
+
+def _take(
+    opens: Opens, wishes: I32_1D, item: I64_1D, decides: Decides, given: Given, exits: PartExits,
+    fixed: Fixed, links: PartLinks, lane: int, lanes: F64_1D, places: U64_1D, marks: F64_1D,
+) -> None:  # fmt: skip # what a set is, then where it goes
+    first, start, stop = lane * links.room, item[SET_START], item[SET_STOP]
+    levels = Given(
+        given.stops[min(start, len(given.stops)) : stop],
+        given.targets[min(start, len(given.targets)) : stop],
+        given.runs, given.prices, given.slip_ratio, given.known,
+    )  # fmt: skip # the order of its fields
+    own = wishes[start:stop]
+    count = link_parts(own, opens, decides, levels, exits, item[SET_ROW], links, lane)
+    look_back_parts(opens, links, first, count)
+    start_lane(lanes, places, lane, fixed)
+    start_parts(lanes, lane, fixed)
+    start_chain(places, lane, first, count)
+    look_ahead(places, links, exits, opens.lines, lane)
+    for month in range(fixed.months):
+        marks[month * LANES + lane] = math.nan
+
+
+take_parts = shared(_take)
+
+
+@rule
+def _step(
+    opens: Opens, sizes: Sizes, payments: Payments, fixed: Fixed, portions: Portions,
+    links: PartLinks, exits: PartExits, lanes: F64_1D, places: U64_1D,
+) -> None:  # fmt: skip # what is read, then what moves
+    """Let every lane close the part of its next link, and begin what comes after the last one."""
+    follow_parts(lanes, places, links, exits, opens.lines)
+    weigh(lanes, fixed, sizes, opens.bars + 1.0)
+    split(lanes, fixed)
+    if len(payments.rates) > 0:
+        pay_parts(lanes, payments, fixed)
+    if size_parts(lanes, fixed):
+        size_parts_exactly(lanes, fixed)
+    turn_parts(lanes, fixed)
+    divide(lanes, portions)
+    mark_parts(lanes, fixed)
+    tally(lanes)
+    move_parts(lanes)
+
+
+@rule
+def _note(lanes: F64_1D, places: U64_1D, marks: F64_1D) -> int:
+    """Note closed profits by the month of each lane; return how many lanes are at their end."""
+    ended = 0
+    for lane in range(LANES):
+        month = places[MONTH + lane] * np.uint64(LANES) + np.uint64(lane)
+        marks[month] = lanes[NET + lane]
+        ended += 1 if places[AT + lane] == places[END + lane] else 0
+    return ended
+
+
+def _play(
+    opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, given: Given, exits: PartExits,
+    sizes: Sizes, payments: Payments, fixed: Fixed, portions: Portions, found: F64_2D,
+    links: PartLinks, lanes: F64_1D, places: U64_1D, owner: I64_1D, marks: F64_1D, sums: F64_1D,
+) -> None:  # fmt: skip # what it works on, then the room that it needs
+    count, waiting, running = len(found), 0, 0
+    for lane in range(LANES):
+        owner[lane] = NO_SET
+        if waiting < count:
+            item = sets[waiting]
+            take_parts(
+                opens, wishes, item, decides, given, exits, fixed, links, lane, lanes, places,
+                marks,
+            )  # fmt: skip # one call
+            owner[lane] = waiting
+            waiting, running = waiting + 1, running + 1
+        else:
+            start_lane(lanes, places, lane, fixed)
+            start_parts(lanes, lane, fixed)
+            idle(places, lane)
+            look_ahead(places, links, exits, opens.lines, lane)
+    while running > 0:
+        _step(opens, sizes, payments, fixed, portions, links, exits, lanes, places)
+        if _note(lanes, places, marks) == LANES - running:
+            continue
+        for lane in range(LANES):
+            if places[AT + lane] != places[END + lane] or owner[lane] == NO_SET:
+                continue
+            figures_of(lanes, lane, marks, fixed, sums, found[owner[lane]])
+            if waiting < count:
+                item = sets[waiting]
+                take_parts(
+                    opens, wishes, item, decides, given, exits, fixed, links, lane, lanes, places,
+                    marks,
+                )  # fmt: skip # one call
+                owner[lane], waiting = waiting, waiting + 1
+            else:
+                owner[lane], running = NO_SET, running - 1
+
+
+play_parts = shared(_play)
+
+
+def _advance(stamp: int) -> Advance:
+    """Return the pass that runs sets which differ in wishes and levels."""
+
+    def advance(
+        opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, given: Given,
+        exits: PartExits, sizes: Sizes, payments: Payments, fixed: Fixed, portions: Portions,
+        found: F64_2D,
+    ) -> None:  # fmt: skip # one list
+        room = 0 if stamp != 0 else 1
+        for item in range(len(found)):
+            entries = sets[item, SET_STOP] - sets[item, SET_START] + 1
+            room = max(room, entries * (exits.parts + 1))
+        links = PartLinks(np.empty(LANES * room * LINK, np.int32), np.empty(LANES * room), room)
+        lanes, places = np.zeros(PART_NUMBERS * LANES), np.zeros(PART_PLACES * LANES, np.uint64)
+        owner, marks = np.empty(LANES, np.int64), np.empty(fixed.months * LANES)
+        sums = np.empty(SUMS_SIZE)
+        play_parts(
+            opens, wishes, sets, decides, given, exits, sizes, payments, fixed, portions, found,
+            links, lanes, places, owner, marks, sums,
+        )  # fmt: skip # one call
+
+    return driver(advance)
+
+
+STAMP = stamp_of(globals())
+find_part_exits, advance_parts = _finder(STAMP), _advance(STAMP)

@@ -1,0 +1,323 @@
+"""How the levels of several targets close a position part by part: one walk over the bars.
+
+Theory. Each target has a leg of its own (`legs`), but with one entry at a time all of them count
+from one price and see the same prices. So their stops are always one and the same: those that are
+held have passed the same triggers, and a trigger of the breakeven is the limit of a target. What is
+left of a book of legs is how many targets are done, where the stop of the others is, and whether it
+follows the price. The walk takes the way of `exit_walk` with that state; at each price at which
+anything happens (`_settle`), legs act one after the other: at an open the last one first, on the
+way of a bar the first one first, as they lie in the book (`path`).
+
+Prices are multiplied by the sign of the side, so that up is a gain and the lowest price is the
+worst for both sides alike. Levels are rounded before that, each in its own direction.
+"""
+
+import math
+
+import numpy as np
+
+from engines.kernels._compiled import rule, shared
+from engines.kernels.chains.columns import (
+    AT_LEVEL,
+    LINE,
+    LONG,
+    MODE_BITS,
+    O_MONTH,
+    O_PRICE,
+    ON_THE_WAY,
+    SIDE_MASK,
+    Opens,
+)
+from engines.kernels.chains.walk import lowest
+from engines.kernels.columns import F64_2D
+from engines.kernels.exit_walk import WALK, enter, find_exit
+from engines.kernels.money import due_price, slipped_price
+from engines.kernels.parts.columns import (
+    C_MONTH,
+    C_PRICE,
+    C_QUIET,
+    C_WORST,
+    CLOSE,
+    CODE_BITS,
+    PARTS_MAX,
+    REST,
+    PartExits,
+)
+from engines.kernels.passage.events import slip_at
+from engines.kernels.rounding import price_of, round_by, ticks_nearest, ticks_up
+from engines.kernels.search import first_touch
+from engines.kernels.slots import (
+    BREAKEVEN_GAIN,
+    BREAKEVEN_OFFSET,
+    HIGH,
+    LOW,
+    NO_TRAIL,
+    OPEN,
+    RUN,
+    STOP_RATIO,
+    TARGET_RATIOS,
+    TARGETS,
+    TICK_SIZE,
+    TRAIL_ACTIVATION,
+    TRAIL_BY_TICKS,
+    TRAIL_DISTANCE,
+    TRAIL_RATIO,
+    TRAIL_UNIT,
+)
+from engines.kernels.slots import CLOSE as CLOSE_PRICE
+from engines.types import F64_1D
+
+# Behind the terms of the plan: the side, how many targets there are and are done, the stop, where
+# it begins to follow and at which distance, what it has followed to; the price of the path, the
+# lowest since the bar or the entry, the lowest of the bars before, the bar of the last fill and of
+# the path, the lowest of the quiet bars; how many closes are listed, and where.
+(
+    SIGN, COUNT, DONE, STOP, ARM, FOLLOWS_TICKS, BEST, AT, BAR_LOW, FULL_LOW, FILL_BAR, BAR,
+    QUIET, LISTED, FIRST, LIMITS,
+) = range(RUN, RUN + 16)  # fmt: skip # one list
+LOCKS = LIMITS + PARTS_MAX  # where the stop goes when the target of the same place is met
+PART_WALK = max(LOCKS + PARTS_MAX, WALK)
+
+
+@rule
+def _enter(run: F64_1D, base: float, sign: float, stop: float) -> None:
+    """Hold a position of this side, entered at `base`, with the levels of the run's plan.
+
+    A given `stop` takes the place of the plan's, NaN leaves that to it.
+    """
+    count = int(run[TARGETS])
+    run[SIGN], run[COUNT], run[DONE] = sign, count, 0.0
+    for place in range(count):
+        ratio = run[TARGET_RATIOS + place]
+        run[LIMITS + place] = sign * round_by(run, base * (1 + sign * ratio), sign)
+        run[LOCKS + place] = -math.inf
+        if run[BREAKEVEN_GAIN] == run[BREAKEVEN_GAIN]:
+            lock = run[BREAKEVEN_OFFSET] if place == 0 else run[TARGET_RATIOS + place - 1]
+            run[LOCKS + place] = sign * round_by(run, base * (1 + sign * lock), -sign)
+    run[STOP] = -math.inf
+    if stop == stop:
+        run[STOP] = sign * round_by(run, stop, -sign)
+    elif run[STOP_RATIO] == run[STOP_RATIO]:
+        run[STOP] = sign * round_by(run, base * (1 + -sign * run[STOP_RATIO]), -sign)
+    run[ARM], run[BEST], run[FOLLOWS_TICKS] = math.inf, math.inf, 0.0
+    if run[TRAIL_UNIT] != NO_TRAIL:
+        _set_trail(run, base, sign)
+
+
+@rule
+def _set_trail(run: F64_1D, base: float, sign: float) -> None:
+    """Set where the stop begins to follow, and at which distance, as `legs` does."""
+    unit, gain, distance = run[TRAIL_UNIT], run[TRAIL_ACTIVATION], run[TRAIL_DISTANCE]
+    if unit == TRAIL_RATIO:
+        arm = base * (1 + sign * gain)
+        ticks = ticks_up(run, base * distance)
+    elif unit == TRAIL_BY_TICKS:
+        arm = base + sign * gain * run[TICK_SIZE]
+        ticks = float(math.floor(distance))
+    else:
+        arm = base + sign * gain
+        ticks = ticks_up(run, distance)
+    run[ARM], run[FOLLOWS_TICKS] = sign * round_by(run, arm, sign), ticks
+
+
+@rule
+def _is_following(run: F64_1D) -> bool:
+    """Return whether the stop follows the price now; ARM is infinite then, BEST before."""
+    return bool(run[BEST] < math.inf)
+
+
+@rule
+def _follow(run: F64_1D, price: float) -> None:
+    """Let the stop follow to its distance from `price`."""
+    run[BEST] = price
+    sign = run[SIGN]
+    ticks = ticks_nearest(run, sign * price) - sign * run[FOLLOWS_TICKS]
+    run[STOP] = max(run[STOP], sign * price_of(run, ticks))
+
+
+@rule
+def _next_limit(run: F64_1D) -> float:
+    """Return the nearest price above at which something happens, other than the stop's follow."""
+    return float(min(run[LIMITS + int(run[DONE])], run[ARM]))
+
+
+@rule
+def _is_held(run: F64_1D) -> bool:
+    return bool(run[DONE] < run[COUNT])
+
+
+@rule
+def _advance(run: F64_1D, price: float) -> None:
+    """Record that the price has come to `price`; the stop follows."""
+    run[AT], run[BAR_LOW] = price, min(run[BAR_LOW], price)
+    if _is_following(run) and price > run[BEST]:
+        _follow(run, price)
+
+
+@rule
+def _settle(run: F64_1D, opens: Opens, exits: PartExits, price: float, is_at_open: bool) -> None:
+    """Let `price` act on every leg; list what closes."""
+    done, count = int(run[DONE]), int(run[COUNT])
+    met = done
+    while met < count and run[LIMITS + met] <= price:
+        run[STOP] = max(run[STOP], run[LOCKS + met])
+        met += 1
+    arm = run[ARM]
+    # At no distance at all the stop fills where it begins to follow.
+    is_out_at_arm = arm <= price and run[FOLLOWS_TICKS] == 0
+    if arm <= price:
+        run[ARM] = math.inf
+        _follow(run, price)
+    out = count if run[STOP] >= price or is_out_at_arm else met
+    due = due_price(run, run[SIGN] * price)
+    for turn in range(done, out):
+        leg = done + out - 1 - turn if is_at_open else turn
+        is_stop = leg >= met or (is_out_at_arm and run[LIMITS + leg] >= arm)
+        filled = slipped_price(run, due, -run[SIGN], 0.0) if is_stop else due
+        _list(run, opens, exits, leg, filled, is_at_open)
+    run[DONE] = out
+
+
+@rule
+def _list(
+    run: F64_1D, opens: Opens, exits: PartExits, part: int, price: float, is_at_open: bool
+) -> None:
+    """List a close of a part at `price`."""
+    bar = int(run[BAR])
+    quiet, before = math.inf, int(run[FILL_BAR])
+    side = np.uint64(LONG if run[SIGN] > 0 else 1 - LONG)
+    if before < bar:
+        if before + 1 < bar:
+            quiet = lowest(opens, np.uint64(before + 1), np.uint64(bar), side)
+        full = lowest(opens, np.uint64(before), np.uint64(before + 1), side)
+        run[FULL_LOW] = min(run[FULL_LOW], full, quiet)
+        run[FILL_BAR] = bar
+    mode = AT_LEVEL if is_at_open else ON_THE_WAY
+    found = int(run[FIRST]) + int(run[LISTED])
+    exits.codes[found] = np.int32((bar << CODE_BITS) | (part << MODE_BITS) | mode)
+    row = found * CLOSE
+    exits.closes[row + C_PRICE], exits.closes[row + C_QUIET] = price, quiet
+    exits.closes[row + C_WORST] = min(run[FULL_LOW], run[BAR_LOW])
+    exits.closes[row + C_MONTH] = opens.lines[bar * LINE + O_MONTH]
+    run[LISTED] += 1
+
+
+@rule
+def _open(run: F64_1D, opens: Opens, exits: PartExits, price: float, is_first: bool) -> None:
+    """Stand at the open of a bar and fill what it has passed."""
+    run[AT] = price
+    if not is_first:
+        run[BAR_LOW] = price
+        _advance(run, price)
+    if _next_limit(run) <= price or run[STOP] >= price:
+        _settle(run, opens, exits, price, True)
+
+
+@rule
+def _travel(run: F64_1D, opens: Opens, exits: PartExits, target: float) -> None:
+    """Move the price to `target` and let each level act that it meets."""
+    while _is_held(run):
+        price, up, down = run[AT], _next_limit(run), run[STOP]
+        above = max(0.0, up - price) if up <= max(target, price) else math.inf
+        below = max(0.0, price - down) if down >= min(target, price) else math.inf
+        if min(above, below) == math.inf:
+            _advance(run, target)
+            return
+        # With both at the price the limit fills.
+        level = max(up, price) if above <= below else min(down, price)
+        _advance(run, level)
+        _settle(run, opens, exits, level, False)
+
+
+@rule
+def _pass_bar(
+    run: F64_1D, opens: Opens, exits: PartExits, prices: F64_2D, bar: int, down: float, up: float
+) -> None:
+    """Go the way of a bar from its open: to the extreme nearer to it, the other one, the close."""
+    if _next_limit(run) > up and run[STOP] < down:
+        # One tick more than the range outweighs the rounding of the stop and of this quotient.
+        if not _is_following(run):
+            return
+        if run[FOLLOWS_TICKS] > (up - down) / run[TICK_SIZE] + 1:
+            if up > run[BEST]:
+                _follow(run, up)
+            return
+    opened = prices[bar, OPEN]
+    is_high_first = prices[bar, HIGH] - opened < opened - prices[bar, LOW]
+    is_up_first = is_high_first == (run[SIGN] > 0)
+    _travel(run, opens, exits, up if is_up_first else down)
+    _travel(run, opens, exits, down if is_up_first else up)
+    _travel(run, opens, exits, run[SIGN] * prices[bar, CLOSE_PRICE])
+
+
+@rule
+def _next_bar(run: F64_1D, opens: Opens, bar: int, stop: int) -> int:
+    """Return the first bar of [bar, stop) in which anything can happen, else `stop`."""
+    up, down = min(_next_limit(run), run[BEST]), run[STOP]
+    if run[SIGN] < 0:
+        up, down = -down, -up
+    return first_touch(opens.reach, opens.bars, bar, stop, down, up)
+
+
+def _walk_parts(
+    run: F64_1D, opens: Opens, prices: F64_2D, slip_ratio: F64_1D, entry: int, last: int,
+    stop: float, target: float, exits: PartExits, place: int,
+) -> None:  # fmt: skip # what it reads, then what it finds
+    """List the closes of an entry, by its line and side, in bars up to `last`.
+
+    A given `stop` takes the place of the plan's, a given `target` that of all the plan's.
+    """
+    bar, sign = entry >> 1, 1.0 if entry & SIDE_MASK == LONG else -1.0
+    base = opens.lines[bar * LINE + O_PRICE + (entry & SIDE_MASK)]
+    first = place * exits.parts
+    if target == target:
+        enter(run, base, sign, stop, target)
+        level = _walk_whole(run, opens, prices, slip_ratio, bar, last, exits, first)
+        listed = 1
+    else:
+        _enter(run, base, sign, stop)
+        run[FIRST], run[LISTED], run[FILL_BAR] = first, 0.0, bar
+        run[BAR_LOW], run[FULL_LOW] = sign * base, math.inf
+        _walk(run, opens, prices, slip_ratio, bar, last, exits)
+        listed = int(run[LISTED])
+        level = opens.bars if _is_held(run) else int(run[FILL_BAR])
+    exits.levels[place] = np.int32(level)
+    for part in range(listed, exits.parts):
+        exits.codes[first + part] = np.int32(opens.bars << CODE_BITS)
+
+
+@rule
+def _walk_whole(
+    run: F64_1D, opens: Opens, prices: F64_2D, slip_ratio: F64_1D, bar: int, last: int,
+    exits: PartExits, first: int,
+) -> int:  # fmt: skip # what it reads, then where it writes
+    """List the close of a position that has one leg; return its bar."""
+    end, is_at_open, price, worst = find_exit(run, prices, opens.reach, slip_ratio, bar, last)
+    mode, row = AT_LEVEL if is_at_open else ON_THE_WAY, first * CLOSE
+    exits.codes[first] = np.int32((end << CODE_BITS) | (REST << MODE_BITS) | mode)
+    exits.closes[row + C_PRICE], exits.closes[row + C_WORST] = price, worst
+    exits.closes[row + C_QUIET] = math.inf
+    exits.closes[row + C_MONTH] = opens.lines[end * LINE + O_MONTH]
+    return end
+
+
+@rule
+def _walk(
+    run: F64_1D, opens: Opens, prices: F64_2D, slip_ratio: F64_1D, entered: int, last: int,
+    exits: PartExits,
+) -> None:  # fmt: skip # what it reads, then where it writes
+    """Go from bar to bar until nothing is held or the last one is over."""
+    bar, sign = entered, run[SIGN]
+    while bar <= last:
+        slip_at(run, slip_ratio, bar - 1)
+        run[BAR] = bar
+        _open(run, opens, exits, sign * prices[bar, OPEN], bar == entered)
+        if _is_held(run):
+            high, low = sign * prices[bar, HIGH], sign * prices[bar, LOW]
+            _pass_bar(run, opens, exits, prices, bar, min(low, high), max(low, high))
+        if not _is_held(run):
+            break
+        bar = _next_bar(run, opens, bar + 1, last + 1)
+
+
+walk_parts = shared(_walk_parts)

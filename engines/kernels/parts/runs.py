@@ -1,0 +1,47 @@
+"""Plans whose positions close in parts: what sets share of them, and their exits found."""
+
+import numpy as np
+
+from engines.kernels import slots
+from engines.kernels.chains.columns import I32_1D, Opens, on_cache_lines
+from engines.kernels.columns import F64_2D
+from engines.kernels.parts.columns import CLOSE, PartExits, Portions
+from engines.kernels.parts.drivers import find_part_exits
+from engines.kernels.passage.lanes import LANES
+from engines.types import F64_1D, I64_1D
+
+
+def portions_of(terms: F64_1D) -> Portions:
+    """Return how a plan divides its entries; a plan without targets has none."""
+    count = int(terms[slots.TARGETS])
+    own = [0.0, 0.0, 0.0]
+    for place in range(count - 1):
+        own[place] = float(terms[slots.PORTIONS + place])
+    return Portions(count, own[0], own[1], own[2])
+
+
+def part_exits_of(
+    opens: Opens, prices: F64_2D, slip_ratio: F64_1D, rows: list[F64_1D],
+    asked: list[tuple[I64_1D, I32_1D]], places: I32_1D, count: int,
+) -> PartExits:  # fmt: skip # the market, then the plans and what each is asked
+    """Return how the levels of plans, by their terms, close the entries that each is asked for.
+
+    `places` are those of all `count` entries.
+    """
+    exits = _room(places, count, len(rows), portions_of(rows[0]).targets)
+    for row, (terms, (own, last)) in enumerate(zip(rows, asked, strict=True)):
+        find_part_exits(opens, prices, slip_ratio, terms, own, last, exits, row)
+    return exits
+
+
+def part_room(entries: int, portions: Portions) -> PartExits:
+    """Return room for the closes of so many entries of each lane's own."""
+    return _room(np.empty(0, np.int32), entries, LANES, portions.targets)
+
+
+def _room(places: I32_1D, entries: int, times: int, parts: int) -> PartExits:
+    count = max(1, entries * times)
+    return PartExits(
+        places, np.empty(count, np.int32), np.empty(count * parts, np.int32),
+        on_cache_lines(count * parts * CLOSE), entries, parts,
+    )  # fmt: skip # the order of its fields

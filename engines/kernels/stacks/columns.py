@@ -1,0 +1,132 @@
+"""What a set with several entries in one direction is while it is walked: numbers by their places.
+
+Theory. A *stack* is a position of several entries. As in the reference two books are kept of the
+same quantity: *entries*, each with the end that its own levels give it (`stacks.exits`), and *rows*
+of the trade list, which an exit consumes by the close rule whichever entry it spends. A leg closes
+its entry whole, so an entry is there or it is not; a row may be closed in parts.
+
+A set is three short arrays: its state (money and sums, the first SUMS of which are those of
+`passage.lanes`, in their order), its counts (whole numbers) and a block of ENTRY places an entry
+and ROW places a row. Rows lie one behind the other, oldest first, from FROM to TO: the oldest goes
+by moving FROM. How many rows come apart has no bound (`lots`); a set that runs out of ROWS is
+unsure.
+
+An *end* of an entry is END places: when its levels end it, at what price, how far along the way of
+the bar that is (lower comes first), the lowest signed price of that bar's way until then, and the
+bar in which its stop began to follow the price, infinite if it did not. When is `bar << MODE_BITS |
+mode`: at the open that had passed the level (AT_LEVEL), or on the first, second or third part of
+the way (ON_THE_WAY + part). It is exact as a float.
+"""
+
+from typing import NamedTuple
+
+from engines.kernels.chains.columns import I32_1D, Decides, Opens, Sizes
+from engines.kernels.columns import F64_2D
+from engines.kernels.passage.columns import Fixed, Payments
+from engines.kernels.passage.lanes import SUMS
+from engines.types import F64_1D, I64_1D
+
+ROWS_MAX = 64
+OF_ALL = -1
+
+# What happens at a point: bits of `slots` for what is entered, or nothing, and these.
+NOTHING, LEAVES, ENDS_BY_LEVEL, IS_OVER = 0, 4, 8, 16
+
+# An end, in a table by plan and entry.
+END_AT, END_PRICE, END_WAY, END_LOW, END_ARMED = range(5)
+END = END_ARMED + 1
+
+# An entry: what it may still close, then its end.
+ENTRY_STEPS, ENTRY_END = range(2)
+ENTRY = ENTRY_END + END
+
+# A row: what is left of it, its price and bar, what it has paid, the lowest signed price since, and
+# the deepest fall of equity while it alone was held, in money and over its peak.
+(
+    ROW_STEPS, ROW_PRICE, ROW_BAR, ROW_FEE, ROW_FUNDING, ROW_LOW, ROW_FALL, ROW_FALL_RATIO,
+) = range(8)  # fmt: skip # one list
+ROW = ROW_FALL_RATIO + 1
+
+# State: sums, then what is carried from event to event.
+(
+    NET, TRADES, WINS, GAINS, LOST, FEES, BARS, COVER, FIRST_PNL, DIFFERENCES, SQUARES,
+    PNL_MAX, PNL_MIN, STREAK_MAX, FALL_MAX, SWING_MAX, SWING_RATIO_MAX, IS_UNSURE, FUNDED,
+) = range(SUMS)  # fmt: skip # one list
+(
+    STREAK, PEAK, SETTLED_PEAK, HELD, SIGN, QTY, AVERAGE, FEES_OPEN, FUNDING_OPEN, FUNDING_MOST,
+    ROUND_BAR, EXPOSED_FROM,
+) = range(SUMS, SUMS + 12)  # fmt: skip # one list
+STATE = SUMS + 12
+
+# Counts: rows from FROM up to TO, entries, which of them ends next and when, the bar of the last
+# fill, the next settlement, and the last bars in which an entry joined others, and others of which
+# one had a stop that followed the price already.
+FROM, TO, ENTRIES, NEXT, NEXT_AT, LAST_BAR, SETTLEMENT, JOINED, FOLLOWED = range(9)
+COUNTS = FOLLOWED + 1
+
+
+class Stack(NamedTuple):
+    """A set on its way; `marks` are closed profits at the end of each month, LANES places apart."""
+
+    state: F64_1D
+    counts: I64_1D
+    rows: F64_1D
+    entries: F64_1D
+    marks: F64_1D
+
+
+class Ends(NamedTuple):
+    """How the levels of some plans end entries [plans, N x END].
+
+    `places` [2 x (T + 1)] are those of the entries, by line and side.
+    """
+
+    places: I32_1D
+    values: F64_2D
+
+
+class Stacking(NamedTuple):
+    """How a plan stacks entries: how many, and what its exits close.
+
+    `order` is the order in which rows are consumed (`slots.FIFO` and so on); `closes_all` where any
+    exit closes all of them.
+    """
+
+    room: int
+    order: int
+    closes_all: bool
+
+
+class Deal(NamedTuple):
+    """What happens at one point: how much is closed there, then how much is opened.
+
+    `own` is the number of the entry whose exit it is, OF_ALL where it is of none in particular.
+    Prices are those of the fills, fees what each part pays of them. `low` is the lowest signed
+    price of the bar until then, `fresh` without its open, which is what counts for a row of the bar
+    itself. `sign` is that of what is opened, `needed` the margin of what is held then.
+    """
+
+    bar: int
+    own: int
+    closing: float
+    price: float
+    fee: float
+    low: float
+    fresh: float
+    opening: float
+    sign: float
+    entry_price: float
+    entry_fee: float
+    needed: float
+
+
+class Course(NamedTuple):
+    """What all sets of a call read."""
+
+    opens: Opens
+    decides: Decides
+    ends: Ends
+    stacking: Stacking
+    sizes: Sizes
+    payments: Payments
+    fixed: Fixed

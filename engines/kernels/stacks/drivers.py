@@ -1,0 +1,94 @@
+"""The compiled passes of stacks: how entries end, and figures from wishes.
+
+They run on one thread and leave Python's lock alone, as those of chains do.
+"""
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+
+from engines.kernels._compiled import driver, shared, stamp_of
+from engines.kernels.chains.columns import I32_1D, Given, Opens
+from engines.kernels.chains.drivers import SET_ROW, SET_START, SET_STOP
+from engines.kernels.columns import F64_2D, I64_2D
+from engines.kernels.exit_walk import WALK
+from engines.kernels.passage.lanes import LANES, SUMS
+from engines.kernels.slots import TERMS
+from engines.kernels.stacks.columns import (
+    COUNTS,
+    END,
+    ENTRY,
+    ROW,
+    ROWS_MAX,
+    STATE,
+    Course,
+    Ends,
+    Stack,
+)
+from engines.kernels.stacks.exits import walk
+from engines.kernels.stacks.tally import begin_stack, write_figures
+from engines.kernels.stacks.walk import walk_set
+from engines.kernels.summary import SUMS_SIZE
+from engines.types import F64_1D, I64_1D
+
+Find: TypeAlias = Callable[[Opens, F64_2D, F64_1D, F64_1D, F64_1D, I64_1D, I32_1D, Ends, int], None]
+Advance: TypeAlias = Callable[[Course, Given, I32_1D, I64_2D, F64_2D], None]
+
+
+def _finder(stamp: int) -> Find:
+    """Return the pass that finds the ends of entries under one plan, found from a digest."""
+
+    def find(
+        opens: Opens, prices: F64_2D, slip_ratio: F64_1D, atr: F64_1D, terms: F64_1D,
+        entries: I64_1D, until: I32_1D, ends: Ends, row: int,
+    ) -> None:  # fmt: skip # what it reads, then what it finds
+        run = np.zeros(WALK if stamp != 0 else 0)
+        run[:TERMS] = terms[:TERMS]
+        for place in range(len(entries)):
+            entry = int(entries[place])
+            known = atr[(entry >> 1) - 1] if len(atr) > 0 else math.nan
+            walk(
+                run, opens, prices, slip_ratio, entry, int(until[place]), math.nan, math.nan,
+                known, ends.values[row], int(ends.places[entry]) * END,
+            )  # fmt: skip # one call
+
+    return driver(find)
+
+
+def _walk_one(
+    stack: Stack, course: Course, given: Given, wishes: I32_1D, item: I64_1D, lanes: F64_1D,
+    sums: F64_1D, found: F64_1D,
+) -> None:  # fmt: skip # what a set is, then the room that it needs
+    start, stop = item[SET_START], item[SET_STOP]
+    levels = Given(
+        given.stops[min(start, len(given.stops)) : stop],
+        given.targets[min(start, len(given.targets)) : stop],
+        given.runs, given.prices, given.slip_ratio, given.known,
+    )  # fmt: skip # the order of its fields
+    begin_stack(stack, course.fixed)
+    walk_set(stack, course, levels, wishes[start:stop], item[SET_ROW])
+    write_figures(stack, lanes, course.fixed, sums, found)
+
+
+walk_one = shared(_walk_one)
+
+
+def _advance(stamp: int) -> Advance:
+    """Return the pass that runs sets which differ in wishes and levels; `stamp` as before."""
+
+    def advance(course: Course, given: Given, wishes: I32_1D, sets: I64_2D, found: F64_2D) -> None:
+        lanes, sums = np.zeros(SUMS * LANES if stamp != 0 else 0), np.empty(SUMS_SIZE)
+        stack = Stack(
+            np.empty(STATE), np.empty(COUNTS, np.int64), np.empty(ROWS_MAX * ROW),
+            np.empty((course.stacking.room + 1) * ENTRY), np.empty(course.fixed.months * LANES),
+        )  # fmt: skip # the order of its fields
+        for item in range(len(found)):
+            walk_one(stack, course, given, wishes, sets[item], lanes, sums, found[item])
+
+    return driver(advance)
+
+
+STAMP = stamp_of(globals())
+find_ends, advance_stacks = _finder(STAMP), _advance(STAMP)

@@ -1,0 +1,56 @@
+"""Many strategies under one plan of several entries in one direction, by walks over their wishes.
+
+Theory. Where each entry has levels of its own, or none, how these end it hangs on the entry alone,
+as in a chain: so the end of each entry that any strategy may take is found once for all sets of a
+plan (`stacks.exits`). A set is then a walk over its wishes and the ends of up to as many entries as
+the plan stacks (`stacks.walk`), with the rows of the trade list that they make (`stacks.rows`); an
+event costs some dozens of operations, and bars are not looked at.
+
+What hangs on the account is done as the reference does it; a set that comes near to what the
+account can pay, to a margin call or to the least that the instrument takes is left to the machine.
+"""
+
+import numpy as np
+
+from engines.kernels import slots
+from engines.kernels.chains.columns import BARS_MAX, I32_1D, Opens
+from engines.kernels.columns import F64_2D, Bars
+from engines.kernels.passage.columns import MONTHS_MAX
+from engines.kernels.passage.runs import MOVES, OTHERS, are_plain
+from engines.kernels.stacks.columns import END, Ends, Stacking
+from engines.kernels.stacks.drivers import find_ends
+from engines.types import BOOL_1D, F64_1D, I64_1D
+
+NO_ENDS = Ends(np.empty(0, np.int32), np.empty((0, 0)))
+UNSTACKED = np.setdiff1d(OTHERS, [*MOVES, slots.ROOM, slots.LOTS_ROOM])
+
+
+def is_stacked(bars: Bars, terms: F64_2D) -> BOOL_1D:
+    """Return which plans [N] stacks follow for strategies that give no sizes."""
+    if len(bars.months) >= MONTHS_MAX or len(bars.prices) >= BARS_MAX:
+        return np.zeros(len(terms), np.bool_)
+    found: BOOL_1D = are_plain(terms, UNSTACKED) & (terms[:, slots.ROOM] > 1)
+    return found
+
+
+def stacking_of(terms: F64_1D) -> Stacking:
+    """Return how a plan stacks entries."""
+    return Stacking(
+        room=int(terms[slots.ROOM]),
+        order=int(terms[slots.LOT_ORDER]),
+        closes_all=bool(terms[slots.CLOSES_ALL] != 0),
+    )
+
+
+def ends_of(
+    opens: Opens, prices: F64_2D, slip_ratio: F64_1D, atr: F64_1D, rows: list[F64_1D],
+    asked: list[tuple[I64_1D, I32_1D]], places: I32_1D, count: int,
+) -> Ends:  # fmt: skip # the market, then the plans and what each is asked
+    """Return how the levels of plans, by their terms, end the entries that each is asked for.
+
+    `places` are those of all `count` entries.
+    """
+    ends = Ends(places, np.empty((len(rows), count * END)))
+    for row, (terms, (own, last)) in enumerate(zip(rows, asked, strict=True)):
+        find_ends(opens, prices, slip_ratio, atr, terms, own, last, ends, row)
+    return ends

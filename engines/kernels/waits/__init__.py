@@ -1,0 +1,1 @@
+"""Waits: chains whose entries wait at a price."""

@@ -1,0 +1,78 @@
+"""Many strategies under one plan whose entries wait at a price, without a walk over the bars.
+
+Theory. Where an order is met, and how the levels of its position end it, hang on the close that
+decides it, its side and the bars, not on the account. So each order that any strategy may place is
+looked for once (`waits.orders`), how its position ends by its levels is found when the first set
+takes it (`waits.exits`), and a set is a pass over its wishes that links them (`waits.walk`). Money
+is a step a link, many sets at a time (`waits.lanes`); what might be refused is left to the machine.
+"""
+
+import numpy as np
+
+from engines.kernels import slots
+from engines.kernels.chains.columns import (
+    BARS_MAX,
+    I32_1D,
+    NO_LEVELS,
+    WISH_BITS,
+    on_cache_lines,
+)
+from engines.kernels.chains.drivers import SET_ROW
+from engines.kernels.columns import F64_2D, I64_2D, Bars, Charges
+from engines.kernels.exit_walk import WALK
+from engines.kernels.passage.columns import MONTHS_MAX
+from engines.kernels.passage.runs import BORROWS, MOVES, OTHERS, are_plain, has_levels
+from engines.kernels.slots import AT_MARKET, ENTERS_LONG, ENTERS_SHORT
+from engines.kernels.waits.columns import EXIT, ROW, UNKNOWN, Levels, Orders, Waiting, Way
+from engines.kernels.waits.drivers import advance_waits, find_fills
+from engines.types import BOOL_1D, F64_1D
+
+WAIT_TERMS = [slots.ENTRY_KIND, slots.ENTRY_OFFSET, slots.TIMEOUT_BARS]
+UNWAITED = np.setdiff1d(OTHERS, [*MOVES, *BORROWS, *WAIT_TERMS])
+AT_ONCE = Waiting(AT_MARKET, 0.0, 0)
+
+
+def is_awaited(bars: Bars, terms: F64_2D) -> BOOL_1D:
+    """Return which plans [N] waits follow for strategies that give neither sizes nor levels."""
+    if len(bars.months) >= MONTHS_MAX or len(bars.prices) >= BARS_MAX:
+        return np.zeros(len(terms), np.bool_)
+    found: BOOL_1D = are_plain(terms, UNWAITED) & (terms[:, slots.ENTRY_KIND] != AT_MARKET)
+    if len(bars.marks) > 0:  # which then tell what is liquidated
+        found &= terms[:, slots.IS_LIQUIDABLE] == 0
+    return found
+
+
+def waiting_of(terms: F64_1D) -> Waiting:
+    """Return how the entries of a plan wait."""
+    kind, offset, timeout = terms[WAIT_TERMS].tolist()
+    return AT_ONCE if kind == AT_MARKET else Waiting(int(kind), offset, int(timeout))
+
+
+def orders_of(bars: Bars, charges: Charges, terms: F64_1D, wishes: I32_1D) -> Orders:
+    """Return how orders are met that strategies with these wishes may place under a plan."""
+    lines = 2 * ((wishes >> WISH_BITS) + 1)
+    asked = np.zeros(2 * (len(bars.prices) + 1), np.bool_)
+    asked[lines[wishes & ENTERS_LONG != 0]] = True
+    asked[lines[wishes & ENTERS_SHORT != 0] + 1] = True
+    asked[2 * len(bars.prices) :] = False  # what the last close decides
+    entries = np.flatnonzero(asked)
+    orders = Orders(
+        np.empty(len(asked), np.int32), np.empty(len(asked), np.int32),
+        on_cache_lines((len(entries) + 1) * ROW),
+    )  # fmt: skip # the order of its fields
+    find_fills(bars.prices, bars.reach, charges.slip_ratio, terms, entries, orders)
+    return orders
+
+
+def run_waits(
+    way: Way, rows: list[F64_1D], wishes: I32_1D, sets: list[I64_2D], found: F64_2D
+) -> None:
+    """Find the figures of sets, plan by plan, whose terms are `rows`."""
+    count = len(rows) * (len(way.orders.rows) // ROW)
+    runs = np.zeros((len(rows), WALK))
+    runs[:, : slots.TERMS] = [terms[: slots.TERMS] for terms in rows]
+    for terms, own in zip(rows, sets, strict=True):
+        if not has_levels(terms):
+            own[:, SET_ROW] = NO_LEVELS
+    levels = Levels(np.full(count, UNKNOWN, np.int32), np.empty(count * EXIT), runs)
+    advance_waits(way, levels, wishes, np.concatenate(sets), found)

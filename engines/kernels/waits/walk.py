@@ -1,0 +1,251 @@
+"""Wishes become positions where entries wait: one pass over a set's wishes and what they meet.
+
+Theory. A set is flat or held, with or without an order that waits; what happens between two of its
+closes with a wish follows from the codes of the order and of the position's exit (`waits.columns`),
+the lower one first, and from the position's age. No account is asked: an entry that might be
+refused where it was decided or where it fills makes the set unsure (`waits.lanes`).
+
+An order goes when it is met, when its bars are over, when another wish takes its place, when the
+position is closed by a wish, a rule or its age, and at a session's end if nothing is held. A wish
+of the side that is held changes nothing. One that is met while the other side is held reverses the
+position in its fill; an order of a side on which the plan may not enter then closes it, and does
+nothing while nothing is held.
+
+A position that an order only closes leaves an empty one until the next order is met, which has no
+quantity and ends in the bar after.
+"""
+
+import math
+
+import numpy as np
+
+from engines.kernels._compiled import inlined, rule
+from engines.kernels.chains.columns import (
+    AT_LEVEL,
+    I32_1D,
+    LINE,
+    LONG,
+    MODE_BITS,
+    MODE_MASK,
+    NO_LEVELS,
+    O_OPEN,
+    O_PRICE,
+    SHORT,
+    WISH_BITS,
+    WISH_MASK,
+)
+from engines.kernels.chains.walk import lowest
+from engines.kernels.passage.columns import ALONE, OPEN_AT_END, RELIEVED, REVERSED
+from engines.kernels.slots import (
+    AT_LIMIT,
+    ENDS,
+    ENTERS,
+    ENTERS_LONG,
+    ENTERS_SHORT,
+    LEAVES_LONG,
+    LEAVES_SHORT,
+)
+from engines.kernels.waits.columns import (
+    CLOSES_ONLY,
+    END_MODE,
+    EXIT,
+    EXIT_PRICE,
+    EXIT_WAY,
+    EXIT_WORST,
+    IS_LATE,
+    IS_SHORT,
+    R_MET,
+    R_PATH,
+    R_PRICE,
+    R_REST,
+    R_WHERE,
+    ROW,
+    WHERE_BITS,
+    Levels,
+    Turns,
+    Way,
+)
+from engines.kernels.waits.exits import walk
+from engines.types import I64_1D
+
+SPAN = 32  # bars for which an exit is looked for at first, then twice as many each time
+
+# Where a set stands: the next link; the order that waits, its code, its line and side; whether a
+# position is held, which order began it, its exit and the place of that, and its last close by age.
+# An exit that is not found yet has the first bar that was not looked at, and no mode.
+COUNT, ORDER, ENTRY, HELD, BEGUN, EXIT_CODE, EXIT_AT, TIMED = range(8)
+STANDING = TIMED + 1
+
+
+@inlined
+def link(
+    wishes: I32_1D, way: Way, levels: Levels, plan: int, turns: Turns, first: int, now: I64_1D
+) -> int:
+    """Write the links of a set from `first` on; return how many.
+
+    `plan` is the row of its plan among the levels, NO_LEVELS if it has none.
+    """
+    bars, nothing = way.opens.bars, way.opens.bars << MODE_BITS
+    now[COUNT], now[ORDER], now[HELD] = first, nothing, 0
+    _end(turns, now, 0, OPEN_AT_END)
+    turns.prices[first], turns.worst[first] = 1.0, 0.0
+    for own in range(len(wishes) + 1):
+        bar, wish = bars - 1, 0
+        if own < len(wishes):
+            bar, wish = int(wishes[own]) >> WISH_BITS, int(wishes[own]) & WISH_MASK
+        _go_on(now, way, levels, plan, turns, bar)
+        if bar == bars - 1:
+            break
+        if now[HELD] != 0:
+            leaves = LEAVES_LONG if now[BEGUN] & IS_SHORT == 0 else LEAVES_SHORT
+            if bar == now[TIMED] or wish & (leaves | ENDS) != 0:
+                now[ORDER], now[HELD] = nothing, 0
+                _end(turns, now, bar + 1, ALONE)
+        elif wish & ENDS != 0:
+            now[ORDER] = nothing
+        if wish & ENTERS != 0 and bar >= way.decides.start:
+            side = LONG if wish & ENTERS_LONG != 0 else SHORT
+            if now[HELD] == 0 or now[BEGUN] & IS_SHORT != side:
+                entry = ((bar + 1) << 1) | side
+                now[ORDER], now[ENTRY] = way.orders.codes[entry], entry
+    if now[HELD] != 0:
+        _end(turns, now, bars, OPEN_AT_END)
+    last = len(way.orders.rows) // ROW - 1
+    turns.nexts[now[COUNT]], turns.decided[now[COUNT]] = np.int32(last << 1), np.int32(0)
+    return int(now[COUNT]) + 1 - first
+
+
+@inlined
+def _end(turns: Turns, now: I64_1D, bar: int, mode: int) -> None:
+    """Let the position end in a bar, at a price that is to be found."""
+    turns.ends[now[COUNT]] = np.int32((bar << MODE_BITS) | mode)
+    turns.prices[now[COUNT]] = math.nan
+
+
+@inlined
+def _go_on(now: I64_1D, way: Way, levels: Levels, plan: int, turns: Turns, bar: int) -> None:
+    """Let happen what does until the close of `bar`."""
+    while True:
+        order, exit_code, until = now[ORDER], now[EXIT_CODE], min(bar, now[TIMED])
+        if now[HELD] == 0:
+            if order >> MODE_BITS > bar:
+                return
+        elif min(order, exit_code) >> MODE_BITS <= until:
+            if exit_code < order and exit_code & MODE_MASK == 0:
+                _look(now, way, levels, plan, until)
+                continue
+            if not _is_reversed(now, way, levels):
+                _end_at_level(now, levels, turns)
+                continue
+            late = IS_LATE if order & MODE_MASK > AT_LEVEL else 0
+            _end(turns, now, order >> MODE_BITS, REVERSED | late)
+        elif now[TIMED] < bar:
+            now[ORDER], now[HELD] = way.opens.bars << MODE_BITS, 0
+            _end(turns, now, now[TIMED] + 1, ALONE)
+            continue
+        else:
+            return
+        _fill(now, way, levels, plan, turns)
+
+
+@rule
+def _is_reversed(now: I64_1D, way: Way, levels: Levels) -> bool:
+    """Return whether the order is met before the position's own exit."""
+    order, exit_code = now[ORDER], now[EXIT_CODE]
+    if order != exit_code:
+        return bool(order < exit_code)
+    entry = now[ENTRY]
+    met = way.orders.rows[way.orders.places[entry] * ROW + R_MET]
+    is_rising = (entry & IS_SHORT != 0) == (way.waiting.kind == AT_LIMIT)
+    met = met if is_rising else -met
+    return bool(met < levels.values[now[EXIT_AT] * EXIT + EXIT_WAY])
+
+
+@inlined
+def _end_at_level(now: I64_1D, levels: Levels, turns: Turns) -> None:
+    """Let the position end where its levels say."""
+    code, first, at = now[EXIT_CODE], now[EXIT_AT] * EXIT, now[COUNT]
+    end = ALONE if code & MODE_MASK == AT_LEVEL else ALONE | IS_LATE
+    turns.ends[at] = np.int32((code >> MODE_BITS << MODE_BITS) | end)
+    turns.prices[at] = levels.values[first + EXIT_PRICE]
+    turns.worst[at] = levels.values[first + EXIT_WORST]
+    now[HELD] = 0
+
+
+@inlined
+def _fill(now: I64_1D, way: Way, levels: Levels, plan: int, turns: Turns) -> None:
+    """Let the order that waits fill, and hold what it opens."""
+    code, entry, at, orders = now[ORDER], now[ENTRY], now[COUNT], way.orders
+    now[ORDER] = way.opens.bars << MODE_BITS
+    side, bar, place = entry & IS_SHORT, code >> MODE_BITS, int(orders.places[entry])
+    is_allowed = way.decides.enters & (ENTERS_LONG if side == LONG else ENTERS_SHORT) != 0
+    if not is_allowed and now[HELD] == 0:
+        return
+    decided, end = (entry >> 1) - 1, int(turns.ends[at])
+    if not is_allowed:
+        end = (end & ~END_MODE) | RELIEVED
+    elif end & END_MODE == ALONE and end >> MODE_BITS > decided:
+        end |= RELIEVED  # It was held yet at the close that decided.
+    turns.ends[at] = np.int32(end)
+    turns.nexts[at] = np.int32((place << 1) | (0 if is_allowed else CLOSES_ONLY))
+    turns.decided[at] = np.int32(decided)
+    now[COUNT], now[HELD], now[BEGUN] = at + 1, 1, entry
+    if not is_allowed:
+        now[HELD] = 0
+        _end(turns, now, bar + 1, OPEN_AT_END)
+        return
+    now[TIMED], now[EXIT_CODE] = bar + way.decides.held_max - 1, way.opens.bars << MODE_BITS
+    if plan != NO_LEVELS:
+        now[EXIT_AT] = plan * (len(orders.rows) // ROW) + place
+        _know(now, levels.codes[now[EXIT_AT]])
+
+
+@inlined
+def _know(now: I64_1D, known: int) -> None:
+    """Keep what is known of the exit of the position."""
+    now[EXIT_CODE] = known if known >= 0 else -known << MODE_BITS
+
+
+@rule
+def _look(now: I64_1D, way: Way, levels: Levels, plan: int, until: int) -> None:
+    """Look for the exit of the position up to a bar that matters, or farther."""
+    entry, at, known = now[BEGUN], now[EXIT_AT], int(levels.codes[now[EXIT_AT]])
+    code, first, decided = int(way.orders.codes[entry]), at * EXIT, (entry >> 1) - 1
+    row, bar = int(way.orders.places[entry]) * ROW, code >> MODE_BITS
+    end = min(bar + way.decides.held_max, way.opens.bars) - 1
+    last = min(max(until, bar + max(SPAN, 2 * (-known - bar))), end)
+    known = walk(
+        levels.runs[plan], way.opens, way.prices, way.slip_ratio,
+        way.orders.rows[row : row + ROW], code, way.atr[decided] if len(way.atr) > 0 else math.nan,
+        known, last, levels.values[first : first + EXIT],
+    )  # fmt: skip # one call
+    known = way.opens.bars << MODE_BITS if known < 0 and last == end else known
+    levels.codes[at] = np.int32(known)
+    _know(now, known)
+
+
+@inlined
+def look_back(way: Way, turns: Turns, first: int, count: int) -> None:
+    """Find the price of each end of a set, and how far prices went against the position."""
+    rows, lines = way.orders.rows, way.opens.lines
+    for at in range(first + 1, first + count):
+        if turns.prices[at] == turns.prices[at]:
+            continue
+        before, end = int(turns.nexts[at - 1]), int(turns.ends[at])
+        if before & CLOSES_ONLY != 0:
+            turns.prices[at], turns.worst[at] = 1.0, 0.0
+            continue
+        row, follower = (before >> 1) * ROW, int(turns.nexts[at])
+        where, bar, mode = int(rows[row + R_WHERE]), end >> MODE_BITS, end & END_MODE
+        side, start, worst = where & IS_SHORT, (where >> WHERE_BITS) + 1, rows[row + R_REST]
+        if bar > start:
+            worst = min(worst, lowest(way.opens, np.uint64(start), np.uint64(bar), np.uint64(side)))
+        if mode == REVERSED or follower & CLOSES_ONLY != 0:
+            met = (follower >> 1) * ROW
+            price, worst = rows[met + R_PRICE], min(worst, rows[met + R_PATH])
+        else:
+            price = lines[bar * LINE + O_PRICE + 1 - side]
+            if mode != OPEN_AT_END:
+                opened = lines[bar * LINE + O_OPEN]
+                worst = min(worst, opened if side == LONG else -opened)
+        turns.prices[at], turns.worst[at] = price, worst
