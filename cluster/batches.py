@@ -18,6 +18,7 @@ from engines.types import I64_1D
 SETS_MAX = 200_000  # of a batch: 60 MB of figures
 PLANS_MAX = 4_096
 BATCHES_PER_CPU = 4
+GPU_SETS = 8_192  # a GPU takes about as long for a thousand
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,14 +96,16 @@ class Batches:
         return -(-len(self.sample) // self.plan.sets_max)
 
 
-def sets_for(rate: float, seconds: float, sets: int, cpus: float) -> int:
+def sets_for(rate: float, seconds: float, sets: int, cpus: float, gpus: float = 0.0) -> int:
     """Return how many sets a batch should hold at `rate` sets a second and CPU.
 
     It is worth `seconds`, and no less than a quarter of that where a small study has to leave
-    several batches for every CPU.
+    several batches for every CPU. Where GPUs take some, it has enough for one, unless others would
+    then have none.
     """
     fair = sets / max(1.0, cpus * BATCHES_PER_CPU)
-    return int(min(max(min(rate * seconds, fair), rate * seconds / 4, 1), SETS_MAX))
+    for_gpu = min(GPU_SETS, sets / (cpus + gpus)) if gpus else 0.0
+    return int(min(max(min(rate * seconds, fair), rate * seconds / 4, for_gpu, 1), SETS_MAX))
 
 
 def work_of(batch: Batch, space: Space, sample: Sample | None) -> Work:

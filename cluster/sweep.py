@@ -147,8 +147,9 @@ class Sweep:
             return BatchPlan(len(self.study.markets), known["sets_max"], known["plans_max"])
         longest = max(self.study.markets, key=lambda market: len(market.klines))
         rate = calibrated(self.study.recipe, longest) * self.settings.task_cpus
-        cpus = max(resources().cpus, 1.0) / self.settings.task_cpus
-        sets = sets_for(rate, self.settings.task_seconds, self.study.sets, cpus)
+        has = resources()
+        cpus = max(has.cpus, 1.0) / self.settings.task_cpus
+        sets = sets_for(rate, self.settings.task_seconds, self.study.sets, cpus, has.gpus)
         return BatchPlan(len(self.study.markets), sets)
 
     def _evaluate(self, standing: Standing, finished: dict[int, Finished]) -> None:

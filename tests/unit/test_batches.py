@@ -3,9 +3,10 @@
 import pytest
 
 from cluster import batches
-from cluster.batches import BATCHES_PER_CPU, SETS_MAX, BatchPlan, sets_for, work_of
+from cluster.batches import BATCHES_PER_CPU, GPU_SETS, SETS_MAX, BatchPlan, sets_for, work_of
 from cluster.settings import SettingsFault, cluster_settings
 from cluster.study import Recipe
+from engines.kernels.trials import GPU_SETS_MIN
 from tests.cluster.nodes import small_study
 
 GRID, PLAN_GRID = "fast=5:20:5 slow=20,30,40", "stop_loss=1%:4%:1%"
@@ -50,6 +51,13 @@ def test_a_batch_is_worth_its_seconds_and_leaves_work_for_every_cpu() -> None:
     assert sets_for(rate=100, seconds=2, sets=10, cpus=4) == 50
     assert sets_for(rate=1e9, seconds=2, sets=10**12, cpus=1) == SETS_MAX
     assert sets_for(rate=1e-3, seconds=2, sets=10**9, cpus=1) == 1
+
+
+def test_a_batch_is_enough_for_a_gpu_and_leaves_one_for_every_other() -> None:
+    assert sets_for(rate=100, seconds=2, sets=10**9, cpus=4, gpus=1) == GPU_SETS > GPU_SETS_MIN
+    assert sets_for(rate=100, seconds=2, sets=10_000, cpus=4, gpus=1) == 2_000
+    assert sets_for(rate=100, seconds=2, sets=100, cpus=4, gpus=1) == 50
+    assert sets_for(rate=9_000, seconds=2, sets=10**9, cpus=4, gpus=1) == 18_000
 
 
 def test_a_wrong_setting_of_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
