@@ -25,16 +25,25 @@ from engines.plan import (
     DistanceUnit,
     Exits,
     LevelSource,
+    MarginMode,
     Plan,
     Sizing,
     SizingKind,
     Target,
     Trailing,
 )
+from engines.plan import Market as Traded
 from engines.synthetic import synthetic_klines
 from strategies.base import SignalStrategy
 from strategies.ema_crossover import EmaCrossover
-from tests.property.test_chains_equal_reference import COSTS, Rare, check, check_case
+from tests.property.test_chains_equal_reference import (
+    COSTS,
+    TIERS,
+    Rare,
+    borrowed,
+    check,
+    check_case,
+)
 from tests.property.test_first_passage_equals_reference import (
     PlainWishes,
     followed,
@@ -45,7 +54,10 @@ from tests.property.test_kernel_equals_reference import INSTRUMENTS
 from tests.property.test_plans_hold import BARS_MAX, klines_of_seed
 
 EXAMPLES, EXAMPLES_LONG, STRATEGIES = 25, 4_000, 20
-COARSE = Instrument("R/USDT:USDT", 2.5, 0.001), Instrument("R/USDT:USDT", 0.5, 0.01)
+COARSE = (
+    Instrument("R/USDT:USDT", 2.5, 0.001, margin_tiers=TIERS),
+    Instrument("R/USDT:USDT", 0.5, 0.01, margin_tiers=TIERS),
+)
 
 
 @st.composite
@@ -92,6 +104,9 @@ def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
     count = draw(st.integers(CHAINS_MIN, STRATEGIES))
     rules = st.sampled_from([rule for rule in CloseRule if rule is not CloseRule.ALL])
     plan = replace(draw(followed()), exits=draw(exits()), close_rule=draw(rules))
+    plan = draw(borrowed(plan))
+    if plan.market is Traded.SPOT:
+        market = replace(market, funding=None)
     some_give = draw(st.booleans())
     return (
         market,
@@ -124,6 +139,8 @@ def klines() -> Klines:
 
 
 INSTRUMENT = Instrument("SYNTHETIC", 0.1, 0.001)
+LEVERED = replace(INSTRUMENT, margin_tiers=TIERS)
+FAR = Target(0.3, 0.5), Target(0.6, 0.5)
 SEVERAL = Target(0.004, 0.5), Target(0.01, 0.3), Target(0.03, 0.2)
 PARTED = {
     "three": Plan(exits=Exits(stop_loss_ratio=0.015, targets=SEVERAL)),
@@ -158,6 +175,23 @@ def test_signal_grids_that_close_in_parts_are_decided(
     funding = constant_funding(0.0001, 8, klines) if is_funded else None
     market = Market(klines, INSTRUMENT, costs, funding, since_ms=int(klines.open_time_ms[500]))
     assert check(market, plan, [*crosses, *rare]) == 1.0
+
+
+@pytest.mark.parametrize("mode", MarginMode)
+@pytest.mark.parametrize("name", ["three", "all of them"])
+def test_signal_grids_that_close_in_parts_with_leverage_are_decided(
+    name: str, mode: MarginMode, klines: Klines
+) -> None:
+    crosses = [EmaCrossover(fast, slow) for fast in (5, 14) for slow in (15, 50)]
+    plan = replace(
+        PARTED[name], exits=replace(PARTED[name].exits, levels=LevelSource.PLAN), leverage=5.0,
+        margin_mode=mode, sizing=Sizing(SizingKind.EQUITY_RATIO, 0.5),
+    )  # fmt: skip # what it may lose
+    market = Market(klines, LEVERED, COSTS["notional"], constant_funding(0.0001, 8, klines))
+    assert check(market, plan, [*crosses, Rare(40)], 3) == 1.0
+    # Nothing stops what is left before it would be liquidated.
+    held = replace(plan, leverage=20.0, exits=Exits(targets=FAR, levels=LevelSource.PLAN))
+    assert check(market, held, [Rare(2_000)], 20) == 0.0
 
 
 def test_strategies_with_levels_of_their_own_close_in_parts(klines: Klines) -> None:

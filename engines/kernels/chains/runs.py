@@ -221,7 +221,7 @@ class Wished:
             advance_parts(
                 self._opens, self._wishes, np.concatenate(sets), decides, self._given(bars, rows),
                 self._part_exits(bars, rows, sets, decides), sizes, self._payments, fixed,
-                portions, found,
+                portions, self.group.charges.tiers, found,
             )  # fmt: skip # one call
             return found
         for terms, own in zip(rows, sets, strict=True):

@@ -13,6 +13,7 @@ from engines.kernels._compiled import driver, rule, shared, stamp_of
 from engines.kernels.chains.columns import I32_1D, Decides, Given, Opens, Sizes
 from engines.kernels.chains.drivers import NO_SET, SET_ROW, SET_START, SET_STOP
 from engines.kernels.chains.lanes import idle, start_chain, weigh
+from engines.kernels.chains.margin import judge
 from engines.kernels.columns import F64_2D, I64_2D
 from engines.kernels.parts.columns import LINK, PartExits, PartLinks, Portions
 from engines.kernels.parts.exits import PART_WALK, walk_parts
@@ -49,9 +50,12 @@ from engines.types import F64_1D, I64_1D
 
 Find: TypeAlias = Callable[[Opens, F64_2D, F64_1D, F64_1D, I64_1D, I32_1D, PartExits, int], None]
 Advance: TypeAlias = Callable[
-    [Opens, I32_1D, I64_2D, Decides, Given, PartExits, Sizes, Payments, Fixed, Portions, F64_2D],
+    [
+        Opens, I32_1D, I64_2D, Decides, Given, PartExits, Sizes, Payments, Fixed, Portions, F64_2D,
+        F64_2D,
+    ],
     None,
-]
+]  # fmt: skip # one list
 
 
 def _finder(stamp: int) -> Find:
@@ -100,7 +104,7 @@ take_parts = shared(_take)
 @rule
 def _step(
     opens: Opens, sizes: Sizes, payments: Payments, fixed: Fixed, portions: Portions,
-    links: PartLinks, exits: PartExits, lanes: F64_1D, places: U64_1D,
+    tiers: F64_2D, links: PartLinks, exits: PartExits, lanes: F64_1D, places: U64_1D,
 ) -> None:  # fmt: skip # what is read, then what moves
     """Let every lane close the part of its next link, and begin what comes after the last one."""
     follow_parts(lanes, places, links, exits, opens.lines)
@@ -113,6 +117,8 @@ def _step(
     turn_parts(lanes, fixed)
     divide(lanes, portions)
     mark_parts(lanes, fixed)
+    if fixed.leverage > 1.0:
+        judge(lanes, tiers, fixed)
     tally(lanes)
     move_parts(lanes)
 
@@ -130,8 +136,9 @@ def _note(lanes: F64_1D, places: U64_1D, marks: F64_1D) -> int:
 
 def _play(
     opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, given: Given, exits: PartExits,
-    sizes: Sizes, payments: Payments, fixed: Fixed, portions: Portions, found: F64_2D,
-    links: PartLinks, lanes: F64_1D, places: U64_1D, owner: I64_1D, marks: F64_1D, sums: F64_1D,
+    sizes: Sizes, payments: Payments, fixed: Fixed, portions: Portions, tiers: F64_2D,
+    found: F64_2D, links: PartLinks, lanes: F64_1D, places: U64_1D, owner: I64_1D, marks: F64_1D,
+    sums: F64_1D,
 ) -> None:  # fmt: skip # what it works on, then the room that it needs
     count, waiting, running = len(found), 0, 0
     for lane in range(LANES):
@@ -150,7 +157,7 @@ def _play(
             idle(places, lane)
             look_ahead(places, links, exits, opens.lines, lane)
     while running > 0:
-        _step(opens, sizes, payments, fixed, portions, links, exits, lanes, places)
+        _step(opens, sizes, payments, fixed, portions, tiers, links, exits, lanes, places)
         if _note(lanes, places, marks) == LANES - running:
             continue
         for lane in range(LANES):
@@ -177,7 +184,7 @@ def _advance(stamp: int) -> Advance:
     def advance(
         opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, given: Given,
         exits: PartExits, sizes: Sizes, payments: Payments, fixed: Fixed, portions: Portions,
-        found: F64_2D,
+        tiers: F64_2D, found: F64_2D,
     ) -> None:  # fmt: skip # one list
         room = 0 if stamp != 0 else 1
         for item in range(len(found)):
@@ -188,8 +195,8 @@ def _advance(stamp: int) -> Advance:
         owner, marks = np.empty(LANES, np.int64), np.empty(fixed.months * LANES)
         sums = np.empty(SUMS_SIZE)
         play_parts(
-            opens, wishes, sets, decides, given, exits, sizes, payments, fixed, portions, found,
-            links, lanes, places, owner, marks, sums,
+            opens, wishes, sets, decides, given, exits, sizes, payments, fixed, portions, tiers,
+            found, links, lanes, places, owner, marks, sums,
         )  # fmt: skip # one call
 
     return driver(advance)

@@ -10,8 +10,9 @@ target gets none would have fewer legs than the walk of its levels had, so such 
 
 Parts that are held together are marked together in the quiet bars before a close that leaves
 something (`metrics.run_ups_and_drawdowns`): the whole position at its lowest price there, after the
-highest closed equity at the end of any bar before. What a margin call needs is bounded as for a
-single trade, by the lowest price since the entry and by what was held until the close.
+highest closed equity at the end of any bar before. What a margin call or a liquidation needs is
+bounded as for a single trade, by the lowest price since the entry and by what was held until the
+close: an isolated margin is given back with its part, a tier asks less of less.
 """
 
 import numpy as np
@@ -258,7 +259,7 @@ def size_parts_exactly(lanes: F64_1D, fixed: Fixed) -> None:
             equity = fixed.capital + (lanes[NET + lane] + pnl)
         lanes[N_STEPS + lane] = exact_steps(
             equity, fixed.share, fixed.order_fee, lanes[N_UNIT + lane], fixed.step_over,
-            fixed.step_under,
+            fixed.step_under, fixed.leverage,
         )  # fmt: skip # one call
 
 
@@ -334,6 +335,7 @@ def _leg_steps(steps: float, portion: float) -> float:
 @rule
 def mark_parts(lanes: F64_1D, fixed: Fixed) -> None:
     """Mark equity at the worst of each part, of what was held with it, and after it."""
+    is_calling = fixed.leverage == 1.0
     for lane in range(LANES):
         is_closed = lanes[MODE + lane] != OPEN_AT_END
         peak, pnl = lanes[PEAK + lane], lanes[PNL + lane]
@@ -363,7 +365,7 @@ def mark_parts(lanes: F64_1D, fixed: Fixed) -> None:
         margin = fixed.margin_long if side > 0 else fixed.margin_short
         worth = (lanes[ENTRY_PRICE + lane] - side * lanes[LOSS + lane]) * held_unit * margin
         funds = lanes[OWNED + lane] - lanes[LOSS + lane] * held_unit
-        is_called = (margin > 0) & (worth > funds * SURE)
+        is_called = is_calling & (margin > 0) & (worth > funds * SURE)
         lanes[IS_UNSURE + lane] = max(lanes[IS_UNSURE + lane], 1.0 if is_called else 0.0)
 
 

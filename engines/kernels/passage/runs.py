@@ -159,7 +159,7 @@ def is_chained(bars: Bars, terms: F64_2D) -> BOOL_1D:
     is_divided = terms[:, slots.TARGETS] > 0
     has_own_share = np.isin(terms[:, slots.SIZING_KIND], OWN_SHARES)
     is_followed = are_plain(terms, UNMOVED, (*SIZINGS, *OWN_SHARES))
-    is_other = ~are_plain(terms, [*FILLS, *BORROWS, *CLOSING], (*SIZINGS, *OWN_SHARES))
+    is_other = ~are_plain(terms, [*FILLS, *CLOSING], (*SIZINGS, *OWN_SHARES))
     is_followed &= ~(is_divided & (by_atr | has_own_share | is_other))
     if len(bars.marks) > 0:  # which then tell what is liquidated
         is_followed &= terms[:, slots.IS_LIQUIDABLE] == 0
