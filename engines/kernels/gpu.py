@@ -49,15 +49,28 @@ def _finisher(stamp: int) -> Callable[[F64_2D, float, F64_1D, F64_2D], None]:
 finish_each = _finisher(stamp_of(globals()))
 
 
+@cache
 def why_not() -> str | None:
-    """Return why sets cannot be run on a GPU here, None if they can."""
+    """Return why sets cannot be run on a GPU here, None if they can.
+
+    A line of code is compiled for it: a toolkit can be missing or unfit, and numba-cuda may not go
+    with the NumPy that is there, which shows only then.
+    """
     if importlib.util.find_spec("numba_cuda") is None:
         return "numba-cuda is not installed"
     from numba import cuda  # here, since it is optional
 
     if not cuda.is_available():
         return "no CUDA driver, toolkit or device answers"
+    try:
+        cuda.jit("void(float64[::1])")(_something)
+    except Exception as error:
+        return f"CUDA code cannot be compiled, {type(error).__name__}: {error}"
     return None
+
+
+def _something(column: F64_1D) -> None:
+    column[0] = 1.0
 
 
 class GpuRuns:

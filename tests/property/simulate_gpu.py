@@ -4,14 +4,17 @@ It asks besides that every column reaches the device with the steps of its shape
 view may have others; a GPU then gives it another type and would compile another kernel for it.
 """
 
+from unittest.mock import patch
+
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from numba import cuda
 from numba.core import config
 
 from engines.costs import Costs
 from engines.instrument import Instrument
-from engines.kernels import slots, trials
+from engines.kernels import gpu, slots, trials
 from engines.kernels.gpu import copied_each
 from engines.kernels.summary import SUMMARY, TRADES
 from engines.kernels.trials import Engine, Market, Trials
@@ -41,6 +44,18 @@ def compare_trials() -> None:
     np.testing.assert_array_equal(ours.values, theirs.values)
 
 
+def ask_why_not() -> None:
+    """A GPU that answers but for which nothing can be compiled is told from one that can run."""
+    fault = AttributeError("module 'numpy' has no attribute 'row_stack'")
+    with patch("importlib.util.find_spec", return_value=True):
+        gpu.why_not.cache_clear()
+        assert gpu.why_not() is None
+        gpu.why_not.cache_clear()
+        with patch.object(cuda, "jit", side_effect=fault):
+            assert gpu.why_not() == f"CUDA code cannot be compiled, AttributeError: {fault}"
+    gpu.why_not.cache_clear()
+
+
 def main() -> None:
     """Compare plans until one differs, then say how many there were."""
     assert config.ENABLE_CUDASIM  # type: ignore[attr-defined] # set from the environment
@@ -66,6 +81,7 @@ def main() -> None:
     compare()
     assert trades[0] > PLANS
     compare_trials()
+    ask_why_not()
     print(f"equal: {trades[0]} trades")
 
 
