@@ -64,7 +64,10 @@ def tolerances(result: Backtest, figures: dict[str, float]) -> dict[str, float]:
     times = result.klines.open_time_ms[min(result.start_bar, len(result.klines) - 1) :]
     days = (int(times[-1]) + result.klines.interval_ms - int(times[0])) / DAY_MS
     grown, years = 1 + figures["return_ratio"], days / DAYS_PER_YEAR
-    growth = (1 + figures["cagr_ratio"]) / years / grown * money / capital + SAME
+    if grown > 0:
+        growth = (1 + figures["cagr_ratio"]) / years / grown * money / capital + SAME
+    else:  # All was lost; what noise has left in its place is a growth too.
+        growth = (money / capital) ** (1 / years) + SAME
     monthly = monthly_returns(
         closed.pnl_quote, closed.exit_time_ms, capital, int(times[0]), int(times[-1]),
         result.instrument.time_zone,
