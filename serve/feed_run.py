@@ -21,8 +21,8 @@ from engines.live.derived import bucket_ms
 from engines.live.events import Alert
 from engines.live.feed_series import FeedTerms
 from engines.series import SeriesKey
-from serve.commands.series_sync import shown
 from serve.feed_view import View, view_of
+from serve.progress import shown
 
 WAIT_S = 0.5
 HISTORY_BARS = 100

@@ -14,6 +14,7 @@ from engines.types import F64_1D
 from engines.wishes import Tradable, places_orders
 
 if TYPE_CHECKING:
+    from actors.sync import Told
     from engines.context import PlacesOrders
 
 PATIENCE_S = 2.0
@@ -78,6 +79,17 @@ def progress() -> Iterator[Place]:
     finally:
         done.set()
         thread.join()
+
+
+@contextmanager
+def shown() -> "Iterator[Told]":
+    """Yield what is told how far the work is; a terminal shows it."""
+    with progress() as place:
+
+        def told(label: str, done: int, total: int) -> None:
+            place.label, place.current, place.total = label, done, total
+
+        yield told
 
 
 def _draw(place: Place, done: threading.Event) -> None:

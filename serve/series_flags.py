@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 
 from engines.errors import ParameterFault
+from serve.times import parse_time_ms
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -226,8 +227,6 @@ def range_ms(since: str | None, until: str | None) -> tuple[int | None, int | No
 
     Raises: ParameterFault for a text that is none, or an end before the start.
     """
-    from serve.terms import parse_time_ms
-
     since_ms = None if since is None else parse_time_ms("--since", since)
     until_ms = None if until is None else parse_time_ms("--until", until)
     if since_ms is not None and until_ms is not None and since_ms >= until_ms:

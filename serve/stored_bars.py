@@ -77,7 +77,7 @@ def sync_of(venue: str | None) -> Sync:
 
     def sync(key: SeriesKey, since_ms: int, until_ms: int) -> list[str]:
         from actors.upkeep import sync_all
-        from serve.commands.series_sync import shown
+        from serve.progress import shown
 
         with shown() as told:
             (result,) = sync_all(venue_settings(venue), [key], since_ms, until_ms, told)

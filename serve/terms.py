@@ -8,7 +8,6 @@ each other in time, each further symbol is a market of its own. What belongs to 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from serve.flags import BarFlags
 from serve.histories import funding_of, mark_of
 from serve.market_files import files_of, symbol_of
 from serve.plan_terms import require_sane
+from serve.times import parse_time_ms
 
 if TYPE_CHECKING:
     from serve.stored_bars import Sync
@@ -183,21 +183,6 @@ def _instrument(
     if _is_off_tick(klines, tick_size):
         notes.append(f"prices are off the tick size {tick_size:g}: fills are rounded to it")
     return found.instrument
-
-
-def parse_time_ms(flag: str, text: str) -> int:
-    """Return the UTC milliseconds of an ISO time or date; without a zone it is UTC.
-
-    Raises: ParameterFault if it is neither.
-    """
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise ParameterFault(
-            flag, "a time such as 2025-01-31 or 2025-01-31T12:45Z", repr(text)
-        ) from None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return round(moment.timestamp() * 1000)
 
 
 def _is_off_tick(klines: Klines, tick_size: float) -> bool:

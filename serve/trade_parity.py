@@ -8,7 +8,7 @@ from engines.backtest import Backtest
 from engines.errors import ParameterFault, TradeListFault
 from engines.klines import Klines, time_text
 from engines.parity import ListedTrade, MoneyTolerance, ParityReport, Terms, compare
-from serve.terms import parse_time_ms
+from serve.times import parse_time_ms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,7 @@ from engines.errors import ParameterFault
 from engines.klines import DAY_MS, time_text
 from serve.commands.venue_sim import VenueSimFlags
 from serve.output import print_json
-from serve.terms import parse_time_ms
+from serve.times import parse_time_ms
 
 PORT_MAX = 65_535
 

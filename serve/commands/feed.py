@@ -44,7 +44,7 @@ def feed(flags: FeedFlags) -> int:
     from serve.feed_run import Wanted, longer_intervals, show_feed
     from serve.output import print_notes
     from serve.series_flags import require_symbol
-    from serve.terms import parse_time_ms
+    from serve.times import parse_time_ms
 
     interval_ms = parse_interval_ms(flags.interval)
     wanted = Wanted(

@@ -31,8 +31,9 @@ def repair_series(flags: RepairFlags) -> int:
     from actors.upkeep import Failed, repair_all
     from actors.venue.settings import venue_settings
     from cluster.history import History
-    from serve.commands.series_sync import require_some, shown, texts
+    from serve.commands.series_sync import require_some, texts
     from serve.output import print_json, print_notes, print_table
+    from serve.progress import shown
     from serve.series_flags import stored_keys
 
     settings = venue_settings(flags.venue)

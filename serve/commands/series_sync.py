@@ -1,7 +1,6 @@
 """`phalanx data sync`: fetch what is missing of series from a venue."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ from serve.flags import JsonFlags, ratio
 from serve.series_flags import RangeFlags
 
 if TYPE_CHECKING:
-    from actors.sync import SyncResult, Told
+    from actors.sync import SyncResult
     from actors.upkeep import Failed
     from actors.venue.settings import VenueSettings
     from engines.series import FundingKey, SeriesKey
@@ -47,6 +46,7 @@ def sync_series(flags: SyncFlags) -> int:
     from actors.upkeep import Failed, sync_all
     from actors.venue.settings import venue_settings
     from serve.output import print_json, print_notes
+    from serve.progress import shown
     from serve.series_flags import limits_of, range_ms
 
     settings = venue_settings(flags.venue)
@@ -77,19 +77,6 @@ def require_some(results: "Sequence[object]", failed: "Failed") -> None:
 def texts(failed: "Failed") -> dict[str, str]:
     """Return what is to be said of the series that failed."""
     return {str(key): str(fault) for key, fault in failed.items()}
-
-
-@contextmanager
-def shown() -> "Iterator[Told]":
-    """Yield what is told how far the work is; a terminal shows it."""
-    from serve.progress import progress
-
-    with progress() as place:
-
-        def told(label: str, done: int, total: int) -> None:
-            place.label, place.current, place.total = label, done, total
-
-        yield told
 
 
 def _keys(flags: SyncFlags, settings: "VenueSettings") -> "list[SeriesKey | FundingKey]":

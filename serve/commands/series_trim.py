@@ -59,7 +59,7 @@ def _kept_from_ms(flags: TrimFlags, now_ms: int) -> int:
     from cluster.settings import history_settings
     from engines.errors import ParameterFault
     from engines.klines import DAY_MS
-    from serve.terms import parse_time_ms
+    from serve.times import parse_time_ms
 
     if flags.days is not None and not 1 <= flags.days <= DAYS_MAX:
         raise ParameterFault("--days", f"a whole number from 1 to {DAYS_MAX}", repr(flags.days))

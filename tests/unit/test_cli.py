@@ -11,7 +11,7 @@ import pytest
 from engines.synthetic import synthetic_klines
 from serve.cli import run
 from serve.market_files import symbol_of
-from serve.terms import parse_time_ms
+from serve.times import parse_time_ms
 
 BARS = 3000
 FILES = {"report.html", "result.json", "trades.csv", "equity.csv"}
