@@ -1,6 +1,7 @@
 """Positions that close in parts, in the lanes of chains, equal the reference's in every figure.
 
-Plans have one to four targets, with or without a stop, a breakeven, a trailing part and funding.
+Plans have one to four targets, with or without a stop, a breakeven, a trailing part, funding,
+leverage, verified limits, and fills at closes.
 Bars are wild enough that one bar meets several levels, that opens pass several targets, and that
 ticks are coarse beside the levels. Entries too small for every target to get a step are left to the
 machine, and so are those that the account cannot pay: where none may be, that is asserted.
@@ -84,6 +85,8 @@ def exits(draw: st.DrawFn) -> Exits:
     breakeven = st.builds(Breakeven, st.just(near * 0.9999), lock.map(lambda own: own * 0.9))
     return Exits(
         stop_loss_ratio=draw(st.none() | st.floats(0.001, 0.1)),
+        stop_atr=draw(st.none() | st.none() | st.floats(0.1, 8.0)),
+        atr_period=draw(st.integers(2, 20)),
         targets=several,
         trailing=draw(st.none() | trailing),
         breakeven=draw(st.none() | breakeven),
@@ -103,7 +106,11 @@ def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
     )  # fmt: skip # what is traded, then from when
     count = draw(st.integers(CHAINS_MIN, STRATEGIES))
     rules = st.sampled_from([rule for rule in CloseRule if rule is not CloseRule.ALL])
-    plan = replace(draw(followed()), exits=draw(exits()), close_rule=draw(rules))
+    plan = replace(
+        draw(followed()), exits=draw(exits()), close_rule=draw(rules),
+        limit_verify_ticks=draw(st.sampled_from((0, 0, 0, 1, 3, 40))),
+        process_on_close=draw(st.sampled_from((False, False, True))),
+    )  # fmt: skip # what else it says
     plan = draw(borrowed(plan))
     if plan.market is Traded.SPOT:
         market = replace(market, funding=None)
@@ -160,18 +167,25 @@ PARTED = {
             breakeven=Breakeven(0.001, 0.0005),
         ),
     ),
+    "verified": Plan(
+        limit_verify_ticks=2,
+        exits=Exits(stop_loss_ratio=0.015, targets=SEVERAL, trailing=Trailing(0.012, 0.004)),
+    ),
+    "by the atr": Plan(exits=Exits(stop_atr=3.0, stop_loss_ratio=0.015, targets=SEVERAL)),
     "one": Plan(exits=Exits(stop_loss_ratio=0.01, targets=(Target(0.01, 1.0),))),
 }
 
 
+@pytest.mark.parametrize("settles", [False, True], ids=["at opens", "at closes"])
 @pytest.mark.parametrize("is_funded", [False, True])
 @pytest.mark.parametrize(("name", "costs"), list(zip(PARTED, cycle(COSTS.values()))), ids=PARTED)
 def test_signal_grids_that_close_in_parts_are_decided(
-    name: str, costs: Costs, is_funded: bool, klines: Klines
+    name: str, costs: Costs, is_funded: bool, settles: bool, klines: Klines
 ) -> None:
     crosses = [EmaCrossover(fast, slow) for fast in (5, 14) for slow in (15, 50)]
     rare = [Rare(every, leaves) for every in (40, 2_000) for leaves in (False, True)]
-    plan = replace(PARTED[name], exits=replace(PARTED[name].exits, levels=LevelSource.PLAN))
+    own = replace(PARTED[name].exits, levels=LevelSource.PLAN)
+    plan = replace(PARTED[name], exits=own, process_on_close=settles)
     funding = constant_funding(0.0001, 8, klines) if is_funded else None
     market = Market(klines, INSTRUMENT, costs, funding, since_ms=int(klines.open_time_ms[500]))
     assert check(market, plan, [*crosses, *rare]) == 1.0
@@ -198,6 +212,12 @@ def test_strategies_with_levels_of_their_own_close_in_parts(klines: Klines) -> N
     crosses = [EmaCrossover(fast, slow) for fast in (5, 9, 14) for slow in (15, 21, 50)]
     market = Market(klines, INSTRUMENT, COSTS["notional"], since_ms=int(klines.open_time_ms[500]))
     assert check(market, PARTED["breakeven"], [*crosses, Rare()], times=5) == 1.0
+
+
+def test_verified_limits_beside_a_breakeven_are_left_to_the_machine(klines: Klines) -> None:
+    plan = replace(PARTED["breakeven"], limit_verify_ticks=1)
+    market = Market(klines, INSTRUMENT, Costs())
+    assert check(market, plan, [Rare(40), Rare(300)], times=10) == 0.0
 
 
 def test_entries_of_fewer_steps_than_targets_are_left_to_the_machine(klines: Klines) -> None:

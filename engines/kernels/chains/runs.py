@@ -350,8 +350,8 @@ class Wished:
             taken = max(int((own[:, SET_STOP] - own[:, SET_START]).max()) for own in sets)
             return part_room(taken, portions_of(rows[0]))
         places, asked, count = self._asked(rows, sets, decides)
-        slip_ratio = self.group.charges.slip_ratio
-        return part_exits_of(self._opens, bars.prices, slip_ratio, rows, asked, places, count)
+        slip_ratio, atr = self.group.charges.slip_ratio, frozen(self.group.rules.atr)
+        return part_exits_of(self._opens, bars.prices, slip_ratio, atr, rows, asked, places, count)
 
     def _ends(self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Ends:
         """Return how the levels of plans end each entry that sets of theirs may stack."""

@@ -38,8 +38,8 @@ class PartExits(NamedTuple):
     """How levels close entries, in `parts` or fewer: `codes` [N x parts], `closes` [... x CLOSE].
 
     `places` [2 x (T + 1)] are those of a plan's entries, by line and side; the `entries` of several
-    plans lie one after the other. `levels` [N] are the bars in which nothing is left. What is not
-    met has bar T.
+    plans lie one after the other. `levels` [N] are the bars in which nothing is left, T if some is
+    left; a close that is not met lies behind the last line.
     """
 
     places: I32_1D

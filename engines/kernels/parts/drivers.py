@@ -17,7 +17,7 @@ from engines.kernels.chains.margin import judge
 from engines.kernels.columns import F64_2D, I64_2D
 from engines.kernels.parts.columns import LINK, PartExits, PartLinks, Portions
 from engines.kernels.parts.exits import PART_WALK, walk_parts
-from engines.kernels.parts.funding import pay_parts
+from engines.kernels.parts.funding import pay_parts, pay_parts_until_closes
 from engines.kernels.parts.lanes import (
     PART_NUMBERS,
     PART_PLACES,
@@ -48,7 +48,9 @@ from engines.kernels.slots import TERMS
 from engines.kernels.summary import SUMS_SIZE
 from engines.types import F64_1D, I64_1D
 
-Find: TypeAlias = Callable[[Opens, F64_2D, F64_1D, F64_1D, I64_1D, I32_1D, PartExits, int], None]
+Find: TypeAlias = Callable[
+    [Opens, F64_2D, F64_1D, F64_1D, F64_1D, I64_1D, I32_1D, PartExits, int], None
+]
 Advance: TypeAlias = Callable[
     [
         Opens, I32_1D, I64_2D, Decides, Given, PartExits, Sizes, Payments, Fixed, Portions, F64_2D,
@@ -62,16 +64,17 @@ def _finder(stamp: int) -> Find:
     """Return the pass that finds how levels close entries in parts under one plan."""
 
     def find(
-        opens: Opens, prices: F64_2D, slip_ratio: F64_1D, terms: F64_1D, entries: I64_1D,
-        until: I32_1D, exits: PartExits, row: int,
+        opens: Opens, prices: F64_2D, slip_ratio: F64_1D, atr: F64_1D, terms: F64_1D,
+        entries: I64_1D, until: I32_1D, exits: PartExits, row: int,
     ) -> None:  # fmt: skip # what it reads, then what it finds
         run = np.zeros(PART_WALK if stamp != 0 else 0)
         run[:TERMS] = terms[:TERMS]
         for place in range(len(entries)):
             entry, last = entries[place], int(until[place])
             at = row * exits.entries + exits.places[entry]
+            known = atr[(entry >> 1) - 1] if len(atr) > 0 else math.nan
             walk_parts(
-                run, opens, prices, slip_ratio, entry, last, math.nan, math.nan, exits, at
+                run, opens, prices, slip_ratio, entry, last, math.nan, math.nan, known, exits, at
             )  # fmt: skip # one call
 
     return driver(find)
@@ -111,7 +114,10 @@ def _step(
     weigh(lanes, fixed, sizes, opens.bars + 1.0)
     split(lanes, fixed)
     if len(payments.rates) > 0:
-        pay_parts(lanes, payments, fixed)
+        if fixed.settles:
+            pay_parts_until_closes(lanes, payments, fixed)
+        else:
+            pay_parts(lanes, payments, fixed)
     if size_parts(lanes, fixed):
         size_parts_exactly(lanes, fixed)
     turn_parts(lanes, fixed)

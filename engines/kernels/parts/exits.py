@@ -8,6 +8,11 @@ follows the price. The walk takes the way of `exit_walk` with that state; at eac
 anything happens (`_settle`), legs act one after the other: at an open the last one first, on the
 way of a bar the first one first, as they lie in the book (`path`).
 
+A limit that is verified fills once the price has gone some ticks beyond it, at itself or at the
+better price of all on the way of that bar, or where its leg would begin to follow. Stops are one
+and the same all the same, unless a breakeven moves those of some legs at the limit of another.
+An entry at a close (`Opens.lag`) may have passed a level there.
+
 Prices are multiplied by the sign of the side, so that up is a gain and the lowest price is the
 worst for both sides alike. Levels are rounded before that, each in its own direction.
 """
@@ -22,6 +27,7 @@ from engines.kernels.chains.columns import (
     LINE,
     LONG,
     MODE_BITS,
+    O_CLOSE,
     O_MONTH,
     O_PRICE,
     ON_THE_WAY,
@@ -30,7 +36,7 @@ from engines.kernels.chains.columns import (
 )
 from engines.kernels.chains.walk import lowest
 from engines.kernels.columns import F64_2D
-from engines.kernels.exit_walk import WALK, enter, find_exit
+from engines.kernels.exit_walk import WALK, enter, find_exit, find_exit_after
 from engines.kernels.money import due_price, slipped_price
 from engines.kernels.parts.columns import (
     C_MONTH,
@@ -43,7 +49,7 @@ from engines.kernels.parts.columns import (
     REST,
     PartExits,
 )
-from engines.kernels.passage.events import slip_at
+from engines.kernels.passage.events import slip_at, stop_of
 from engines.kernels.rounding import price_of, round_by, ticks_nearest, ticks_up
 from engines.kernels.search import first_touch
 from engines.kernels.slots import (
@@ -54,6 +60,7 @@ from engines.kernels.slots import (
     NO_TRAIL,
     OPEN,
     RUN,
+    STOP_ATR,
     STOP_RATIO,
     TARGET_RATIOS,
     TARGETS,
@@ -63,6 +70,7 @@ from engines.kernels.slots import (
     TRAIL_DISTANCE,
     TRAIL_RATIO,
     TRAIL_UNIT,
+    VERIFY_TICKS,
 )
 from engines.kernels.slots import CLOSE as CLOSE_PRICE
 from engines.types import F64_1D
@@ -70,38 +78,47 @@ from engines.types import F64_1D
 # Behind the terms of the plan: the side, how many targets there are and are done, the stop, where
 # it begins to follow and at which distance, what it has followed to; the price of the path, the
 # lowest since the bar or the entry, the lowest of the bars before, the bar of the last fill and of
-# the path, the lowest of the quiet bars; how many closes are listed, and where.
+# the path, the first bar that counts whole, how many closes are listed, and where.
 (
     SIGN, COUNT, DONE, STOP, ARM, FOLLOWS_TICKS, BEST, AT, BAR_LOW, FULL_LOW, FILL_BAR, BAR,
-    QUIET, LISTED, FIRST, LIMITS,
+    WHOLE_FROM, LISTED, FIRST, LIMITS,
 ) = range(RUN, RUN + 16)  # fmt: skip # one list
-LOCKS = LIMITS + PARTS_MAX  # where the stop goes when the target of the same place is met
+# Where the price must go to for the limit of the same place to fill, and where the stop goes then.
+TRIGGERS = LIMITS + PARTS_MAX
+LOCKS = TRIGGERS + PARTS_MAX
 PART_WALK = max(LOCKS + PARTS_MAX, WALK)
 
 
 @rule
-def _enter(run: F64_1D, base: float, sign: float, stop: float) -> None:
+def _enter(run: F64_1D, base: float, sign: float, stop: float, atr: float, close: float) -> None:
     """Hold a position of this side, entered at `base`, with the levels of the run's plan.
 
-    A given `stop` takes the place of the plan's, NaN leaves that to it.
+    A given `stop` takes the place of the plan's, NaN leaves that to it; `atr` is known where the
+    plan sets its stop by it, at the deciding `close`.
     """
     count = int(run[TARGETS])
     run[SIGN], run[COUNT], run[DONE] = sign, count, 0.0
-    for place in range(count):
-        ratio = run[TARGET_RATIOS + place]
-        run[LIMITS + place] = sign * round_by(run, base * (1 + sign * ratio), sign)
-        run[LOCKS + place] = -math.inf
-        if run[BREAKEVEN_GAIN] == run[BREAKEVEN_GAIN]:
-            lock = run[BREAKEVEN_OFFSET] if place == 0 else run[TARGET_RATIOS + place - 1]
-            run[LOCKS + place] = sign * round_by(run, base * (1 + sign * lock), -sign)
-    run[STOP] = -math.inf
-    if stop == stop:
-        run[STOP] = sign * round_by(run, stop, -sign)
-    elif run[STOP_RATIO] == run[STOP_RATIO]:
-        run[STOP] = sign * round_by(run, base * (1 + -sign * run[STOP_RATIO]), -sign)
+    run[STOP] = stop_of(run, stop, run[STOP_RATIO], run[STOP_ATR], atr, close, base, sign)
     run[ARM], run[BEST], run[FOLLOWS_TICKS] = math.inf, math.inf, 0.0
     if run[TRAIL_UNIT] != NO_TRAIL:
         _set_trail(run, base, sign)
+    for place in range(count):
+        limit = round_by(run, base * (1 + sign * run[TARGET_RATIOS + place]), sign)
+        run[LIMITS + place], run[LOCKS + place] = sign * limit, -math.inf
+        run[TRIGGERS + place] = _trigger(run, limit, sign)
+        if run[BREAKEVEN_GAIN] == run[BREAKEVEN_GAIN]:
+            lock = run[BREAKEVEN_OFFSET] if place == 0 else run[TARGET_RATIOS + place - 1]
+            run[LOCKS + place] = sign * round_by(run, base * (1 + sign * lock), -sign)
+
+
+@rule
+def _trigger(run: F64_1D, limit: float, sign: float) -> float:
+    """Return where the price must go to for a limit to fill."""
+    if run[VERIFY_TICKS] == 0:
+        return sign * limit
+    ticks = ticks_nearest(run, limit) + sign * run[VERIFY_TICKS]
+    trigger = sign * price_of(run, ticks)
+    return min(trigger, run[ARM]) if sign * limit < run[ARM] else trigger
 
 
 @rule
@@ -138,7 +155,7 @@ def _follow(run: F64_1D, price: float) -> None:
 @rule
 def _next_limit(run: F64_1D) -> float:
     """Return the nearest price above at which something happens, other than the stop's follow."""
-    return float(min(run[LIMITS + int(run[DONE])], run[ARM]))
+    return float(min(run[TRIGGERS + int(run[DONE])], run[ARM]))
 
 
 @rule
@@ -159,7 +176,7 @@ def _settle(run: F64_1D, opens: Opens, exits: PartExits, price: float, is_at_ope
     """Let `price` act on every leg; list what closes."""
     done, count = int(run[DONE]), int(run[COUNT])
     met = done
-    while met < count and run[LIMITS + met] <= price:
+    while met < count and run[TRIGGERS + met] <= price:
         run[STOP] = max(run[STOP], run[LOCKS + met])
         met += 1
     arm = run[ARM]
@@ -173,7 +190,11 @@ def _settle(run: F64_1D, opens: Opens, exits: PartExits, price: float, is_at_ope
     for turn in range(done, out):
         leg = done + out - 1 - turn if is_at_open else turn
         is_stop = leg >= met or (is_out_at_arm and run[LIMITS + leg] >= arm)
-        filled = slipped_price(run, due, -run[SIGN], 0.0) if is_stop else due
+        filled = due
+        if is_stop:
+            filled = slipped_price(run, due, -run[SIGN], 0.0)
+        elif not is_at_open:
+            filled = due_price(run, run[SIGN] * max(run[LIMITS + leg], run[BAR_LOW]))
         _list(run, opens, exits, leg, filled, is_at_open)
     run[DONE] = out
 
@@ -189,16 +210,18 @@ def _list(
     if before < bar:
         if before + 1 < bar:
             quiet = lowest(opens, np.uint64(before + 1), np.uint64(bar), side)
-        full = lowest(opens, np.uint64(before), np.uint64(before + 1), side)
-        run[FULL_LOW] = min(run[FULL_LOW], full, quiet)
+        if before >= run[WHOLE_FROM]:
+            full = lowest(opens, np.uint64(before), np.uint64(before + 1), side)
+            run[FULL_LOW] = min(run[FULL_LOW], full)
+        run[FULL_LOW] = min(run[FULL_LOW], quiet)
         run[FILL_BAR] = bar
-    mode = AT_LEVEL if is_at_open else ON_THE_WAY
+    mode, line = AT_LEVEL if is_at_open else ON_THE_WAY, bar + opens.lag
     found = int(run[FIRST]) + int(run[LISTED])
-    exits.codes[found] = np.int32((bar << CODE_BITS) | (part << MODE_BITS) | mode)
+    exits.codes[found] = np.int32((line << CODE_BITS) | (part << MODE_BITS) | mode)
     row = found * CLOSE
     exits.closes[row + C_PRICE], exits.closes[row + C_QUIET] = price, quiet
     exits.closes[row + C_WORST] = min(run[FULL_LOW], run[BAR_LOW])
-    exits.closes[row + C_MONTH] = opens.lines[bar * LINE + O_MONTH]
+    exits.closes[row + C_MONTH] = opens.lines[line * LINE + O_MONTH]
     run[LISTED] += 1
 
 
@@ -261,11 +284,12 @@ def _next_bar(run: F64_1D, opens: Opens, bar: int, stop: int) -> int:
 
 def _walk_parts(
     run: F64_1D, opens: Opens, prices: F64_2D, slip_ratio: F64_1D, entry: int, last: int,
-    stop: float, target: float, exits: PartExits, place: int,
+    stop: float, target: float, atr: float, exits: PartExits, place: int,
 ) -> None:  # fmt: skip # what it reads, then what it finds
     """List the closes of an entry, by its line and side, in bars up to `last`.
 
-    A given `stop` takes the place of the plan's, a given `target` that of all the plan's.
+    A given `stop` takes the place of the plan's, a given `target` that of all the plan's; `atr` is
+    known where the plan sets its stop by it.
     """
     bar, sign = entry >> 1, 1.0 if entry & SIDE_MASK == LONG else -1.0
     base = opens.lines[bar * LINE + O_PRICE + (entry & SIDE_MASK)]
@@ -275,15 +299,16 @@ def _walk_parts(
         level = _walk_whole(run, opens, prices, slip_ratio, bar, last, exits, first)
         listed = 1
     else:
-        _enter(run, base, sign, stop)
-        run[FIRST], run[LISTED], run[FILL_BAR] = first, 0.0, bar
+        _enter(run, base, sign, stop, atr, opens.lines[bar * LINE + O_CLOSE])
+        run[FIRST], run[LISTED], run[FILL_BAR] = first, 0.0, bar - opens.lag
+        run[WHOLE_FROM] = bar
         run[BAR_LOW], run[FULL_LOW] = sign * base, math.inf
         _walk(run, opens, prices, slip_ratio, bar, last, exits)
         listed = int(run[LISTED])
         level = opens.bars if _is_held(run) else int(run[FILL_BAR])
     exits.levels[place] = np.int32(level)
     for part in range(listed, exits.parts):
-        exits.codes[first + part] = np.int32(opens.bars << CODE_BITS)
+        exits.codes[first + part] = np.int32((opens.bars + opens.lag) << CODE_BITS)
 
 
 @rule
@@ -292,12 +317,16 @@ def _walk_whole(
     exits: PartExits, first: int,
 ) -> int:  # fmt: skip # what it reads, then where it writes
     """List the close of a position that has one leg; return its bar."""
-    end, is_at_open, price, worst = find_exit(run, prices, opens.reach, slip_ratio, bar, last)
-    mode, row = AT_LEVEL if is_at_open else ON_THE_WAY, first * CLOSE
-    exits.codes[first] = np.int32((end << CODE_BITS) | (REST << MODE_BITS) | mode)
+    reach = opens.reach
+    if opens.lag == 0:
+        end, is_at_open, price, worst = find_exit(run, prices, reach, slip_ratio, bar, last)
+    else:
+        end, is_at_open, price, worst = find_exit_after(run, prices, reach, slip_ratio, bar, last)
+    mode, row, line = AT_LEVEL if is_at_open else ON_THE_WAY, first * CLOSE, end + opens.lag
+    exits.codes[first] = np.int32((line << CODE_BITS) | (REST << MODE_BITS) | mode)
     exits.closes[row + C_PRICE], exits.closes[row + C_WORST] = price, worst
     exits.closes[row + C_QUIET] = math.inf
-    exits.closes[row + C_MONTH] = opens.lines[end * LINE + O_MONTH]
+    exits.closes[row + C_MONTH] = opens.lines[line * LINE + O_MONTH]
     return end
 
 
@@ -307,11 +336,18 @@ def _walk(
     exits: PartExits,
 ) -> None:  # fmt: skip # what it reads, then where it writes
     """Go from bar to bar until nothing is held or the last one is over."""
-    bar, sign = entered, run[SIGN]
+    bar, sign, is_first = entered, run[SIGN], opens.lag == 0
+    if opens.lag != 0:
+        slip_at(run, slip_ratio, max(0, bar - 2))
+        run[BAR] = bar - 1
+        _open(run, opens, exits, sign * prices[bar - 1, CLOSE_PRICE], True)
+        if not _is_held(run):
+            return
+        bar = _next_bar(run, opens, bar, last + 1)
     while bar <= last:
         slip_at(run, slip_ratio, bar - 1)
         run[BAR] = bar
-        _open(run, opens, exits, sign * prices[bar, OPEN], bar == entered)
+        _open(run, opens, exits, sign * prices[bar, OPEN], is_first and bar == entered)
         if _is_held(run):
             high, low = sign * prices[bar, HIGH], sign * prices[bar, LOW]
             _pass_bar(run, opens, exits, prices, bar, min(low, high), max(low, high))

@@ -53,6 +53,21 @@ def pay_parts(lanes: F64_1D, payments: Payments, fixed: Fixed) -> None:
 
 
 @rule
+def pay_parts_until_closes(lanes: F64_1D, payments: Payments, fixed: Fixed) -> None:
+    """Find the same where fills are at closes, line b + 1 that of bar b."""
+    for lane in range(LANES):
+        line, first = np.uint64(lanes[BAR + lane]), int(lanes[NEXT_PAID + lane])
+        closed = int(payments.before[line])
+        opened = int(payments.after[max(line, np.uint64(1)) - np.uint64(1)])
+        last = max(first, opened if lanes[PHASE + lane] == PASSED_AT_OPEN else closed)
+        last = first if lanes[SIDE + lane] == 0 else last
+        _add_up(lanes, lane, payments, fixed, first, last, last)
+        entered = payments.before[np.uint64(lanes[N_BAR + lane])]
+        is_left = lanes[CLOSING + lane] < lanes[STEPS + lane]
+        lanes[NEXT_PAID + lane] = last if is_left else entered
+
+
+@rule
 def _add_up(
     lanes: F64_1D, lane: int, payments: Payments, fixed: Fixed, first: int, seen: int, last: int
 ) -> None:

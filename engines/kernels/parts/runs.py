@@ -21,7 +21,7 @@ def portions_of(terms: F64_1D) -> Portions:
 
 
 def part_exits_of(
-    opens: Opens, prices: F64_2D, slip_ratio: F64_1D, rows: list[F64_1D],
+    opens: Opens, prices: F64_2D, slip_ratio: F64_1D, atr: F64_1D, rows: list[F64_1D],
     asked: list[tuple[I64_1D, I32_1D]], places: I32_1D, count: int,
 ) -> PartExits:  # fmt: skip # the market, then the plans and what each is asked
     """Return how the levels of plans, by their terms, close the entries that each is asked for.
@@ -30,7 +30,7 @@ def part_exits_of(
     """
     exits = _room(places, count, len(rows), portions_of(rows[0]).targets)
     for row, (terms, (own, last)) in enumerate(zip(rows, asked, strict=True)):
-        find_part_exits(opens, prices, slip_ratio, terms, own, last, exits, row)
+        find_part_exits(opens, prices, slip_ratio, atr, terms, own, last, exits, row)
     return exits
 
 

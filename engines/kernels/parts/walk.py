@@ -6,6 +6,8 @@ that its levels meet until then, and one for the rest if a wish, its age or the 
 but the last are followed by the line that enters nothing.
 """
 
+import math
+
 import numpy as np
 
 from engines.kernels._compiled import rule
@@ -82,7 +84,7 @@ def link_parts(
             if is_given:
                 walk_parts(
                     given.runs[plan], opens, given.prices, given.slip_ratio, follower, bars - 1,
-                    given.stops[place], given.targets[place], exits, at,
+                    given.stops[place], given.targets[place], math.nan, exits, at,
                 )  # fmt: skip # one call
                 free += 1
             level = int(exits.levels[at])
@@ -127,11 +129,12 @@ def _close(
     Returns: the place of the last link.
     """
     taken, first, nothing = 0, at * exits.parts, np.int32((opens.bars + 1) << 1)
+    last = until + opens.lag
     for part in range(exits.parts):
         code, link = exits.codes[first + part], (count + part) * LINK
         links.links[link + L_CODE], links.links[link + L_NEXT] = code, nothing
         links.links[link + L_FOUND] = np.int32(first + part)
-        taken += 1 if int(code) >> CODE_BITS <= until else 0
+        taken += 1 if int(code) >> CODE_BITS <= last else 0
     count += taken
     _end(links, count, until + 1, mode)
     return count - (1 if exits.levels[at] <= until else 0)

@@ -95,9 +95,9 @@ DIVIDES = [
     slots.TARGETS, *range(slots.TARGET_RATIOS, slots.TARGET_RATIOS + slots.LEGS_MAX),
     *range(slots.PORTIONS, slots.PORTIONS + slots.LEGS_MAX), slots.LEGS_EACH,
 ]  # fmt: skip # one list
-# How a limit fills where one leg closes all, which they follow as well.
+# How a limit fills, which they follow as well.
 FILLS = [slots.VERIFY_TICKS]
-# That what a close decides fills there, which chains alone follow, and where one leg closes all.
+# That what a close decides fills there, which chains alone follow.
 CLOSING = [slots.SETTLES]
 # What is borrowed, and that nothing trims what an account may not carry.
 BORROWS = [
@@ -155,12 +155,12 @@ def is_chained(bars: Bars, terms: F64_2D) -> BOOL_1D:
     has_level = ~np.isnan(terms[:, LEVEL_TERMS]).all(axis=1)
     # Levels that stand still are shared by many plans, if there are many (`run_first_passage`).
     shares = np.count_nonzero(is_still & has_level) > CHAINED_MAX
-    by_atr = ~np.isnan(terms[:, [slots.STOP_ATR, slots.PROFIT_ATR]]).all(axis=1)
     is_divided = terms[:, slots.TARGETS] > 0
+    # A breakeven moves the stops of some parts ahead of others where limits are verified.
+    is_apart = (terms[:, slots.VERIFY_TICKS] != 0) & ~np.isnan(terms[:, slots.BREAKEVEN_GAIN])
     has_own_share = np.isin(terms[:, slots.SIZING_KIND], OWN_SHARES)
     is_followed = are_plain(terms, UNMOVED, (*SIZINGS, *OWN_SHARES))
-    is_other = ~are_plain(terms, [*FILLS, *CLOSING], (*SIZINGS, *OWN_SHARES))
-    is_followed &= ~(is_divided & (by_atr | has_own_share | is_other))
+    is_followed &= ~(is_divided & (is_apart | has_own_share))
     if len(bars.marks) > 0:  # which then tell what is liquidated
         is_followed &= terms[:, slots.IS_LIQUIDABLE] == 0
     return is_followed & ~(is_still & has_level & shares)
