@@ -93,6 +93,7 @@ def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
     plan = replace(
         draw(followed()), sizing=draw(random_plans.sizings() | kellys()), reentry=draw(reentries()),
         exits=replace(draw(exits()), only_in_profit=draw(st.booleans())),
+        process_on_close=draw(st.sampled_from((False, False, True))),
     )  # fmt: skip # one plan
     return market, plan, [PlainWishes(seed + own, own % 2 == 1) for own in range(count)]
 
@@ -154,11 +155,15 @@ PLANS = {
 INSTRUMENT = Instrument("SYNTHETIC", 0.1, 0.001, time_zone="America/New_York")
 
 
+@pytest.mark.parametrize("settles", [False, True], ids=["at opens", "at closes"])
 @pytest.mark.parametrize(("name", "costs"), list(zip(PLANS, cycle(COSTS.values()))), ids=PLANS)
-def test_signal_grids_that_look_back_are_decided(name: str, costs: Costs, klines: Klines) -> None:
+def test_signal_grids_that_look_back_are_decided(
+    name: str, costs: Costs, settles: bool, klines: Klines
+) -> None:
     crosses = [EmaCrossover(fast, slow) for fast in (5, 9, 14) for slow in (15, 21, 50)]
     rare = [Rare(every, leaves) for every in (40, 2_000) for leaves in (False, True)]
-    plan = replace(PLANS[name], exits=replace(PLANS[name].exits, levels=LevelSource.PLAN))
+    own = replace(PLANS[name].exits, levels=LevelSource.PLAN)
+    plan = replace(PLANS[name], exits=own, process_on_close=settles)
     funding = constant_funding(0.0001, 8, klines)
     market = Market(klines, INSTRUMENT, costs, funding, since_ms=int(klines.open_time_ms[500]))
     assert check(market, plan, [*crosses, *rare], times=2) == 1.0

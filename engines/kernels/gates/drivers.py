@@ -40,7 +40,7 @@ from engines.kernels.gates.links import (
 from engines.kernels.gates.rules import open_gates
 from engines.kernels.gates.shares import forget, weigh_exactly, weigh_rounds
 from engines.kernels.passage.figures import figures_of
-from engines.kernels.passage.funding import pay
+from engines.kernels.passage.funding import pay, pay_until_closes
 from engines.kernels.passage.lanes import (
     LANE_PLACES,
     LANES,
@@ -94,9 +94,12 @@ def _step(course: Course, wishes: I32_1D, room: Room) -> None:
     )  # fmt: skip # one call
     read_ends(stands, lanes, room.places, opens, exits)
     if len(payments.rates) > 0:
-        pay(lanes, payments, fixed)
+        if fixed.settles:
+            pay_until_closes(lanes, payments, fixed)
+        else:
+            pay(lanes, payments, fixed)
     result(lanes, fixed)
-    count_alone(stands, lanes, ratios, gates, opened, kelly, unit)
+    count_alone(stands, lanes, ratios, gates, opened, opens.lag, kelly, unit)
     if kelly.room > 0:
         weigh_rounds(stands, lanes, ratios, kelly, run)
     seek_nexts(stands, wishes, decides, gates, closes, opens.bars)
@@ -108,7 +111,7 @@ def _step(course: Course, wishes: I32_1D, room: Room) -> None:
             weigh_exactly(stands, lanes, ratios, kelly, run)
         size_exactly(lanes, fixed)
     turn(lanes, fixed)
-    count_joined(stands, lanes, ratios, gates, opened, kelly, unit)
+    count_joined(stands, lanes, ratios, gates, opened, opens.lag, kelly, unit)
     if kelly.room > 0 and kelly.low <= 0:  # Without a share nothing may be reversed.
         weigh_rounds(stands, lanes, ratios, kelly, run)
     tally(lanes)

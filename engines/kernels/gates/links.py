@@ -6,7 +6,8 @@ came before; its age is counted from its entry; and of the wishes that would clo
 counts that the rules let pass. A wish that would reverse it and is refused leaves it open. A wish
 that closes it, or comes at the close at which its age does, may begin the next one in the same fill
 (REVERSED) or at the same open (RELIEVED), judged by the ends before this one. Where a wish may
-close a position in profit alone, that is asked of the close at which it comes.
+close a position in profit alone, that is asked of the close at which it comes. Where fills are at
+closes lines lie one behind their bars (`chains.columns`); the rules count bars.
 
 Otherwise the next one begins at the first wish, from the bar of the end on, that passes the gates.
 Those count the end, and whether it was a loss. So its result is found first, by the operations with
@@ -109,24 +110,33 @@ def seek_ends(
         if stands[ENTRY + lane] == NO_ENTRY:
             stands[ENDS + lane] = OPEN_AT_END
             continue
-        _seek_end(
-            stands, lanes, lane, wishes, decides, gates, closes, ends, opens.lines, opens.bars,
-            payments, fixed,
+        row, level, entered = stands[ROW + lane], opens.bars, stands[ENTRY + lane] + 1
+        if row != NO_LEVELS:
+            level = (int(ends[row, stands[PLACE + lane]]) >> MODE_BITS) - opens.lag
+        first = 0
+        if len(payments.rates) > 0:
+            first = int(payments.after[entered] if opens.lag == 0 else payments.before[entered])
+        end = seek_end(
+            stands, lanes, lane, wishes, decides, gates, closes, level, opens.lines, opens.bars,
+            payments, first, 0.0, fixed,
         )  # fmt: skip # one call
+        is_at_level = end & MODE_MASK == AT_LEVEL
+        stands[ENDS + lane] = ends[row, stands[PLACE + lane]] if is_at_level else end
 
 
 @inlined
-def _seek_end(
+def seek_end(
     stands: I64_1D, lanes: F64_1D, lane: int, wishes: I32_1D, decides: Decides, gates: Gates,
-    closes: I64_1D, ends: I32_2D, lines: F64_1D, bars: int, payments: Payments, fixed: Fixed,
-) -> None:  # fmt: skip # where the lane stands, then what is read
-    timed, level = stands[ENTRY + lane] + decides.held_max, bars
-    if stands[ROW + lane] != NO_LEVELS:
-        level = int(ends[stands[ROW + lane], stands[PLACE + lane]]) >> MODE_BITS
+    closes: I64_1D, level: int, lines: F64_1D, bars: int, payments: Payments, settled: int,
+    paid: float, fixed: Fixed,
+) -> int:  # fmt: skip # where the lane stands, then what is read
+    """Return how what a lane holds ends, as a link has it, AT_LEVEL if that is in bar `level`.
+
+    It has `paid` funding until settlement `settled`.
+    """
+    timed = stands[ENTRY + lane] + decides.held_max
     until = min(level, timed, bars - 1)
-    at, stop, bar = stands[CURSOR + lane], stands[STOP + lane], until
-    settled = int(payments.after[stands[ENTRY + lane] + 1]) if len(payments.rates) > 0 else 0
-    paid = 0.0
+    at, stop, bar, kind = stands[CURSOR + lane], stands[STOP + lane], until, VAIN
     while at < stop:
         bar = int(wishes[at]) >> WISH_BITS
         kind = _kind_of(stands, lane, int(wishes[at]) & WISH_MASK)
@@ -142,17 +152,15 @@ def _seek_end(
     stands[CURSOR + lane] = at
     is_wished = at < stop and bar < until
     if not is_wished and until == level:
-        stands[ENDS + lane] = ends[stands[ROW + lane], stands[PLACE + lane]]
-        return
+        return (level << MODE_BITS) | AT_LEVEL
     if not is_wished and until == bars - 1:
-        stands[ENDS + lane] = (bars << MODE_BITS) | OPEN_AT_END
-        return
+        return (bars << MODE_BITS) | OPEN_AT_END
     decided, mode = bar if is_wished else until, ALONE
     if at < stop and bar == decided:
         stands[CURSOR + lane] = at + 1
         if _takes(stands, lane, wishes, decides, gates, closes, at):
             mode = RELIEVED if not is_wished or kind != TURNED else REVERSED
-    stands[ENDS + lane] = ((decided + 1) << MODE_BITS) | mode
+    return int(((decided + 1) << MODE_BITS) | mode)
 
 
 @inlined
@@ -216,36 +224,37 @@ def result(lanes: F64_1D, fixed: Fixed) -> None:
 
 @rule
 def count_alone(
-    stands: I64_1D, lanes: F64_1D, ratios: F64_1D, gates: Gates, opened: I64_1D, kelly: Kelly,
-    unit: float,
+    stands: I64_1D, lanes: F64_1D, ratios: F64_1D, gates: Gates, opened: I64_1D, lag: int,
+    kelly: Kelly, unit: float,
 ) -> None:  # fmt: skip # where the lanes stand, then by what they count
     """Count the ends at which lanes have not entered yet."""
     for lane in range(LANES):
         is_open = stands[ENDS + lane] & MODE_MASK == OPEN_AT_END
         if stands[NEXT + lane] == UNKNOWN and not is_open:
-            _count_end(stands, lanes, ratios, lane, gates, opened, kelly, unit)
+            _count_end(stands, lanes, ratios, lane, gates, opened, lag, kelly, unit)
 
 
 @rule
 def count_joined(
-    stands: I64_1D, lanes: F64_1D, ratios: F64_1D, gates: Gates, opened: I64_1D, kelly: Kelly,
-    unit: float,
+    stands: I64_1D, lanes: F64_1D, ratios: F64_1D, gates: Gates, opened: I64_1D, lag: int,
+    kelly: Kelly, unit: float,
 ) -> None:  # fmt: skip # as before
     """Count the ends at which lanes have entered already."""
     for lane in range(LANES):
         mode = lanes[MODE + lane]
         if (mode == REVERSED) | (mode == RELIEVED):
-            _count_end(stands, lanes, ratios, lane, gates, opened, kelly, unit)
+            _count_end(stands, lanes, ratios, lane, gates, opened, lag, kelly, unit)
 
 
 @rule
 def _count_end(
     stands: I64_1D, lanes: F64_1D, ratios: F64_1D, lane: int, gates: Gates, opened: I64_1D,
-    kelly: Kelly, unit: float,
+    lag: int, kelly: Kelly, unit: float,
 ) -> None:  # fmt: skip # where the lane stands, then by what it counts
     """Count the position of a lane, whose result is known."""
     pnl = lanes[PNL + lane]
-    count_end(stands, lane, gates, opened, stands[ENDS + lane] >> MODE_BITS, pnl)
+    bar = (stands[ENDS + lane] >> MODE_BITS) - lag
+    count_end(stands, lane, gates, opened, bar, pnl)
     if kelly.room > 0:
         cost = lanes[ENTRY_PRICE + lane] * (lanes[QTY + lane] * unit) + lanes[ENTRY_FEE + lane]
         remember(lanes, ratios, lane, kelly.room, pnl / cost)

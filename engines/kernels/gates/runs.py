@@ -20,6 +20,7 @@ from engines.kernels.gates.columns import NEVER, Gates, Kelly
 from engines.kernels.passage.columns import MONTHS_MAX
 from engines.kernels.passage.runs import (
     BORROWS,
+    CLOSING,
     FILLS,
     MOVES,
     OTHERS,
@@ -37,7 +38,7 @@ NO_KELLY = Kelly(0, 0, 0.0, 0.0, 0.0)
 DELAYS = [slots.DELAY_BARS, slots.COOLDOWN_BARS]
 MAXIMA = [slots.TRADES_DAY_MAX, slots.TRADES_WEEK_MAX, slots.LOSSES_MAX]
 LOOKS_BACK = [*DELAYS, *MAXIMA, slots.ONLY_IN_PROFIT, slots.KELLY_ROOM]
-UNGATED = np.setdiff1d(OTHERS, [*MOVES, *FILLS, *BORROWS, *LOOKS_BACK])
+UNGATED = np.setdiff1d(OTHERS, [*MOVES, *FILLS, *BORROWS, *CLOSING, *LOOKS_BACK])
 
 
 def is_gated(bars: Bars, terms: F64_2D) -> BOOL_1D:
