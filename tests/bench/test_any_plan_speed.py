@@ -7,7 +7,7 @@ plans are a grid, as a sweep has them; the best of several runs in this process,
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import product
 
@@ -157,10 +157,28 @@ def with_stop(plan: Plan, stop: float) -> Plan:
     return replace(plan, exits=replace(plan.exits, stop_loss_ratio=stop))
 
 
+def with_setting(shape: Callable[[float], Plan], setting: Plan, level: float) -> Plan:
+    """Return a plan of a shape, with what a plan of SETTINGS has set beside its exits."""
+    plain = Plan()
+    given = {
+        item.name: getattr(setting, item.name)
+        for item in fields(Plan)
+        if item.init and getattr(setting, item.name) != getattr(plain, item.name)
+    }
+    return replace(shape(level), **{name: given[name] for name in given if name != "exits"})
+
+
+SHAPES = {"three targets": targeted, "ladder of four": laddered, "pyramid of three": pyramided}
 CASES |= {
     f"{name}, {setting}": Case(strategies, partial(with_stop, plan), MANY[:1])
     for setting, plan in SETTINGS.items()
     for name, strategies in (("EMA cross", CROSSES), ("RSI", REVERSIONS))
+}
+CASES |= {
+    f"RSI, {shape}, {setting}": Case(REVERSIONS, partial(with_setting, plan, other), MANY[:1])
+    for shape, plan in SHAPES.items()
+    for setting, other in SETTINGS.items()
+    if setting != "exits in profit"
 }
 SIZES = [(name, count) for name, case in CASES.items() for count in case.counts]
 
@@ -197,7 +215,7 @@ def test_a_grid_of_strategies_and_plans(name: str, count: int, klines: Klines) -
     sets, trades = len(strategies) * len(plans), found.values[..., SUMMARY.index("trades")].mean()
     cpu, engine = min(cpus) / sets, found.engine[7, -1]
     print(
-        f"{name:36} {sets:6,} sets, {sets / min(walls):8,.0f} a second, {cpu * 1e6:6,.0f} us of "
+        f"{name:40} {sets:6,} sets, {sets / min(walls):8,.0f} a second, {cpu * 1e6:6,.0f} us of "
         f"CPU a set, {trades:,.0f} trades, {cpu / trades * 1e9:,.0f} ns each, "
         f"{Engine(int(engine)).name.lower()} {(found.engine == engine).mean():.1%}"
     )
