@@ -1,4 +1,4 @@
-"""Where a column crosses another one, 64 bars at a time.
+"""Where a column crosses another one or lies above it, 64 bars at a time.
 
 Theory. Vectors compare 64 bars at once, and what they find is a word, a bit a bar: above, below.
 Where every bar of a word is on one of the two sides, those that have just come above are
@@ -93,6 +93,30 @@ def find_crossings(
         else:
             before = _look(source, other, start, start + WORD, before, over, under)
     _look(source, other, whole, source.size, before, over, under)
+
+
+@compiled
+def find_sides(
+    source: F64_1D, other: F64_1D, near_source: Near, near_other: Near, above: BOOL_1D,
+    below: BOOL_1D,
+) -> None:  # fmt: skip # what is compared, then what is found
+    """Find where a column lies above another one and where below; sides as in `find_crossings`."""
+    is_level = other.size == 1
+    near = np.full(WORD, near_other[0]) if is_level else near_other
+    whole = source.size - source.size % WORD
+    for start in range(0, source.size, WORD):
+        if start < whole:
+            at = np.uint64(start)
+            other_at = np.uint64(0) if is_level else at
+            higher = is_above(near_source, at, near, other_at)
+            lower = is_above(near, other_at, near_source, at)
+            spread(higher, above, at)
+            spread(lower, below, at)
+            if higher | lower == ~np.uint64(0):
+                continue
+        for bar in range(start, min(start + WORD, source.size)):
+            level = other[min(bar, other.size - 1)]
+            above[bar], below[bar] = source[bar] > level, source[bar] < level
 
 
 @compiled

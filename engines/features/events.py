@@ -1,9 +1,9 @@
-"""Events between columns: crossings, runs, the last time something was true.
+"""Events between columns: crossings, sides, runs, the last time something was true.
 
 Bool columns are False where an input is NaN. As in Pine, a NaN bar is passed over: a crossing
 compares with the last bar on which both sides were defined.
 
-Crossings both ways come from one pass (`_crossings`).
+Crossings both ways come from one pass (`_crossings`), and so do both sides.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from engines.features._columns import (
     require_period,
 )
 from engines.features._compiled import compiled
-from engines.features._crossings import F32_1D, Near, find_crossings
+from engines.features._crossings import F32_1D, Near, find_crossings, find_sides
 from engines.features._shared import companion, shared
 from engines.types import BOOL_1D, F64_1D
 
@@ -28,6 +28,13 @@ class Crossings(NamedTuple):
 
     over: BOOL_1D
     under: BOOL_1D
+
+
+class Compared(NamedTuple):
+    """Which side of another column a column lies on, bool [T] each."""
+
+    above: BOOL_1D
+    below: BOOL_1D
 
 
 @shared
@@ -63,6 +70,20 @@ def crossunder(source: F64_1D, other: F64_1D | float) -> BOOL_1D:
     Source: TradingView ta.crossunder; compared exactly.
     """
     return crossings(source, other).under
+
+
+@shared
+def compared(source: F64_1D, other: F64_1D | float) -> Compared:
+    """Return `source > other` and `source < other`, which strategies of a grid often share.
+
+    Shape: source [T], other [T] or a number -> two of bool [T].
+    Raises: ValueError if the lengths differ.
+    """
+    sides = _sides(source, other)
+    bars = sides[0].size
+    found = Compared(np.empty(bars, np.bool_), np.empty(bars, np.bool_))
+    find_sides(*sides, *_rounded(source, other, sides), *found)
+    return found
 
 
 @shared

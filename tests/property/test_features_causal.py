@@ -94,6 +94,7 @@ FEATURES: dict[str, Feature] = {
     "statistics.linreg": lambda b: statistics.linreg(b.close, 5, 1),
     "statistics.correlation": lambda b: statistics.correlation(b.close, b.volume, 5),
     "events.crossings": lambda b: events.crossings(b.close, b.open),
+    "events.compared": lambda b: events.compared(b.close, b.open),
     "events.crossover": lambda b: events.crossover(b.close, b.open),
     "events.crossunder": lambda b: events.crossunder(b.close, 100.0),
     "events.cross": lambda b: events.cross(b.close, b.open),

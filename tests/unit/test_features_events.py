@@ -8,6 +8,7 @@ import pytest
 from engines.features._shared import Shelf, sharing
 from engines.features.events import (
     bars_since,
+    compared,
     cross,
     crossings,
     crossover,
@@ -99,12 +100,17 @@ def crossovers_bar_by_bar(source: F64_1D, other: F64_1D) -> list[bool]:
 
 
 def check_crossings(source: F64_1D, other: F64_1D, level: float | None = None) -> None:
-    """Check crossings of two columns, or of one and a level, alone and as they are shared."""
+    """Check crossings and sides of two columns, or of one and a level, alone and shared."""
     whole = other if level is None else np.full(source.size, level)
     source.flags.writeable = other.flags.writeable = False
     alone = crossings(source, other if level is None else level)
     with sharing(Shelf(1_000_000)):
         shared = crossings(source, other if level is None else level)
+        sides = [compared(source, whole), compared(source, other if level is None else level)]
+    sides.append(compared(source, other if level is None else level))
+    for side in sides:
+        assert side.above.tolist() == (source > whole).tolist()
+        assert side.below.tolist() == (source < whole).tolist()
     for found in (alone, shared):
         assert found.over.tolist() == crossovers_bar_by_bar(source, whole)
         assert found.under.tolist() == crossovers_bar_by_bar(whole, source)
