@@ -10,7 +10,7 @@ from engines.features.volatility import atr
 from engines.klines import Klines
 from engines.signals import Signals
 from strategies.base import Presets, SignalStrategy, parameter
-from strategies.levels import atr_stops, bracketed, newly, previous, sides
+from strategies.levels import atr_bracketed, newly, previous, sides
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,11 @@ class AtrBreakout(SignalStrategy):
             average = sma(klines.volume, self.lookback)
             may_enter &= klines.volume >= self.volume_threshold * average
         side = sides(newly(above) & may_enter, newly(below) & may_enter)
-        return bracketed(
+        return atr_bracketed(
             klines,
             side,
-            atr_stops(klines, side, self.atr_period, self.stop_multiplier),
+            self.atr_period,
+            self.stop_multiplier,
             self.reward_ratio,
             exit_long=below,
             exit_short=above,

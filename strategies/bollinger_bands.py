@@ -8,7 +8,7 @@ from engines.features.oscillators import rsi
 from engines.klines import Klines
 from engines.signals import Signals
 from strategies.base import Presets, SignalStrategy, parameter
-from strategies.levels import atr_stops, bracketed, sides
+from strategies.levels import atr_bracketed, sides
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,11 @@ class BollingerBands(SignalStrategy):
             value = rsi(klines.close, self.rsi_period)
             down, up = down & (value <= self.oversold), up & (value >= self.overbought)
         side = sides(down, up)
-        return bracketed(
+        return atr_bracketed(
             klines,
             side,
-            atr_stops(klines, side, self.atr_period, self.atr_multiplier),
+            self.atr_period,
+            self.atr_multiplier,
             None,
             exit_long=klines.close > bands.middle,
             exit_short=klines.close < bands.middle,

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from engines.errors import ParameterFault
-from engines.features.events import crossings
+from engines.features.events import compared, crossings
 from engines.features.moving_averages import ema
 from engines.klines import Klines
 from engines.signals import Signals
 from strategies.base import Presets, SignalStrategy, parameter
-from strategies.levels import atr_stops, bracketed, sides
+from strategies.levels import atr_bracketed, sides
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,7 @@ class EmaCrossover(SignalStrategy):
         fast, slow = ema(close, self.fast), ema(close, self.slow)
         up, down = crossings(fast, slow)
         if self.require_trend:
-            trend = ema(close, self.trend_period)
-            up, down = up & (close > trend), down & (close < trend)
+            trend = compared(close, ema(close, self.trend_period))
+            up, down = up & trend.above, down & trend.below
         side = sides(up, down)
-        stop_price = atr_stops(klines, side, self.atr_period, self.atr_multiplier)
-        return bracketed(klines, side, stop_price, self.reward_ratio)
+        return atr_bracketed(klines, side, self.atr_period, self.atr_multiplier, self.reward_ratio)

@@ -6,7 +6,7 @@ price of the strategy's own, and the target lies on the other side of the close,
 times as far. A wish whose stop is undefined (the range is still warming up) or not on the losing
 side of the close is passed over: there is no such order.
 
-Sides are small integers, and each column is made in one compiled pass: strategies are asked for
+Sides are small integers, and all columns are made in one compiled pass: strategies are asked for
 thousands of parameter sets.
 """
 
@@ -45,15 +45,23 @@ def sides(wants_long: BOOL_1D, wants_short: BOOL_1D) -> I8_1D:
     return wants_long.view(np.int8) - wants_short.view(np.int8)
 
 
-def atr_stops(klines: Klines, side: I8_1D, period: int, multiplier: float) -> F64_1D:
-    """Return the stop price of each decision [T]: the close -/+ multiplier x ATR; NaN without one.
+def atr_bracketed(
+    klines: Klines,
+    side: I8_1D,
+    period: int,
+    multiplier: float,
+    reward_ratio: float | None,
+    *,
+    exit_long: BOOL_1D | None = None,
+    exit_short: BOOL_1D | None = None,
+) -> Signals:
+    """Return signals as `bracketed`, whose stop lies multiplier x ATR behind the close.
 
     Source: Wilder (1978) for the range; stops in multiples of it: Turtles, LeBeau.
     """
     ranges = atr(klines.high, klines.low, klines.close, period)
-    stop_price = np.empty(len(klines))
-    _stop(klines.close, side, column("ranges", ranges), float(multiplier), stop_price)
-    return stop_price
+    stop = ranges, float(multiplier)
+    return _signals(klines, side, stop, reward_ratio, exit_long, exit_short)
 
 
 def bracketed(
@@ -66,12 +74,20 @@ def bracketed(
     exit_short: BOOL_1D | None = None,
 ) -> Signals:
     """Return signals that enter on `side` [T] with a stop and, given a ratio, its target."""
-    bars = len(klines)
+    return _signals(klines, side, (stop_price, None), reward_ratio, exit_long, exit_short)
+
+
+def _signals(
+    klines: Klines, side: I8_1D, stop: tuple[F64_1D, float | None], reward_ratio: float | None,
+    exit_long: BOOL_1D | None, exit_short: BOOL_1D | None,
+) -> Signals:  # fmt: skip # what enters, then what leaves
+    """Return signals by a stop's distances with their multiplier, or by its prices with none."""
+    (reach, multiplier), bars = stop, len(klines)
     wants_long, wants_short = np.empty(bars, dtype=np.bool_), np.empty(bars, dtype=np.bool_)
     stops, targets = np.empty(bars), np.empty(0 if reward_ratio is None else bars)
     _bracket(
-        klines.close, side, column("stop_price", stop_price), float(reward_ratio or 0.0),
-        wants_long, wants_short, stops, targets,
+        klines.close, side, column("reach", reach), multiplier is None, multiplier or 0.0,
+        float(reward_ratio or 0.0), wants_long, wants_short, stops, targets,
     )  # fmt: skip # what is read, what is filled
     none = np.zeros(bars, dtype=np.bool_)
     return Signals(
@@ -85,30 +101,19 @@ def bracketed(
 
 
 @compiled
-def _stop(
-    close: F64_1D, side: I8_1D, ranges: F64_1D, multiplier: float, stop_price: F64_1D
-) -> None:
-    for t in range(close.size):
-        distance = side[t] * (multiplier * ranges[t])
-        stop_price[t] = close[t] - (distance if side[t] != 0 else np.nan)
-
-
-@compiled
 def _bracket(
-    close: F64_1D,
-    side: I8_1D,
-    stop_price: F64_1D,
-    reward_ratio: float,
-    wants_long: BOOL_1D,
-    wants_short: BOOL_1D,
-    stops: F64_1D,
-    targets: F64_1D,
-) -> None:
+    close: F64_1D, side: I8_1D, reach: F64_1D, are_prices: bool, multiplier: float,
+    reward_ratio: float, wants_long: BOOL_1D, wants_short: BOOL_1D, stops: F64_1D, targets: F64_1D,
+) -> None:  # fmt: skip # what is read, what is filled
+    has_targets = targets.size > 0
     for t in range(close.size):
-        distance = close[t] - stop_price[t]  # signed like the side
-        is_long, is_short = (side[t] > 0) & (distance > 0.0), (side[t] < 0) & (distance < 0.0)
-        wants_long[t], wants_short[t] = is_long, is_short
-        stops[t] = stop_price[t] if is_long | is_short else np.nan
-        if targets.size > 0:
-            target = close[t] + reward_ratio * distance
-            targets[t] = target if is_long | is_short else np.nan
+        stop = reach[t]
+        if not are_prices:
+            stop = close[t] - side[t] * (multiplier * reach[t])
+        distance = close[t] - stop  # signed like the side
+        wants_long[t] = (side[t] > 0) & (distance > 0.0)
+        wants_short[t] = (side[t] < 0) & (distance < 0.0)
+        is_behind = side[t] * distance > 0.0
+        stops[t] = stop if is_behind else np.nan
+        if has_targets:
+            targets[t] = close[t] + reward_ratio * distance if is_behind else np.nan

@@ -9,7 +9,7 @@ from engines.features.momentum import macd
 from engines.klines import Klines
 from engines.signals import Signals
 from strategies.base import Presets, SignalStrategy, parameter
-from strategies.levels import atr_stops, bracketed, sides
+from strategies.levels import atr_bracketed, sides
 
 
 @dataclass(frozen=True)
@@ -66,5 +66,4 @@ class MacdTrend(SignalStrategy):
         if self.require_histogram:
             up, down = up & (lines.histogram > 0), down & (lines.histogram < 0)
         side = sides(up, down)
-        stop_price = atr_stops(klines, side, self.atr_period, self.atr_multiplier)
-        return bracketed(klines, side, stop_price, self.reward_ratio)
+        return atr_bracketed(klines, side, self.atr_period, self.atr_multiplier, self.reward_ratio)

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from engines.errors import ParameterFault
-from engines.features.events import crossover, crossunder
+from engines.features.events import compared, crossover, crossunder
 from engines.features.moving_averages import ema
 from engines.features.oscillators import rsi
 from engines.klines import Klines
 from engines.signals import Signals
 from strategies.base import Presets, SignalStrategy, parameter
-from strategies.levels import atr_stops, bracketed, sides
+from strategies.levels import atr_bracketed, sides
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,14 @@ class RsiMeanReversion(SignalStrategy):
         value = rsi(close, self.rsi_period)
         down, up = crossunder(value, self.oversold), crossover(value, self.overbought)
         if self.trend_filter:
-            trend = ema(close, self.trend_period)
-            down, up = down & (close > trend), up & (close < trend)
+            trend = compared(close, ema(close, self.trend_period))
+            down, up = down & trend.above, up & trend.below
         side = sides(down, up)
-        return bracketed(
+        return atr_bracketed(
             klines,
             side,
-            atr_stops(klines, side, self.atr_period, self.atr_multiplier),
+            self.atr_period,
+            self.atr_multiplier,
             self.reward_ratio,
             exit_long=value >= self.exit_level,
             exit_short=value <= self.exit_level,

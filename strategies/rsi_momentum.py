@@ -12,7 +12,7 @@ from engines.features.oscillators import rsi
 from engines.klines import Klines
 from engines.signals import Signals
 from strategies.base import Presets, SignalStrategy, parameter
-from strategies.levels import atr_stops, bracketed, sides
+from strategies.levels import atr_bracketed, sides
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,11 @@ class RsiMomentum(SignalStrategy):
             up = over & known & ((close > trend) | (value >= self.strong))
             down = under & known & ((close < trend) | (value <= 100.0 - self.strong))
         side = sides(up, down)
-        return bracketed(
+        return atr_bracketed(
             klines,
             side,
-            atr_stops(klines, side, self.atr_period, self.atr_multiplier),
+            self.atr_period,
+            self.atr_multiplier,
             self.reward_ratio,
             exit_long=under,
             exit_short=over,

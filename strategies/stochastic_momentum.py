@@ -8,7 +8,7 @@ from engines.features.oscillators import slow_stoch
 from engines.klines import Klines
 from engines.signals import Signals
 from strategies.base import Presets, SignalStrategy, parameter
-from strategies.levels import atr_stops, bracketed, sides
+from strategies.levels import atr_bracketed, sides
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,11 @@ class StochasticMomentum(SignalStrategy):
         is_oversold, is_overbought = k <= self.oversold, k >= self.overbought
         over, under = crossings(k, d)
         side = sides(over & is_oversold, under & is_overbought)
-        return bracketed(
+        return atr_bracketed(
             klines,
             side,
-            atr_stops(klines, side, self.atr_period, self.atr_multiplier),
+            self.atr_period,
+            self.atr_multiplier,
             self.reward_ratio,
             exit_long=is_overbought,
             exit_short=is_oversold,

@@ -10,7 +10,7 @@ from engines.features.moving_averages import ema
 from engines.klines import Klines
 from engines.signals import Signals
 from strategies.base import Presets, SignalStrategy, parameter
-from strategies.levels import atr_stops, bracketed, newly, previous, sides
+from strategies.levels import atr_bracketed, newly, previous, sides
 
 
 @dataclass(frozen=True)
@@ -67,5 +67,4 @@ class TripleEma(SignalStrategy):
         rises, falls = (fast > mid) & (mid > slow), (fast < mid) & (mid < slow)
         up, down = newly(rises) & was_known, newly(falls) & was_known
         side = sides(up & (close > fast), down & (close < fast))
-        stop_price = atr_stops(klines, side, self.atr_period, self.atr_multiplier)
-        return bracketed(klines, side, stop_price, self.reward_ratio)
+        return atr_bracketed(klines, side, self.atr_period, self.atr_multiplier, self.reward_ratio)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from engines.klines import Klines
-from strategies.levels import atr_stops, bracketed, newly, previous, sides
+from strategies.levels import atr_bracketed, bracketed, newly, previous, sides
 
 BARS = 5
 
@@ -42,14 +42,19 @@ def test_a_bar_that_asks_for_both_sides_asks_for_neither() -> None:
 
 def test_stops_lie_so_many_ranges_on_the_losing_side() -> None:
     bars = klines([100.0] * BARS, reach=1.0)  # Every true range is 2.
-    side = np.array([1.0, 1.0, -1.0, 0.0, 1.0])
-    stops = atr_stops(bars, side, period=2, multiplier=1.5)
-    np.testing.assert_allclose(stops, [np.nan, 97.0, 103.0, np.nan, 97.0])
+    side = np.array([1, 1, -1, 0, 1], np.int8)
+    wishes = atr_bracketed(bars, side, 2, 1.5, reward_ratio=2.0)
+    assert wishes.stop_price is not None
+    assert wishes.target_price is not None
+    np.testing.assert_allclose(wishes.stop_price, [np.nan, 97.0, 103.0, np.nan, 97.0])
+    np.testing.assert_allclose(wishes.target_price, [np.nan, 106.0, 94.0, np.nan, 106.0])
+    assert wishes.entry_long.tolist() == [False, True, False, False, True]
+    assert wishes.entry_short.tolist() == [False, False, True, False, False]
 
 
 def test_the_target_lies_so_many_stop_distances_on_the_winning_side() -> None:
     bars = klines([100.0] * 3)
-    wishes = bracketed(bars, np.array([1.0, -1.0, 0.0]), np.array([97.0, 104.0, np.nan]), 2.0)
+    wishes = bracketed(bars, np.array([1, -1, 0], np.int8), np.array([97.0, 104.0, np.nan]), 2.0)
     assert wishes.target_price is not None
     np.testing.assert_allclose(wishes.target_price, [106.0, 92.0, np.nan])
 
@@ -57,7 +62,7 @@ def test_the_target_lies_so_many_stop_distances_on_the_winning_side() -> None:
 def test_a_wish_whose_stop_is_undefined_or_not_behind_the_close_is_passed_over() -> None:
     bars = klines([100.0] * BARS)
     stop_price = np.array([np.nan, 100.0, 101.0, 99.0, 99.0])
-    wishes = bracketed(bars, np.array([1.0, 1.0, 1.0, 1.0, -1.0]), stop_price, None)
+    wishes = bracketed(bars, np.array([1, 1, 1, 1, -1], np.int8), stop_price, None)
     assert wishes.entry_long.tolist() == [False, False, False, True, False]
     assert not wishes.entry_short.any()
     assert wishes.target_price is None
