@@ -150,9 +150,6 @@ class Trials:
         except Fault as fault:
             batch.fail(row, columns, str(fault))
             return
-        if refusal_of_signals(signals, self.market.instrument) is not None:
-            batch.leave(row, columns.tolist())
-            return
         sets = self._sort(strategy)
         if sets.left or sets.failed:
             asked = set(columns.tolist())
@@ -164,24 +161,34 @@ class Trials:
             items = group.items
             # Groups that are sorted for one strategy alone are chains of one set.
             if batch.is_wide and sets is self._sorted and taken.have_no_size:
-                ways = group.plain if taken.are_plain else group.given
-                chained = batch.asked.among(row, group.places, ways.chained)
-                if not taken.are_plain:
-                    alone = batch.asked.among(row, group.places, group.alone.chained)
-                    if len(chained) - len(alone) >= GIVEN_MAX:
-                        ways, chained = group.alone, alone
-                if taken.are_plain or group.rules.atr is None:
-                    if len(chained):
-                        chains.add(row, taken, group, chained, self._opened_of(group))
-                    items = ways.unchained
+                items = self._chain(row, taken, group, batch, chains)
             items = batch.asked.among(row, group.places, items)
             if not len(items):
+                continue
+            if refusal_of_signals(taken, self.market.instrument) is not None:
+                batch.leave(row, group.places[items].tolist())
                 continue
             wants = wants_of(taken, group.rules)
             items = self._pass_levels(row, wants, group, items, batch)
             self._await(row, wants, group, items, batch)
             if sets is not self._sorted:  # No more will come for this group.
                 self._play_all(batch)
+
+    def _chain(
+        self, row: int, taken: Signals, group: Group, batch: Pending, chains: ChainRuns
+    ) -> I64_1D:
+        """Let chains run what they can of a group for one strategy; return which they leave."""
+        ways = group.plain if taken.are_plain else group.given
+        chained = batch.asked.among(row, group.places, ways.chained)
+        if not taken.are_plain:
+            alone = batch.asked.among(row, group.places, group.alone.chained)
+            if len(chained) - len(alone) >= GIVEN_MAX:
+                ways, chained = group.alone, alone
+            if group.rules.atr is not None:
+                return group.items
+        if len(chained) and not chains.add(row, taken, group, chained, self._opened_of(group)):
+            return group.items
+        return ways.unchained
 
     def _opened_of(self, group: Group) -> Opened:
         """Return what fills cost on this market, at opens or at closes, whoever asks first."""

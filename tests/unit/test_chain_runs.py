@@ -2,6 +2,7 @@
 
 import threading
 import weakref
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -17,7 +18,7 @@ from engines.kernels.pending import CHAINS_MIN, Pending
 from engines.kernels.trials import Engine, Market, Trials
 from engines.kernels.waits import runs as waits
 from engines.kernels.waits.columns import Orders
-from engines.klines import MINUTE_MS
+from engines.klines import MINUTE_MS, Klines
 from engines.plan import (
     CloseRule,
     DcaLadder,
@@ -29,12 +30,25 @@ from engines.plan import (
     Trailing,
     TrendFilter,
 )
+from engines.signals import Signals
 from engines.synthetic import synthetic_klines
 from strategies.ema_crossover import EmaCrossover
 
 GRID = [EmaCrossover(fast, slow) for fast, slow in product(range(3, 13), range(20, 28))]
 PLANS = [Plan(), *(Plan(exits=Exits(trailing=Trailing(by, by))) for by in (0.01, 0.02, 0.03))]
 HELD = 20_000  # bytes, of wishes of several strategies
+
+
+@dataclass(frozen=True)
+class FarTarget(EmaCrossover):
+    """Sets the target of its twentieth entry where no price can be."""
+
+    def signals(self, klines: Klines) -> Signals:
+        wishes = super().signals(klines)
+        assert wishes.target_price is not None
+        targets = wishes.target_price.copy()
+        targets[np.flatnonzero(wishes.entry_long | wishes.entry_short)[19]] = np.inf
+        return replace(wishes, target_price=targets)
 
 
 class Promise:
@@ -96,6 +110,23 @@ def test_a_ladder_is_not_listed_for_strategies_that_give_levels(market: Market) 
     assert (found.engine == Engine.MACHINE).all()
 
 
+@pytest.mark.parametrize("far", [range(1), range(2, 5), range(2 * CHAINS_MIN)])
+def test_levels_that_only_the_reference_can_judge_are_left_to_it(
+    far: range, market: Market
+) -> None:
+    strategies = GRID[: 2 * CHAINS_MIN]
+    some = [FarTarget(own.fast, own.slow) if n in far else own for n, own in enumerate(strategies)]
+    wanted = Trials(market, [Plan()], 1).run(strategies)
+    found = Trials(market, [Plan()], 1).run(some)
+    assert (wanted.engine == Engine.FIRST_PASSAGE).all()
+    others = np.setdiff1d(np.arange(len(some)), far)
+    np.testing.assert_array_equal(found.values[others], wanted.values[others])
+    assert (found.engine[others] == Engine.FIRST_PASSAGE).all()
+    # Where a run takes that entry, the reference stops with a sentence.
+    assert np.isin(found.engine[far], (Engine.NONE, Engine.REFERENCE)).all()
+    assert found.errors
+
+
 def test_nobody_begins_what_waits_once_something_is_raised(
     market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,9 +175,10 @@ def test_lists_that_fill_together_hold_no_more_than_fits(
     fit, held, handed = rooms * HELD, list[int](), list[int]()
     add, hand_over = ChainRuns.add, ChainRuns._hand_over
 
-    def added(runs: ChainRuns, *rest: Any) -> None:
-        add(runs, *rest)
+    def added(runs: ChainRuns, *rest: Any) -> bool:
+        is_listed = add(runs, *rest)
         held.append(sum(filling.held for filling in runs._filling))
+        return is_listed
 
     def handed_over(runs: ChainRuns, wished: Wished) -> None:
         handed.append(len(wished.rows))

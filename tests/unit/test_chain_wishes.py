@@ -1,12 +1,13 @@
 """Wishes of columns become a list: one for each bar that wishes anything, with its bits."""
 
+import math
 from typing import TypeVar
 
 import numpy as np
 import pytest
 
 from engines.kernels.chains.columns import WISH_BITS
-from engines.kernels.chains.wishes import BLOCK, WORD, collect_wishes
+from engines.kernels.chains.wishes import BLOCK, WORD, collect_wishes, take_levels
 from engines.kernels.slots import ENTERS_LONG, ENTERS_SHORT, LEAVES_LONG, LEAVES_SHORT
 from engines.types import BOOL_1D, U8_1D
 
@@ -45,3 +46,22 @@ def test_each_bar_that_wishes_is_listed_with_its_bits(
     at = np.flatnonzero(wished)
     np.testing.assert_array_equal(wishes[2:count], (at << WISH_BITS) | wished[at].astype(np.int64))
     assert (wishes[:2] == -1).all() and (wishes[count:] == -1).all()
+
+
+@pytest.mark.parametrize("level", [math.nan, 99.0, 100.0, math.inf, -math.inf])
+@pytest.mark.parametrize("bit", BITS)
+def test_a_level_is_judged_where_an_entry_reads_it(bit: int, level: float) -> None:
+    bars = np.array([2, 5, 9])
+    wishes = (bars.astype(np.int32) << WISH_BITS) | np.int32(bit)
+    given = np.full(12, math.inf)
+    given[bars] = 1.0, level, 3.0
+    given.flags.writeable = False
+    taken = np.empty(3)
+    is_within = take_levels(wishes, given, 100.0, taken)
+    np.testing.assert_array_equal(taken, [1.0, level, 3.0])
+    is_entry = bit in (ENTERS_LONG, ENTERS_SHORT)
+    assert is_within == (not is_entry or level == 99.0 or math.isnan(level))
+    none = np.empty(0)
+    none.flags.writeable = False
+    assert take_levels(wishes, none, 100.0, taken)
+    assert np.isnan(taken).all()

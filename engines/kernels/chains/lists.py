@@ -96,8 +96,11 @@ class ChainRuns:
         self._later = LATER * threads if aside is not None else 0
         self._running: deque[tuple[Wished, Part, Waits]] = deque()
 
-    def add(self, row: int, signals: Signals, group: Group, items: I64_1D, opened: Opened) -> None:
-        """Let a strategy wait for plans of a group, of those that are `chained`."""
+    def add(self, row: int, signals: Signals, group: Group, items: I64_1D, opened: Opened) -> bool:
+        """Let a strategy wait for plans of a group, of those that are `chained`.
+
+        Returns: whether it does; levels of its own that only the reference can judge do not.
+        """
         are_plain = signals.are_plain
         key = id(group), are_plain  # of a group that the trials keep, so that no other has its id
         taken = self._taken.get(key, 0)
@@ -110,12 +113,13 @@ class ChainRuns:
             wished = Wished(group, are_plain, opened, room, self._walks)
             self._filling.append(wished)
         self._held -= wished.held
-        wished.add(row, signals, items)
+        is_listed = wished.add(row, signals, items)
         self._held += wished.held
         if wished.is_full:
             self._hand_over(wished)
         while self._held > FILLING_BYTES:
             self._hand_over(max(self._filling, key=lambda filling: filling.held))
+        return is_listed
 
     def _room(self, group: Group, items: I64_1D, left: int) -> int:
         """Return how many strategies the next list takes, where so many may still come."""
@@ -128,7 +132,8 @@ class ChainRuns:
     def finish(self) -> None:
         """Run what waits, and settle all."""
         for wished in list(self._filling):
-            self._hand_over(wished)
+            if wished.rows:  # whose only strategy may have been refused
+                self._hand_over(wished)
         for place in reversed(range(len(self._running))):
             wished, part, waits = self._running[place]
             if waits.cancel():

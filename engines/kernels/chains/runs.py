@@ -51,7 +51,7 @@ from engines.kernels.chains.known_walks import KnownWalks
 from engines.kernels.chains.opens import Opened
 from engines.kernels.chains.shares import Shares
 from engines.kernels.chains.terms import decides_of, sizes_of
-from engines.kernels.chains.wishes import collect_wishes
+from engines.kernels.chains.wishes import collect_wishes, fixed, take_levels
 from engines.kernels.columns import F64_2D, I64_2D, Bars, Wants, frozen
 from engines.kernels.gates.columns import Course as Gated
 from engines.kernels.gates.columns import Days, Gates, Kelly
@@ -66,6 +66,7 @@ from engines.kernels.passage.columns import Fixed
 from engines.kernels.passage.funding import payments_of
 from engines.kernels.passage.lanes import LANES
 from engines.kernels.passage.runs import fixed_of, has_levels
+from engines.kernels.plan_terms import PRICE_TICKS_MAX
 from engines.kernels.stacks.columns import Course, Ends, Stacking
 from engines.kernels.stacks.drivers import advance_stacks
 from engines.kernels.stacks.runs import NO_ENDS, ends_of, stacking_of
@@ -74,7 +75,7 @@ from engines.kernels.waits.columns import Orders, Waiting, Way
 from engines.kernels.waits.runs import AT_ONCE, orders_of, run_waits, waiting_of
 from engines.kernels.wants import wants_of_list
 from engines.signals import Signals
-from engines.types import BOOL_1D, F64_1D, I64_1D
+from engines.types import F64_1D, I64_1D
 
 ORDERS_KEPT = 8  # ways to wait whose orders are kept, 1 to 10 MB each
 WISHES_ROOM = 1 << 21  # of a list, of which memory is taken as it fills
@@ -113,23 +114,34 @@ class Wished:
         self._known: tuple[object, Entries] | None = None
         self._orders = dict[Waiting, Orders]()
 
-    def add(self, row: int, signals: Signals, items: I64_1D) -> None:
-        """List what the strategy at `row` wishes, for some plans of the group."""
+    def add(self, row: int, signals: Signals, items: I64_1D) -> bool:
+        """List what the strategy at `row` wishes, for some plans of the group.
+
+        Returns: whether it is listed; levels that only the reference can judge are not.
+        """
         place, permits = len(self.rows), self.group.permits
-        self._starts[place + 1] = collect_wishes(
-            _flags(signals.entry_long), _flags(signals.entry_short), _flags(signals.exit_long),
-            _flags(signals.exit_short), permits.allowed, permits.forced, self._wishes,
-            int(self._starts[place]),
+        start = int(self._starts[place])
+        stop = collect_wishes(
+            fixed(signals.entry_long), fixed(signals.entry_short), fixed(signals.exit_long),
+            fixed(signals.exit_short), permits.allowed, permits.forced, self._wishes, start,
         )  # fmt: skip # what is wished, what the rules say, where it goes
-        own = slice(int(self._starts[place]), int(self._starts[place + 1]))
-        if not self.are_plain:
-            bars = self._wishes[own] >> WISH_BITS
-            for given, column in (
-                (self._stops, signals.stop_price), (self._targets, signals.target_price),
-            ):  # fmt: skip # both kinds
-                given[own] = np.nan if column is None else column[bars]
+        if not self.are_plain and not self._take_levels(signals, slice(start, stop)):
+            return False
+        self._starts[place + 1] = stop
         self.rows.append(row)
         self._items.append(items)
+        return True
+
+    def _take_levels(self, signals: Signals, own: slice) -> bool:
+        """List the levels of listed wishes; return whether engines can judge them."""
+        price_max = PRICE_TICKS_MAX * float(self.group.terms[0, slots.TICK_SIZE])
+        return all(
+            take_levels(self._wishes[own], frozen(given), price_max, to)
+            for given, to in (
+                (signals.stop_price, self._stops[own]),
+                (signals.target_price, self._targets[own]),
+            )
+        )
 
     @property
     def held(self) -> int:
@@ -369,13 +381,3 @@ class Wished:
         levels = self._stops[own], self._targets[own]
         count = self._opens.bars - self._opens.lag
         return wants_of_list(bars, wishes, levels, count, self.group.rules)
-
-
-def _flags(column: BOOL_1D) -> BOOL_1D:
-    """Return a column in the one form that the pass is compiled for."""
-    flags = column.flags
-    if flags.c_contiguous and not flags.writeable:
-        return column
-    fixed = np.ascontiguousarray(column).view()
-    fixed.flags.writeable = False
-    return fixed

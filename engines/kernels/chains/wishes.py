@@ -5,8 +5,11 @@ of four columns are put together a word at a time, which vectors do. Most bars w
 which do is a coin's toss to a processor. So of each bar a bit is left that tells whether it wishes
 anything, one word for 64 bars, and its lowest bit finds the next: nothing is asked of any other
 bar. The bars behind the last whole word are looked at one by one.
+
+Stops and targets that a strategy gives are columns too, of which only those of its wishes are read.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias, cast
 
@@ -17,8 +20,8 @@ from engines.kernels._compiled import driver, rule, stamp_of
 from engines.kernels.chains.columns import I32_1D, WISH_BITS
 from engines.kernels.columns import U8_1D
 from engines.kernels.passage.columns import U64_1D
-from engines.kernels.slots import ENTERS_LONG, ENTERS_SHORT, LEAVES_LONG, LEAVES_SHORT
-from engines.types import BOOL_1D
+from engines.kernels.slots import ENTERS, ENTERS_LONG, ENTERS_SHORT, LEAVES_LONG, LEAVES_SHORT
+from engines.types import BOOL_1D, F64_1D
 
 WORD, MASK_BITS = 8, 64  # bars of a word of flags, and of one of marks
 BLOCK = 1024  # words whose wishes stay in the first-level cache
@@ -30,6 +33,7 @@ GATHERS, LAST = np.uint64(0x0102040810204080), np.uint64(56)
 trailing_zeros = cast(Callable[[np.uint64], int], numbers.trailing_zeros)
 
 Collect: TypeAlias = Callable[[BOOL_1D, BOOL_1D, BOOL_1D, BOOL_1D, U8_1D, U8_1D, I32_1D, int], int]
+Take: TypeAlias = Callable[[I32_1D, F64_1D, float, F64_1D], bool]
 
 
 class Flags(NamedTuple):
@@ -41,6 +45,16 @@ class Flags(NamedTuple):
     leave_short: U64_1D
     allowed: U64_1D
     forced: U64_1D
+
+
+def fixed(column: BOOL_1D) -> BOOL_1D:
+    """Return a column in the one form that these passes are compiled for."""
+    flags = column.flags
+    if flags.c_contiguous and not flags.writeable:
+        return column
+    view = np.ascontiguousarray(column).view()
+    view.flags.writeable = False
+    return view
 
 
 @rule
@@ -129,4 +143,25 @@ def _collector(stamp: int) -> Collect:
     return driver(collect)
 
 
-collect_wishes = _collector(stamp_of(globals()))
+def _taker(stamp: int) -> Take:
+    """Return the pass that lists levels; `stamp` as before."""
+
+    def take(wishes: I32_1D, given: F64_1D, price_max: float, taken: F64_1D) -> bool:
+        """Write the level of each wish; return whether engines can judge those of entries."""
+        are_within = True
+        if len(given) == 0:
+            taken[:] = math.nan
+            return are_within
+        for place in range(len(wishes) if stamp != 0 else 0):
+            wish = np.uint64(wishes[place])
+            value = given[wish >> np.uint64(WISH_BITS)]
+            taken[place] = value
+            is_within = (-math.inf < value < price_max) | (value != value)
+            are_within &= is_within | (wish & np.uint64(ENTERS) == np.uint64(0))
+        return are_within
+
+    return driver(take)
+
+
+STAMP = stamp_of(globals())
+collect_wishes, take_levels = _collector(STAMP), _taker(STAMP)
