@@ -13,8 +13,9 @@ differ in levels alone advance side by side, so that few strategies fill the lan
 a strategy gives itself are no other's, so then an entry is walked when its set takes it.
 
 Other plans share the list of wishes and what hangs on an entry alone, and are run by passes of
-their own: several targets (`parts.drivers`), several entries (`stacks`), ladders (`campaigns`),
-entries that hang on how earlier ones went (`gates.runs`), and those that wait at a price (`waits`).
+their own: several targets (`parts.drivers`, or as they go by `gates.part_drivers`), several entries
+(`stacks`), ladders (`campaigns`), entries that hang on how earlier ones went (`gates.runs`), and
+those that wait at a price (`waits`).
 
 1. `groups.Group`: which plans can be followed.
 2. `Wished`: the wishes of many strategies, listed one after the other as each is asked.
@@ -54,8 +55,9 @@ from engines.kernels.chains.terms import decides_of, sizes_of
 from engines.kernels.chains.wishes import collect_wishes, fixed, take_levels
 from engines.kernels.columns import F64_2D, I64_2D, Bars, Wants, frozen
 from engines.kernels.gates.columns import Course as Gated
-from engines.kernels.gates.columns import Days, Gates, Kelly
+from engines.kernels.gates.columns import Days, Gates, Kelly, PartCourse
 from engines.kernels.gates.drivers import advance_gated
+from engines.kernels.gates.part_drivers import advance_gated_parts
 from engines.kernels.gates.runs import gates_of, kelly_of, looks_back, sure_wishes
 from engines.kernels.groups import Group
 from engines.kernels.parts.columns import PartExits, Portions
@@ -111,6 +113,7 @@ class Wished:
         columns = (self._wishes, self._stops, self._targets)
         self._bytes_each = sum(column.itemsize for column in columns if len(column))
         self._payments = payments_of(group.charges, self._opens.bars)
+        self._days = Days(group.charges.open_day, group.charges.close_day)
         self._known: tuple[object, Entries] | None = None
         self._orders = dict[Waiting, Orders]()
 
@@ -226,15 +229,9 @@ class Wished:
             for row, (_, own) in enumerate(plans)
         ]
         found = np.empty((sum(map(len, sets)), FIGURES + 1))
-        if waiting != AT_ONCE:
-            self._await(bars, rows, sets, money, found)
-            return found
-        if portions.targets > 0:
-            advance_parts(
-                self._opens, self._wishes, np.concatenate(sets), decides, self._given(bars, rows),
-                self._part_exits(bars, rows, sets, decides), sizes, self._payments, fixed,
-                portions, self.group.charges.tiers, found,
-            )  # fmt: skip # one call
+        if waiting != AT_ONCE or portions.targets > 0:
+            run = self._await if waiting != AT_ONCE else self._part
+            run(bars, rows, sets, money, found)
             return found
         for terms, own in zip(rows, sets, strict=True):
             if self.are_plain and not has_levels(terms):
@@ -267,6 +264,26 @@ class Wished:
         )  # fmt: skip # the order of its fields
         run_waits(way, rows, self._wishes, sets, found)
 
+    def _part(
+        self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], money: Money, found: F64_2D
+    ) -> None:
+        """Find the figures of sets whose positions close in parts."""
+        decides, sizes, fixed, portions, _, (gates, kelly), _ = money
+        given, tiers = self._given(bars, rows), self.group.charges.tiers
+        is_ahead = not (looks_back(gates, kelly) or sizes.has_own_shares)
+        exits = self._part_exits(bars, rows, sets, decides, is_ahead)
+        if is_ahead:
+            advance_parts(
+                self._opens, self._wishes, np.concatenate(sets), decides, given, exits, sizes,
+                self._payments, fixed, portions, tiers, found,
+            )  # fmt: skip # one call
+            return
+        course = PartCourse(
+            self._opens, decides, given, exits, portions, self._shares(sizes, kelly), sizes,
+            self._payments, fixed, gates, kelly, self._days, tiers,
+        )  # fmt: skip # the order of its fields
+        advance_gated_parts(course, self._wishes, np.concatenate(sets), found)
+
     def _follow(
         self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], money: Money, found: F64_2D
     ) -> None:
@@ -278,10 +295,9 @@ class Wished:
         if not self.are_plain:
             given = given._replace(known=self._walks.lend(plans))
         if looks_back(gates, kelly):
-            days = Days(self.group.charges.open_day, self.group.charges.close_day)
             gated = Gated(
                 self._opens, decides, given, exits, shares, sizes, self._payments, fixed, gates,
-                kelly, days, self.group.charges.tiers,
+                kelly, self._days, self.group.charges.tiers,
             )  # fmt: skip # the order of its fields
             advance_gated(gated, self._wishes, np.concatenate(sets), found)
         else:
@@ -355,15 +371,18 @@ class Wished:
         return exits
 
     def _part_exits(
-        self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides
+        self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides, is_ahead: bool
     ) -> PartExits:
-        """Return how the levels of plans close in parts what sets of theirs may enter."""
+        """Return how the levels of plans close in parts what sets of theirs may enter.
+
+        Unless links are made ahead, a lane needs room for the one entry that it stands behind.
+        """
         if not self.are_plain:
             taken = max(int((own[:, SET_STOP] - own[:, SET_START]).max()) for own in sets)
-            return part_room(taken, portions_of(rows[0]))
-        places, asked, count = self._asked(rows, sets, decides)
+            return part_room(taken if is_ahead else 1, portions_of(rows[0]))
         slip_ratio, atr = self.group.charges.slip_ratio, frozen(self.group.rules.atr)
-        return part_exits_of(self._opens, bars.prices, slip_ratio, atr, rows, asked, places, count)
+        asked = self._asked(rows, sets, decides)
+        return part_exits_of(self._opens, bars.prices, slip_ratio, atr, rows, *asked)
 
     def _ends(self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Ends:
         """Return how the levels of plans end each entry that sets of theirs may stack."""

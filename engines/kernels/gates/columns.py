@@ -4,14 +4,18 @@ Theory. Which wish begins or ends a position, and of what size the next one is, 
 earlier ones went. Then no chain can be made before its money is known, and each lane chooses its
 links as it goes: it keeps its place among the wishes of its set, what it holds, and what the rules
 have counted.
+
+Where positions close in parts a lane books one close a step, and what was counted of a position
+waits until nothing is left of it.
 """
 
 from typing import NamedTuple
 
 from engines.kernels.chains.columns import Decides, Exits, Given, Opens, Sizes
-from engines.kernels.chains.lanes import CHAIN_NUMBERS
 from engines.kernels.chains.shares import Shares
 from engines.kernels.columns import F64_2D
+from engines.kernels.parts.columns import PARTS_MAX, PartExits, Portions
+from engines.kernels.parts.lanes import PART_NUMBERS
 from engines.kernels.passage.columns import U64_1D, Fixed, Payments
 from engines.kernels.passage.lanes import LANES
 from engines.types import F64_1D, I64_1D
@@ -24,20 +28,25 @@ NEVER = 1 << 40  # beyond every bar, and beyond every count
 # a link, and its wish.
 # From LAST_END on, what the rules know: the bar of the last end, whether that was a loss, the last
 # day and week with an entry and how many they had, losses in a row, the last day they have ended,
-# and whether its share of equity is none.
+# and whether its share of equity is none. Of what closes in parts: how many closes it has had, and
+# whether the one that comes leaves something.
 (
     CURSOR, STOP, ROW, PLAN, ENTRY, IS_SHORT, PLACE, ENDS, NEXT, WISH,
     LAST_END, HAS_LOST, ENTRY_DAY, ENTRY_WEEK, DAY_ENTRIES, WEEK_ENTRIES, LOSSES, HALTED_DAY,
-    HAS_NO_SHARE,
-) = range(0, 19 * LANES, LANES)  # fmt: skip # one list
-STANDS = 19
+    HAS_NO_SHARE, TAKEN, IS_LEFT,
+) = range(0, 21 * LANES, LANES)  # fmt: skip # one list
+STANDS = 21
 
 # Behind the numbers of a lane, what Kelly's sizing knows: the rounds that have ended; of the last
 # ones how many won and lost, and what their ratios add up to, each as a sum and what it has lost.
+# Then what has closed of a position: how many trades, what their results and the sizes of these add
+# up to, and of each its ratio as it weighs, and its weight.
 (
     ENDED, WON_COUNT, LOST_COUNT, WON_SUM, WON_REST, LOST_SUM, LOST_REST,
-) = range(CHAIN_NUMBERS * LANES, (CHAIN_NUMBERS + 7) * LANES, LANES)  # fmt: skip # one list
-GATE_NUMBERS = CHAIN_NUMBERS + 7
+    CLOSED, CLOSED_PNL, CLOSED_SIZE, WEIGHED,
+) = range(PART_NUMBERS * LANES, (PART_NUMBERS + 11) * LANES, LANES)  # fmt: skip # one list
+WEIGHTS = WEIGHED + PARTS_MAX * LANES
+GATE_NUMBERS = PART_NUMBERS + 10 + 2 * PARTS_MAX
 
 NO_ENTRY = -1  # the close of a position that there is not
 UNKNOWN = 0  # what comes next, while nobody has looked
@@ -96,6 +105,24 @@ class Course(NamedTuple):
     decides: Decides
     given: Given
     exits: Exits
+    shares: Shares
+    sizes: Sizes
+    payments: Payments
+    fixed: Fixed
+    gates: Gates
+    kelly: Kelly
+    days: Days
+    tiers: F64_2D
+
+
+class PartCourse(NamedTuple):
+    """What sets share that advance together and close positions in parts."""
+
+    opens: Opens
+    decides: Decides
+    given: Given
+    exits: PartExits
+    portions: Portions
     shares: Shares
     sizes: Sizes
     payments: Payments

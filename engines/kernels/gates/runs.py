@@ -21,6 +21,7 @@ from engines.kernels.passage.columns import MONTHS_MAX
 from engines.kernels.passage.runs import (
     BORROWS,
     CLOSING,
+    DIVIDES,
     FILLS,
     MOVES,
     OTHERS,
@@ -28,6 +29,7 @@ from engines.kernels.passage.runs import (
     SIZINGS,
     are_alike,
     are_plain,
+    moves_parts_apart,
 )
 from engines.kernels.slots import ANY_WISH, BY_KELLY, ENTERS
 from engines.kernels.slots import ENDS as RULES_END
@@ -38,7 +40,7 @@ NO_KELLY = Kelly(0, 0, 0.0, 0.0, 0.0)
 DELAYS = [slots.DELAY_BARS, slots.COOLDOWN_BARS]
 MAXIMA = [slots.TRADES_DAY_MAX, slots.TRADES_WEEK_MAX, slots.LOSSES_MAX]
 LOOKS_BACK = [*DELAYS, *MAXIMA, slots.ONLY_IN_PROFIT, slots.KELLY_ROOM]
-UNGATED = np.setdiff1d(OTHERS, [*MOVES, *FILLS, *BORROWS, *CLOSING, *LOOKS_BACK])
+UNGATED = np.setdiff1d(OTHERS, [*MOVES, *DIVIDES, *FILLS, *BORROWS, *CLOSING, *LOOKS_BACK])
 
 
 def is_gated(bars: Bars, terms: F64_2D) -> BOOL_1D:
@@ -46,7 +48,7 @@ def is_gated(bars: Bars, terms: F64_2D) -> BOOL_1D:
     if len(bars.months) >= MONTHS_MAX or len(bars.prices) >= BARS_MAX:
         return np.zeros(len(terms), np.bool_)
     found = are_plain(terms, UNGATED, (*SIZINGS, *OWN_SHARES, BY_KELLY))
-    found &= ~are_alike(terms, LOOKS_BACK)
+    found &= ~are_alike(terms, LOOKS_BACK) & ~moves_parts_apart(terms)
     counts = (terms[:, MAXIMA[:2]] < math.inf).any(axis=1)
     found &= ~(counts & (terms[:, slots.DIRECTION] != 0))
     if len(bars.marks) > 0:  # which then tell what is liquidated

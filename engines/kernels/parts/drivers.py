@@ -17,7 +17,7 @@ from engines.kernels.chains.margin import judge
 from engines.kernels.columns import F64_2D, I64_2D
 from engines.kernels.parts.columns import LINK, PartExits, PartLinks, Portions
 from engines.kernels.parts.exits import PART_WALK, walk_parts
-from engines.kernels.parts.funding import pay_parts, pay_parts_until_closes
+from engines.kernels.parts.funding import begin_paying, pay_parts, pay_parts_until_closes
 from engines.kernels.parts.lanes import (
     PART_NUMBERS,
     PART_PLACES,
@@ -118,6 +118,7 @@ def _step(
             pay_parts_until_closes(lanes, payments, fixed)
         else:
             pay_parts(lanes, payments, fixed)
+        begin_paying(lanes, payments, fixed.settles)
     if size_parts(lanes, fixed):
         size_parts_exactly(lanes, fixed)
     turn_parts(lanes, fixed)

@@ -47,9 +47,7 @@ def pay_parts(lanes: F64_1D, payments: Payments, fixed: Fixed) -> None:
         elif phase == 0 and mode in (REVERSED, RELIEVED):
             seen = int(payments.before[bar])
         _add_up(lanes, lane, payments, fixed, first, seen, last)
-        entered = payments.after[np.uint64(lanes[N_BAR + lane])]
-        is_left = lanes[CLOSING + lane] < lanes[STEPS + lane]
-        lanes[NEXT_PAID + lane] = last if is_left else entered
+        lanes[NEXT_PAID + lane] = last
 
 
 @rule
@@ -62,9 +60,18 @@ def pay_parts_until_closes(lanes: F64_1D, payments: Payments, fixed: Fixed) -> N
         last = max(first, opened if lanes[PHASE + lane] == PASSED_AT_OPEN else closed)
         last = first if lanes[SIDE + lane] == 0 else last
         _add_up(lanes, lane, payments, fixed, first, last, last)
-        entered = payments.before[np.uint64(lanes[N_BAR + lane])]
+        lanes[NEXT_PAID + lane] = last
+
+
+@rule
+def begin_paying(lanes: F64_1D, payments: Payments, settles: bool) -> None:
+    """Let each lane pay from its next entry on, if it has one."""
+    for lane in range(LANES):
+        line = np.uint64(lanes[N_BAR + lane])
+        entered = payments.before[line] if settles else payments.after[line]
         is_left = lanes[CLOSING + lane] < lanes[STEPS + lane]
-        lanes[NEXT_PAID + lane] = last if is_left else entered
+        last = lanes[NEXT_PAID + lane]
+        lanes[NEXT_PAID + lane] = last if is_left else float(entered)
 
 
 @rule

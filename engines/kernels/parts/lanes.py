@@ -86,6 +86,7 @@ from engines.kernels.passage.lanes import (
     N_FIXED,
     N_NEED,
     N_OPEN,
+    N_OWN_SHARE,
     N_PRICE,
     N_QTY,
     N_SHARE,
@@ -257,8 +258,9 @@ def size_parts_exactly(lanes: F64_1D, fixed: Fixed) -> None:
             if lanes[MODE + lane] == OPEN_AT_END:
                 pnl = 0.0
             equity = fixed.capital + (lanes[NET + lane] + pnl)
+        share = fixed.share if fixed.share > 0 else lanes[N_OWN_SHARE + lane]
         lanes[N_STEPS + lane] = exact_steps(
-            equity, fixed.share, fixed.order_fee, lanes[N_UNIT + lane], fixed.step_over,
+            equity, share, fixed.order_fee, lanes[N_UNIT + lane], fixed.step_over,
             fixed.step_under, fixed.leverage,
         )  # fmt: skip # one call
 

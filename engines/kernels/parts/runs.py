@@ -22,7 +22,7 @@ def portions_of(terms: F64_1D) -> Portions:
 
 def part_exits_of(
     opens: Opens, prices: F64_2D, slip_ratio: F64_1D, atr: F64_1D, rows: list[F64_1D],
-    asked: list[tuple[I64_1D, I32_1D]], places: I32_1D, count: int,
+    places: I32_1D, asked: list[tuple[I64_1D, I32_1D]], count: int,
 ) -> PartExits:  # fmt: skip # the market, then the plans and what each is asked
     """Return how the levels of plans, by their terms, close the entries that each is asked for.
 

@@ -155,15 +155,21 @@ def is_chained(bars: Bars, terms: F64_2D) -> BOOL_1D:
     has_level = ~np.isnan(terms[:, LEVEL_TERMS]).all(axis=1)
     # Levels that stand still are shared by many plans, if there are many (`run_first_passage`).
     shares = np.count_nonzero(is_still & has_level) > CHAINED_MAX
-    is_divided = terms[:, slots.TARGETS] > 0
-    # A breakeven moves the stops of some parts ahead of others where limits are verified.
-    is_apart = (terms[:, slots.VERIFY_TICKS] != 0) & ~np.isnan(terms[:, slots.BREAKEVEN_GAIN])
-    has_own_share = np.isin(terms[:, slots.SIZING_KIND], OWN_SHARES)
     is_followed = are_plain(terms, UNMOVED, (*SIZINGS, *OWN_SHARES))
-    is_followed &= ~(is_divided & (is_apart | has_own_share))
+    is_followed &= ~moves_parts_apart(terms)
     if len(bars.marks) > 0:  # which then tell what is liquidated
         is_followed &= terms[:, slots.IS_LIQUIDABLE] == 0
     return is_followed & ~(is_still & has_level & shares)
+
+
+def moves_parts_apart(terms: F64_2D) -> BOOL_1D:
+    """Return in which plans [N] a breakeven moves stops of some parts ahead of others.
+
+    It does where limits are verified.
+    """
+    is_divided = (terms[:, slots.TARGETS] > 0) & (terms[:, slots.VERIFY_TICKS] != 0)
+    found: BOOL_1D = is_divided & ~np.isnan(terms[:, slots.BREAKEVEN_GAIN])
+    return found
 
 
 def has_levels(terms: F64_1D) -> bool:

@@ -1,0 +1,291 @@
+"""Each lane chooses its links as it goes, where several targets close positions in parts.
+
+Theory. A step is a close (`parts.lanes`): of a part, and the rest is held on, or of all that is
+left, which ends the position and may begin the next. Which wish ends it and which begins one is
+told by `gates.links`. What levels close next hangs on the entry alone; wishes are looked at up to
+its bar, one close after the other, so that each is judged by what is held where it comes.
+
+The rules count a position when nothing is left of it. Its result is then the sum of its trades',
+of which they ask the sign alone; a sum of several that is too near to nothing to tell is unsure.
+What Kelly's sizing remembers of it is the mean of its trades' ratios by what their entries cost,
+from exact sums as in `rounds`.
+"""
+
+import math
+
+import numpy as np
+
+from engines.kernels._compiled import rule
+from engines.kernels.chains.columns import (
+    AT_LEVEL,
+    I32_1D,
+    LINE_BITS,
+    MODE_BITS,
+    MODE_MASK,
+    O_MONTH,
+    O_OPEN,
+    O_PRICE,
+    SIDE_MASK,
+    Decides,
+    Given,
+    Opens,
+)
+from engines.kernels.chains.lanes import OPENED, WORST
+from engines.kernels.chains.walk import lowest
+from engines.kernels.columns import Run
+from engines.kernels.gates.columns import (
+    CLOSED,
+    CLOSED_PNL,
+    CLOSED_SIZE,
+    ENDS,
+    ENTRY,
+    IS_LEFT,
+    IS_SHORT,
+    NEXT,
+    NO_ENTRY,
+    PLACE,
+    PLAN,
+    ROW,
+    TAKEN,
+    UNKNOWN,
+    WEIGHED,
+    WEIGHTS,
+    WISH,
+    Gates,
+    Kelly,
+    Room,
+)
+from engines.kernels.gates.links import seek_end
+from engines.kernels.gates.rules import count_end
+from engines.kernels.gates.shares import remember
+from engines.kernels.machine.exact import add_exactly, total_of
+from engines.kernels.parts.columns import (
+    C_MONTH,
+    C_PRICE,
+    C_QUIET,
+    C_WORST,
+    CLOSE_BITS,
+    CODE_BITS,
+    PART_MASK,
+    REST,
+    PartExits,
+)
+from engines.kernels.parts.exits import walk_parts
+from engines.kernels.parts.lanes import (
+    CLOSING,
+    CLOSING_QTY,
+    LOT_FUNDING,
+    NEXT_PAID,
+    PART,
+    QUIET,
+)
+from engines.kernels.passage.columns import (
+    OPEN_AT_END,
+    PASSED_AT_OPEN,
+    RELIEVED,
+    REVERSED,
+    U64_1D,
+    Fixed,
+    Payments,
+)
+from engines.kernels.passage.lanes import (
+    AT_HORIZON,
+    BAR,
+    ENTRY_FEE,
+    ENTRY_PRICE,
+    FUNDING,
+    IS_UNSURE,
+    LANES,
+    LOT_FEE,
+    MODE,
+    MONTH,
+    PHASE,
+    PNL,
+    PRICE,
+    SIDE,
+    STEPS,
+    fee,
+)
+from engines.kernels.slots import NEEDS_REFERENCE, ROUND_WEIGHED, ROUND_WEIGHTS
+from engines.types import F64_1D, I64_1D
+
+SUM_NOISE = 1e-12  # of the sizes of what is summed: far more than a few additions lose
+
+
+@rule
+def seek_part_ends(
+    stands: I64_1D, lanes: F64_1D, wishes: I32_1D, decides: Decides, gates: Gates,
+    closes: I64_1D, exits: PartExits, opens: Opens, payments: Payments, fixed: Fixed,
+) -> None:  # fmt: skip # where the lanes stand, then what is read
+    """Find what closes next of the position of each lane, and the entry that does, if one does."""
+    bars, parts = opens.bars, exits.parts
+    for lane in range(LANES):
+        stands[NEXT + lane], stands[IS_LEFT + lane] = UNKNOWN, 0
+        if stands[ENTRY + lane] == NO_ENTRY:
+            stands[ENDS + lane] = (REST << MODE_BITS) | OPEN_AT_END
+            continue
+        taken, place = stands[TAKEN + lane], stands[PLACE + lane]
+        at = place * parts + taken
+        level, settled, paid = (int(exits.codes[at]) >> CODE_BITS) - opens.lag, 0, 0.0
+        if len(payments.rates) > 0:
+            settled, paid = int(lanes[NEXT_PAID + lane]), lanes[LOT_FUNDING + lane]
+        end = seek_end(
+            stands, lanes, lane, wishes, decides, gates, closes, level, opens.lines, bars,
+            payments, settled, paid, fixed,
+        )  # fmt: skip # one call
+        line, mode = end >> MODE_BITS, end & MODE_MASK
+        stands[ENDS + lane] = (line << CODE_BITS) | (REST << MODE_BITS) | mode
+        if mode == AT_LEVEL:
+            stands[ENDS + lane] = exits.codes[at]
+            is_held = exits.levels[place] >= bars
+            if taken + 1 < parts and (
+                is_held or (int(exits.codes[at + 1]) >> CODE_BITS) - opens.lag < bars
+            ):
+                stands[NEXT + lane], stands[IS_LEFT + lane] = (bars + 1) << 1, 1
+
+
+@rule
+def read_part_ends(
+    stands: I64_1D, lanes: F64_1D, places: U64_1D, opens: Opens, exits: PartExits
+) -> None:
+    """Look up what the close of each lane costs, and how far prices went against it."""
+    lines = opens.lines
+    for lane in range(LANES):
+        code = np.uint64(stands[ENDS + lane])
+        mode, end = code & np.uint64(MODE_MASK), code >> np.uint64(CODE_BITS)
+        line = end << np.uint64(LINE_BITS)
+        lanes[BAR + lane], lanes[AT_HORIZON + lane] = end, mode
+        lanes[PART + lane] = (code >> np.uint64(MODE_BITS)) & np.uint64(PART_MASK)
+        # As `chains.lanes.weigh` finds it, which comes after funding.
+        lanes[PHASE + lane] = max(0.0, lanes[AT_HORIZON + lane] - (AT_LEVEL - PASSED_AT_OPEN))
+        lanes[OPENED + lane], lanes[QUIET + lane] = lines[line + np.uint64(O_OPEN)], math.inf
+        month = lines[line + np.uint64(O_MONTH)]
+        if mode >= np.uint64(AT_LEVEL):
+            found = np.uint64(stands[PLACE + lane] * exits.parts + stands[TAKEN + lane])
+            close = found << np.uint64(CLOSE_BITS)
+            lanes[PRICE + lane] = exits.closes[close + np.uint64(C_PRICE)]
+            lanes[WORST + lane] = exits.closes[close + np.uint64(C_WORST)]
+            lanes[QUIET + lane] = exits.closes[close + np.uint64(C_QUIET)]
+            month = exits.closes[close + np.uint64(C_MONTH)]
+        else:
+            # A position is closed by the other side's price.
+            side = np.uint64(O_PRICE + (1 if lanes[SIDE + lane] > 0 else 0))
+            lanes[PRICE + lane], lanes[WORST + lane] = lines[line + side], 0.0
+            if stands[ENTRY + lane] != NO_ENTRY:
+                begun = np.uint64(stands[ENTRY + lane] + 1)
+                lanes[WORST + lane] = lowest(opens, begun, end, np.uint64(stands[IS_SHORT + lane]))
+        places[MONTH + lane] = np.uint64(month)
+
+
+@rule
+def part_result(lanes: F64_1D, fixed: Fixed) -> None:
+    """Find the result of what each lane closes, if it is closed by a fill of its own."""
+    for lane in range(LANES):
+        held, steps, price = lanes[STEPS + lane], lanes[CLOSING + lane], lanes[PRICE + lane]
+        qty = lanes[CLOSING_QTY + lane]
+        gain = lanes[SIDE + lane] * (price - lanes[ENTRY_PRICE + lane])
+        entry_fee = lanes[LOT_FEE + lane] * steps / held
+        exit_fee = fee(fixed, qty, price) * steps / steps * steps / steps
+        pnl = gain * (qty * fixed.point_value) - entry_fee - exit_fee - lanes[FUNDING + lane]
+        lanes[PNL + lane], lanes[ENTRY_FEE + lane] = pnl, entry_fee
+
+
+@rule
+def count_parts_alone(
+    room: Room, gates: Gates, opened: I64_1D, lag: int, kelly: Kelly, unit: float
+) -> None:
+    """Count the ends at which lanes have not entered yet."""
+    for lane in range(LANES):
+        is_open = room.stands[ENDS + lane] & MODE_MASK == OPEN_AT_END
+        if room.stands[NEXT + lane] == UNKNOWN and not is_open:
+            _count_end(room, lane, gates, opened, lag, kelly, unit)
+
+
+@rule
+def count_parts_joined(
+    room: Room, gates: Gates, opened: I64_1D, lag: int, kelly: Kelly, unit: float
+) -> None:
+    """Count the ends at which lanes have entered already."""
+    for lane in range(LANES):
+        mode = room.lanes[MODE + lane]
+        if (mode == REVERSED) | (mode == RELIEVED):
+            _count_end(room, lane, gates, opened, lag, kelly, unit)
+
+
+@rule
+def _count_end(
+    room: Room, lane: int, gates: Gates, opened: I64_1D, lag: int, kelly: Kelly, unit: float
+) -> None:
+    """Count the position of a lane, of which the last trade's result is known."""
+    lanes, pnl = room.lanes, room.lanes[PNL + lane]
+    total, sizes = lanes[CLOSED_PNL + lane] + pnl, lanes[CLOSED_SIZE + lane] + abs(pnl)
+    if lanes[CLOSED + lane] > 0 and abs(total) < SUM_NOISE * sizes:
+        lanes[IS_UNSURE + lane] = 1.0
+    bar = (room.stands[ENDS + lane] >> CODE_BITS) - lag
+    count_end(room.stands, lane, gates, opened, bar, total)
+    if kelly.room > 0:
+        remember(lanes, room.ratios, lane, kelly.room, _mean_ratio(lanes, lane, room.run, unit))
+
+
+@rule
+def _mean_ratio(lanes: F64_1D, lane: int, run: Run, unit: float) -> float:
+    """Return the ratio of a position; `run` has room for its sums."""
+    ratio, weight = _ratio(lanes, lane, unit)
+    count = int(lanes[CLOSED + lane])
+    if count == 0:
+        return ratio
+    run[ROUND_WEIGHED] = run[ROUND_WEIGHTS] = run[NEEDS_REFERENCE] = 0.0
+    for trade in range(count):
+        add_exactly(run, ROUND_WEIGHED, lanes[WEIGHED + trade * LANES + lane])
+        add_exactly(run, ROUND_WEIGHTS, lanes[WEIGHTS + trade * LANES + lane])
+    add_exactly(run, ROUND_WEIGHED, ratio * weight)
+    add_exactly(run, ROUND_WEIGHTS, weight)
+    lanes[IS_UNSURE + lane] = max(lanes[IS_UNSURE + lane], run[NEEDS_REFERENCE])
+    run[NEEDS_REFERENCE] = 0.0
+    return total_of(run, ROUND_WEIGHED) / total_of(run, ROUND_WEIGHTS)
+
+
+@rule
+def _ratio(lanes: F64_1D, lane: int, unit: float) -> tuple[float, float]:
+    """Return the ratio of the trade that a lane has just closed, and what it weighs."""
+    price, qty = lanes[ENTRY_PRICE + lane], lanes[CLOSING_QTY + lane]
+    return lanes[PNL + lane] / (price * (qty * unit) + lanes[ENTRY_FEE + lane]), price * qty
+
+
+@rule
+def keep_closed(stands: I64_1D, lanes: F64_1D, kelly: Kelly, unit: float) -> None:
+    """Keep what each lane has closed of a position of which something is left."""
+    for lane in range(LANES):
+        left, pnl = float(stands[IS_LEFT + lane]), lanes[PNL + lane]
+        if kelly.room > 0 and left > 0:
+            ratio, weight = _ratio(lanes, lane, unit)
+            trade = int(lanes[CLOSED + lane]) * LANES + lane
+            lanes[WEIGHED + trade], lanes[WEIGHTS + trade] = ratio * weight, weight
+        lanes[CLOSED + lane] = left * (lanes[CLOSED + lane] + 1.0)
+        lanes[CLOSED_PNL + lane] = left * (lanes[CLOSED_PNL + lane] + pnl)
+        lanes[CLOSED_SIZE + lane] = left * (lanes[CLOSED_SIZE + lane] + abs(pnl))
+
+
+@rule
+def take_part_nexts(stands: I64_1D, opens: Opens, given: Given, exits: PartExits) -> None:
+    """Let each lane hold on, or hold what it has entered, and find how its levels close that."""
+    bars = opens.bars
+    for lane in range(LANES):
+        if stands[IS_LEFT + lane] != 0:
+            stands[TAKEN + lane] += 1
+            continue
+        follower = stands[NEXT + lane]
+        if follower >> 1 > bars:
+            stands[ENTRY + lane] = NO_ENTRY
+            continue
+        stands[ENTRY + lane], stands[TAKEN + lane] = (follower >> 1) - 1, 0
+        stands[IS_SHORT + lane] = follower & SIDE_MASK
+        if len(given.stops) == 0:
+            stands[PLACE + lane] = stands[ROW + lane] * exits.entries + exits.places[follower]
+            continue
+        wish = stands[WISH + lane]
+        walk_parts(
+            given.runs[stands[PLAN + lane]], opens, given.prices, given.slip_ratio, follower,
+            bars - 1, given.stops[wish], given.targets[wish], math.nan, exits, lane,
+        )  # fmt: skip # one call
+        stands[PLACE + lane] = lane
