@@ -373,12 +373,10 @@ class Wished:
     def _part_exits(
         self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides, is_ahead: bool
     ) -> PartExits:
-        """Return how the levels of plans close in parts what sets of theirs may enter.
-
-        Unless links are made ahead, a lane needs room for the one entry that it stands behind.
-        """
+        """Return how the levels of plans close in parts what sets of theirs may enter."""
         if not self.are_plain:
             taken = max(int((own[:, SET_STOP] - own[:, SET_START]).max()) for own in sets)
+            # Unless links are made ahead, a lane stands behind one entry at a time.
             return part_room(taken if is_ahead else 1, portions_of(rows[0]))
         slip_ratio, atr = self.group.charges.slip_ratio, frozen(self.group.rules.atr)
         asked = self._asked(rows, sets, decides)
