@@ -10,9 +10,11 @@ Who runs a part hangs on timing; nothing that a caller sees may. So what parts h
 their order, each when a fixed number of later ones has been handed over: the sets that chains leave
 reach the machine, or a GPU, in the same calls each time.
 
-Lists become shorter towards the end, so that the last ones do not leave a thread idle for long.
-Where levels end positions all strategies of a list share the walks to them, so a list is as long
-as it can be while there are parts for every thread. Those of many groups fill at the same time:
+Lists are short at the beginning and towards the end, so that neither the first nor the last ones
+leave a thread idle for long, and fill the lanes. Where a plan's levels end positions all strategies
+of a list share the walks to them, so it is as long as it can be while there are parts for every
+thread; where strategies give levels, known walks of several plans have to be forgotten part by
+part, so it is the longer the more plans there are. Those of many groups fill at the same time:
 when they hold too much together the longest one goes.
 """
 
@@ -26,12 +28,14 @@ from engines.kernels.chains.known_walks import KnownWalks
 from engines.kernels.chains.opens import Opened
 from engines.kernels.chains.runs import Found, Part, Wished
 from engines.kernels.groups import Group
+from engines.kernels.passage.lanes import LANES
 from engines.signals import Signals
 from engines.types import I64_1D
 
-SETS_MAX, SETS_MIN = 256, 32  # strategies of a list: the last ones leave lanes idle
+SETS_MAX, SETS_MIN = 256, 32  # strategies of a list that shares walks
+ALONE_MAX = 64  # strategies of one that shares nothing: the first and the last keep a thread idle
 FILLING_BYTES = 200_000_000  # of lists that fill at the same time
-SHARE = 8  # of the strategies to come that a list takes, the eighth
+SHARE = 4  # of the strategies to come that a list takes, the fourth
 PARTS = 2  # a thread, that plans have to make where strategies share walks
 LATER = 2  # parts a thread that come before one is settled: by then it has most likely run
 Settle: TypeAlias = Callable[[Wished, Found], None]
@@ -109,7 +113,7 @@ class ChainRuns:
             if wished.group is group and wished.are_plain == are_plain:
                 break
         else:
-            room = self._room(group, items, self._strategies - taken)
+            room = self._room(group, items, are_plain, taken)
             wished = Wished(group, are_plain, opened, room, self._walks)
             self._filling.append(wished)
         self._held -= wished.held
@@ -121,13 +125,14 @@ class ChainRuns:
             self._hand_over(max(self._filling, key=lambda filling: filling.held))
         return is_listed
 
-    def _room(self, group: Group, items: I64_1D, left: int) -> int:
-        """Return how many strategies the next list takes, where so many may still come."""
-        share = SHARE
+    def _room(self, group: Group, items: I64_1D, are_plain: bool, taken: int) -> int:
+        """Return how many strategies the next list takes, after so many for the same plans."""
+        left = self._strategies - taken
         if (group.terms[items, slots.HAS_EXITS] != 0).any():
             parts = PARTS * self._threads
-            share = parts if len(items) < parts else 1
-        return max(SETS_MIN, min(SETS_MAX, left // share))
+            return max(SETS_MIN, min(SETS_MAX, left // (parts if len(items) < parts else 1)))
+        least = LANES if are_plain else min(SETS_MAX, LANES * len(items))
+        return max(least, min(ALONE_MAX, left // SHARE, taken) // LANES * LANES)
 
     def finish(self) -> None:
         """Run what waits, and settle all."""
