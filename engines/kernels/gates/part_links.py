@@ -16,6 +16,7 @@ import math
 import numpy as np
 
 from engines.kernels._compiled import rule
+from engines.kernels._prefetch import prefetch
 from engines.kernels.chains.columns import (
     AT_LEVEL,
     I32_1D,
@@ -281,7 +282,11 @@ def take_part_nexts(stands: I64_1D, opens: Opens, given: Given, exits: PartExits
         stands[ENTRY + lane], stands[TAKEN + lane] = (follower >> 1) - 1, 0
         stands[IS_SHORT + lane] = follower & SIDE_MASK
         if len(given.stops) == 0:
-            stands[PLACE + lane] = stands[ROW + lane] * exits.entries + exits.places[follower]
+            place = stands[ROW + lane] * exits.entries + exits.places[follower]
+            stands[PLACE + lane] = place
+            prefetch(exits.levels, place)
+            prefetch(exits.codes, place * exits.parts)
+            prefetch(exits.closes, place * exits.parts << CLOSE_BITS)
             continue
         wish = stands[WISH + lane]
         walk_parts(
