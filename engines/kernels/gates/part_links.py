@@ -30,6 +30,7 @@ from engines.kernels.chains.columns import (
     Decides,
     Given,
     Opens,
+    Sizes,
 )
 from engines.kernels.chains.lanes import OPENED, WORST
 from engines.kernels.chains.walk import lowest
@@ -116,7 +117,8 @@ SUM_NOISE = 1e-12  # of the sizes of what is summed: far more than a few additio
 @rule
 def seek_part_ends(
     stands: I64_1D, lanes: F64_1D, wishes: I32_1D, decides: Decides, gates: Gates,
-    closes: I64_1D, exits: PartExits, opens: Opens, payments: Payments, fixed: Fixed,
+    closes: I64_1D, exits: PartExits, opens: Opens, payments: Payments,
+    sizes: Sizes, fixed: Fixed,
 ) -> None:  # fmt: skip # where the lanes stand, then what is read
     """Find what closes next of the position of each lane, and the entry that does, if one does."""
     bars, parts = opens.bars, exits.parts
@@ -132,7 +134,7 @@ def seek_part_ends(
             settled, paid = int(lanes[NEXT_PAID + lane]), lanes[LOT_FUNDING + lane]
         end = seek_end(
             stands, lanes, lane, wishes, decides, gates, closes, level, opens.lines, bars,
-            payments, settled, paid, fixed,
+            payments, settled, paid, sizes, fixed,
         )  # fmt: skip # one call
         line, mode = end >> MODE_BITS, end & MODE_MASK
         stands[ENDS + lane] = (line << CODE_BITS) | (REST << MODE_BITS) | mode
