@@ -65,7 +65,7 @@ from engines.kernels.gates.columns import (
 from engines.kernels.gates.profit import gains, pay_until
 from engines.kernels.gates.rules import count_end, count_entry, refuses
 from engines.kernels.gates.shares import remember
-from engines.kernels.gates.vain import count_vain, equity_held
+from engines.kernels.gates.vain import count_vain, count_vain_held
 from engines.kernels.passage.columns import (
     ALONE,
     OPEN_AT_END,
@@ -167,11 +167,9 @@ def seek_end(
         elif int(wishes[at]) & gates.vain != 0 and is_turned:
             count_entry(stands, lane, closes, bar)
         elif int(wishes[at]) & gates.vain != 0:
-            close = lines[(bar + 1) * LINE + O_CLOSE]
-            settled, paid = pay_until(lanes, lane, payments, fixed.point_value, bar, settled, paid)
-            held = equity_held(lanes, lane, fixed, close, paid)
-            count_vain(
-                stands, lanes, lane, gates, closes, lines, sizes, fixed, bar, held, False
+            count_vain_held(
+                stands, lanes, lane, gates, closes, lines, payments, sizes, fixed, bar, settled,
+                paid,
             )  # fmt: skip # one call
     return int(((decided + 1) << MODE_BITS) | mode)
 

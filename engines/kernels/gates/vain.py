@@ -10,8 +10,9 @@ that comes near, or whose order would not be placed, is left to the machine.
 from engines.kernels._compiled import rule
 from engines.kernels.chains.columns import LINE, O_CLOSE, O_ORDERED, Sizes
 from engines.kernels.gates.columns import Gates
+from engines.kernels.gates.profit import pay_until
 from engines.kernels.gates.rules import count_entry, refuses
-from engines.kernels.passage.columns import Fixed
+from engines.kernels.passage.columns import Fixed, Payments
 from engines.kernels.passage.events import STEPS_NOISE
 from engines.kernels.passage.lanes import (
     ENTRY_PRICE,
@@ -66,8 +67,16 @@ def _is_placed(
 
 
 @rule
-def equity_held(lanes: F64_1D, lane: int, fixed: Fixed, close: float, paid: float) -> float:
-    """Return the equity of a lane at a close by which it has paid so much funding."""
+def count_vain_held(
+    stands: I64_1D, lanes: F64_1D, lane: int, gates: Gates, closes: I64_1D, lines: F64_1D,
+    payments: Payments, sizes: Sizes, fixed: Fixed, bar: int, settled: int, paid: float,
+) -> None:  # fmt: skip # where the lane stands, by what it judges, then the wish
+    """Count a wish as `count_vain` does, where something else closes what is held at its close.
+
+    What is held has `paid` funding until settlement `settled`.
+    """
+    settled, paid = pay_until(lanes, lane, payments, fixed.point_value, bar, settled, paid)
     unit = lanes[SIDE + lane] * lanes[QTY + lane] * fixed.point_value
-    settled = fixed.capital + lanes[NET + lane] - lanes[LOT_FEE + lane] - paid
-    return float(settled + (close - lanes[ENTRY_PRICE + lane]) * unit)
+    equity = fixed.capital + lanes[NET + lane] - lanes[LOT_FEE + lane] - paid
+    equity += (lines[(bar + 1) * LINE + O_CLOSE] - lanes[ENTRY_PRICE + lane]) * unit
+    count_vain(stands, lanes, lane, gates, closes, lines, sizes, fixed, bar, equity, False)
