@@ -1,12 +1,14 @@
 """Ladders that close whole equal the reference's runs in every figure, many strategies a plan.
 
 Plans are drawn from `plans_random` within what campaigns follow: all ladders, stops, targets and
-late targets from every basis, sizes, commissions, slippage, hours, filters, close rules, funding.
+late targets from every basis, sizes, commissions, slippage, hours, filters, close rules, funding,
+leverage of both margin modes, rules that look back at earlier campaigns, closes in profit alone.
 What a figure may differ by is that of the machine's summary. A set that is left to the machine
 proves nothing of campaigns, so where none may be, that is asserted.
 """
 
 from dataclasses import dataclass, replace
+from itertools import cycle
 from unittest.mock import patch
 
 import numpy as np
@@ -30,28 +32,41 @@ from engines.plan import (
     DcaLadder,
     Direction,
     Exits,
+    Hours,
     LateTarget,
     LevelSource,
+    MarginMode,
     Plan,
+    Reentry,
     Rung,
     SafetyOrders,
+    Session,
     Sizing,
     SizingKind,
     Trailing,
 )
+from engines.plan import Market as Traded
 from engines.rules.columns import rule_columns
 from engines.signals import Signals
 from engines.synthetic import synthetic_klines
 from strategies.base import SignalStrategy
 from strategies.ema_crossover import EmaCrossover
 from tests.property import plans_random as random_plans
-from tests.property.test_chains_equal_reference import COSTS, INSTRUMENT, Rare, check
+from tests.property.test_chains_equal_reference import (
+    COSTS,
+    INSTRUMENT,
+    LEVERED,
+    Rare,
+    borrowed,
+    check,
+)
 from tests.property.test_first_passage_equals_reference import (
     PlainWishes,
     followed,
     followed_costs,
     fundings,
 )
+from tests.property.test_gates_equal_reference import reentries
 from tests.property.test_kernel_equals_reference import INSTRUMENTS
 from tests.property.test_plans_hold import BARS_MAX, klines_of_seed
 
@@ -92,6 +107,7 @@ def exits(draw: st.DrawFn) -> Exits:
         take_profit_ratio=draw(st.none() | st.sampled_from(RATIOS)),
         basis=draw(st.sampled_from(Basis)),
         levels=draw(st.sampled_from(LevelSource)),
+        only_in_profit=draw(st.sampled_from((False, False, True))),
     )
 
 
@@ -112,7 +128,11 @@ def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
     plan = replace(
         draw(followed()), close_rule=draw(RULES), pyramiding=draw(st.integers(1, 7)),
         ladder=draw(ladders()), exits=draw(exits()), sizing=sizing,
+        reentry=draw(st.just(Reentry()) | reentries()),
     )  # fmt: skip # one list
+    plan = draw(borrowed(plan))
+    if plan.market is Traded.SPOT:
+        market = replace(market, funding=None)
     return market, plan, [PlainWishes(seed + own, own % 5 == 1) for own in range(count)]
 
 
@@ -193,6 +213,55 @@ def test_signal_grids_of_ladders_are_decided(name: str, costs: Costs, klines: Kl
     funding = constant_funding(0.0001, 8, klines)
     market = Market(klines, INSTRUMENT, costs, funding, since_ms=int(klines.open_time_ms[500]))
     assert check(market, plan, [*crosses, *rare], times=5) == 1.0
+
+
+LADDER = replace(PLANS["one exit"], pyramiding=4)
+ASKING = {
+    "all rules": replace(LADDER, reentry=Reentry(2, 20, 2, 8, 3)),
+    "losses, legs": replace(
+        LADDER, reentry=Reentry(losses_in_a_row_max=2), close_rule=CloseRule.FIFO
+    ),
+    "a day, long only": replace(
+        LADDER, reentry=Reentry(trades_per_day_max=1), direction=Direction.LONG,
+        hours=Hours(session=Session("08:00", "20:00"), bars_held_max=60),
+    ),
+    "in profit": replace(LADDER, exits=replace(AVERAGED, only_in_profit=True)),
+    "cross": replace(LADDER, leverage=5.0, sizing=Sizing(SizingKind.EQUITY_RATIO, 0.5)),
+    "isolated": replace(LADDER, leverage=5.0, margin_mode=MarginMode.ISOLATED),
+    "isolated legs": replace(
+        LADDER, leverage=5.0, margin_mode=MarginMode.ISOLATED, close_rule=CloseRule.FIFO,
+        sizing=Sizing(SizingKind.EQUITY_RATIO, 0.5),
+    ),
+    "the coin": replace(
+        LADDER, market=Traded.SPOT, direction=Direction.LONG, exits=AVERAGED,
+        sizing=Sizing(SizingKind.EQUITY_RATIO, 1.0),
+    ),
+}  # fmt: skip # one table
+
+
+@pytest.mark.parametrize(("name", "costs"), list(zip(ASKING, cycle(COSTS.values()))), ids=ASKING)
+def test_grids_of_ladders_that_look_back_or_borrow_are_decided(
+    name: str, costs: Costs, klines: Klines
+) -> None:
+    crosses = [EmaCrossover(fast, slow) for fast in (5, 14) for slow in (15, 50)]
+    rare = [Rare(every, leaves) for every in (40, 2_000) for leaves in (False, True)]
+    plan = ASKING[name]
+    funding = None if plan.market is Traded.SPOT else constant_funding(0.0001, 8, klines)
+    market = Market(klines, LEVERED, costs, funding, since_ms=int(klines.open_time_ms[500]))
+    assert check(market, plan, [*crosses, *rare]) == 1.0
+
+
+@pytest.mark.parametrize("mode", MarginMode)
+def test_ladders_that_come_near_to_a_liquidation_are_left_to_the_machine(
+    mode: MarginMode, klines: Klines
+) -> None:
+    plan = replace(
+        LADDER, exits=Exits(levels=LevelSource.PLAN), leverage=20.0, margin_mode=mode,
+        sizing=Sizing(SizingKind.EQUITY_RATIO, 0.9),
+    )  # fmt: skip # what it may lose
+    market = Market(klines, LEVERED, Costs(commission=0.0))
+    assert check(market, plan, [Rare(2_000)] * CHAINS_MIN) == 0.0
+    assert check(market, replace(plan, leverage=1.5), [Rare(2_000)] * CHAINS_MIN) == 1.0
 
 
 @dataclass(frozen=True)

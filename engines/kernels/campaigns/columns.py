@@ -3,8 +3,8 @@
 Theory. The row begins like that of the machine, with the terms of the plan and what is held, so
 that the rules of money are the same functions (`slots`, `money`, `rungs`). Behind it lies what this
 path needs besides, then the rungs, the lots and the ladder's terms, and at last the settlements of
-the market. All of that is in one row because what is passed from rule to rule can cost more than
-what they do: a row and few columns.
+the market and the margin tiers of its instrument. All of that is in one row because what is passed
+from rule to rule can cost more than what they do: a row and few columns.
 
 *Signed* prices are multiplied by the side of the position: against it is down, for both sides
 alike. LEG_UP and LEG_DOWN are where the target and the stop of the position are met, NEAR_UP and
@@ -48,8 +48,9 @@ WALK = POSITION + 7
 # lies that is not paid, and sums that `summary` keeps otherwise.
 (
     BARS, PLACE, PAYS_END, PAY_NEXT, IS_UNSURE, FIRST_PNL, DIFFERENCES, SQUARES, MONTH_NET,
-) = range(WALK, WALK + 9)  # fmt: skip # one list
-SET = WALK + 9
+    IS_GATED,  # a rule looks back at earlier positions before one enters
+) = range(WALK, WALK + 10)  # fmt: skip # one list
+SET = WALK + 10
 
 # A rung: where it is met, signed, and whether it waits above.
 RUNG_LEVEL, RUNG_ABOVE = range(2)

@@ -21,8 +21,10 @@ from engines.kernels.campaigns.links import begin_set, end_set, play_set
 from engines.kernels.campaigns.sizes import prepare_sizes
 from engines.kernels.chains.columns import I32_1D, Decides, Opens
 from engines.kernels.columns import F64_2D, I64_2D, Run
+from engines.kernels.gates.columns import Days
+from engines.kernels.machine.liquidation import put_tiers
 from engines.kernels.passage.columns import Fixed, Payments
-from engines.kernels.slots import SUMS, TERMS
+from engines.kernels.slots import SUMS, TERMS, TIER, TIERS_AT
 from engines.kernels.summary import FIGURES, finish
 from engines.types import F64_1D
 
@@ -33,15 +35,15 @@ SET_START, SET_STOP = range(2)
 SETS, SPAN = 64, 4096
 
 RunAll: TypeAlias = Callable[
-    [Opens, Payments, I32_1D, I64_2D, F64_1D, Decides, Fixed, int, F64_2D], None
+    [Opens, Payments, I32_1D, I64_2D, F64_1D, Decides, Fixed, F64_2D, Days, int, F64_2D], None
 ]
 
 play = shared(play_set)
 
 
 @rule
-def _put_plan(run: Run, terms: F64_1D, opens: Opens, payments: Payments) -> None:
-    """Put a plan into a row, and behind it the settlements of the market."""
+def _put_plan(run: Run, terms: F64_1D, opens: Opens, payments: Payments, tiers: F64_2D) -> None:
+    """Put a plan into a row, and behind it the settlements of the market and margin tiers."""
     for place in range(TERMS):
         run[place] = terms[place]
     for place in range(TERMS, len(terms)):
@@ -55,6 +57,8 @@ def _put_plan(run: Run, terms: F64_1D, opens: Opens, payments: Payments) -> None
         run[at + PAY_TIME] = 2.0 * bar + (1.0 if is_late else 0.0)
         run[at + PAY_PRICE], run[at + PAY_RATE] = payments.prices[place], payments.rates[place]
         at += PAY_SIZE
+    run[TIERS_AT] = at
+    put_tiers(run, tiers)
     run[BARS], run[PAYS_END] = opens.bars, at if count > 0 else 0.0
 
 
@@ -63,12 +67,13 @@ def _runner(stamp: int) -> RunAll:
 
     def run_all(
         opens: Opens, payments: Payments, wishes: I32_1D, sets: I64_2D, terms: F64_1D,
-        decides: Decides, fixed: Fixed, span: int, found: F64_2D,
+        decides: Decides, fixed: Fixed, tiers: F64_2D, days: Days, span: int, found: F64_2D,
     ) -> None:  # fmt: skip # one list
         count = len(found) if stamp != 0 else 0
-        rows = np.zeros((min(count, SETS), PAYS_FROM + PAY_SIZE * len(payments.rates)))
+        size = PAYS_FROM + PAY_SIZE * len(payments.rates) + TIER * len(tiers)
+        rows = np.zeros((min(count, SETS), size))
         for row in range(len(rows)):
-            _put_plan(rows[row], terms, opens, payments)
+            _put_plan(rows[row], terms, opens, payments, tiers)
         for first in range(0, count, SETS):
             own = min(SETS, count - first)
             for row in range(own):
@@ -78,7 +83,7 @@ def _runner(stamp: int) -> RunAll:
                     start, stop = sets[first + row, SET_START], sets[first + row, SET_STOP]
                     play(
                         rows[row], opens.lines, opens.reach, wishes[start:stop], decides,
-                        min(until, opens.bars),
+                        days, min(until, opens.bars),
                     )  # fmt: skip # one call
             for row in range(own):
                 end_set(rows[row], opens.lines, opens.reach, fixed.months)

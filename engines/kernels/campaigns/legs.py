@@ -21,13 +21,24 @@ from engines.kernels.campaigns.columns import (
     L_UNIT,
     LOT_SIZE,
     LOTS_FROM,
+    LOWEST,
 )
 from engines.kernels.campaigns.fills import fee_of_qty
+from engines.kernels.campaigns.margin import judge_cover
 from engines.kernels.campaigns.tally import add_trade, end_position, look_back, mark_lot
 from engines.kernels.columns import F64_2D, Run
 from engines.kernels.rounding import qty_of
 from engines.kernels.search import extremes
-from engines.kernels.slots import CAPITAL, LOTS, NET, POINT_VALUE, SETTLED_PEAK, SUMS
+from engines.kernels.slots import (
+    CALLS_MARGIN,
+    CAPITAL,
+    LOTS,
+    NET,
+    POINT_VALUE,
+    SETTLED_PEAK,
+    STEPS,
+    SUMS,
+)
 from engines.kernels.summary import deepen
 
 
@@ -35,6 +46,9 @@ from engines.kernels.summary import deepen
 def close_by_legs(run: Run, reach: F64_2D, side: float, price: float) -> None:
     """Close several lots on `side` at `price`, each leg a fill."""
     look_back(run, reach, side)
+    if run[CALLS_MARGIN] == 0:
+        paid = fee_of_qty(run, qty_of(run, abs(run[STEPS])), price) * run[LOTS]
+        judge_cover(run, side, min(run[LOWEST], side * price), paid)
     count, is_passed = int(run[LOTS]), run[IS_PASSED] != 0
     youngest = LOTS_FROM + (count - 1) * LOT_SIZE
     if is_passed and run[youngest + L_LEG] < run[LOTS_FROM + L_STEPS]:

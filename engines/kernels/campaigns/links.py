@@ -4,7 +4,14 @@ Theory. While flat, the first wish to enter begins a campaign at the next open, 
 from then on. It ends by a level (`campaigns.walk`) or at the open after the first wish, rule or age
 that closes it. A close that wishes the other side too closes and opens in one fill (REVERSED); with
 another reason to close, the entry fills for itself at that open (RELIEVED).
+
+Rules that look back (`campaigns.gates`) are asked at each close that would enter. One that would
+reverse a position is judged while that is held, and where it is refused the position stays, as it
+does where a plan closes in profit alone and there is none. An entry of a side that the plan forbids
+fills nothing, but the rules are asked, and it counts.
 """
+
+import math
 
 from engines.kernels._compiled import rule
 from engines.kernels.campaigns.columns import (
@@ -12,6 +19,7 @@ from engines.kernels.campaigns.columns import (
     CLOSE_BEFORE,
     COST,
     ENTRY_BAR,
+    IS_GATED,
     IS_UNSURE,
     LOWEST,
     NEAR_DOWN,
@@ -24,13 +32,30 @@ from engines.kernels.campaigns.columns import (
     WORST,
 )
 from engines.kernels.campaigns.fills import fee_of_qty, pay_until
+from engines.kernels.campaigns.gates import (
+    begin_gates,
+    count_end,
+    count_placed,
+    is_in_profit,
+    may_enter,
+)
 from engines.kernels.campaigns.legs import close_by_legs
-from engines.kernels.campaigns.opens import close_at, close_of, decide, enter, relieve, reverse
+from engines.kernels.campaigns.opens import (
+    close_at,
+    close_of,
+    decide,
+    enter,
+    enter_in_vain,
+    relieve,
+    relieve_in_vain,
+    reverse,
+)
 from engines.kernels.campaigns.tally import (
     begin_tally,
     close_lots,
     end_open,
     end_tally,
+    find_lowest,
     mark_stretch,
     reach_month,
 )
@@ -46,12 +71,15 @@ from engines.kernels.chains.columns import (
     Decides,
 )
 from engines.kernels.columns import F64_2D, Run
+from engines.kernels.gates.columns import Days
 from engines.kernels.rounding import qty_of
 from engines.kernels.search import first_touch
 from engines.kernels.slots import (
     BAR,
+    CALLS_MARGIN,
     CLOSES_ALL,
     ENDS,
+    ENTERS,
     ENTERS_LONG,
     ENTERS_SHORT,
     FEES_OPEN,
@@ -61,6 +89,7 @@ from engines.kernels.slots import (
     LEAVES_SHORT,
     LOTS,
     NET,
+    ONLY_IN_PROFIT,
     PRICE_AVG,
     SLIP_NOW,
     STEPS,
@@ -75,25 +104,33 @@ def begin_set(run: Run) -> None:
     run[STEPS] = run[LOTS] = run[FEES_OPEN] = run[FUNDING_OPEN] = run[PRICE_AVG] = run[COST] = 0.0
     run[PAY_NEXT] = PAYS_FROM
     begin_tally(run)
+    begin_gates(run)
 
 
 @rule
 def play_set(
-    run: Run, lines: F64_1D, reach: F64_2D, wishes: I32_1D, decides: Decides, until: int
-) -> None:
+    run: Run, lines: F64_1D, reach: F64_2D, wishes: I32_1D, decides: Decides, days: Days,
+    until: int,
+) -> None:  # fmt: skip # one list
     """Let a set live on through the bars before `until`."""
     last, place, count = min(until, int(run[BARS]) - 1), int(run[PLACE]), len(wishes)
     while True:
         if run[STEPS] != 0:
             if run[NEXT_BAR] >= until:
                 break
-            place = _hold(run, lines, reach, wishes, place, decides, until)
+            place = _hold(run, lines, reach, wishes, place, decides, days, until)
             continue
         if place == count or int(wishes[place]) >> WISH_BITS >= last:
             break
-        bar, enters = int(wishes[place]) >> WISH_BITS, int(wishes[place]) & decides.enters
+        bar, enters = int(wishes[place]) >> WISH_BITS, int(wishes[place]) & ENTERS
         if enters != 0 and bar >= decides.start:
-            enter(run, lines, reach, bar, _side_of(enters))
+            is_allowed = enters & decides.enters != 0
+            if run[IS_GATED] != 0 and not may_enter(run, days, bar):
+                is_allowed = False
+            elif run[IS_GATED] != 0 and not is_allowed:
+                enter_in_vain(run, lines, bar, _side_of(enters))
+            if is_allowed:
+                enter(run, lines, reach, bar, _side_of(enters))
         place += 1
     run[PLACE] = place
 
@@ -114,13 +151,13 @@ def _side_of(wish: int) -> float:
 @rule
 def _hold(
     run: Run, lines: F64_1D, reach: F64_2D, wishes: I32_1D, place: int, decides: Decides,
-    until: int,
+    days: Days, until: int,
 ) -> int:  # fmt: skip # one list
     """Hold the position until it ends, reverses or bar `until` comes; return the next wish's place.
 
     `place` is that of the first wish which may close it.
     """
-    bars, side = int(run[BARS]), 1.0 if run[STEPS] > 0 else -1.0
+    bars, side, before = int(run[BARS]), 1.0 if run[STEPS] > 0 else -1.0, run[NET]
     leaves = (LEAVES_LONG if side > 0 else LEAVES_SHORT) | ENDS
     closes = leaves | (ENTERS_SHORT if side > 0 else ENTERS_LONG)
     timed, first = int(run[ENTRY_BAR]) - 1 + decides.held_max, place
@@ -129,6 +166,7 @@ def _hold(
     bar = bars - 1 if place == len(wishes) else min(int(wishes[place]) >> WISH_BITS, bars - 1)
     last = min(bar, timed)
     if _follow(run, lines, reach, min(last, until - 1), side):
+        count_end(run, days, before)
         return _place_from(wishes, first, int(run[BAR]))
     if last >= until:
         return first
@@ -138,17 +176,44 @@ def _hold(
         place = _place_from(wishes, first, timed)
     is_wished = place < len(wishes) and int(wishes[place]) >> WISH_BITS == last
     wish = int(wishes[place]) if is_wished else 0
-    enters = wish & decides.enters
-    if timed != last and wish & leaves == 0:
-        if enters != 0:
-            reverse(run, lines, reach, last, -side)
-        else:
-            _close_by_order(run, lines, reach, last, side)
-    elif enters != 0:
+    is_sure = timed == last or wish & ENDS != 0
+    if is_sure or run[ONLY_IN_PROFIT] == 0 or _is_in_profit(run, lines, last):
+        is_reversal = timed != last and wish & leaves == 0
+        _end(run, lines, reach, wish, decides, days, last, is_reversal)
+    return place + 1 if is_wished else place
+
+
+@rule
+def _end(
+    run: Run, lines: F64_1D, reach: F64_2D, wish: int, decides: Decides, days: Days, last: int,
+    is_reversal: bool,
+) -> None:  # fmt: skip # one list
+    """End the position at the open after `last`, unless an entry that would reverse it may not."""
+    side, before, enters = 1.0 if run[STEPS] > 0 else -1.0, run[NET], wish & ENTERS
+    if enters != 0 and run[IS_GATED] != 0 and not may_enter(run, days, last):
+        if is_reversal:
+            return
+        enters = 0
+    is_allowed = enters & decides.enters != 0
+    if is_reversal and is_allowed:
+        reverse(run, lines, reach, last, -side)
+    elif is_reversal:
+        _close_by_order(run, lines, reach, last, side)
+    elif is_allowed:
         relieve(run, lines, reach, last, side, _side_of(enters))
     else:
+        if enters != 0 and run[IS_GATED] != 0:
+            relieve_in_vain(run, lines, last, _side_of(enters))
         close_at(run, lines, reach, last + 1, side)
-    return place + 1 if is_wished else place
+    count_end(run, days, before)
+
+
+@rule
+def _is_in_profit(run: Run, lines: F64_1D, bar: int) -> bool:
+    """Return whether the position would bring anything at the close of a bar."""
+    if run[PAYS_END] != 0:
+        pay_until(run, 2.0 * bar + 1.0)
+    return is_in_profit(run, close_of(run, lines, bar))
 
 
 @rule
@@ -164,6 +229,7 @@ def _close_by_order(run: Run, lines: F64_1D, reach: F64_2D, last: int, side: flo
     """Close by an entry of a side that the plan forbids: it closes only where it was placed."""
     if decide(run, lines, last, -side) == 0:
         run[IS_UNSURE] = 1.0
+    count_placed(run)
     close_at(run, lines, reach, last + 1, side)
 
 
@@ -194,6 +260,8 @@ def _ends_in(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> b
     is_high_first, is_long = high - opened < opened - low, side > 0
     against, along = (low, high) if is_long else (-high, -low)
     run[CLOSE_BEFORE], held = lines[bar * LINE + O_CLOSE], run[LOTS]
+    if run[CALLS_MARGIN] == 0:
+        find_lowest(run, reach, side, bar, math.inf)
     run[SLIP_NOW] = lines[bar * LINE + O_SLIP]
     price = walk(
         run, bar, side, side * opened, against, along, side * close_of(run, lines, bar),

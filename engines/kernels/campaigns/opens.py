@@ -18,6 +18,7 @@ from engines.kernels.campaigns.columns import (
     ENTRY_BAR,
     EQUITY_THEN,
     FUNDED_MAX,
+    IS_GATED,
     IS_LATE,
     IS_UNSURE,
     IS_WALKED,
@@ -43,6 +44,7 @@ from engines.kernels.campaigns.fills import (
     skip_until,
     tick_down,
 )
+from engines.kernels.campaigns.gates import count_placed
 from engines.kernels.campaigns.sizes import cannot_pay, is_too_small, order_steps
 from engines.kernels.campaigns.tally import close_lots, mark_stretch, reach_month
 from engines.kernels.chains.columns import (
@@ -56,10 +58,12 @@ from engines.kernels.chains.columns import (
     SHORT,
 )
 from engines.kernels.columns import F64_2D, Run
+from engines.kernels.machine.admission import is_too_large, lacks_where_it_fills
 from engines.kernels.money import equity_at, expected_slip, settled
 from engines.kernels.rounding import qty_of
 from engines.kernels.slots import (
     BAR,
+    IS_EXACT,
     LAST_FILL_BAR,
     LOTS,
     ROOM,
@@ -105,14 +109,26 @@ def _can_be_issued(run: Run, steps: float, side: float) -> bool:
 
 
 @rule
+def _opening(run: Run, steps: float, side: float, price: float) -> float:
+    """Return how much of an entry a flat account opens at a price, 0 where it may not."""
+    opening = min(steps, run[ROOM_STEPS])
+    if opening <= 0 or settled(run) <= 0 or is_too_large(run, side, opening, price):
+        return 0.0
+    if run[IS_EXACT] != 0 and lacks_where_it_fills(run, side, opening, price, True):
+        return 0.0
+    return opening
+
+
+@rule
 def enter(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> None:
     """Enter at the open after a close, if the account is flat and can."""
     steps = decide(run, lines, bar, side)
-    opening, price = min(steps, run[ROOM_STEPS]), price_of(lines, bar + 1, side)
-    equity = settled(run)
-    if not _can_be_issued(run, steps, side) or opening <= 0 or equity <= 0:
+    price = price_of(lines, bar + 1, side)
+    if not _can_be_issued(run, steps, side):
         return
-    if cannot_pay(run, opening, side, price, equity):
+    count_placed(run)
+    opening = _opening(run, steps, side, price)
+    if opening <= 0 or cannot_pay(run, opening, side, price, settled(run)):
         return
     run[BAR] = bar + 1
     mark_stretch(run, reach, bar + 1)
@@ -165,13 +181,13 @@ def relieve(run: Run, lines: F64_1D, reach: F64_2D, last: int, held: float, side
     steps = decide(run, lines, last, side)
     # A position that is about to be closed still fills the pyramid for what is queued behind it.
     has_rungs = held != side or run[LOTS] < run[ROOM]
-    is_issued = _can_be_issued(run, steps, side)
+    is_issued = _place_to_relieve(run, steps, side)
     close_at(run, lines, reach, last + 1, held)
-    opening = min(steps, run[ROOM_STEPS])
-    price, equity = price_of(lines, last + 1, side), settled(run)
-    if not is_issued or opening <= 0 or equity <= 0:
+    price = price_of(lines, last + 1, side)
+    opening = _opening(run, steps, side, price)
+    if not is_issued or opening <= 0:
         return
-    if cannot_pay(run, opening, side, price, equity):
+    if cannot_pay(run, opening, side, price, settled(run)):
         run[IS_UNSURE] = 1.0
     qty = qty_of(run, opening)
     _begin(run, side, opening, qty, price, fee_of_qty(run, qty, price) * opening / opening)
@@ -181,15 +197,44 @@ def relieve(run: Run, lines: F64_1D, reach: F64_2D, last: int, held: float, side
 
 
 @rule
+def enter_in_vain(run: Run, lines: F64_1D, bar: int, side: float) -> None:
+    """Count an entry that a flat account places on a side that the plan forbids."""
+    if _can_be_issued(run, decide(run, lines, bar, side), side):
+        count_placed(run)
+
+
+@rule
+def relieve_in_vain(run: Run, lines: F64_1D, last: int, side: float) -> None:
+    """Count such an entry beside the close of what is held."""
+    _place_to_relieve(run, decide(run, lines, last, side), side)
+
+
+@rule
+def _place_to_relieve(run: Run, steps: float, side: float) -> bool:
+    """Place an entry beside the close of what is held; return whether it was placed."""
+    is_issued = _can_be_issued(run, steps, side)
+    if is_issued:
+        count_placed(run)
+    elif run[IS_GATED] != 0 and steps > 0:  # One that is too small may have been placed.
+        run[IS_UNSURE] = 1.0
+    return is_issued
+
+
+@rule
 def reverse(run: Run, lines: F64_1D, reach: F64_2D, last: int, side: float) -> None:
     """Close and enter on `side` in one fill at the open after `last`."""
     bar, held = last + 1, abs(run[STEPS])
     steps = decide(run, lines, last, side)
     opening = min(steps, run[ROOM_STEPS])
     is_sound = opening > 0 and _can_be_issued(run, steps, side)
+    count_placed(run)
     _stand_at(run, lines, reach, bar, -side)
     price, before = price_of(lines, bar, side), equity_at(run, run[CLOSE_THEN])
-    is_sound &= equity_at(run, price) > 0 and not cannot_pay(run, opening, side, price, before)
+    is_sound &= equity_at(run, price) > 0 and not is_too_large(run, side, opening, price)
+    if run[IS_EXACT] == 0:
+        is_sound &= not cannot_pay(run, opening, side, price, before)
+    else:
+        is_sound &= not lacks_where_it_fills(run, side, opening, price, True)
     if not is_sound:
         run[IS_UNSURE] = 1.0
         opening = max(opening, 1.0)

@@ -9,9 +9,11 @@ bars is looked up only where a bound says that it may matter (`campaigns.tally`)
 
 That exits close all is what the rule ALL says. Under FIFO each lot has a leg of its own, but where
 levels count from the average or the last fill they all lie at one price (`campaigns.legs`). A rung
-that would wait again once its own trade has closed never does. What this path does not follow is
-left to the machine: other close rules, a stop that moves, levels by the ATR. So is a set that comes
-to an order which the account may not be able to pay, or near to a margin call.
+that would wait again once its own trade has closed never does. Rules that look back at earlier
+campaigns are asked as a set goes (`campaigns.gates`); with leverage a bound says whether a position
+may have been taken over (`campaigns.margin`). What this path does not follow is left to the
+machine: other close rules, a stop that moves, levels by the ATR. So is a set that comes to an order
+which the account may not be able to pay, or near to a margin call or a liquidation.
 """
 
 import numpy as np
@@ -19,12 +21,14 @@ import numpy as np
 from engines.kernels import slots
 from engines.kernels.chains.columns import BARS_MAX
 from engines.kernels.columns import F64_2D, Bars
-from engines.kernels.passage.runs import OTHERS, are_plain
+from engines.kernels.gates.runs import DELAYS, MAXIMA
+from engines.kernels.passage.runs import BORROWS, OTHERS, are_plain
 from engines.kernels.slots import FIFO, FROM_ENTRY
 from engines.types import BOOL_1D
 
 # What a ladder may say besides.
 LADDERED = [
+    *BORROWS, *DELAYS, *MAXIMA, slots.ONLY_IN_PROFIT,
     slots.ROOM, slots.BASIS, slots.LEGS_EACH, slots.LOTS_ROOM, slots.RUNGS, slots.BUDGET_RATIO,
     slots.REFILLS, slots.LATE_ENTRIES, slots.LATE_RATIO, slots.IS_TENDED,
 ]  # fmt: skip # one list
@@ -41,4 +45,6 @@ def is_campaigned(bars: Bars, terms: F64_2D) -> BOOL_1D:
     has_rungs = (terms[:, slots.RUNGS] > 0) & (is_level | (terms[:, slots.CLOSES_ALL] != 0))
     by_atr = ~np.isnan(terms[:, [slots.STOP_ATR, slots.PROFIT_ATR]]).all(axis=1)
     found: BOOL_1D = has_rungs & ~by_atr & are_plain(terms, UNLADDERED)
+    if len(bars.marks) > 0:  # which then tell what is liquidated
+        found &= terms[:, slots.IS_LIQUIDABLE] == 0
     return found

@@ -36,6 +36,7 @@ from engines.kernels.slots import (
     COMMISSION,
     COMMISSION_KIND,
     LADDER_AT,
+    LEVERAGE,
     NOTIONAL_MIN,
     ORDER_MONEY,
     PER_CONTRACT,
@@ -60,11 +61,12 @@ def prepare_sizes(run: Run) -> None:
     kind, share = run[SIZING_KIND], run[BUDGET_RATIO]
     is_cash, is_budget = kind == BY_CASH, share == share
     by_share = is_budget or kind == BY_EQUITY
-    commission, commission_kind = run[COMMISSION], run[COMMISSION_KIND]
+    # What is borrowed is bought with, and pays for it.
+    commission, commission_kind = run[COMMISSION] * run[LEVERAGE], run[COMMISSION_KIND]
     run[HAS_MONEY] = 1.0 if by_share or is_cash else 0.0
     run[MONEY_SHARE] = run[MONEY_FIXED] = 0.0
     if by_share:
-        run[MONEY_SHARE] = share if is_budget else run[SIZING_VALUE]
+        run[MONEY_SHARE] = (share if is_budget else run[SIZING_VALUE]) * run[LEVERAGE]
         run[MONEY_FIXED] = -commission if commission_kind == PER_ORDER else 0.0
     elif is_cash:
         run[MONEY_FIXED] = run[SIZING_VALUE]

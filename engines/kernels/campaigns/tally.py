@@ -39,12 +39,14 @@ from engines.kernels.campaigns.columns import (
     UNIT,
     WORST,
 )
+from engines.kernels.campaigns.margin import judge_cover
 from engines.kernels.columns import F64_2D, Run
 from engines.kernels.money import fee, margin_ratio
 from engines.kernels.passage.lanes import SURE
 from engines.kernels.search import extremes
 from engines.kernels.slots import (
     BAR,
+    CALLS_MARGIN,
     CAPITAL,
     FEES_OPEN,
     FUNDING_OPEN,
@@ -178,15 +180,24 @@ def reach_month(run: Run, month: float) -> None:
 
 @rule
 def look_back(run: Run, reach: F64_2D, side: float) -> None:
-    """Find how low the campaign may have gone, and whether that is near to a margin call."""
-    if run[LOWEST] == -math.inf:
-        high, low = extremes(reach, int(run[BARS]), int(run[ENTRY_BAR]), int(run[BAR]))
-        run[LOWEST] = min(low if side > 0 else -high, run[WORST])
+    """Find how low the campaign may have gone, and whether that is near to a forced close."""
+    find_lowest(run, reach, side, int(run[BAR]), run[WORST])
+    if run[CALLS_MARGIN] == 0:
+        judge_cover(run, side, run[LOWEST], 0.0)
+        return
     ratio, unit, price = margin_ratio(run, side), run[UNIT], side * run[LOWEST]
     owned = run[CAPITAL] + (run[NET] - run[FEES_OPEN] - run[FUNDED_MAX])
     owned += (price - run[PRICE_AVG]) * unit
     if ratio > 0 and price * abs(unit) * ratio > owned * SURE:
         run[IS_UNSURE] = 1.0
+
+
+@rule
+def find_lowest(run: Run, reach: F64_2D, side: float, stop: int, worst: float) -> None:
+    """Look up how low the campaign has gone ahead of a bar, if nothing that waits has told it."""
+    if run[LOWEST] == -math.inf:
+        high, low = extremes(reach, int(run[BARS]), int(run[ENTRY_BAR]), stop)
+        run[LOWEST] = min(low if side > 0 else -high, worst)
 
 
 @rule

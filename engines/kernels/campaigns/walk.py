@@ -8,7 +8,7 @@ way for both sides, but for which rung an open fills first and for which extreme
 are equally near.
 
 An order that the account cannot pay may be dropped or not, by rules that look at more than this:
-the set is unsure then.
+the set is unsure then. Where no margin call would trim it, it is dropped.
 """
 
 import math
@@ -30,6 +30,7 @@ from engines.kernels.campaigns.columns import (
     LEG_UP,
     LOT_SIZE,
     LOTS_FROM,
+    LOWEST,
     NEAR_DOWN,
     NEAR_UP,
     NO_ORDER,
@@ -51,12 +52,16 @@ from engines.kernels.campaigns.fills import (
     pay_until,
     set_levels,
 )
+from engines.kernels.campaigns.margin import judge_cover
 from engines.kernels.campaigns.sizes import cannot_pay, is_too_small, order_steps
 from engines.kernels.columns import Run
+from engines.kernels.machine.admission import is_too_large, lacks_where_it_fills
 from engines.kernels.money import due_price, equity_at, expected_slip, slipped_price
 from engines.kernels.rounding import qty_of
 from engines.kernels.slots import (
     BAR,
+    CALLS_MARGIN,
+    IS_EXACT,
     LATE_ENTRIES,
     LOTS,
     ROOM_STEPS,
@@ -199,17 +204,29 @@ def _fill_rung(run: Run, place: int, due: float, is_at_open: bool, side: float) 
         return
     price, held = slipped_price(run, due, side, 0.0) if is_above else due, abs(run[STEPS])
     opening = min(steps, run[ROOM_STEPS] - held)
+    if opening > 0 and run[IS_EXACT] != 0:
+        is_refused = is_too_large(run, side, opening, price)
+        if is_refused or lacks_where_it_fills(run, side, opening, price, is_at_open):
+            opening = 0.0
+        elif run[CALLS_MARGIN] == 0:
+            judge_cover(run, side, min(run[LOWEST], run[WORST]), 0.0)
+    elif opening > 0 and _may_lack(run, held + opening, side, price, is_at_open):
+        run[IS_UNSURE] = 1.0
     if opening > 0:
-        now = equity_at(run, price)
-        is_unsure = now <= 0 or cannot_pay(run, held + opening, side, price, now)
-        if is_at_open and run[FRESH] == run[LOTS]:
-            before = equity_at(run, run[CLOSE_BEFORE])
-            is_unsure |= cannot_pay(run, held + opening, side, price, before)
-        run[IS_UNSURE] = 1.0 if is_unsure else run[IS_UNSURE]
         qty = qty_of(run, opening)
         paid = fee_of_qty(run, qty, price) * opening / opening
         open_lot(run, side, opening, qty, price, paid)
     find_nearest(run)
+
+
+@rule
+def _may_lack(run: Run, steps: float, side: float, price: float, is_at_open: bool) -> bool:
+    """Return whether the account may not be able to pay a position of so many steps."""
+    now = equity_at(run, price)
+    is_unsure = now <= 0 or cannot_pay(run, steps, side, price, now)
+    if is_at_open and run[FRESH] == run[LOTS]:
+        is_unsure |= cannot_pay(run, steps, side, price, equity_at(run, run[CLOSE_BEFORE]))
+    return is_unsure
 
 
 @rule

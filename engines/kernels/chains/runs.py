@@ -185,7 +185,7 @@ class Wished:
         sets = np.column_stack((self._starts[own], self._starts[own + 1]))
         run_campaigns(
             self._opens, self._payments, self._wishes, sets, self.group.terms[item], decides,
-            fixed, SPAN, found,
+            fixed, self.group.charges.tiers, self._days, SPAN, found,
         )  # fmt: skip # one call
         return [(item, own, found)]
 

@@ -1,0 +1,93 @@
+"""What a campaign asks of the campaigns before it, and of its own result (`machine.gates`).
+
+Theory. The rules are the machine's, on the row of the set. They are asked at each close that would
+enter, held or flat, and an entry counts where it is placed. What a position has brought is the
+difference of two nets, of which the rules read the sign alone: a set whose result is too near to
+nothing for the noise of these sums is unsure.
+"""
+
+import math
+
+from engines.kernels._compiled import rule
+from engines.kernels.campaigns.columns import IS_GATED, IS_UNSURE
+from engines.kernels.columns import Run
+from engines.kernels.gates.columns import Days
+from engines.kernels.machine.gates import count_entry, count_round, passes_gates
+from engines.kernels.money import fee, pnl_open
+from engines.kernels.slots import (
+    BAR,
+    CAPITAL,
+    COOLDOWN_BARS,
+    DAY_ENTRIES,
+    DECISION_DAY,
+    DELAY_BARS,
+    ENTRY_DAY,
+    ENTRY_WEEK,
+    FEES_OPEN,
+    FUNDING_OPEN,
+    HALTED_DAY,
+    LAST_END_BAR,
+    LAST_ROUND,
+    LOSSES_MAX,
+    NET,
+    OPEN_DAY,
+    ROUND_LOSSES,
+    STEPS,
+    TRADES_DAY_MAX,
+    TRADES_WEEK_MAX,
+    WEEK_ENTRIES,
+)
+
+NEARLY_NOTHING = 1e-11  # of an account: far more than what its sums lose
+
+
+@rule
+def begin_gates(run: Run) -> None:
+    """Let nothing have been counted yet."""
+    delays = max(run[DELAY_BARS], run[COOLDOWN_BARS])
+    limits = min(run[TRADES_DAY_MAX], run[TRADES_WEEK_MAX], run[LOSSES_MAX])
+    run[IS_GATED] = 1.0 if delays > 0 or limits < math.inf else 0.0
+    run[LAST_END_BAR], run[HALTED_DAY] = -math.inf, -1.0
+    run[LAST_ROUND] = run[ENTRY_DAY] = run[ENTRY_WEEK] = 0.0
+    run[DAY_ENTRIES] = run[WEEK_ENTRIES] = run[ROUND_LOSSES] = 0.0
+
+
+@rule
+def may_enter(run: Run, days: Days, bar: int) -> bool:
+    """Return whether the rules let a wish at the close of `bar` enter."""
+    if len(days.closes) > 0:
+        run[DECISION_DAY] = days.closes[bar]
+    return passes_gates(run, bar)
+
+
+@rule
+def count_placed(run: Run) -> None:
+    """Count an entry that is placed at this close, if any rule asks for it."""
+    if run[IS_GATED] != 0:
+        count_entry(run)
+
+
+@rule
+def count_end(run: Run, days: Days, before: float) -> None:
+    """Count a position that has ended in this bar; `before` was the net result until then."""
+    pnl = run[NET] - before
+    _doubt(run, pnl, max(abs(before), abs(run[NET])))
+    run[LAST_END_BAR], run[LAST_ROUND] = run[BAR], pnl
+    if len(days.opens) > 0:
+        run[OPEN_DAY] = days.opens[int(run[BAR])]
+    count_round(run, pnl)
+
+
+@rule
+def is_in_profit(run: Run, close: float) -> bool:
+    """Return whether the position would bring anything if it closed at this close."""
+    paid = fee(run, abs(run[STEPS]), close)
+    result = pnl_open(run, close) - run[FEES_OPEN] - run[FUNDING_OPEN] - paid
+    _doubt(run, result, 0.0)
+    return result > 0
+
+
+@rule
+def _doubt(run: Run, result: float, net: float) -> None:
+    if abs(result) <= NEARLY_NOTHING * (run[CAPITAL] + net):
+        run[IS_UNSURE] = 1.0
