@@ -6,7 +6,7 @@ so where nothing may be left to it, that is asserted.
 """
 
 from dataclasses import replace
-from itertools import cycle
+from itertools import cycle, repeat
 
 import pytest
 from hypothesis import given, settings
@@ -90,6 +90,10 @@ PLANS = {
         reentry=Reentry(trades_per_week_max=3), sizing=Sizing(SizingKind.EQUITY_RATIO, 0.3),
         exits=Exits(stop_atr=3.0, targets=SEVERAL, levels=LevelSource.PLAN),
     ),
+    "one side": Plan(
+        reentry=Reentry(trades_per_day_max=2), direction=Direction.LONG, exits=STOP,
+        hours=Hours(session=Session("08:00", "20:00"), bars_held_max=60),
+    ),
     "losses": Plan(reentry=Reentry(losses_in_a_row_max=2), direction=Direction.LONG, exits=STOP),
     "all of them": Plan(
         reentry=Reentry(2, 20, 2, 8, 3), exits=STOP, limit_verify_ticks=1,
@@ -112,15 +116,21 @@ PLANS = {
         sizing=Sizing(SizingKind.EQUITY_RATIO, 0.5),
     ),
 }  # fmt: skip # one table
+AT_CLOSES = "all of them", "in profit and seldom", "kelly and all", "one side"
 INSTRUMENT = Instrument(
     "SYNTHETIC", 0.1, 0.001, time_zone="America/New_York", margin_tiers=TIERS
 )  # fmt: skip # one line
 
 
-@pytest.mark.parametrize("settles", [False, True], ids=["at opens", "at closes"])
-@pytest.mark.parametrize(("name", "costs"), list(zip(PLANS, cycle(COSTS.values()))), ids=PLANS)
+@pytest.mark.parametrize(
+    ("name", "settles", "costs"),
+    [
+        *zip(PLANS, repeat(False), cycle(COSTS.values())),
+        *zip(AT_CLOSES, repeat(True), cycle(COSTS.values())),
+    ],
+)
 def test_signal_grids_that_look_back_and_close_in_parts_are_decided(
-    name: str, costs: Costs, settles: bool, klines: Klines
+    name: str, settles: bool, costs: Costs, klines: Klines
 ) -> None:
     crosses = [EmaCrossover(fast, slow) for fast in (5, 9, 14) for slow in (15, 21, 50)]
     rare = [Rare(every, leaves) for every in (40, 2_000) for leaves in (False, True)]

@@ -7,7 +7,7 @@ nothing of gates, so where nothing may be left to it, that is asserted.
 """
 
 from dataclasses import replace
-from itertools import cycle
+from itertools import cycle, repeat
 
 import pytest
 from hypothesis import given, settings
@@ -134,6 +134,14 @@ PLANS = {
         exits=Exits(stop_atr=3.0, target_atr=4.0),
     ),
     "losses": Plan(reentry=Reentry(losses_in_a_row_max=2), direction=Direction.LONG, exits=STOP),
+    "one side": Plan(
+        reentry=Reentry(trades_per_day_max=2), direction=Direction.LONG, exits=STOP,
+        hours=Hours(session=Session("08:00", "20:00"), bars_held_max=60),
+    ),
+    "one side a week": Plan(
+        reentry=Reentry(1, 10, 3, 8, 3), direction=Direction.SHORT,
+        sizing=Sizing(SizingKind.EQUITY_RATIO, 0.3), exits=replace(STOP, only_in_profit=True),
+    ),
     "all of them": Plan(
         reentry=Reentry(2, 20, 2, 8, 3), exits=STOP,
         hours=Hours(session=Session("08:00", "20:00"), bars_held_max=60),
@@ -152,13 +160,19 @@ PLANS = {
         reentry=Reentry(1, 10, 2, 8, 3), exits=replace(STOP, only_in_profit=True),
     ),
 }  # fmt: skip # one table
+AT_CLOSES = "all of them", "in profit and seldom", "kelly and all", "one side"
 INSTRUMENT = Instrument("SYNTHETIC", 0.1, 0.001, time_zone="America/New_York")
 
 
-@pytest.mark.parametrize("settles", [False, True], ids=["at opens", "at closes"])
-@pytest.mark.parametrize(("name", "costs"), list(zip(PLANS, cycle(COSTS.values()))), ids=PLANS)
+@pytest.mark.parametrize(
+    ("name", "settles", "costs"),
+    [
+        *zip(PLANS, repeat(False), cycle(COSTS.values())),
+        *zip(AT_CLOSES, repeat(True), cycle(COSTS.values())),
+    ],
+)
 def test_signal_grids_that_look_back_are_decided(
-    name: str, costs: Costs, settles: bool, klines: Klines
+    name: str, settles: bool, costs: Costs, klines: Klines
 ) -> None:
     crosses = [EmaCrossover(fast, slow) for fast in (5, 9, 14) for slow in (15, 21, 50)]
     rare = [Rare(every, leaves) for every in (40, 2_000) for leaves in (False, True)]
@@ -167,6 +181,14 @@ def test_signal_grids_that_look_back_are_decided(
     funding = constant_funding(0.0001, 8, klines)
     market = Market(klines, INSTRUMENT, costs, funding, since_ms=int(klines.open_time_ms[500]))
     assert check(market, plan, [*crosses, *rare], times=2) == 1.0
+
+
+def test_shares_of_their_own_where_one_side_counts_are_left_to_the_machine(klines: Klines) -> None:
+    plan = Plan(
+        sizing=Sizing(SizingKind.RISK, 0.002), direction=Direction.LONG,
+        reentry=Reentry(trades_per_day_max=2), exits=STOP,
+    )  # fmt: skip # one plan
+    assert check(Market(klines, INSTRUMENT, Costs()), plan, [Rare(40), Rare(300)], times=10) == 0.0
 
 
 def test_strategies_with_levels_of_their_own_are_decided(klines: Klines) -> None:

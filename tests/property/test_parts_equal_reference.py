@@ -176,8 +176,10 @@ PARTED = {
 }
 
 
-@pytest.mark.parametrize("settles", [False, True], ids=["at opens", "at closes"])
-@pytest.mark.parametrize("is_funded", [False, True])
+@pytest.mark.parametrize(
+    ("is_funded", "settles"), [(False, False), (True, False), (True, True)],
+    ids=["alone", "funded", "funded at closes"],
+)  # fmt: skip # one table
 @pytest.mark.parametrize(("name", "costs"), list(zip(PARTED, cycle(COSTS.values()))), ids=PARTED)
 def test_signal_grids_that_close_in_parts_are_decided(
     name: str, costs: Costs, is_funded: bool, settles: bool, klines: Klines

@@ -55,7 +55,8 @@ UNKNOWN = 0  # what comes next, while nobody has looked
 class Gates(NamedTuple):
     """What a new position must wait for, NEVER where there is no such limit; what ends one.
 
-    `cooldown` bars after a loss are no fewer than the `delay` after any end.
+    `cooldown` bars after a loss are no fewer than the `delay` after any end. `vain` are wishes that
+    count as entries although the plan does not allow their side (`gates.vain`).
     """
 
     delay: int
@@ -64,6 +65,7 @@ class Gates(NamedTuple):
     week_max: int
     losses_max: int
     only_in_profit: bool
+    vain: int
 
 
 class Kelly(NamedTuple):

@@ -51,9 +51,11 @@ def _step(course: Course, wishes: I32_1D, room: Room) -> None:
     stands, lanes, ratios, run = room.stands, room.lanes, room.ratios, room.run
     opens, given, exits, payments = course.opens, course.given, course.exits, course.payments
     decides, fixed, gates, kelly = course.decides, course.fixed, course.gates, course.kelly
+    sizes = course.sizes
     closes, opened, unit = course.days.closes, course.days.opens, fixed.point_value
     seek_ends(
-        stands, lanes, wishes, decides, gates, closes, exits.ends, opens, payments, fixed
+        stands, lanes, wishes, decides, gates, closes, exits.ends, opens, payments, sizes,
+        fixed,
     )  # fmt: skip # one call
     read_ends(stands, lanes, room.places, opens, exits)
     if len(payments.rates) > 0:
@@ -65,10 +67,10 @@ def _step(course: Course, wishes: I32_1D, room: Room) -> None:
     count_alone(stands, lanes, ratios, gates, opened, opens.lag, kelly, unit)
     if kelly.room > 0:
         weigh_rounds(stands, lanes, ratios, kelly, run)
-    seek_nexts(stands, wishes, decides, gates, closes, opens.bars)
+    seek_nexts(stands, lanes, wishes, decides, gates, closes, opens, sizes, fixed)
     read_nexts(stands, lanes, opens, given, course.shares)
     take_nexts(stands, opens, given, exits)
-    weigh(lanes, fixed, course.sizes, opens.bars + 1.0)
+    weigh(lanes, fixed, sizes, opens.bars + 1.0)
     if size(lanes, fixed):
         if kelly.room > 0:
             weigh_exactly(stands, lanes, ratios, kelly, run)

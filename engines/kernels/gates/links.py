@@ -40,6 +40,7 @@ from engines.kernels.chains.columns import (
     Exits,
     Given,
     Opens,
+    Sizes,
 )
 from engines.kernels.chains.exits import walk_given
 from engines.kernels.chains.lanes import stand_at_end, stand_before
@@ -64,6 +65,7 @@ from engines.kernels.gates.columns import (
 from engines.kernels.gates.profit import gains, pay_until
 from engines.kernels.gates.rules import count_end, count_entry, refuses
 from engines.kernels.gates.shares import remember
+from engines.kernels.gates.vain import count_vain, count_vain_held
 from engines.kernels.passage.columns import (
     ALONE,
     OPEN_AT_END,
@@ -83,6 +85,7 @@ from engines.kernels.passage.lanes import (
     LOT_FEE,
     MODE,
     N_OWN_SHARE,
+    NET,
     PHASE,
     PNL,
     PRICE,
@@ -102,7 +105,7 @@ VAIN, LEFT, TURNED, RULED = range(4)
 @rule
 def seek_ends(
     stands: I64_1D, lanes: F64_1D, wishes: I32_1D, decides: Decides, gates: Gates,
-    closes: I64_1D, ends: I32_2D, opens: Opens, payments: Payments, fixed: Fixed,
+    closes: I64_1D, ends: I32_2D, opens: Opens, payments: Payments, sizes: Sizes, fixed: Fixed,
 ) -> None:  # fmt: skip # where the lanes stand, then what is read
     """Find how the position of each lane ends, and the entry that ends it, if one does."""
     for lane in range(LANES):
@@ -118,7 +121,7 @@ def seek_ends(
             first = int(payments.after[entered] if opens.lag == 0 else payments.before[entered])
         end = seek_end(
             stands, lanes, lane, wishes, decides, gates, closes, level, opens.lines, opens.bars,
-            payments, first, 0.0, fixed,
+            payments, first, 0.0, sizes, fixed,
         )  # fmt: skip # one call
         is_at_level = end & MODE_MASK == AT_LEVEL
         stands[ENDS + lane] = ends[row, stands[PLACE + lane]] if is_at_level else end
@@ -128,7 +131,7 @@ def seek_ends(
 def seek_end(
     stands: I64_1D, lanes: F64_1D, lane: int, wishes: I32_1D, decides: Decides, gates: Gates,
     closes: I64_1D, level: int, lines: F64_1D, bars: int, payments: Payments, settled: int,
-    paid: float, fixed: Fixed,
+    paid: float, sizes: Sizes, fixed: Fixed,
 ) -> int:  # fmt: skip # where the lane stands, then what is read
     """Return how what a lane holds ends, as a link has it, AT_LEVEL if that is in bar `level`.
 
@@ -158,8 +161,16 @@ def seek_end(
     decided, mode = bar if is_wished else until, ALONE
     if at < stop and bar == decided:
         stands[CURSOR + lane] = at + 1
+        is_turned = is_wished and kind == TURNED
         if _takes(stands, lane, wishes, decides, gates, closes, at):
-            mode = RELIEVED if not is_wished or kind != TURNED else REVERSED
+            mode = REVERSED if is_turned else RELIEVED
+        elif int(wishes[at]) & gates.vain != 0 and is_turned:
+            count_entry(stands, lane, closes, bar)
+        elif int(wishes[at]) & gates.vain != 0:
+            count_vain_held(
+                stands, lanes, lane, gates, closes, lines, payments, sizes, fixed, bar, settled,
+                paid,
+            )  # fmt: skip # one call
     return int(((decided + 1) << MODE_BITS) | mode)
 
 
@@ -262,8 +273,9 @@ def _count_end(
 
 @rule
 def seek_nexts(
-    stands: I64_1D, wishes: I32_1D, decides: Decides, gates: Gates, closes: I64_1D, bars: int
-) -> None:
+    stands: I64_1D, lanes: F64_1D, wishes: I32_1D, decides: Decides, gates: Gates,
+    closes: I64_1D, opens: Opens, sizes: Sizes, fixed: Fixed,
+) -> None:  # fmt: skip # where the lanes stand, then what is read
     """Find the next entry of each lane that does not know it yet, the line behind the last: none.
 
     The end of its position has been counted.
@@ -272,13 +284,21 @@ def seek_nexts(
         if stands[NEXT + lane] != UNKNOWN:
             continue
         at, stop = stands[CURSOR + lane], stands[STOP + lane]
-        while at < stop and int(wishes[at]) >> WISH_BITS < bars - 1:
+        while at < stop and int(wishes[at]) >> WISH_BITS < opens.bars - 1:
             at += 1
             if _takes(stands, lane, wishes, decides, gates, closes, at - 1):
                 break
+            bar = int(wishes[at - 1]) >> WISH_BITS
+            if int(wishes[at - 1]) & gates.vain != 0 and bar >= decides.start:
+                is_closed = stands[ENDS + lane] & MODE_MASK != OPEN_AT_END
+                closed = lanes[PNL + lane] if is_closed and lanes[QTY + lane] > 0 else 0.0
+                flat = fixed.capital + lanes[NET + lane] + closed
+                count_vain(
+                    stands, lanes, lane, gates, closes, opens.lines, sizes, fixed, bar, flat, True
+                )  # fmt: skip # one call
         stands[CURSOR + lane] = at
         if stands[NEXT + lane] == UNKNOWN:
-            stands[NEXT + lane] = (bars + 1) << 1
+            stands[NEXT + lane] = (opens.bars + 1) << 1
 
 
 @rule

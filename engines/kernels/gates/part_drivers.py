@@ -52,8 +52,10 @@ def _end_parts(course: PartCourse, wishes: I32_1D, room: Room) -> None:
     stands, lanes, opens, exits = room.stands, room.lanes, course.opens, course.exits
     decides, fixed, gates, kelly = course.decides, course.fixed, course.gates, course.kelly
     payments, closes, opened = course.payments, course.days.closes, course.days.opens
+    sizes = course.sizes
     seek_part_ends(
-        stands, lanes, wishes, decides, gates, closes, exits, opens, payments, fixed
+        stands, lanes, wishes, decides, gates, closes, exits, opens, payments, sizes,
+        fixed,
     )  # fmt: skip # one call
     read_part_ends(stands, lanes, room.places, opens, exits)
     split(lanes, fixed)
@@ -66,7 +68,7 @@ def _end_parts(course: PartCourse, wishes: I32_1D, room: Room) -> None:
     count_parts_alone(room, gates, opened, opens.lag, kelly, fixed.point_value)
     if kelly.room > 0:
         weigh_rounds(stands, lanes, room.ratios, kelly, room.run)
-    seek_nexts(stands, wishes, decides, gates, closes, opens.bars)
+    seek_nexts(stands, lanes, wishes, decides, gates, closes, opens, sizes, fixed)
     read_nexts(stands, lanes, opens, course.given, course.shares)
     if len(payments.rates) > 0:
         begin_paying(lanes, payments, fixed.settles)

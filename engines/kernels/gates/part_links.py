@@ -16,6 +16,7 @@ import math
 import numpy as np
 
 from engines.kernels._compiled import rule
+from engines.kernels._prefetch import prefetch
 from engines.kernels.chains.columns import (
     AT_LEVEL,
     I32_1D,
@@ -29,6 +30,7 @@ from engines.kernels.chains.columns import (
     Decides,
     Given,
     Opens,
+    Sizes,
 )
 from engines.kernels.chains.lanes import OPENED, WORST
 from engines.kernels.chains.walk import lowest
@@ -115,7 +117,8 @@ SUM_NOISE = 1e-12  # of the sizes of what is summed: far more than a few additio
 @rule
 def seek_part_ends(
     stands: I64_1D, lanes: F64_1D, wishes: I32_1D, decides: Decides, gates: Gates,
-    closes: I64_1D, exits: PartExits, opens: Opens, payments: Payments, fixed: Fixed,
+    closes: I64_1D, exits: PartExits, opens: Opens, payments: Payments,
+    sizes: Sizes, fixed: Fixed,
 ) -> None:  # fmt: skip # where the lanes stand, then what is read
     """Find what closes next of the position of each lane, and the entry that does, if one does."""
     bars, parts = opens.bars, exits.parts
@@ -131,7 +134,7 @@ def seek_part_ends(
             settled, paid = int(lanes[NEXT_PAID + lane]), lanes[LOT_FUNDING + lane]
         end = seek_end(
             stands, lanes, lane, wishes, decides, gates, closes, level, opens.lines, bars,
-            payments, settled, paid, fixed,
+            payments, settled, paid, sizes, fixed,
         )  # fmt: skip # one call
         line, mode = end >> MODE_BITS, end & MODE_MASK
         stands[ENDS + lane] = (line << CODE_BITS) | (REST << MODE_BITS) | mode
@@ -281,7 +284,11 @@ def take_part_nexts(stands: I64_1D, opens: Opens, given: Given, exits: PartExits
         stands[ENTRY + lane], stands[TAKEN + lane] = (follower >> 1) - 1, 0
         stands[IS_SHORT + lane] = follower & SIDE_MASK
         if len(given.stops) == 0:
-            stands[PLACE + lane] = stands[ROW + lane] * exits.entries + exits.places[follower]
+            place = stands[ROW + lane] * exits.entries + exits.places[follower]
+            stands[PLACE + lane] = place
+            prefetch(exits.levels, place)
+            prefetch(exits.codes, place * exits.parts)
+            prefetch(exits.closes, place * exits.parts << CLOSE_BITS)
             continue
         wish = stands[WISH + lane]
         walk_parts(

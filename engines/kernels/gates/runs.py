@@ -6,7 +6,8 @@ finds its way, `gates.shares` what Kelly's sizing makes of it. What a level does
 hangs on the entry alone all the same, so the exits that chains list serve here as well.
 
 Where a plan allows one side, a wish of the other counts as an entry of its day although nothing
-fills: such plans, if they limit the entries of a day or week, are left to the machine.
+fills (`gates.vain`). Such plans, if they limit the entries of a day or week, are left to the
+machine where the share of each entry is its own.
 """
 
 import math
@@ -31,11 +32,11 @@ from engines.kernels.passage.runs import (
     are_plain,
     moves_parts_apart,
 )
-from engines.kernels.slots import ANY_WISH, BY_KELLY, ENTERS
+from engines.kernels.slots import ANY_WISH, BY_KELLY, ENTERS, ENTERS_LONG, ENTERS_SHORT
 from engines.kernels.slots import ENDS as RULES_END
 from engines.types import BOOL_1D, F64_1D
 
-NO_GATES = Gates(0, 0, NEVER, NEVER, NEVER, False)
+NO_GATES = Gates(0, 0, NEVER, NEVER, NEVER, False, 0)
 NO_KELLY = Kelly(0, 0, 0.0, 0.0, 0.0)
 DELAYS = [slots.DELAY_BARS, slots.COOLDOWN_BARS]
 MAXIMA = [slots.TRADES_DAY_MAX, slots.TRADES_WEEK_MAX, slots.LOSSES_MAX]
@@ -49,8 +50,8 @@ def is_gated(bars: Bars, terms: F64_2D) -> BOOL_1D:
         return np.zeros(len(terms), np.bool_)
     found = are_plain(terms, UNGATED, (*SIZINGS, *OWN_SHARES, BY_KELLY))
     found &= ~are_alike(terms, LOOKS_BACK) & ~moves_parts_apart(terms)
-    counts = (terms[:, MAXIMA[:2]] < math.inf).any(axis=1)
-    found &= ~(counts & (terms[:, slots.DIRECTION] != 0))
+    counts = (terms[:, MAXIMA[:2]] < math.inf).any(axis=1) & (terms[:, slots.DIRECTION] != 0)
+    found &= ~counts | np.isin(terms[:, slots.SIZING_KIND], SIZINGS)
     if len(bars.marks) > 0:  # which then tell what is liquidated
         found &= terms[:, slots.IS_LIQUIDABLE] == 0
     return found
@@ -60,8 +61,10 @@ def gates_of(terms: F64_1D) -> Gates:
     """Return what a new position must wait for under a plan, and what ends one."""
     delay, cooldown = (int(terms[place]) for place in DELAYS)
     by_day, by_week, losses = (int(min(terms[place], NEVER)) for place in MAXIMA)
-    in_profit = bool(terms[slots.ONLY_IN_PROFIT] != 0)
-    return Gates(delay, max(delay, cooldown), by_day, by_week, losses, in_profit)
+    in_profit, vain = bool(terms[slots.ONLY_IN_PROFIT] != 0), 0
+    if min(by_day, by_week) < NEVER and terms[slots.DIRECTION] != 0:
+        vain = ENTERS_SHORT if terms[slots.DIRECTION] > 0 else ENTERS_LONG
+    return Gates(delay, max(delay, cooldown), by_day, by_week, losses, in_profit, vain)
 
 
 def kelly_of(terms: F64_1D) -> Kelly:
