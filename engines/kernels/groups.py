@@ -21,7 +21,7 @@ from engines.kernels.chains.columns import Permits
 from engines.kernels.columns import F64_2D, Charges
 from engines.kernels.cpu import bars_of
 from engines.kernels.gates.runs import is_gated
-from engines.kernels.passage.runs import follows, is_chained
+from engines.kernels.passage.runs import follows, is_chained, may_lack_shares
 from engines.kernels.plan_terms import counts_days, price_range, refusal, terms_row, terms_table
 from engines.kernels.stacks.runs import is_stacked
 from engines.kernels.waits.runs import is_awaited
@@ -122,9 +122,12 @@ class Groups:
             chained = is_chained(self.bars, terms) | is_stacked(self.bars, terms)
             chained |= is_gated(self.bars, terms)
             walked = is_campaigned(self.bars, terms) | is_awaited(self.bars, terms)
+            is_flat = any(c is not None and bool((c <= 0).any()) for c in _ranges(columns.rules))
+            given = chained & ~may_lack_shares(terms, True, is_flat)
+            chained &= ~may_lack_shares(terms, False, is_flat)
             plain = _ways(chained | walked)
             own, items = np.array(group), np.arange(len(group))
-            ways = plain, _ways(chained), _ways(chained & ~follows(terms))
+            ways = plain, _ways(given), _ways(given & ~follows(terms))
             found.groups.append(Group(own, terms, *columns, takes_levels, items, *ways))
         return found
 
@@ -147,6 +150,10 @@ class Groups:
 
     def _terms(self, plan: Plan) -> F64_1D:
         return terms_row(plan, self.market.costs, self.market.instrument, self.start_bar)
+
+
+def _ranges(rules: RuleColumns) -> tuple[F64_1D | None, F64_1D | None]:
+    return rules.atr, rules.atr_ratio
 
 
 def _ways(chained: BOOL_1D) -> Ways:

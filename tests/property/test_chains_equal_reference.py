@@ -37,6 +37,7 @@ from engines.plan import (
     LevelSource,
     MarginMode,
     Plan,
+    Reentry,
     Session,
     Sizing,
     SizingKind,
@@ -249,6 +250,24 @@ def test_walks_that_are_known_are_those_of_their_own_plan_and_levels(klines: Kli
             result = run_backtest(cross, klines, INSTRUMENT, plan, market.costs)
             for again in (row, row + 4, row + 8):
                 check_summary(found.values[again, column], result)
+
+
+@dataclass(frozen=True)
+class OneStop(Rare):
+    """Rare entries, of which those of one side have stops."""
+
+    def signals(self, klines: Klines) -> Signals:
+        """Return the wishes at each close [T]."""
+        own = super().signals(klines)
+        return replace(own, stop_price=np.where(own.entry_long, klines.close * 0.9, np.nan))
+
+
+@pytest.mark.parametrize("reentry", [Reentry(), Reentry(cooldown_bars=2)], ids=["chain", "gate"])
+def test_a_wish_without_a_share_closes_nothing(reentry: Reentry, klines: Klines) -> None:
+    # By risk, a wish without a stop has no size; where only longs are allowed nothing else asks.
+    plan = Plan(sizing=Sizing(SizingKind.RISK, 0.01), direction=Direction.LONG, reentry=reentry)
+    market = Market(klines, INSTRUMENT, Costs())
+    assert check(market, plan, [OneStop(40), OneStop(300)], times=10) == 0.0
 
 
 MOVING = {

@@ -162,6 +162,17 @@ def is_chained(bars: Bars, terms: F64_2D) -> BOOL_1D:
     return is_followed & ~(is_still & has_level & shares)
 
 
+def may_lack_shares(terms: F64_2D, is_given: bool, is_flat: bool) -> BOOL_1D:
+    """Return in which plans [N] a wish of the side that is not allowed may have no share to spend.
+
+    Such a wish closes nothing, which chains do not look for. It may be so where strategies give
+    stops, by which the risk is counted, or where an ATR is nothing (`is_flat`).
+    """
+    kinds = OWN_SHARES if is_flat else (BY_RISK,) if is_given else ()
+    found: BOOL_1D = np.isin(terms[:, slots.SIZING_KIND], kinds) & (terms[:, slots.DIRECTION] != 0)
+    return found
+
+
 def moves_parts_apart(terms: F64_2D) -> BOOL_1D:
     """Return in which plans [N] a breakeven moves stops of some parts ahead of others.
 
