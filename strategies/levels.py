@@ -59,7 +59,7 @@ def atr_bracketed(
 
     Source: Wilder (1978) for the range; stops in multiples of it: Turtles, LeBeau.
     """
-    ranges = atr(klines.high, klines.low, klines.close, period)
+    ranges = column("ranges", atr(klines.high, klines.low, klines.close, period))
     stop = ranges, float(multiplier)
     return _signals(klines, side, stop, reward_ratio, exit_long, exit_short)
 
@@ -74,7 +74,8 @@ def bracketed(
     exit_short: BOOL_1D | None = None,
 ) -> Signals:
     """Return signals that enter on `side` [T] with a stop and, given a ratio, its target."""
-    return _signals(klines, side, (stop_price, None), reward_ratio, exit_long, exit_short)
+    stop = column("stop_price", stop_price), None
+    return _signals(klines, side, stop, reward_ratio, exit_long, exit_short)
 
 
 def _signals(
@@ -86,7 +87,7 @@ def _signals(
     wants_long, wants_short = np.empty(bars, dtype=np.bool_), np.empty(bars, dtype=np.bool_)
     stops, targets = np.empty(bars), np.empty(0 if reward_ratio is None else bars)
     _bracket(
-        klines.close, side, column("reach", reach), multiplier is None, multiplier or 0.0,
+        klines.close, side, reach, multiplier is None, multiplier or 0.0,
         float(reward_ratio or 0.0), wants_long, wants_short, stops, targets,
     )  # fmt: skip # what is read, what is filled
     none = np.zeros(bars, dtype=np.bool_)

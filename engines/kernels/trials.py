@@ -178,14 +178,14 @@ class Trials:
         self, row: int, taken: Signals, group: Group, batch: Pending, chains: ChainRuns
     ) -> I64_1D:
         """Let chains run what they can of a group for one strategy; return which they leave."""
+        if not taken.are_plain and group.rules.atr is not None:
+            return group.items
         ways = group.plain if taken.are_plain else group.given
         chained = batch.asked.among(row, group.places, ways.chained)
         if not taken.are_plain:
             alone = batch.asked.among(row, group.places, group.alone.chained)
             if len(chained) - len(alone) >= GIVEN_MAX:
                 ways, chained = group.alone, alone
-            if group.rules.atr is not None:
-                return group.items
         if len(chained) and not chains.add(row, taken, group, chained, self._opened_of(group)):
             return group.items
         return ways.unchained

@@ -54,6 +54,20 @@ def spread_loss(values: np.ndarray, aside: float) -> float:
     return SAME * size / spread * (1 + size / spread)
 
 
+def shortfall_loss(monthly: np.ndarray) -> float:
+    """Return what a mean of months over their shortfall may lose, of one."""
+    below = np.minimum(monthly - RISK_FREE, 0.0)
+    shortfall = math.sqrt(float(np.mean(below * below)))
+    size = float(np.abs(monthly).max()) + RISK_FREE
+    return SAME * size / shortfall * (1 + size / shortfall) if shortfall > 0 else 0.0
+
+
+def noise_of(monthly: np.ndarray) -> float:
+    """Return how much noise counts in months' returns: they are of what is left of the capital."""
+    least = float(np.cumprod(1 + np.append(0.0, monthly[:-1])).min())
+    return 1 / least if 0 < least < 1 else 1.0
+
+
 def tolerances(result: Backtest, figures: dict[str, float]) -> dict[str, float]:
     """Return how far each figure of a run may lie from the reference's."""
     trades = trade_columns(result.trades)
@@ -72,9 +86,6 @@ def tolerances(result: Backtest, figures: dict[str, float]) -> dict[str, float]:
         closed.pnl_quote, closed.exit_time_ms, capital, int(times[0]), int(times[-1]),
         result.instrument.time_zone,
     )  # fmt: skip # trades, then the account
-    below = np.minimum(monthly - RISK_FREE, 0.0)
-    shortfall = math.sqrt(float(np.mean(below * below)))
-    size = float(np.abs(monthly).max()) + RISK_FREE
     fall, fall_ratio = figures["drawdown_closed_quote_max"], figures["drawdown_ratio_max"]
     return {
         **dict.fromkeys(EXACT, 0.0),
@@ -85,8 +96,8 @@ def tolerances(result: Backtest, figures: dict[str, float]) -> dict[str, float]:
         "drawdown_ratio_max": money / capital,
         "profit_factor": SAME * figures["profit_factor"],
         "expectancy_quote": money / count,
-        "sharpe": spread_loss(monthly, RISK_FREE),
-        "sortino": SAME * size / shortfall * (1 + size / shortfall) if shortfall > 0 else 0.0,
+        "sharpe": noise_of(monthly) * spread_loss(monthly, RISK_FREE),
+        "sortino": noise_of(monthly) * shortfall_loss(monthly),
         "calmar": (growth + abs(figures["calmar"]) * money / capital) / max(fall_ratio, 1e-300),
         "fees_quote": SAME * figures["fees_quote"],
         "funding_quote": money,
