@@ -21,7 +21,7 @@ from engines.errors import PlanFault
 from engines.funding import Funding, constant_funding, settlements_of
 from engines.instrument import Instrument
 from engines.kernels.cpu import bars_of
-from engines.kernels.passage.runs import run_first_passage
+from engines.kernels.passage import runs
 from engines.kernels.plan_terms import price_range, refusal, terms_row
 from engines.kernels.summary import FIGURES, SUMMARY
 from engines.kernels.wants import charges_of, wants_of
@@ -75,6 +75,7 @@ class Case:
     strategy: SignalStrategy
     since_ms: int | None = None
     funding: Funding | None = None
+    tile_events: int = runs.TILE_EVENTS
 
     def run(self) -> tuple[F64_1D, BOOL_1D]:
         """Return the figures of all sets, and which were decided."""
@@ -86,15 +87,13 @@ class Case:
         rules = rule_columns(max(self.plans, key=lambda p: p.exits.uses_atr), klines)
         terms = np.array([terms_row(p, self.costs, instrument, start) for p in self.plans])
         found = np.ones((len(terms), FIGURES + 1))
-        run_first_passage(
-            bars_of(klines, instrument.time_zone, start),
-            wants_of(signals, rules),
-            charges_of(
-                self.costs, klines, instrument, settlements_of(plan, klines, self.funding, None)
-            ),
-            terms,
-            found,
+        charges = charges_of(
+            self.costs, klines, instrument, settlements_of(plan, klines, self.funding, None)
         )
+        bars, wants = bars_of(klines, instrument.time_zone, start), wants_of(signals, rules)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(runs, "TILE_EVENTS", self.tile_events)
+            runs.run_first_passage(bars, wants, charges, terms, found)
         return found[:, :FIGURES], found[:, FIGURES] == 0
 
     def check(self) -> float:
@@ -189,6 +188,7 @@ def cases(draw: st.DrawFn) -> Case:
         PlainWishes(seed, draw(st.booleans())),
         since_ms=int(klines.open_time_ms[min(start, len(klines) - 1)]),
         funding=draw(fundings(klines)),
+        tile_events=draw(st.sampled_from((1, 2, 3, 8, runs.TILE_EVENTS))),
     )  # fmt: skip # one call
 
 
@@ -240,6 +240,40 @@ def test_built_in_strategies_on_a_grid_are_decided(
         funding=constant_funding(0.0001, 8, klines) if source is LevelSource.PLAN else None,
     )  # fmt: skip # one call
     assert case.check() == 1.0
+
+
+@dataclass(frozen=True)
+class SeldomLong(SignalStrategy):
+    """An entry every 40 bars, which only a level ends: after hours in some sets, or months."""
+
+    @classmethod
+    def parameters(cls) -> tuple[()]:
+        """Return none."""
+        return ()
+
+    def signals(self, klines: Klines) -> Signals:
+        """Return the wishes at each close [T]."""
+        none = np.zeros(len(klines), np.bool_)
+        return Signals(np.arange(len(klines)) % 40 == 0, none, none, none)
+
+
+@pytest.mark.parametrize("strategy", [SeldomLong(), REGISTRY["macd_trend"].load()()])
+@pytest.mark.parametrize("tile_events", [1, 7])
+def test_tiles_change_no_bit_of_any_figure(strategy: SignalStrategy, tile_events: int) -> None:
+    klines = synthetic_klines(2_000, 240 * MINUTE_MS, seed=5)
+    ratios = (0.004, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)  # more sets than lanes
+    plans = tuple(
+        Plan(exits=Exits(stop_loss_ratio=stop, take_profit_ratio=target, levels=LevelSource.PLAN))
+        for stop, target in product(ratios, ratios)
+    )
+    case = Case(
+        klines, Instrument("SYNTHETIC", 0.1, 0.001), plans, Costs(slippage_ticks=2), strategy,
+        funding=constant_funding(0.0001, 8, klines),
+    )  # fmt: skip # one call
+    whole, is_decided = case.run()
+    assert is_decided.all()
+    assert len(np.unique(whole[:, SUMMARY.index("net_profit_quote")])) > len(plans) / 2
+    np.testing.assert_array_equal(replace(case, tile_events=tile_events).run()[0], whole)
 
 
 def test_a_set_that_may_meet_a_margin_call_is_left_to_the_machine(klines: Klines) -> None:

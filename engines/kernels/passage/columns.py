@@ -7,10 +7,12 @@ position that never meets the level ends at its *horizon*: the open after the ne
 closes it, or the last close. Of a stop and a target the earlier record holds; the event after it is
 the first that can enter once the position has ended.
 
-The tables are flat, because what indexes them is computed. Each of N levels is a row of K + 2
-records for K events: record K enters nothing, it is where a set ends; record K + 1 is an empty
-position that ends at once, where every set begins. Times and values of records are apart, because a
-look-up reads the times of two records and the values of one.
+The tables are flat, because what indexes them is computed. Events are those of the whole market,
+K and two more: event K enters nothing, it is where a set ends; at event K + 1 every set begins.
+Records are those of a *tile* (`passage.tiles`): each of N levels is a row of C + 2 records for C
+events; the two more are one where lanes without a set stay, and that of an empty position that ends
+at once, where sets begin. Times and values of records are apart, because a look-up reads the times
+of two records and the values of one.
 """
 
 from typing import NamedTuple, TypeAlias
@@ -55,9 +57,10 @@ NO_COLUMN = -1.0
 
 
 class Passages(NamedTuple):
-    """The tables: events [K + 2], records [N, K + 2], and bars [T + 1] with what follows on them.
+    """The tables: events [K + 2], records [N, C + 2], and bars [T + 1] with what follows on them.
 
-    `units` [K + 2] is what the money of an entry is divided by to be contracts.
+    `units` [K + 2] is what the money of an entry is divided by to be contracts. The records are
+    those of `length` events (C) from event `first` on.
     """
 
     events: F64_1D
@@ -65,6 +68,8 @@ class Passages(NamedTuple):
     times: U32_1D
     values: F64_1D
     after: U32_1D
+    first: int
+    length: int
 
 
 class Ground(NamedTuple):

@@ -11,14 +11,12 @@ from numba import prange
 from engines.kernels._compiled import driver, shared, stamp_of
 from engines.kernels.columns import F64_2D
 from engines.kernels.passage.columns import U64_1D, Fixed, Ground, Passages, Payments
-from engines.kernels.passage.events import put_event
-from engines.kernels.passage.figures import figures_of
+from engines.kernels.passage.events import put_events
+from engines.kernels.passage.figures import end_months, put_figures
 from engines.kernels.passage.funding import pay
 from engines.kernels.passage.lanes import (
     AT,
-    BARS_ROW,
     END,
-    EVENTS,
     LANE_NUMBERS,
     LANE_PLACES,
     LANES,
@@ -36,21 +34,22 @@ from engines.kernels.passage.lanes import (
     tally,
     turn,
 )
+from engines.kernels.passage.tiles import K_AT, keep, resume, resume_months
 from engines.kernels.passage.walk import STOPS, TARGETS, put_after, put_bounds, walk
 from engines.kernels.slots import RUN, TERMS
-from engines.kernels.summary import SUMS_SIZE
+from engines.kernels.summary import SUMS_SIZE, begin_sums
 from engines.types import F64_1D, I64_1D
 
-EVENTS_A_BLOCK = 256
+EVENTS_A_BLOCK = 64
 SETS_A_BLOCK = 256
 NO_SET = -1
-# Where the rows, the events and the bars of a set begin in the tables, and its last event.
-SET_STOP, SET_TARGET, SET_EVENTS, SET_BARS, SET_END = range(5)
-SET = 5
+# The rows of a set: of its stop and of its target.
+SET_STOP, SET_TARGET = range(2)
+SET = 2
 
 Survey: TypeAlias = Callable[[Ground, F64_1D, Passages], None]
 U64_2D: TypeAlias = npt.NDArray[np.uint64]
-Advance: TypeAlias = Callable[[Passages, U64_2D, Payments, Fixed, F64_2D], None]
+Advance: TypeAlias = Callable[[Passages, U64_2D, Payments, Fixed, F64_2D, F64_2D], None]
 
 
 def _walk_block(
@@ -59,35 +58,63 @@ def _walk_block(
     for row in range(rows.shape[1]):
         rows[STOPS, row] = rows[TARGETS, row] = row
     for place in range(first, last):
-        put_event(run, ground, out, place)
         walk(run, ground, out, place, near, rows)
 
 
-def _take(
-    lanes: F64_1D, places: U64_1D, lane: int, item: U64_1D, fixed: Fixed, marks: F64_1D
-) -> None:
-    places[STOP_ROW + lane], places[TARGET_ROW + lane] = item[SET_STOP], item[SET_TARGET]
-    places[EVENTS + lane], places[BARS_ROW + lane] = item[SET_EVENTS], item[SET_BARS]
-    places[END + lane] = item[SET_END]
+def _seat(
+    tables: Passages, sets: U64_2D, waiting: int, last: int, fixed: Fixed, kept: F64_2D,
+    lanes: F64_1D, places: U64_1D, lane: int, owner: I64_1D, marks: F64_1D,
+) -> int:  # fmt: skip # what waits, then where it goes
+    """Let a lane take the next set that has to pass this tile, if any; return which is next."""
+    end, is_first = tables.first + tables.length, tables.first == 0
+    while waiting < last and not is_first and kept[waiting, K_AT] >= end:
+        waiting += 1
+    item = sets[min(waiting, last - 1)]
+    size_of_row, before = np.uint64(tables.length + 2), np.uint64(tables.first)
+    places[STOP_ROW + lane] = item[SET_STOP] * size_of_row - before
+    places[TARGET_ROW + lane] = item[SET_TARGET] * size_of_row - before
+    places[END + lane] = end
     start_lane(lanes, places, lane, fixed)
-    for month in range(fixed.months):
-        marks[month * LANES + lane] = math.nan
+    owner[lane] = waiting if waiting < last else NO_SET
+    if waiting == last:
+        places[AT + lane] = end
+    elif not is_first:
+        resume(lanes, places, lane, marks, kept[waiting])
+    return min(waiting + 1, last)
 
 
-take, walk_block = shared(_take), shared(_walk_block)
+def _leave(
+    tables: Passages, fixed: Fixed, lanes: F64_1D, places: U64_1D, lane: int, marks: F64_1D,
+    sums: F64_1D, kept: F64_1D, found: F64_1D,
+) -> None:  # fmt: skip # whence, then where to
+    """Write the figures of a set that has come to its end, or keep it for a later tile."""
+    begin_sums(sums, 0, fixed.capital)
+    net_before = resume_months(sums, kept) if tables.first > 0 else 0.0
+    if places[AT + lane] + np.uint64(2) == np.uint64(len(tables.units)):
+        end_months(marks, lane, fixed.months, net_before, sums)
+        put_figures(lanes, lane, fixed, sums, found)
+        kept[K_AT] = places[AT + lane]
+    else:
+        month = int(places[MONTH + lane])
+        net_before = end_months(marks, lane, month, net_before, sums)
+        marks[month * LANES + lane] = math.nan  # which the next set of the lane may pass over
+        keep(lanes, places, lane, sums, net_before, kept)
+
+
+walk_block, seat, leave = shared(_walk_block), shared(_seat), shared(_leave)
 
 
 def _play_block(
     tables: Passages, sets: U64_2D, first: int, last: int, payments: Payments, fixed: Fixed,
-    found: F64_2D, lanes: F64_1D, places: U64_1D, owner: I64_1D, marks: F64_1D, sums: F64_1D,
+    kept: F64_2D, found: F64_2D, lanes: F64_1D, places: U64_1D, owner: I64_1D, marks: F64_1D,
+    sums: F64_1D,
 ) -> None:  # fmt: skip # what it works on, then the room that it needs
     waiting, running = first, 0
+    for place in range(len(marks)):
+        marks[place] = math.nan
     for lane in range(LANES):
-        owner[lane] = NO_SET
-        take(lanes, places, lane, sets[min(first + lane, last - 1)], fixed, marks)
-        if waiting < last:
-            owner[lane] = waiting
-            waiting, running = waiting + 1, running + 1
+        waiting = seat(tables, sets, waiting, last, fixed, kept, lanes, places, lane, owner, marks)
+        running += 1 if owner[lane] != NO_SET else 0
     events, times, values, after = tables.events, tables.times, tables.values, tables.after
     while running > 0:
         fetch(lanes, places, events, times, values, after)
@@ -102,33 +129,40 @@ def _play_block(
         move_on(lanes)
         for lane in range(LANES):
             marks[places[MONTH + lane] * np.uint64(LANES) + np.uint64(lane)] = lanes[NET + lane]
-            if places[AT + lane] != places[END + lane] or owner[lane] == NO_SET:
+            if places[AT + lane] < places[END + lane]:
                 continue
-            figures_of(lanes, lane, marks, fixed, sums, found[owner[lane]])
-            if waiting < last:
-                take(lanes, places, lane, sets[waiting], fixed, marks)
-                owner[lane], waiting = waiting, waiting + 1
-            else:
-                owner[lane], running = NO_SET, running - 1
+            item = owner[lane]
+            if item == NO_SET:
+                places[AT + lane] = places[END + lane]
+                continue
+            leave(tables, fixed, lanes, places, lane, marks, sums, kept[item], found[item])
+            waiting = seat(
+                tables, sets, waiting, last, fixed, kept, lanes, places, lane, owner, marks
+            )
+            running -= 1 if owner[lane] == NO_SET else 0
 
 
 play_block = shared(_play_block)
 
 
 def _survey(stamp: int) -> Survey:
-    """Return the pass that writes the tables of a group; `stamp` is a part of its cache's key."""
+    """Return the pass that writes the tables of a tile; `stamp` is a part of its cache's key."""
 
     def survey(ground: Ground, terms: F64_1D, out: Passages) -> None:
-        count = len(ground.entries) if stamp != 0 else 0
+        if out.first == 0:
+            market = np.zeros(RUN)
+            market[:TERMS] = terms[:TERMS]
+            put_events(market, ground, out)
+            put_after(ground, out.after)
         put_bounds(ground, out)
-        put_after(ground, out.after)
-        for block in prange((count + EVENTS_A_BLOCK - 1) // EVENTS_A_BLOCK):
+        end = out.first + out.length if stamp != 0 else 0
+        for block in prange((end - out.first + EVENTS_A_BLOCK - 1) // EVENTS_A_BLOCK):
             run = np.zeros(RUN)
             run[:TERMS] = terms[:TERMS]
             levels = max(len(ground.stops), len(ground.targets))
             near, rows = np.empty((2, levels)), np.empty((2, levels))
-            start = block * EVENTS_A_BLOCK
-            last = min(count, start + EVENTS_A_BLOCK)
+            start = out.first + block * EVENTS_A_BLOCK
+            last = min(end, start + EVENTS_A_BLOCK)
             walk_block(ground, run, out, near, rows, start, last)
 
     return driver(survey, parallel=True)
@@ -138,8 +172,9 @@ def _advance(stamp: int) -> Advance:
     """Return the pass that advances sets through the tables; `stamp` as in `_survey`."""
 
     def advance(
-        tables: Passages, sets: U64_2D, payments: Payments, fixed: Fixed, found: F64_2D
-    ) -> None:
+        tables: Passages, sets: U64_2D, payments: Payments, fixed: Fixed, kept: F64_2D,
+        found: F64_2D,
+    ) -> None:  # fmt: skip # one list
         count = len(sets) if stamp != 0 else 0
         for block in prange((count + SETS_A_BLOCK - 1) // SETS_A_BLOCK):
             lanes, places = np.zeros(LANE_NUMBERS * LANES), np.zeros(LANE_PLACES * LANES, np.uint64)
@@ -147,8 +182,9 @@ def _advance(stamp: int) -> Advance:
             start, sums = block * SETS_A_BLOCK, np.empty(SUMS_SIZE)
             last = min(count, start + SETS_A_BLOCK)
             play_block(
-                tables, sets, start, last, payments, fixed, found, lanes, places, owner, marks, sums
-            )
+                tables, sets, start, last, payments, fixed, kept, found, lanes, places, owner,
+                marks, sums,
+            )  # fmt: skip # one call
 
     return driver(advance, parallel=True)
 

@@ -83,7 +83,17 @@ def need_of(price: float, ordered: float, opened: float, side: float, ratio: flo
 
 
 @rule
-def put_event(run: Run, ground: Ground, out: Passages, place: int) -> None:
+def put_events(run: Run, ground: Ground, out: Passages) -> None:
+    """Write all events, and those where sets end and begin."""
+    count = len(ground.entries)
+    for place in range(count):
+        _put_event(run, ground, out, place)
+    _put_end(out, count)
+    _put_end(out, count + 1)
+
+
+@rule
+def _put_event(run: Run, ground: Ground, out: Passages, place: int) -> None:
     """Write one event."""
     bar, events, row = ground.entries[place], out.events, place * EVENT
     side = 1.0 if ground.wishes[bar] & ENTERS_LONG else -1.0
@@ -131,7 +141,7 @@ def _mode(ground: Ground, place: int, side: float) -> int:
 
 
 @rule
-def put_end(out: Passages, place: int) -> None:
+def _put_end(out: Passages, place: int) -> None:
     """Write an event that enters nothing; its values only have to be harmless."""
     row = place * EVENT
     for number in range(EVENT):

@@ -1,5 +1,7 @@
 """The summary of a set that has come to its end in a lane, by the rules of `summary`."""
 
+import math
+
 from engines.kernels import summary as sums_of
 from engines.kernels._compiled import rule
 from engines.kernels.columns import Run
@@ -14,18 +16,32 @@ from engines.types import F64_1D
 def figures_of(
     lanes: F64_1D, lane: int, marks: F64_1D, fixed: Fixed, sums: F64_1D, found: Run
 ) -> None:
-    """Write the figures of a lane and, behind them, whether they are unsure.
-
-    `marks` [months x LANES] are closed profits at the end of each month, NaN where no trade ended.
-    """
+    """Write the figures of a lane and, behind them, whether they are unsure."""
     begin_sums(sums, 0, fixed.capital)
-    net_before = 0.0
-    for month in range(fixed.months):
+    end_months(marks, lane, fixed.months, 0.0, sums)
+    put_figures(lanes, lane, fixed, sums, found)
+
+
+@rule
+def end_months(marks: F64_1D, lane: int, months: int, net_before: float, sums: F64_1D) -> float:
+    """End the months of a lane up to so many, forget their marks; return the last that was known.
+
+    `marks` [months x LANES] are closed profits at the end of each month, NaN where no trade ended;
+    `net_before` is that at the end of the months that have ended already.
+    """
+    for month in range(int(sums[sums_of.MONTHS]), months):
         mark = marks[month * LANES + lane]
+        marks[month * LANES + lane] = math.nan
         if mark == mark:
             sums[sums_of.MONTH_PNL] = mark - net_before
             net_before = mark
         end_month(sums, 0)
+    return net_before
+
+
+@rule
+def put_figures(lanes: F64_1D, lane: int, fixed: Fixed, sums: F64_1D, found: Run) -> None:
+    """Write the figures of a lane whose months have ended; its unsureness lies behind them."""
     trades, differences = lanes[of.TRADES + lane], lanes[of.DIFFERENCES + lane]
     sums[sums_of.NET_PROFIT], sums[sums_of.TRADES] = lanes[of.NET + lane], trades
     sums[sums_of.WINS], sums[sums_of.GAINS] = lanes[of.WINS + lane], lanes[of.GAINS + lane]

@@ -8,7 +8,7 @@ is one. A step closes one trade and opens the next, because a reversal does both
 
 The state of LANES sets lies side by side, number by number, and every part of a step is a loop over
 the lanes without a branch, which compiles into vector instructions; only the look-ups (`fetch`) go
-lane by lane. A lane that reaches the end takes the next set of its block.
+lane by lane. A lane that reaches the end of the tables takes the next set of its block.
 
 What a set may meet that is not in the records, an order that the account cannot pay, one below the
 instrument's minimum, a margin call, is not decided here. Each step compares with a bound that is
@@ -76,10 +76,10 @@ STATE = SUMS + 14
 ) = range(STATE * LANES, (STATE + 26) * LANES, LANES)  # fmt: skip # one list
 LANE_NUMBERS = STATE + 26
 
-# The whole numbers of a lane: its event, where its rows, its events and its bars begin, its last
-# event, and the month of the record.
-AT, STOP_ROW, TARGET_ROW, EVENTS, BARS_ROW, END, MONTH = range(0, 7 * LANES, LANES)
-LANE_PLACES = 7
+# The whole numbers of a lane: its event, where its rows begin, its last event, and the month of the
+# record.
+AT, STOP_ROW, TARGET_ROW, END, MONTH = range(0, 5 * LANES, LANES)
+LANE_PLACES = 5
 
 
 @rule
@@ -110,14 +110,13 @@ def fetch(
         lanes[PRICE + lane] = values[value + np.uint64(V_PRICE)]
         lanes[LOSS + lane] = values[value + np.uint64(V_LOSS)]
         bar = time >> np.uint64(PHASE_BITS)
-        base = places[BARS_ROW + lane]
         follower = (time + np.uint64(PHASES - 1)) >> np.uint64(PHASE_BITS)
-        at = np.uint64(after[base + follower]) & np.uint64(EVENT_MASK)
+        at = np.uint64(after[follower]) & np.uint64(EVENT_MASK)
         places[AT + lane] = at
-        places[MONTH + lane] = np.uint64(after[base + bar]) >> np.uint64(MONTH_SHIFT)
+        places[MONTH + lane] = np.uint64(after[bar]) >> np.uint64(MONTH_SHIFT)
         lanes[BAR + lane] = bar
         lanes[PHASE + lane] = time & np.uint64(PHASES - 1)
-        event = (places[EVENTS + lane] + at) << np.uint64(EVENT_BITS)
+        event = at << np.uint64(EVENT_BITS)
         lanes[N_PRICE + lane] = events[event + np.uint64(E_PRICE)]
         lanes[N_SHARE + lane] = events[event + np.uint64(E_SHARE_STEPS)]
         lanes[N_FIXED + lane] = events[event + np.uint64(E_FIXED_STEPS)]
@@ -171,7 +170,7 @@ def size(lanes: F64_1D, fixed: Fixed) -> bool:
 def fetch_units(lanes: F64_1D, places: U64_1D, units: F64_1D) -> None:
     """Look up what a contract of each next entry takes, which only exact sizes ask for."""
     for lane in range(LANES):
-        lanes[N_UNIT + lane] = units[places[EVENTS + lane] + places[AT + lane]]
+        lanes[N_UNIT + lane] = units[places[AT + lane]]
 
 
 @rule

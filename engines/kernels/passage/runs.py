@@ -4,11 +4,12 @@ Theory. With one market entry at a time, what ends a position depends on its ent
 target alone. So the bars are walked once for every possible entry and all levels (`passage.walk`),
 and a set of one stop and one target advances from entry to entry by looking up which of the two
 comes first (`passage.lanes`). Ten thousand sets of a hundred stops and a hundred targets walk the
-bars once, for two hundred levels. A set costs as many look-ups as it has trades.
+bars once, for two hundred levels. A set costs as many look-ups as it has trades. The market is
+taken a tile of events at a time (`passage.tiles`), so that tables stay small however long it is.
 
 1. `_groups`: sets whose terms differ in nothing but their levels go together.
 2. `_ground`: entries, horizons, distinct levels.
-3. `survey`: the tables. 4. `advance`: the figures of every set.
+3. `survey`: the tables of a tile. 4. `advance`: all sets through it, their figures at the end.
 
 Sets with any other setting than these are left to the machine, and so are those that come near to
 something that the tables do not hold (see `passage.lanes`).
@@ -39,14 +40,12 @@ from engines.kernels.passage.columns import (
     Payments,
 )
 from engines.kernels.passage.drivers import (
-    SET,
-    SET_END,
-    SET_STOP,
-    SET_TARGET,
+    U64_2D,
     advance,
     survey,
 )
 from engines.kernels.passage.funding import payments_of
+from engines.kernels.passage.tiles import KEPT
 from engines.kernels.plan_terms import terms_row
 from engines.kernels.slots import (
     BY_CASH,
@@ -69,7 +68,8 @@ from engines.plan import Plan
 from engines.types import BOOL_1D, F64_1D, I64_1D
 
 TABLE_BYTES_MAX = 1 << 27
-TILE = 8  # targets that neighbours share
+TILE_EVENTS = 2_000  # rows of 40 kB, of which a block's stay in a core's cache; measured
+NEIGHBOURS = 8  # targets that sets of a block share
 RECORD_BYTES = 4 + 8 * VALUE
 LEVEL_TERMS = [slots.STOP_RATIO, slots.PROFIT_RATIO, slots.STOP_ATR, slots.PROFIT_ATR]
 LEVELS = [*LEVEL_TERMS, slots.HAS_EXITS]
@@ -269,17 +269,17 @@ def _horizon(wants: Wants, wishes: U8_1D, entries: I64_1D, count: int) -> I64_1D
 def _run_group(
     ground: Ground, bars: Bars, wants: Wants, payments: Payments, terms: F64_2D
 ) -> F64_2D:
-    """Return the figures of a group, as many sets at a time as tables have room for."""
+    """Return the figures of a group, as many levels at a time as tables have room for."""
     target_column = float(len(wants.stop_price) > 0)
     stops, stop = _levels(terms, slots.STOP_RATIO, slots.STOP_ATR, wants.stop_price, 0.0)
     targets, target = _levels(
         terms, slots.PROFIT_RATIO, slots.PROFIT_ATR, wants.target_price, target_column
     )
-    size = len(ground.entries) + 2
+    size = _tile(len(ground.entries)) + 2
     rows_max = max(2, TABLE_BYTES_MAX // (RECORD_BYTES * size))
     fixed = fixed_of(bars, terms[0])
     # Neighbours in a block share rows, so that these stay in the cache.
-    order = np.lexsort((target % TILE, stop, target // TILE))
+    order = np.lexsort((target % NEIGHBOURS, stop, target // NEIGHBOURS))
     stop, target = stop[order], target[order]
     found = np.empty((len(terms), FIGURES + 1))
     for part in _parts(stop, target, rows_max):
@@ -290,20 +290,34 @@ def _run_group(
             targets=frozen(targets[own_targets]),
             is_sorted=_is_sorted(stops[own_stops]) and _is_sorted(targets[own_targets]),
         )
-        records = (len(own_stops) + len(own_targets)) * size
-        tables = Passages(
-            np.empty(size * EVENT), np.empty(size), np.empty(records, np.uint32),
-            np.empty(records * VALUE), np.empty(len(bars.prices) + 1, np.uint32),
-        )  # fmt: skip # the order of its fields
-        survey(own, terms[0], tables)
-        sets = np.zeros((len(at_stop), SET), dtype=np.uint64)
-        sets[:, SET_STOP] = at_stop * size
-        sets[:, SET_TARGET] = (len(own_stops) + at_target) * size
-        sets[:, SET_END] = size - 2
-        figures = np.empty((len(sets), FIGURES + 1))
-        advance(tables, sets, payments, fixed, figures)
-        found[order[part]] = figures
+        rows = np.column_stack([at_stop, len(own_stops) + at_target]).astype(np.uint64)
+        found[order[part]] = _run_tiles(own, bars, payments, terms[0], fixed, rows)
     return found
+
+
+def _run_tiles(
+    ground: Ground, bars: Bars, payments: Payments, terms: F64_1D, fixed: Fixed, sets: U64_2D
+) -> F64_2D:
+    """Return the figures of sets, given by the rows of their levels, tile by tile."""
+    count = len(ground.entries)
+    tile, places = _tile(count), count + 2
+    records = (len(ground.stops) + len(ground.targets)) * (tile + 2)
+    tables = Passages(
+        np.empty(places * EVENT), np.empty(places), np.empty(records, np.uint32),
+        np.empty(records * VALUE), np.empty(len(bars.prices) + 1, np.uint32), 0, 0,
+    )  # fmt: skip # the order of its fields
+    kept, figures = np.empty((len(sets), KEPT)), np.empty((len(sets), FIGURES + 1))
+    for first in range(0, max(1, count), max(1, tile)):
+        part = tables._replace(first=first, length=min(tile, count - first))
+        survey(ground, terms, part)
+        advance(part, sets, payments, fixed, kept, figures)
+    return figures
+
+
+def _tile(count: int) -> int:
+    """Return how many events a tile holds, about the same in each."""
+    tiles = max(1, -(-count // TILE_EVENTS))
+    return -(-count // tiles)
 
 
 def _is_sorted(levels: F64_2D) -> bool:

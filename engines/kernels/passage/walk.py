@@ -47,7 +47,7 @@ from engines.kernels.passage.columns import (
     Ground,
     Passages,
 )
-from engines.kernels.passage.events import put_end, slip_at, stop_of, target_of
+from engines.kernels.passage.events import slip_at, stop_of, target_of
 from engines.kernels.search import LARGE, LARGE_BITS, LARGE_MASK, SMALL, SMALL_BITS, SMALL_MASK
 from engines.kernels.slots import CLOSE, HIGH, LOW, OPEN
 from engines.types import F64_1D
@@ -56,9 +56,13 @@ STOPS, TARGETS = 0, 1
 
 
 class Trip(NamedTuple):
-    """What one entry says: its place, bar, price and sign, and what its levels are made of."""
+    """What one entry says: its place, bar, price and sign, and what its levels are made of.
+
+    `spot` is its place in the rows of records.
+    """
 
     place: int
+    spot: int
     bar: int
     base: float
     sign: float
@@ -73,7 +77,7 @@ class Trip(NamedTuple):
 def walk(run: Run, ground: Ground, out: Passages, place: int, near: F64_2D, rows: F64_2D) -> None:
     """Write all records of one event; `near` and `rows` [2, N] are room for its levels."""
     trip, prices, reach = _trip(ground, out, place), ground.prices, ground.reach
-    stops, targets, size = len(ground.stops), len(ground.targets), len(ground.entries) + 2
+    stops, targets, size = len(ground.stops), len(ground.targets), out.length + 2
     if not ground.is_sorted:
         _sort_levels(run, ground, trip, near, rows)
     set_stop(run, ground.stops, trip, near, 0)
@@ -101,9 +105,9 @@ def walk(run: Run, ground: Ground, out: Passages, place: int, near: F64_2D, rows
             run, ground, trip, worst, out.events[place * EVENT + E_MODE]
         )
     for item in range(stop, stops):
-        _put(out.times, out.values, int(rows[STOPS, item]) * size + place, time, price, loss)
+        _put(out.times, out.values, int(rows[STOPS, item]) * size + trip.spot, time, price, loss)
     for item in range(target, targets):
-        record = (stops + int(rows[TARGETS, item])) * size + place
+        record = (stops + int(rows[TARGETS, item])) * size + trip.spot
         _put(out.times, out.values, record, time, price, loss)
 
 
@@ -116,7 +120,8 @@ def _trip(ground: Ground, out: Passages, place: int) -> Trip:
     if ground.targets[0, L_COLUMN] >= 0:
         target = ground.columns[int(ground.targets[0, L_COLUMN]), place]
     return Trip(
-        place, bar + 1, out.events[place * EVENT + E_PRICE], out.events[place * EVENT + E_SIDE],
+        place, place - out.first, bar + 1, out.events[place * EVENT + E_PRICE],
+        out.events[place * EVENT + E_SIDE],
         ground.prices[bar, CLOSE], ground.atr[place] if len(ground.atr) > 0 else math.nan, stop,
         target, ground.is_sorted,
     )  # fmt: skip # the order of its fields
@@ -220,7 +225,7 @@ def _pass_stops(
             phase, level, deep = PASSED_AT_OPEN, opened, before
         price = slipped_price(run, due_price(run, trip.sign * level), -trip.sign, 0.0)
         time = (bar << PHASE_BITS) + phase
-        record = int(rows[STOPS, stop]) * size + trip.place
+        record = int(rows[STOPS, stop]) * size + trip.spot
         _put(out.times, out.values, record, time, price, _loss(trip, price, deep))
         stop += 1
         set_stop(run, stops, trip, near, stop)
@@ -244,7 +249,7 @@ def _pass_targets(
             phase, deep = ON_SECOND_LEG, min(before, against)
         price = due_price(run, trip.sign * level)
         time = (bar << PHASE_BITS) + phase
-        record = (stops + int(rows[TARGETS, target])) * size + trip.place
+        record = (stops + int(rows[TARGETS, target])) * size + trip.spot
         _put(out.times, out.values, record, time, price, _loss(trip, price, deep))
         target += 1
         set_target(run, targets, trip, near, target)
@@ -283,10 +288,8 @@ def _put(times: U32_1D, values: F64_1D, record: int, time: int, price: float, lo
 
 @rule
 def put_bounds(ground: Ground, out: Passages) -> None:
-    """Write the records with which every set begins and ends, and the events that enter nothing."""
-    size, end = len(ground.entries) + 2, len(ground.prices) << PHASE_BITS
-    put_end(out, size - 2)
-    put_end(out, size - 1)
+    """Write the records behind those of events: where lanes stay, and where sets begin."""
+    size, end = out.length + 2, len(ground.prices) << PHASE_BITS
     for row in range(len(ground.stops) + len(ground.targets)):
         _put(out.times, out.values, row * size + size - 2, end, 1.0, 0.0)
         _put(out.times, out.values, row * size + size - 1, 0, 1.0, 0.0)
