@@ -40,7 +40,7 @@ from engines.kernels.slots import RUN, TERMS
 from engines.kernels.summary import SUMS_SIZE, begin_sums
 from engines.types import F64_1D, I64_1D
 
-EVENTS_A_BLOCK = 64
+EVENTS_A_BLOCK = 256
 SETS_A_BLOCK = 256
 NO_SET = -1
 # The rows of a set: of its stop and of its target.
@@ -50,6 +50,14 @@ SET = 2
 Survey: TypeAlias = Callable[[Ground, F64_1D, Passages], None]
 U64_2D: TypeAlias = npt.NDArray[np.uint64]
 Advance: TypeAlias = Callable[[Passages, U64_2D, Payments, Fixed, F64_2D, F64_2D], None]
+
+
+def _put_market(ground: Ground, terms: F64_1D, out: Passages) -> None:
+    # Apart from the pass, where threads would be called together to copy this row.
+    run = np.zeros(RUN)
+    run[:TERMS] = terms[:TERMS]
+    put_events(run, ground, out)
+    put_after(ground, out.after)
 
 
 def _walk_block(
@@ -101,7 +109,8 @@ def _leave(
         keep(lanes, places, lane, sums, net_before, kept)
 
 
-walk_block, seat, leave = shared(_walk_block), shared(_seat), shared(_leave)
+put_market, walk_block = shared(_put_market, makes_arrays=True), shared(_walk_block)
+seat, leave = shared(_seat), shared(_leave)
 
 
 def _play_block(
@@ -150,10 +159,7 @@ def _survey(stamp: int) -> Survey:
 
     def survey(ground: Ground, terms: F64_1D, out: Passages) -> None:
         if out.first == 0:
-            market = np.zeros(RUN)
-            market[:TERMS] = terms[:TERMS]
-            put_events(market, ground, out)
-            put_after(ground, out.after)
+            put_market(ground, terms, out)
         put_bounds(ground, out)
         end = out.first + out.length if stamp != 0 else 0
         for block in prange((end - out.first + EVENTS_A_BLOCK - 1) // EVENTS_A_BLOCK):
