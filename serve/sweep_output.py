@@ -39,7 +39,8 @@ def print_sweep(result: "SweepResult") -> None:
             f"{rate:,.0f} sets/s, {rate * bars / 1e6:,.0f} million bar-sets/s"
         )
     engines = [f"{name.replace('_', ' ')} {sets:,}" for name, sets in standing.engines.items()]
-    print(f"run by: {', '.join(engines)}")
+    if engines:
+        print(f"run by: {', '.join(engines)}")
     for reason, batches in standing.no_gpu.items():
         print(f"{batches:,} batches had a GPU reserved and were run by CPUs: {reason}")
     for market, trials in result.trials.items():

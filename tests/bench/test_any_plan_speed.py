@@ -178,7 +178,7 @@ CASES |= {
     f"RSI, {shape}, {setting}": Case(REVERSIONS, partial(with_setting, plan, other), MANY[:1])
     for shape, plan in SHAPES.items()
     for setting, other in SETTINGS.items()
-    if setting != "exits in profit"
+    if setting != "exits in profit"  # which is one of the exits, and those are the shape's
 }
 SIZES = [(name, count) for name, case in CASES.items() for count in case.counts]
 
