@@ -39,7 +39,7 @@ from tests.unit.test_cli import write_bars
 
 KILLS_ITSELF_ONCE = """\
 mark = Path({mark!r})
-        if self.period == 43 and not mark.exists():
+        if on_worker() and self.period == 43 and not mark.exists():
             mark.touch()
             os.kill(os.getpid(), signal.SIGKILL)"""
 
@@ -126,26 +126,11 @@ def test_killing_a_worker_changes_nothing_but_time(nodes: Nodes, tmp_path: Path)
     (tmp_path / "wild").mkdir()
     happens = KILLS_ITSELF_ONCE.format(mark=str(mark))
     study = small_study("period=5:44", "", user_strategy(tmp_path / "wild", happens))
-    mark.touch()  # so that the timed try does not die in this program
     hashed, _ = in_one_program(calm)
-    watch = Unmarked(mark)
-    result = swept(study, tmp_path / "out", watch, FINE)
-    assert watch.unmarked
+    result = swept(study, tmp_path / "out", settings=FINE)
     assert mark.exists()
     assert result.is_sound
     assert result.standing.table_hash == hashed
-
-
-class Unmarked:
-    """Take a mark away once the first batch has come; the last ones are not yet sent out then."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark, self.unmarked = mark, False
-
-    def __call__(self, standing: Standing) -> None:
-        if not self.unmarked:
-            self.mark.unlink()
-            self.unmarked = True
 
 
 def test_killing_a_node_changes_nothing_but_time(nodes: Nodes, tmp_path: Path) -> None:
