@@ -1,8 +1,8 @@
 """Sets that close positions in parts and look back at earlier ones equal the reference's runs.
 
 Plans are those of `test_parts_equal_reference` with the rules of `test_gates_equal_reference`, and
-sizes whose share of equity is each entry's own. A set that is left to the machine proves nothing,
-so where nothing may be left to it, that is asserted.
+sizes whose share of equity is each entry's own, or so small that not every target gets a step. A
+set that is left to the machine proves nothing: where nothing may be left to it, that is asserted.
 """
 
 from dataclasses import replace
@@ -46,7 +46,9 @@ EXAMPLES, EXAMPLES_LONG = 30, 4_000
 def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
     """Return strategies of random wishes on random bars, and a plan of parts that looks back."""
     market, plan, strategies = draw(of_parts.cases())
-    sizing = draw(st.just(plan.sizing) | random_plans.sizings() | kellys())
+    step = market.instrument.qty_step
+    few = st.integers(1, 9).map(lambda steps: Sizing(SizingKind.QTY, steps * step))
+    sizing = draw(st.just(plan.sizing) | random_plans.sizings() | kellys() | few)
     exits = replace(plan.exits, only_in_profit=draw(st.sampled_from((False, False, True))))
     return market, replace(plan, sizing=sizing, reentry=draw(reentries()), exits=exits), strategies
 
@@ -111,6 +113,7 @@ PLANS = {
         sizing=Sizing(SizingKind.KELLY, 0.3, trades=7, trades_min=3),
         reentry=Reentry(1, 10, 2, 8, 3), exits=replace(STOP, only_in_profit=True),
     ),
+    "few steps": Plan(sizing=Sizing(SizingKind.CASH, 100.0), reentry=Reentry(1), exits=STOP),
     "leverage": Plan(
         leverage=5.0, reentry=Reentry(cooldown_bars=8), exits=STOP,
         sizing=Sizing(SizingKind.EQUITY_RATIO, 0.5),

@@ -91,7 +91,7 @@ def _step(course: PartCourse, wishes: I32_1D, room: Room) -> None:
     if kelly.room > 0 and kelly.low <= 0:  # Without a share nothing may be reversed.
         weigh_rounds(stands, lanes, room.ratios, kelly, room.run)
     keep_closed(stands, lanes, kelly, unit)
-    divide(lanes, course.portions)
+    divide(lanes, course.portions, False)
     mark_parts(lanes, fixed)
     if fixed.leverage > 1.0:
         judge(lanes, course.tiers, fixed)

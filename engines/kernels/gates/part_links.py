@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from engines.kernels._compiled import rule
+from engines.kernels._compiled import inlined, rule
 from engines.kernels._prefetch import prefetch
 from engines.kernels.chains.columns import (
     AT_LEVEL,
@@ -80,6 +80,7 @@ from engines.kernels.parts.lanes import (
     NEXT_PAID,
     PART,
     QUIET,
+    portion_of,
 )
 from engines.kernels.passage.columns import (
     OPEN_AT_END,
@@ -127,8 +128,9 @@ def seek_part_ends(
         if stands[ENTRY + lane] == NO_ENTRY:
             stands[ENDS + lane] = (REST << MODE_BITS) | OPEN_AT_END
             continue
-        taken, place = stands[TAKEN + lane], stands[PLACE + lane]
-        at = place * parts + taken
+        place = stands[PLACE + lane]
+        stands[TAKEN + lane] = _skip_empty(lanes, lane, exits, place, stands[TAKEN + lane])
+        at = place * parts + stands[TAKEN + lane]
         level, settled, paid = (int(exits.codes[at]) >> CODE_BITS) - opens.lag, 0, 0.0
         if len(payments.rates) > 0:
             settled, paid = int(lanes[NEXT_PAID + lane]), lanes[LOT_FUNDING + lane]
@@ -140,11 +142,22 @@ def seek_part_ends(
         stands[ENDS + lane] = (line << CODE_BITS) | (REST << MODE_BITS) | mode
         if mode == AT_LEVEL:
             stands[ENDS + lane] = exits.codes[at]
-            is_held = exits.levels[place] >= bars
-            if taken + 1 < parts and (
-                is_held or (int(exits.codes[at + 1]) >> CODE_BITS) - opens.lag < bars
-            ):
+            if portion_of(lanes, lane, _part_of(exits, at)) < lanes[STEPS + lane]:
                 stands[NEXT + lane], stands[IS_LEFT + lane] = (bars + 1) << 1, 1
+
+
+@inlined
+def _part_of(exits: PartExits, at: int) -> int:
+    return (int(exits.codes[at]) >> MODE_BITS) & PART_MASK
+
+
+@inlined
+def _skip_empty(lanes: F64_1D, lane: int, exits: PartExits, place: int, taken: int) -> int:
+    """Return the first close from `taken` on that takes anything; the last one may not."""
+    first, last = place * exits.parts, exits.parts - 1
+    while taken < last and portion_of(lanes, lane, _part_of(exits, first + taken)) == 0:
+        taken += 1
+    return taken
 
 
 @rule

@@ -8,7 +8,7 @@ that a link is made from, so the codes of closes lie apart from their prices, wh
 
 A close says which portion of the entry it takes; how many steps that are depends on the account. It
 knows two lowest signed prices: from the entry to the close, for the part's own worst mark, and in
-the *quiet* bars since the fill before, in which all parts were held together (`metrics`).
+the *quiet* bars since the last bar with a fill, in which all parts were held together (`metrics`).
 """
 
 from typing import NamedTuple

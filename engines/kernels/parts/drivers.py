@@ -122,7 +122,7 @@ def _step(
     if size_parts(lanes, fixed):
         size_parts_exactly(lanes, fixed)
     turn_parts(lanes, fixed)
-    divide(lanes, portions)
+    divide(lanes, portions, True)
     mark_parts(lanes, fixed)
     if fixed.leverage > 1.0:
         judge(lanes, tiers, fixed)

@@ -78,11 +78,12 @@ from engines.types import F64_1D
 # Behind the terms of the plan: the side, how many targets there are and are done, the stop, where
 # it begins to follow and at which distance, what it has followed to; the price of the path, the
 # lowest since the bar or the entry, the lowest of the bars before, the bar of the last fill and of
-# the path, the first bar that counts whole, how many closes are listed, and where.
+# the path, the lowest of the bars between, the first bar that counts whole, how many closes are
+# listed, and where.
 (
     SIGN, COUNT, DONE, STOP, ARM, FOLLOWS_TICKS, BEST, AT, BAR_LOW, FULL_LOW, FILL_BAR, BAR,
-    WHOLE_FROM, LISTED, FIRST, LIMITS,
-) = range(RUN, RUN + 16)  # fmt: skip # one list
+    QUIET_LOW, WHOLE_FROM, LISTED, FIRST, LIMITS,
+) = range(RUN, RUN + 17)  # fmt: skip # one list
 # Where the price must go to for the limit of the same place to fill, and where the stop goes then.
 TRIGGERS = LIMITS + PARTS_MAX
 LOCKS = TRIGGERS + PARTS_MAX
@@ -204,22 +205,22 @@ def _list(
     run: F64_1D, opens: Opens, exits: PartExits, part: int, price: float, is_at_open: bool
 ) -> None:
     """List a close of a part at `price`."""
-    bar = int(run[BAR])
-    quiet, before = math.inf, int(run[FILL_BAR])
+    bar, before = int(run[BAR]), int(run[FILL_BAR])
     side = np.uint64(LONG if run[SIGN] > 0 else 1 - LONG)
     if before < bar:
+        quiet = math.inf
         if before + 1 < bar:
             quiet = lowest(opens, np.uint64(before + 1), np.uint64(bar), side)
         if before >= run[WHOLE_FROM]:
             full = lowest(opens, np.uint64(before), np.uint64(before + 1), side)
             run[FULL_LOW] = min(run[FULL_LOW], full)
         run[FULL_LOW] = min(run[FULL_LOW], quiet)
-        run[FILL_BAR] = bar
+        run[FILL_BAR], run[QUIET_LOW] = bar, quiet
     mode, line = AT_LEVEL if is_at_open else ON_THE_WAY, bar + opens.lag
     found = int(run[FIRST]) + int(run[LISTED])
     exits.codes[found] = np.int32((line << CODE_BITS) | (part << MODE_BITS) | mode)
     row = found * CLOSE
-    exits.closes[row + C_PRICE], exits.closes[row + C_QUIET] = price, quiet
+    exits.closes[row + C_PRICE], exits.closes[row + C_QUIET] = price, run[QUIET_LOW]
     exits.closes[row + C_WORST] = min(run[FULL_LOW], run[BAR_LOW])
     exits.closes[row + C_MONTH] = opens.lines[line * LINE + O_MONTH]
     run[LISTED] += 1
@@ -301,7 +302,7 @@ def _walk_parts(
     else:
         _enter(run, base, sign, stop, atr, opens.lines[bar * LINE + O_CLOSE])
         run[FIRST], run[LISTED], run[FILL_BAR] = first, 0.0, bar - opens.lag
-        run[WHOLE_FROM] = bar
+        run[WHOLE_FROM], run[QUIET_LOW] = bar, math.inf
         run[BAR_LOW], run[FULL_LOW] = sign * base, math.inf
         _walk(run, opens, prices, slip_ratio, bar, last, exits)
         listed = int(run[LISTED])

@@ -5,8 +5,9 @@ Both are the same arithmetic: the part's share of the entry's commission and of 
 from the lot, by the reference's divisions, and what is left is held on. A part that leaves
 something is followed by the line that enters nothing.
 
-The steps of a portion are found when its entry is sized, as `legs` does. An entry so small that a
-target gets none would have fewer legs than the walk of its levels had, so such a set is unsure.
+The steps of a portion are found when its entry is sized, as `legs` does. An entry may be so small
+that the last targets get none; the others close it as ever, and then it ends sooner than a chain
+that was made ahead can know: such a set is unsure, unless its lane finds closes as it goes.
 
 Parts that are held together are marked together in the quiet bars before a close that leaves
 something (`metrics.run_ups_and_drawdowns`): the whole position at its lowest price there, after the
@@ -17,7 +18,7 @@ close: an isolated margin is given back with its part, a tier asks less of less.
 
 import numpy as np
 
-from engines.kernels._compiled import rule
+from engines.kernels._compiled import inlined, rule
 from engines.kernels._prefetch import prefetch
 from engines.kernels.chains.columns import (
     AT_LEVEL,
@@ -197,16 +198,22 @@ def follow_parts(
         look_ahead(places, links, exits, lines, lane)
 
 
+@inlined
+def portion_of(lanes: F64_1D, lane: int, part: float) -> float:
+    """Return the steps that a close of this part takes; the REST is all that is held."""
+    held, steps = lanes[STEPS + lane], lanes[PORTION + lane]
+    steps = lanes[SECOND + lane] if part == 1 else steps
+    steps = lanes[THIRD + lane] if part == 2 else steps
+    steps = lanes[FOURTH + lane] if part == 3 else steps
+    return held if (part > 3) | (steps > held) else steps
+
+
 @rule
 def split(lanes: F64_1D, fixed: Fixed) -> None:
     """Find the steps that each lane closes."""
     for lane in range(LANES):
-        part, held = lanes[PART + lane], lanes[STEPS + lane]
-        steps = lanes[PORTION + lane]
-        steps = lanes[SECOND + lane] if part == 1 else steps
-        steps = lanes[THIRD + lane] if part == 2 else steps
-        steps = lanes[FOURTH + lane] if part == 3 else steps
-        steps = held if (part > 3) | (steps > held) else steps
+        held = lanes[STEPS + lane]
+        steps = portion_of(lanes, lane, lanes[PART + lane])
         qty = steps * fixed.step_over / fixed.step_under
         lanes[CLOSING + lane] = steps
         lanes[CLOSING_QTY + lane] = qty if steps < held else lanes[QTY + lane]
@@ -307,15 +314,19 @@ def turn_parts(lanes: F64_1D, fixed: Fixed) -> None:
 
 
 @rule
-def divide(lanes: F64_1D, portions: Portions) -> None:
-    """Find the steps of each portion of what a lane opens; each is one or more, or unsure."""
+def divide(lanes: F64_1D, portions: Portions, are_ahead: bool) -> None:
+    """Find the steps of each portion of what a lane opens, the last ones perhaps none.
+
+    That is unsure where the closes of the position are chosen already, `are_ahead`.
+    """
     for lane in range(LANES):
         steps = lanes[N_STEPS + lane]
-        first = _leg_steps(steps, portions.first) if portions.targets > 1 else steps
-        second = _leg_steps(steps, portions.second) if portions.targets > 2 else steps - first
-        third = steps - first - second
-        third = _leg_steps(steps, portions.third) if portions.targets > 3 else third
-        fourth = steps - first - second - third
+        first = _leg_steps(steps, portions.first, steps) if portions.targets > 1 else steps
+        left = steps - first
+        second = _leg_steps(steps, portions.second, left) if portions.targets > 2 else left
+        left -= second
+        third = _leg_steps(steps, portions.third, left) if portions.targets > 3 else left
+        fourth = left - third
         last = first
         last = second if portions.targets == 2 else last
         last = third if portions.targets == 3 else last
@@ -325,13 +336,13 @@ def divide(lanes: F64_1D, portions: Portions) -> None:
         lanes[SECOND + lane] = second if is_new else lanes[SECOND + lane]
         lanes[THIRD + lane] = third if is_new else lanes[THIRD + lane]
         lanes[FOURTH + lane] = fourth if is_new else lanes[FOURTH + lane]
-        is_unsure = is_new & (lanes[N_SIDE + lane] != 0) & (last < 1.0)
+        is_unsure = are_ahead & is_new & (lanes[N_SIDE + lane] != 0) & (last < 1.0)
         lanes[IS_UNSURE + lane] = max(lanes[IS_UNSURE + lane], 1.0 if is_unsure else 0.0)
 
 
 @rule
-def _leg_steps(steps: float, portion: float) -> float:
-    return max(1.0, float(np.floor(steps * portion + PORTION_NOISE)))
+def _leg_steps(steps: float, portion: float, left: float) -> float:
+    return min(left, max(1.0, float(np.floor(steps * portion + PORTION_NOISE))))
 
 
 @rule
@@ -352,7 +363,7 @@ def mark_parts(lanes: F64_1D, fixed: Fixed) -> None:
         lot_fee = lanes[HELD_FEE + lane]
         gone = lanes[QUIET + lane] - lanes[SIDE + lane] * lanes[ENTRY_PRICE + lane]
         worst = before - lot_fee + gone * held_unit
-        stretch = max(0.0, settled_peak - worst) if is_shared else 0.0
+        stretch = max(0.0, settled_peak - worst) if is_shared & is_new_bar else 0.0
         moved = lanes[LOSS + lane] * (lanes[CLOSING_QTY + lane] * fixed.point_value)
         mae = max(0.0, moved + lanes[ENTRY_FEE + lane])
         swing = max(0.0, peak - (before - max(mae, -pnl)))
