@@ -4,6 +4,9 @@ Theory. A link says at which line a position ends and at which the next begins; 
 and events of first passage hold follows from the two lines by arithmetic without a branch. What is
 done with money then is the same step, in the same lanes. At the last close lines are priced at that
 close, which is not an open that a position may still go against.
+
+The lines of a long market do not fit into the cache of a core, and each lane is somewhere else. So
+those of the links to come are asked for some steps ahead, or most of a step were waiting.
 """
 
 import math
@@ -11,6 +14,7 @@ import math
 import numpy as np
 
 from engines.kernels._compiled import inlined, rule
+from engines.kernels._prefetch import prefetch
 from engines.kernels.chains.columns import (
     AT_LEVEL,
     LINE_BITS,
@@ -59,6 +63,7 @@ N_ORDERED, OPENED, WORST, VALUE, LEFT, N_VALUE, N_LEFT = range(
     LANE_NUMBERS * LANES, (LANE_NUMBERS + 7) * LANES, LANES
 )
 CHAIN_NUMBERS = LANE_NUMBERS + 7
+AHEAD = 2  # links whose lines are asked for: a step takes about as long as memory does
 
 
 @rule
@@ -77,11 +82,14 @@ def idle(places: U64_1D, lane: int) -> None:
 @rule
 def follow(lanes: F64_1D, places: U64_1D, links: Links, lines: F64_1D) -> None:
     """Look up the next link of each lane; one that is at its end stays there."""
-    one = np.uint64(1)
+    one, bits = np.uint64(1), np.uint64(LINE_BITS)
     for lane in range(LANES):
         at = min(places[AT + lane] + one, places[END + lane])
         places[AT + lane] = at
         ends, follower = np.uint64(links.ends[at]), np.uint64(links.nexts[at])
+        soon = min(at + np.uint64(AHEAD), places[END + lane])
+        prefetch(lines, np.uint64(links.ends[soon]) >> np.uint64(MODE_BITS) << bits)
+        prefetch(lines, np.uint64(links.nexts[soon]) >> one << bits)
         stand_at_end(lanes, places, lane, ends, links.prices[at], links.worst[at], lines)
         stand_before(lanes, lane, follower, lines)
     if len(links.shares) > 0:
