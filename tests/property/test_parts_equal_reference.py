@@ -3,8 +3,8 @@
 Plans have one to four targets, with or without a stop, a breakeven, a trailing part, funding,
 leverage, verified limits, and fills at closes.
 Bars are wild enough that one bar meets several levels, that opens pass several targets, and that
-ticks are coarse beside the levels. Entries too small for every target to get a step are left to the
-machine, and so are those that the account cannot pay: where none may be, that is asserted.
+ticks are coarse beside the levels. Entries may be too small for every target to get a step. Those
+that the account cannot pay are left to the machine: where none may be, that is asserted.
 """
 
 from dataclasses import replace
@@ -106,8 +106,10 @@ def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
     )  # fmt: skip # what is traded, then from when
     count = draw(st.integers(CHAINS_MIN, STRATEGIES))
     rules = st.sampled_from([rule for rule in CloseRule if rule is not CloseRule.ALL])
+    plan, step = draw(followed()), market.instrument.qty_step
+    few = st.integers(1, 9).map(lambda steps: Sizing(SizingKind.QTY, steps * step))
     plan = replace(
-        draw(followed()), exits=draw(exits()), close_rule=draw(rules),
+        plan, sizing=draw(st.just(plan.sizing) | few), exits=draw(exits()), close_rule=draw(rules),
         limit_verify_ticks=draw(st.sampled_from((0, 0, 0, 1, 3, 40))),
         process_on_close=draw(st.sampled_from((False, False, True))),
     )  # fmt: skip # what else it says
@@ -222,7 +224,7 @@ def test_verified_limits_beside_a_breakeven_are_left_to_the_machine(klines: Klin
     assert check(market, plan, [Rare(40), Rare(300)], times=10) == 0.0
 
 
-def test_entries_of_fewer_steps_than_targets_are_left_to_the_machine(klines: Klines) -> None:
+def test_entries_of_fewer_steps_than_targets_are_decided(klines: Klines) -> None:
     sizing = Sizing(SizingKind.QTY, 0.002)
     plan = replace(PARTED["three"], sizing=sizing, exits=Exits(targets=SEVERAL))
-    assert check(Market(klines, INSTRUMENT, Costs()), plan, [Rare(40), Rare(300)], times=10) == 0.0
+    assert check(Market(klines, INSTRUMENT, Costs()), plan, [Rare(40), Rare(300)], times=10) == 1.0

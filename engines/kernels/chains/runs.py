@@ -13,9 +13,8 @@ differ in levels alone advance side by side, so that few strategies fill the lan
 a strategy gives itself are no other's, so then an entry is walked when its set takes it.
 
 Other plans share the list of wishes and what hangs on an entry alone, and are run by passes of
-their own: several targets (`parts.drivers`, or as they go by `gates.part_drivers`), several entries
-(`stacks`), ladders (`campaigns`), entries that hang on how earlier ones went (`gates.runs`), and
-those that wait at a price (`waits`).
+their own: several targets (`gates.part_runs`), several entries (`stacks`), ladders (`campaigns`),
+entries that hang on how earlier ones went (`gates.runs`), and those that wait at a price (`waits`).
 
 1. `groups.Group`: which plans can be followed.
 2. `Wished`: the wishes of many strategies, listed one after the other as each is asked.
@@ -57,11 +56,10 @@ from engines.kernels.columns import F64_2D, I64_2D, Bars, Wants, frozen
 from engines.kernels.gates.columns import Course as Gated
 from engines.kernels.gates.columns import Days, Gates, Kelly, PartCourse
 from engines.kernels.gates.drivers import advance_gated
-from engines.kernels.gates.part_drivers import advance_gated_parts
+from engines.kernels.gates.part_runs import are_made_ahead, run_parts
 from engines.kernels.gates.runs import gates_of, kelly_of, looks_back, sure_wishes
 from engines.kernels.groups import Group
 from engines.kernels.parts.columns import PartExits, Portions
-from engines.kernels.parts.drivers import advance_parts
 from engines.kernels.parts.exits import PART_WALK
 from engines.kernels.parts.runs import part_exits_of, part_room, portions_of
 from engines.kernels.passage.columns import Fixed
@@ -270,19 +268,13 @@ class Wished:
         """Find the figures of sets whose positions close in parts."""
         decides, sizes, fixed, portions, _, (gates, kelly), _ = money
         given, tiers = self._given(bars, rows), self.group.charges.tiers
-        is_ahead = not (looks_back(gates, kelly) or sizes.has_own_shares)
+        is_ahead = are_made_ahead(sizes, gates, kelly)
         exits = self._part_exits(bars, rows, sets, decides, is_ahead)
-        if is_ahead:
-            advance_parts(
-                self._opens, self._wishes, np.concatenate(sets), decides, given, exits, sizes,
-                self._payments, fixed, portions, tiers, found,
-            )  # fmt: skip # one call
-            return
         course = PartCourse(
             self._opens, decides, given, exits, portions, self._shares(sizes, kelly), sizes,
             self._payments, fixed, gates, kelly, self._days, tiers,
         )  # fmt: skip # the order of its fields
-        advance_gated_parts(course, self._wishes, np.concatenate(sets), found)
+        run_parts(course, self._wishes, np.concatenate(sets), found)
 
     def _follow(
         self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], money: Money, found: F64_2D

@@ -205,7 +205,8 @@ def portion_of(lanes: F64_1D, lane: int, part: float) -> float:
     steps = lanes[SECOND + lane] if part == 1 else steps
     steps = lanes[THIRD + lane] if part == 2 else steps
     steps = lanes[FOURTH + lane] if part == 3 else steps
-    return held if (part > 3) | (steps > held) else steps
+    steps = held if (part > 3) | (steps > held) else steps
+    return float(steps)
 
 
 @rule
