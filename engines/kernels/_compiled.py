@@ -66,6 +66,12 @@ def shared(function: Rule, *, makes_arrays: bool = False) -> Rule:
     return cast(Rule, compiled)
 
 
+def was_compiled(function: Callable[..., object]) -> bool:
+    """Return whether a driver was compiled in this program, not loaded from its cache."""
+    compiled: Any = function
+    return bool(compiled.stats.cache_misses)
+
+
 def stamp_of(names: Mapping[str, object]) -> int:
     """Return a digest of what a module's rules can reach, never 0.
 

@@ -3,7 +3,9 @@
 Theory. Both drivers call one compiled pass over the bars. `run_one` notes every trade, fill and
 payment behind the run; what does not fit is counted, so that the caller can come again with room
 for it. `run_sets` notes nothing and leaves of each set its summary and, behind it, whether only the
-reference can run it; the sets are dealt out to the threads in blocks.
+reference can run it; the sets are dealt out to the threads in blocks. That pass is nearly all that
+either costs to compile (half a minute), and lasts as long as the program: who compiles the driver
+of many sets makes the other at once, so that programs which then verify find it in its cache.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numba import prange
 
-from engines.kernels._compiled import driver, shared, stamp_of
+from engines.kernels._compiled import driver, shared, stamp_of, was_compiled
 from engines.kernels.columns import F64_2D, I64_2D, Bars, Charges, Tables, Wants, frozen
 from engines.kernels.layout import put_prices, reach_of
 from engines.kernels.machine import (
@@ -84,6 +86,8 @@ def run_sets(
     """
     found = np.empty((len(sets), FIGURES + 1))
     run_block(bars, tables_of(wants), charges, terms, sets, found)
+    if was_compiled(run_block) and not was_compiled(run_one):
+        run_one(bars, wants[0], charges, terms[0], float(terms[0, LOTS_ROOM]), 0)
     return found
 
 
