@@ -4,6 +4,7 @@ import atexit
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -30,3 +31,19 @@ def no_budget_of_another_test() -> None:
     """Begin unbanned: a test's server may have the address of one before."""
     for path in _BUDGETS.glob("*.json"):
         path.unlink()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each worker whole files, and all that share the Ray cluster to one of them.
+
+    A second cluster would be as slow to start, and the two would fight for the machine's cores.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    if config.getvalue("dist") != "loadfile":
+        return None
+    made, shared = LoadFileScheduling(config, log), "tests/cluster/"
+    of_file = made._split_scope
+    made._split_scope = lambda test: shared if test.startswith(shared) else of_file(test)
+    return made
