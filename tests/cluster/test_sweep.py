@@ -172,19 +172,25 @@ def test_a_program_killed_half_way_is_resumed_by_the_command_that_it_prints(
     nodes: Nodes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bars = write_bars(tmp_path / "TESTUSDT_15m.csv", bars=600)
-    slow = user_strategy(tmp_path, "time.sleep(0.1)")
+    # The last batch waits for as long as the program lives, so that something is left to be done.
+    killed = tmp_path / "killed"
+    held = f"""\
+while on_worker() and self.period == 44 and not Path({str(killed)!r}).exists():
+            time.sleep(0.02)"""
+    slow = user_strategy(tmp_path, held)
     out = tmp_path / "out"
     words = [
         "sweep", slow, "--bars", str(bars), "--grid", "period=5:44", "--out", str(out),
         "--address", nodes.address, "--no-causality-check", "--objective", "net_profit_quote",
     ]  # fmt: skip  # flags with their values
-    # Batches are cut by CPU time, of which a sleep takes none: small ones, so that some are left.
+    # Small batches, so that some are done and some are left.
     environment = os.environ | {"PHALANX_TASK_SECONDS": "0.001"}
     said = (tmp_path / "said.txt").open("w+")
     command = [sys.executable, "-m", "serve.cli", *words]
     with said, subprocess.Popen(command, env=environment, stderr=said) as program:
         folder = _begun(out, program, said)
         program.kill()
+    killed.touch()
     before = len(folder.finished())
     assert run(["sweep", "--resume", folder.path.name, "--out", str(out)]) == 0
     printed = capsys.readouterr()
@@ -197,10 +203,10 @@ def test_a_program_killed_half_way_is_resumed_by_the_command_that_it_prints(
 
 
 def _begun(out: Path, program: "subprocess.Popen[bytes]", said: TextIO) -> StudyFolder:
-    """Return the folder of a study of which some batches are done."""
+    """Return the folder of a study of which a batch is done."""
     for _ in range(6000):
         for path in out.glob("*/journal.jsonl"):
-            if len(path.read_text().splitlines()) >= 2:
+            if path.read_text().endswith("\n"):
                 return StudyFolder(path.parent)
         assert program.poll() is None, f"{said.name}: {Path(said.name).read_text()}"
         time.sleep(0.05)

@@ -18,6 +18,7 @@ from engines.live.events import KlineSeen
 from engines.series import SeriesKey
 from tests.contract.binance_bench import Binance, binance_at
 from tests.contract.venue_bench import BTC, QUARTER_MS, START_MS, made_up
+from tests.patience import PATIENCE_S
 
 KEY = SeriesKey("binance", BTC, QUARTER_MS)
 Scene = Callable[[Binance, CcxtVenue], Coroutine[Any, Any, None]]
@@ -110,7 +111,7 @@ def test_too_many_requests_wait_and_a_ban_stops_all(monkeypatch: pytest.MonkeyPa
 def test_the_stream_says_whether_a_bar_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(server: Binance, venue: CcxtVenue) -> None:
         seen: list[KlineSeen] = []
-        async with asyncio.timeout(20), aclosing(venue.watch_klines([KEY])) as events:
+        async with asyncio.timeout(PATIENCE_S), aclosing(venue.watch_klines([KEY])) as events:
             async for event in events:
                 seen += [event] if isinstance(event, KlineSeen) else []
                 if len(seen) == 2:

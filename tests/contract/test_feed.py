@@ -25,6 +25,7 @@ from engines.live.events import AlertKind
 from engines.resample import aggregate
 from engines.series import SeriesKey
 from tests.contract.venue_bench import BTC, ETH, START_MS, made_up
+from tests.patience import PATIENCE_S
 
 KEY = SeriesKey("sim", BTC, MINUTE_MS)
 OTHER = SeriesKey("sim", ETH, MINUTE_MS)
@@ -105,7 +106,7 @@ def played(scene: Callable[[Scene], Coroutine[Any, Any, None]], folder: Path) ->
         async with VenueServer(listings, clock=clock, seed=5) as venue:
             await scene(Scene(venue, folder, truth))
 
-    asyncio.run(asyncio.wait_for(play(), 60))
+    asyncio.run(asyncio.wait_for(play(), PATIENCE_S))
 
 
 def require_equal(follower: Follower, key: SeriesKey, truth: Klines) -> None:

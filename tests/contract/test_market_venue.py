@@ -32,6 +32,7 @@ from tests.contract.venue_bench import (
     made_up_mark,
     standing,
 )
+from tests.patience import PATIENCE_S
 
 KEY = SeriesKey("sim", BTC, QUARTER_MS)
 Scene = Callable[[VenueServer, BybitVenue], Coroutine[Any, Any, None]]
@@ -245,6 +246,6 @@ def test_when_one_page_fails_for_good_the_whole_range_does() -> None:
         await venue.instruments()
         server.faults.at_random(1.0, [FaultKind.SERVER_ERROR], where="kline")
         with pytest.raises(VenueFault, match=r"HTTP 503|failures in a row"):
-            await asyncio.wait_for(venue.klines(KEY, START_MS, 2**42), 60)
+            await asyncio.wait_for(venue.klines(KEY, START_MS, 2**42), PATIENCE_S)
 
     at_market(scene)

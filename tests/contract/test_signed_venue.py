@@ -88,7 +88,8 @@ def test_wrong_keys_halt_after_one_request(
             assert caught.value.halts
             assert "CANARY" not in "".join(traceback.format_exception(caught.value))
             assert caught.value.__context__ is None, "ccxt's own exception, which holds the reply"
-        assert signed(server) == (2 if key else 0), "ccxt asks two things side by side"
+        # ccxt asks two things side by side; the answer to one may keep back the other.
+        assert signed(server) in ((1, 2) if key else (0,))
         assert await venue.time_ms() > 0, "the market's side goes on"
 
     at_account(monkeypatch, scene, key, secret)
@@ -144,7 +145,7 @@ def test_no_log_and_no_text_tells_a_secret(
             await venue.require_keys()
         except VenueFault as fault:
             logging.getLogger("phalanx").exception("refused: %r", fault)
-        assert signed(server) >= 2
+        assert signed(server) >= 1
         print(venue, venue_settings(server.url), vars(venue_settings(server.url)))
 
     at_account(monkeypatch, scene, KEY, secret)

@@ -18,6 +18,7 @@ from actors.venue_sim.routes import PRIVATE, PUBLIC
 from actors.venue_sim.server import VenueServer
 from tests.contract.documented import PROTOCOL, differences, documented, recorded
 from tests.contract.venue_bench import QUARTER_MS, listings, standing
+from tests.patience import PATIENCE_S
 
 NEED_SHARED = pytest.mark.skipif(not PROTOCOL.is_dir(), reason="../shared is absent")
 
@@ -189,11 +190,11 @@ class Listener:
 
     async def say(self, **message: Any) -> Any:
         await self.socket.send_str(json.dumps(message))
-        return json.loads(await asyncio.wait_for(self.socket.receive_str(), 5))
+        return json.loads(await asyncio.wait_for(self.socket.receive_str(), PATIENCE_S))
 
     async def hear(self, *names: str, suffix: str = "") -> None:
         while not all(name in self.heard for name in names):
-            message = json.loads(await asyncio.wait_for(self.socket.receive_str(), 5))
+            message = json.loads(await asyncio.wait_for(self.socket.receive_str(), PATIENCE_S))
             topic = str(message["topic"])
             topic = topic if topic.startswith("execution") else topic.partition(".")[0]
             kind = " delta" if topic == "orderbook" and message["type"] == "delta" else suffix

@@ -12,6 +12,7 @@ from actors.venue_sim.faults import PAGE_KINDS, FaultKind
 from actors.venue_sim.limits import BAN_MS
 from actors.venue_sim.server import VenueServer
 from tests.contract.venue_bench import BTC, QUARTER_MS, START_MS, at_venue, standing
+from tests.patience import PATIENCE_S
 
 WHERE = "market/time"
 
@@ -148,7 +149,7 @@ def test_a_venue_whose_streams_fail_stops_instead_of_falling_silent(
 
         venue.core.tick = fail  # type: ignore[method-assign]  # a bug of the venue's own
         with pytest.raises(ArithmeticError, match="broken tape"):
-            await asyncio.wait_for(venue.wait(), 5)
+            await asyncio.wait_for(venue.wait(), PATIENCE_S)
         with pytest.raises(ccxt.NetworkError):
             await exchange.fetch_time()
 

@@ -16,6 +16,7 @@ from tests.contract.venue_bench import (
     made_up_funding,
     standing,
 )
+from tests.patience import PATIENCE_S
 
 AT = 100
 KLINES = made_up(BTC)
@@ -246,13 +247,14 @@ def test_private_streams_tell_orders_fills_positions_and_wallet() -> None:
         while sum(len(one.topics) for one in venue.core.private.sessions.values()) < 4:
             await asyncio.sleep(0.01)
         await exchange.create_order(BTC, "market", "buy", 0.02, None, {"clientOrderId": "told"})
-        orders, trades, positions, balance = await asyncio.wait_for(asyncio.gather(*watching), 5)
+        told = await asyncio.wait_for(asyncio.gather(*watching), PATIENCE_S)
+        orders, trades, positions, balance = told
         assert orders[-1]["clientOrderId"] == "told"
         assert (trades[-1]["amount"], trades[-1]["side"]) == (0.02, "buy")
         assert positions[-1]["contracts"] == 0.02
         assert balance["USDT"]["total"] == pytest.approx(10_000, abs=5)
         await venue.settled()
         while exchange.orders[-1]["status"] != "closed":
-            await asyncio.wait_for(exchange.watch_orders(), 5)
+            await asyncio.wait_for(exchange.watch_orders(), PATIENCE_S)
 
     play(scene, pro=True)

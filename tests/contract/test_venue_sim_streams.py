@@ -25,8 +25,10 @@ from tests.contract.venue_bench import (
     made_up,
     standing,
 )
+from tests.patience import PATIENCE_S
 
 Message = dict[str, Any]
+TRADES = "publicTrade.BTCUSDT"
 
 
 class Wire:
@@ -39,7 +41,7 @@ class Wire:
         await self.socket.send_str(json.dumps(message))
 
     async def hear(self) -> Message:
-        message: Message = json.loads(await asyncio.wait_for(self.socket.receive_str(), 5))
+        message: Message = json.loads(await asyncio.wait_for(self.socket.receive_str(), PATIENCE_S))
         return message
 
     async def hears_nothing(self) -> bool:
@@ -217,8 +219,8 @@ def test_a_cut_socket_is_noticed_and_a_new_one_hears_again() -> None:
         await asyncio.sleep(0)
         venue.clock.advance(QUARTER_MS)
         with pytest.raises(ccxt.NetworkError):
-            await asyncio.wait_for(waiting, 5)
-        again = await asyncio.wait_for(exchange.watch_ohlcv(BTC, "15m"), 5)
+            await asyncio.wait_for(waiting, PATIENCE_S)
+        again = await asyncio.wait_for(exchange.watch_ohlcv(BTC, "15m"), PATIENCE_S)
         assert again[-1][0] == venue.clock.now_ms()
         assert venue.faults.counts == {FaultKind.SOCKET_CUT: 1}
 
@@ -310,10 +312,10 @@ def test_ccxt_pro_watches_klines_of_both_markets_and_several_symbols() -> None:
         (row,) = await exchange.watch_ohlcv(SPOT_BTC, "15m")
         assert row[4] == spot.open[100]
         venue.clock.advance(HOUR_MS)
-        told = await asyncio.wait_for(exchange.watch_ohlcv_for_symbols(pairs), 5)
+        told = await asyncio.wait_for(exchange.watch_ohlcv_for_symbols(pairs), PATIENCE_S)
         assert set(told) <= {BTC, ETH}
         while not (stored := exchange.ohlcvs[BTC]["15m"]) or stored[-1][0] < venue.clock.now_ms():
-            await asyncio.wait_for(exchange.watch_ohlcv(BTC, "15m"), 5)
+            await asyncio.wait_for(exchange.watch_ohlcv(BTC, "15m"), PATIENCE_S)
         assert [bar[4] for bar in stored][:4] == klines.close[100:104].tolist()
 
     at_venue(scene, pro=True, clock=standing(100))
@@ -325,9 +327,10 @@ def test_ccxt_pro_watches_ticker_trades_and_book() -> None:
         first = ticker["last"]
         book = await exchange.watch_order_book(BTC, 50)
         watching = asyncio.ensure_future(exchange.watch_trades(BTC))
-        await asyncio.sleep(0.05)
+        while not any(TRADES in one.topics for one in venue.core.streams.sessions.values()):
+            await asyncio.sleep(0.01)
         venue.clock.advance(QUARTER_MS // 2)
-        trades = await asyncio.wait_for(watching, 5)
+        trades = await asyncio.wait_for(watching, PATIENCE_S)
         await venue.settled()
         later = exchange.tickers[BTC]
         assert later["last"] == trades[-1]["price"] != first
@@ -344,7 +347,7 @@ def test_ccxt_pro_watches_ticker_trades_and_book() -> None:
 def test_every_print_of_the_tape_is_streamed_once_and_adds_up_to_the_bar() -> None:
     async def scene(venue: VenueServer, wire: Wire) -> None:
         klines = made_up(BTC)
-        await wire.subscribe("publicTrade.BTCUSDT")
+        await wire.subscribe(TRADES)
         trades: list[Message] = []
         for _ in range(9):
             venue.clock.advance(QUARTER_MS // 3)

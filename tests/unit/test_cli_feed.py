@@ -24,6 +24,7 @@ from serve.cli import run
 from serve.feed_view import LiveTable, document
 from tests.contract.serving import serving
 from tests.contract.venue_bench import BTC, ETH, START_MS, made_up
+from tests.patience import PATIENCE_S
 
 TRUTH = made_up(BTC, 600, MINUTE_MS)
 KEY = SeriesKey("sim", BTC, MINUTE_MS)
@@ -113,7 +114,7 @@ def test_an_interrupt_ends_it_in_order(venue: VenueServer) -> None:
         assert program.stdout is not None
         assert BTC in program.stdout.readline()
         program.send_signal(signal.SIGINT)
-        _, error = program.communicate(timeout=60)
+        _, error = program.communicate(timeout=PATIENCE_S)
     assert program.returncode == 0, error
     assert error.strip().startswith("note: ")
     assert "Traceback" not in error

@@ -16,6 +16,7 @@ from actors.venue.settings import SIM_URL
 from engines.synthetic import synthetic_klines
 from serve.cli import run
 from serve.commands.venue_sim import VenueSimFlags
+from tests.patience import PATIENCE_S
 
 BARS = 400
 
@@ -59,7 +60,7 @@ def asked(url: str, body: dict[str, Any] | None = None, method: str | None = Non
     request = urllib.request.Request(
         url, content, {"Content-Type": "application/json"}, method=method
     )
-    with urllib.request.urlopen(request, timeout=10) as reply:
+    with urllib.request.urlopen(request, timeout=PATIENCE_S) as reply:
         return json.load(reply)
 
 

@@ -22,6 +22,7 @@ from engines.live.events import Alert, AlertKind, KlineSeen, StreamOpened, kline
 from engines.resample import aggregate
 from engines.series import SeriesKey
 from engines.synthetic import synthetic_klines
+from tests.patience import PATIENCE_S
 
 # Years ahead of this machine: a bar is closed by the venue's time and not by ours.
 START_MS = 1_924_992_000_000
@@ -102,7 +103,7 @@ def fed(
         await feed.close()
         assert venue.is_closed
 
-    asyncio.run(asyncio.wait_for(play(), 30))
+    asyncio.run(asyncio.wait_for(play(), PATIENCE_S))
 
 
 async def alerts_of(feed: Feed, kind: AlertKind) -> list[Alert]:
@@ -116,12 +117,12 @@ async def alerts_of(feed: Feed, kind: AlertKind) -> list[Alert]:
 
 def test_whoever_waits_gets_a_bar_as_soon_as_it_is_stored(tmp_path: Path) -> None:
     async def scene(feed: Feed, venue: FakeVenue) -> None:
-        taken = await feed.take({KEY: None}, wait_s=10)
+        taken = await feed.take({KEY: None}, wait_s=PATIENCE_S)
         assert len(taken[KEY]) == 10
         cursors = advanced({KEY: None}, taken)
         assert await feed.take(cursors) == {}
         assert await feed.take(cursors, wait_s=0.05) == {}
-        waiting = asyncio.create_task(feed.take(cursors, wait_s=10))
+        waiting = asyncio.create_task(feed.take(cursors, wait_s=PATIENCE_S))
         await asyncio.sleep(0.05)
         assert not waiting.done()
         venue.confirm(10)
@@ -154,9 +155,9 @@ def test_a_slow_follower_reads_what_memory_has_lost_from_the_history(tmp_path: P
 
 def test_the_time_is_not_before_a_message_of_the_venue(tmp_path: Path) -> None:
     async def scene(feed: Feed, venue: FakeVenue) -> None:
-        cursors = advanced({KEY: None}, await feed.take({KEY: None}, wait_s=10))
+        cursors = advanced({KEY: None}, await feed.take({KEY: None}, wait_s=PATIENCE_S))
         venue.confirm(10)
-        assert len((await feed.take(cursors, wait_s=10))[KEY]) == 1
+        assert len((await feed.take(cursors, wait_s=PATIENCE_S))[KEY]) == 1
         assert not (await feed.status()).alerts
 
     fed(scene, tmp_path, FakeVenue(10.999), clock_s=60.0)
@@ -170,7 +171,7 @@ def test_a_venue_that_cannot_be_reached_is_said_and_asked_again(
     async def scene(feed: Feed, venue: FakeVenue) -> None:
         (alert,) = await alerts_of(feed, AlertKind.NO_HISTORY)
         assert alert.text == "fake: expected an answer, found no network"
-        assert len((await feed.take({KEY: None}, wait_s=10))[KEY]) == 10
+        assert len((await feed.take({KEY: None}, wait_s=PATIENCE_S))[KEY]) == 10
 
     fed(scene, tmp_path, FakeVenue(10.5, failures=1))
 
@@ -196,7 +197,7 @@ def test_a_symbol_that_is_listed_no_more_is_let_go_and_taken_up_again(
     monkeypatch.setattr("actors.feed.RELOAD_S", 0.01)
 
     async def scene(feed: Feed, venue: FakeVenue) -> None:
-        cursors = advanced({KEY: None}, await feed.take({KEY: None}, wait_s=10))
+        cursors = advanced({KEY: None}, await feed.take({KEY: None}, wait_s=PATIENCE_S))
         venue.symbol = "BTX/USDT:USDT"
         (alert,) = await alerts_of(feed, AlertKind.NO_HISTORY)
         assert alert.text == "fake does not list BTC/USDT:USDT"
@@ -205,14 +206,14 @@ def test_a_symbol_that_is_listed_no_more_is_let_go_and_taken_up_again(
         assert await feed.take(cursors, wait_s=0.2) == {}
         assert len(venue.asked_from) == asked, "nobody asks for it"
         venue.symbol = KEY.symbol
-        assert len((await feed.take(cursors, wait_s=10))[KEY]) == 2
+        assert len((await feed.take(cursors, wait_s=PATIENCE_S))[KEY]) == 2
 
     fed(scene, tmp_path, FakeVenue(10.5))
 
 
 def test_nothing_is_asked_from_before_the_launch_of_a_symbol(tmp_path: Path) -> None:
     async def scene(feed: Feed, venue: FakeVenue) -> None:
-        assert len((await feed.take({KEY: None}, wait_s=10))[KEY]) == 4
+        assert len((await feed.take({KEY: None}, wait_s=PATIENCE_S))[KEY]) == 4
         assert min(venue.asked_from) == 6
 
     fed(scene, tmp_path, FakeVenue(10.5, launched=6))
@@ -236,7 +237,7 @@ def test_nothing_is_handed_out_while_it_cannot_be_stored(tmp_path: Path) -> None
         assert await feed.take({KEY: None}, wait_s=0.1) == {}
         FullDisk.is_full = False
         venue.at += 0.01  # 36 seconds; the write is repeated
-        assert len((await feed.take({KEY: None}, wait_s=10))[KEY]) == 10
+        assert len((await feed.take({KEY: None}, wait_s=PATIENCE_S))[KEY]) == 10
 
     fed(scene, tmp_path, FakeVenue(10.5), FullDisk)
 
@@ -256,7 +257,7 @@ def test_a_bar_that_another_program_stored_otherwise_is_handed_out_as_stored(
     monkeypatch.setenv("PHALANX_DATABASE_URL", f"sqlite:///{tmp_path / 'phalanx.db'}")
 
     async def scene(feed: Feed, venue: FakeVenue) -> None:
-        taken = (await feed.take({KEY: None}, wait_s=10))[KEY]
+        taken = (await feed.take({KEY: None}, wait_s=PATIENCE_S))[KEY]
         stored = History(str(tmp_path)).read(KEY)
         assert taken.volume[4] == BARS.volume[4] + 7
         assert taken.volume.tolist() == stored.volume.tolist()
@@ -280,7 +281,7 @@ def test_a_damaged_file_is_named_and_its_series_comes_once_it_is_repaired(
         assert "2031-01 of fake BTC/USDT:USDT 1h" in alert.text
         assert await feed.take({KEY: None}) == {}
         file.write_bytes(whole)
-        assert (await feed.take({KEY: None}, wait_s=10))[KEY].close[0] == BARS.close[0]
+        assert (await feed.take({KEY: None}, wait_s=PATIENCE_S))[KEY].close[0] == BARS.close[0]
 
     fed(scene, tmp_path, FakeVenue(10.5))
 
@@ -293,9 +294,9 @@ def test_a_bug_ends_the_feed_and_is_told_to_whoever_waits(
         feed = Feed([FedSeries(KEY, START_MS)], lambda: venue, partial(History, str(tmp_path)))
         monkeypatch.setattr(feed._state, "handle", lambda event: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            await feed.take({KEY: None}, wait_s=10)
+            await feed.take({KEY: None}, wait_s=PATIENCE_S)
 
-    asyncio.run(asyncio.wait_for(play(), 30))
+    asyncio.run(asyncio.wait_for(play(), PATIENCE_S))
 
 
 def test_bars_on_both_sides_of_a_gap_are_given_together(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from actors.venue import gate as gate_module
 from actors.venue.faults import AddressBanned, VenueUnreachable
 from actors.venue.gate import BudgetOwner, Gate
 from engines.live.rate_budget import Lease, RateBook, RateRule, Route
+from tests.patience import PATIENCE_S
 from tests.unit.test_rate_budget import most_in_a_window
 
 BOOK = RateBook(
@@ -53,7 +54,7 @@ class CountingOwner(BudgetOwner):
 
 def played(scene: Coroutine[Any, Any, None]) -> None:
     """Play a scene, which must end."""
-    asyncio.run(asyncio.wait_for(scene, 30))
+    asyncio.run(asyncio.wait_for(scene, PATIENCE_S))
 
 
 def test_gates_that_send_all_they_can_keep_every_window() -> None:

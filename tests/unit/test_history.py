@@ -22,6 +22,7 @@ from engines.errors import KlineFault
 from engines.funding import Funding
 from engines.klines import HOUR_MS, Gap, Klines
 from engines.series import FundingKey, PriceKind, SeriesKey
+from tests.patience import PATIENCE_S
 from tests.unit.bars import COLUMNS, NOW_MS, START_MS, STEP_MS, bars, same
 
 KEY = SeriesKey("bybit", "BTC/USDT:USDT", STEP_MS)
@@ -179,7 +180,10 @@ def test_a_series_that_is_not_there_is_named_with_what_may_be_meant(history: His
         history.read(KEY, since_ms=START_MS + HOUR_MS * 24)
 
 
-def test_a_writer_waits_for_one_that_is_soon_done(history: History) -> None:
+def test_a_writer_waits_for_one_that_is_soon_done(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cluster.history.BUSY_S", PATIENCE_S)
     other = History(history.shown, now_ms=lambda: NOW_MS)
     with ThreadPoolExecutor() as threads:
         with history.writing(KEY) as writer:
@@ -189,7 +193,10 @@ def test_a_writer_waits_for_one_that_is_soon_done(history: History) -> None:
         assert waiting.result().added == 10
 
 
-def test_one_writer_at_a_time_and_the_other_is_told_who_it_is(history: History) -> None:
+def test_one_writer_at_a_time_and_the_other_is_told_who_it_is(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cluster.history.BUSY_S", 0.1)
     other = History(history.shown, now_ms=lambda: NOW_MS)
     with history.writing(KEY) as writer:
         writer.write(bars(0, 10))

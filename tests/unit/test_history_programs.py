@@ -15,7 +15,8 @@ from tests.unit.bars import NOW_MS, STEP_MS, bars, same
 KEY = SeriesKey("bybit", "BTC/USDT:USDT", STEP_MS)
 ROOT = Path(__file__).resolve().parents[2]
 COUNT, CHUNK = 9000, 100
-# Writes chunks of bars, every `argv[3]`th from `argv[2]` on, and says so after each.
+# Writes chunks of bars, every `argv[3]`th from `argv[2]` on, and says so after each; it ends when
+# nobody holds its input any more.
 PROGRAM = """
 import sys, time
 from cluster.history import History, HistoryBusy
@@ -31,12 +32,16 @@ for first in range(int(sys.argv[2]) * CHUNK, COUNT, int(sys.argv[3]) * CHUNK):
         except HistoryBusy:
             time.sleep(0.001)
     print(first, flush=True)
+sys.stdin.read()
 """
 
 
-def program(folder: Path, start: int, step: int) -> "subprocess.Popen[str]":
+def program(
+    folder: Path, start: int, step: int, stdin: int = subprocess.DEVNULL
+) -> "subprocess.Popen[str]":
     command = [sys.executable, "-c", PROGRAM, str(folder), str(start), str(step)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, stdin=stdin, stdout=pipe, text=True)
 
 
 def test_two_programs_that_write_to_one_series_lose_nothing(tmp_path: Path) -> None:
@@ -64,11 +69,13 @@ def test_a_program_that_is_killed_while_it_writes_leaves_what_it_said_it_wrote(
 ) -> None:
     history = History(str(tmp_path), now_ms=lambda: NOW_MS)
     for said in (3, 11, 23):
-        writer = program(tmp_path, 0, 1)
-        assert writer.stdout is not None
+        # One that is done before we come to kill it waits for us.
+        writer = program(tmp_path, 0, 1, subprocess.PIPE)
+        assert writer.stdin is not None and writer.stdout is not None
         done = [int(writer.stdout.readline()) for _ in range(said)]
         writer.send_signal(signal.SIGKILL)
         assert writer.wait() == -signal.SIGKILL
+        writer.stdin.close()
         writer.stdout.close()
         found = history.read(KEY)
         assert len(found) >= done[-1] + CHUNK
@@ -79,7 +86,10 @@ def test_a_program_that_is_killed_while_it_writes_leaves_what_it_said_it_wrote(
     assert same(history.read(KEY), bars(0, COUNT))
 
 
-def test_a_program_that_holds_a_series_is_named_to_the_others(tmp_path: Path) -> None:
+def test_a_program_that_holds_a_series_is_named_to_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cluster.history.BUSY_S", 0.1)
     holder = """
 import sys
 from cluster.history import History

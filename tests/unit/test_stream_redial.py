@@ -13,6 +13,7 @@ from engines.klines import MINUTE_MS
 from engines.live.events import StreamLost
 from engines.live.venue_clock import VenueClock
 from engines.series import SeriesKey
+from tests.patience import PATIENCE_S
 
 KEY = SeriesKey("sim", "BTC/USDT:USDT", MINUTE_MS)
 DIALS = 8
@@ -50,7 +51,7 @@ async def dialled(exchange: Any) -> tuple[Stream, list[StreamLost]]:
     """Watch until it was lost so many times."""
     watched = Stream(exchange, VenueClock(), {MINUTE_MS: "1m"}, {False: 10, True: 10})
     losses: list[StreamLost] = []
-    async with asyncio.timeout(20), aclosing(watched.watch([KEY])) as events:
+    async with asyncio.timeout(PATIENCE_S), aclosing(watched.watch([KEY])) as events:
         async for event in events:
             losses += [event] if isinstance(event, StreamLost) else []
             if len(losses) == DIALS:

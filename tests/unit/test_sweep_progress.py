@@ -1,5 +1,6 @@
 """What a sweep says while it has nothing to show: no wait is silent."""
 
+import threading
 import time
 from typing import Any
 
@@ -10,6 +11,7 @@ from cluster.study_manifest import Standing
 from engines.search.objectives import Objective, TopList
 from serve.sweep_progress import sweep_progress
 
+PATIENCE_S = 20.0
 Capture = pytest.CaptureFixture[str]
 
 
@@ -17,6 +19,10 @@ def standing(verifying: int = 0) -> Standing:
     study: Any = None  # nothing of it is said here
     top = TopList(3, Objective.parse("sharpe"))
     return Standing(study, BatchPlan(1, 7), 5, top, verifying=verifying)
+
+
+def timers() -> list[threading.Timer]:
+    return [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
 
 
 def test_a_wait_for_the_first_result_says_that_a_kernel_is_compiled(capsys: Capture) -> None:
@@ -29,12 +35,13 @@ def test_a_wait_for_the_first_result_says_that_a_kernel_is_compiled(capsys: Capt
 
 
 def test_a_first_result_or_the_end_makes_that_needless(capsys: Capture) -> None:
-    with sweep_progress(patience_s=0.2) as watch:
+    with sweep_progress(patience_s=PATIENCE_S) as watch:
+        (waiting,) = timers()
         watch(standing())
-        time.sleep(0.4)
-    with sweep_progress(patience_s=0.2):
-        pass
-    time.sleep(0.4)
+        waiting.join()  # at once; one that goes on to wait says so in the end
+    with sweep_progress(patience_s=PATIENCE_S):
+        (waiting,) = timers()
+    waiting.join()
     assert capsys.readouterr().err == ""
 
 
