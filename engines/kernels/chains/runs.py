@@ -44,9 +44,9 @@ from engines.kernels.chains.drivers import (
     SET_START,
     SET_STOP,
     advance_chains,
-    ask_exits,
     find_exits,
 )
+from engines.kernels.chains.entries import Entries
 from engines.kernels.chains.known_walks import KnownWalks
 from engines.kernels.chains.opens import Opened
 from engines.kernels.chains.shares import Shares
@@ -57,7 +57,7 @@ from engines.kernels.gates.columns import Course as Gated
 from engines.kernels.gates.columns import Days, Gates, Kelly, PartCourse
 from engines.kernels.gates.drivers import advance_gated
 from engines.kernels.gates.part_runs import are_made_ahead, run_parts
-from engines.kernels.gates.runs import gates_of, kelly_of, looks_back, sure_wishes
+from engines.kernels.gates.runs import gates_of, kelly_of, looks_back
 from engines.kernels.groups import Group
 from engines.kernels.parts.columns import PartExits, Portions
 from engines.kernels.parts.exits import PART_WALK
@@ -83,11 +83,9 @@ PART_MIN = 32  # sets that advance side by side: the last ones leave lanes idle
 # Of each plan that is asked for its place in the group, the places of the list that ask for it, and
 # their figures [N] with, behind them, 0 where they are sure.
 Found: TypeAlias = list[tuple[int, I64_1D, F64_2D]]
-# What sets that advance together share, and the entries that they may take: their places, which
-# each plan is asked for until which bar, and how many there are.
+# What sets that advance together share.
 Looks: TypeAlias = tuple[Gates, Kelly]
 Money: TypeAlias = tuple[Decides, Sizes, Fixed, Portions, Stacking, Looks, Waiting]
-Entries: TypeAlias = tuple[I32_1D, list[tuple[I64_1D, I32_1D]], int]
 EXITS_MAX = 16  # plans whose exits are kept at a time: their sets fill the lanes
 Part: TypeAlias = Callable[[], Found]
 
@@ -112,7 +110,7 @@ class Wished:
         self._bytes_each = sum(column.itemsize for column in columns if len(column))
         self._payments = payments_of(group.charges, self._opens.bars)
         self._days = Days(group.charges.open_day, group.charges.close_day)
-        self._known: tuple[object, Entries] | None = None
+        self._entries = Entries(self._wishes, self._opens.bars)
         self._orders = dict[Waiting, Orders]()
 
     def add(self, row: int, signals: Signals, items: I64_1D) -> bool:
@@ -319,40 +317,9 @@ class Wished:
             np.empty(0, np.int32), np.empty(shape, np.int32), np.empty(shape), np.empty(shape)
         )
 
-    def _asked(self, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Entries:
-        """Return which entries sets of plans, by their terms, may take, and where each is kept.
-
-        Plans that differ in levels alone ask for the same as the ones before them.
-        """
-        owns = tuple(own[:, :SET_ROW].tobytes() for own in sets)
-        sure = sure_wishes(rows[0])
-        key = decides, sure, tuple(map(has_levels, rows)), owns
-        known = self._known
-        if known is None or known[0] != key:
-            known = self._known = key, self._found_out(rows, sets, decides, sure)
-        return known[1]
-
-    def _found_out(
-        self, rows: list[F64_1D], sets: list[I64_2D], decides: Decides, sure: int
-    ) -> Entries:
-        until: I32_1D = np.full(2 * (self._opens.bars + 1), -1, np.int32)
-        asked = list[tuple[I64_1D, I32_1D]]()
-        for terms, own in zip(rows, sets, strict=True):
-            if has_levels(terms):
-                ask_exits(self._wishes, own, self._opens.bars, decides, sure, until)
-            entries = np.flatnonzero(until >= 0)
-            asked.append((entries, until[entries]))
-            until[entries] = -1
-        entries = asked[0][0]
-        if len(rows) > 1:
-            entries = np.unique(np.concatenate([own for own, _ in asked]))
-        places = np.empty(len(until), np.int32)
-        places[entries] = np.arange(len(entries))
-        return places, asked, len(entries)
-
     def _exits(self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Exits:
         """Return how the levels of plans, by their terms, end what sets of theirs may enter."""
-        places, asked, count = self._asked(rows, sets, decides)
+        places, asked, count = self._entries.asked(rows, sets, decides)
         shape = len(rows), count
         exits = Exits(places, np.empty(shape, np.int32), np.empty(shape), np.empty(shape))
         slip_ratio, atr = self.group.charges.slip_ratio, frozen(self.group.rules.atr)
@@ -371,7 +338,7 @@ class Wished:
             # Unless links are made ahead, a lane stands behind one entry at a time.
             return part_room(taken if is_ahead else 1, portions_of(rows[0]))
         slip_ratio, atr = self.group.charges.slip_ratio, frozen(self.group.rules.atr)
-        asked = self._asked(rows, sets, decides)
+        asked = self._entries.asked(rows, sets, decides)
         return part_exits_of(self._opens, bars.prices, slip_ratio, atr, rows, *asked)
 
     def _ends(self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Ends:
@@ -379,7 +346,8 @@ class Wished:
         if not self.are_plain:
             return NO_ENDS
         # An entry may outlive its own row, whose age is what a plan limits.
-        places, asked, count = self._asked(rows, sets, decides._replace(held_max=self._opens.bars))
+        lasting = decides._replace(held_max=self._opens.bars)
+        places, asked, count = self._entries.asked(rows, sets, lasting)
         slip_ratio, atr = self.group.charges.slip_ratio, frozen(self.group.rules.atr)
         return ends_of(self._opens, bars.prices, slip_ratio, atr, rows, asked, places, count)
 
