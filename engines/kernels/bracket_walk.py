@@ -73,7 +73,7 @@ def find_bracket_exit(
     close = opens.lines[first * LINE + O_CLOSE]
     stop = stop_of(run, given_stop, run[STOP_RATIO], run[STOP_ATR], atr, close, base, sign)
     target = target_of(run, given_target, run[PROFIT_RATIO], run[PROFIT_ATR], atr, base, sign)
-    trigger = _trigger(run, target, sign)
+    trigger = trigger_of(run, target, sign)
     if opens.lag != 0 and (trigger <= sign * close or stop >= sign * close):
         slip_at(run, slip_ratio, max(0, first - 2))
         price = due_price(run, close)
@@ -101,7 +101,7 @@ def find_bracket_exit(
 
 
 @rule
-def _trigger(run: Run, target: float, sign: float) -> float:
+def trigger_of(run: Run, target: float, sign: float) -> float:
     """Return where the price must go to for the limit at `target` to fill, in its direction."""
     if run[VERIFY_TICKS] == 0 or target == math.inf:
         return target

@@ -121,8 +121,8 @@ class Groups:
             takes_levels = plans[group[0]].exits.levels is LevelSource.STRATEGY
             chained = is_chained(self.bars, terms) | is_stacked(self.bars, terms)
             chained |= is_gated(self.bars, terms)
-            walked = is_campaigned(self.bars, terms) | is_awaited(self.bars, terms)
             is_flat = any(c is not None and bool((c <= 0).any()) for c in _ranges(columns.rules))
+            walked = is_campaigned(self.bars, terms) | is_awaited(self.bars, terms, is_flat)
             given = chained & ~may_lack_shares(terms, True, is_flat)
             chained &= ~may_lack_shares(terms, False, is_flat)
             plain = _ways(chained | walked)

@@ -27,11 +27,13 @@ from engines.plan import (
     Plan,
     Sizing,
     SizingKind,
+    Trailing,
 )
 from engines.plan import Market as Traded
 from engines.synthetic import synthetic_klines
 from strategies.base import SignalStrategy
 from strategies.ema_crossover import EmaCrossover
+from tests.property import plans_random as random_plans
 from tests.property.test_chains_equal_reference import (
     COSTS,
     INSTRUMENT,
@@ -69,8 +71,14 @@ def terms() -> st.SearchStrategy[EntryTerms]:
 def awaited(draw: st.DrawFn) -> Plan:
     """Return a plan whose entries wait."""
     own = replace(draw(exits()), levels=LevelSource.PLAN)
-    plan = replace(draw(followed()), entry=draw(terms()), exits=own)
-    if draw(st.booleans()):  # what an account can carry
+    plan = replace(
+        draw(followed()), entry=draw(terms()), exits=own,
+        limit_verify_ticks=draw(st.sampled_from((0, 0, 0, 1, 3, 40))),
+    )  # fmt: skip # what else it says
+    if draw(st.booleans()):
+        kinds = random_plans.sizings().filter(lambda own: own.kind is not SizingKind.KELLY)
+        plan = replace(plan, sizing=draw(kinds))
+    elif draw(st.booleans()):  # what an account can carry
         share = draw(st.sampled_from(SHARES))
         plan = replace(plan, sizing=Sizing(SizingKind.EQUITY_RATIO, share))
     return draw(borrowed(plan))
@@ -146,6 +154,31 @@ def test_signal_grids_with_levels_are_decided(
     plan = Plan(entry=entry, exits=replace(MOVING[name], levels=LevelSource.PLAN))
     funding = constant_funding(0.0001, 8, klines)
     market = Market(klines, INSTRUMENT, costs, funding, since_ms=int(klines.open_time_ms[500]))
+    assert check(market, plan, GRID) == 1.0
+
+
+BY_SHARES = {
+    "risk": Plan(
+        sizing=Sizing(SizingKind.RISK, 0.002), limit_verify_ticks=2,
+        exits=Exits(stop_loss_ratio=0.015, take_profit_ratio=0.02, levels=LevelSource.PLAN),
+    ),
+    "risk at the atr": Plan(
+        sizing=Sizing(SizingKind.RISK, 0.002),
+        exits=Exits(stop_atr=3.0, trailing=Trailing(0.01, 0.006), levels=LevelSource.PLAN),
+    ),
+    "volatility": Plan(
+        sizing=Sizing(SizingKind.VOLATILITY, 0.001), exits=WITHOUT_LEVELS, limit_verify_ticks=20
+    ),
+}  # fmt: skip # one table
+
+
+@pytest.mark.parametrize("entry", [ENTRIES["limit"], ENTRIES["stop"]], ids=("limit", "stop"))
+@pytest.mark.parametrize("name", BY_SHARES)
+def test_signal_grids_with_shares_of_their_own_are_decided(
+    name: str, entry: EntryTerms, klines: Klines
+) -> None:
+    plan, funding = replace(BY_SHARES[name], entry=entry), constant_funding(0.0001, 8, klines)
+    market = Market(klines, INSTRUMENT, COSTS["notional"], funding)
     assert check(market, plan, GRID) == 1.0
 
 

@@ -57,7 +57,7 @@ from engines.kernels.gates.columns import Course as Gated
 from engines.kernels.gates.columns import Days, Gates, Kelly, PartCourse
 from engines.kernels.gates.drivers import advance_gated
 from engines.kernels.gates.part_runs import are_made_ahead, run_parts
-from engines.kernels.gates.runs import gates_of, kelly_of, looks_back
+from engines.kernels.gates.runs import NO_KELLY, gates_of, kelly_of, looks_back
 from engines.kernels.groups import Group
 from engines.kernels.parts.columns import PartExits, Portions
 from engines.kernels.parts.exits import PART_WALK
@@ -255,8 +255,8 @@ class Wished:
             kept = list(self._orders.items())[1 - ORDERS_KEPT :]
             self._orders = dict([*kept, (waiting, orders)])
         way = Way(
-            self._opens, bars.prices, charges.slip_ratio, atr, decides, waiting, orders, sizes,
-            self._payments, fixed, charges.tiers,
+            self._opens, bars.prices, charges.slip_ratio, atr, decides, waiting, orders,
+            self._shares(sizes, NO_KELLY), sizes, self._payments, fixed, charges.tiers,
         )  # fmt: skip # the order of its fields
         run_waits(way, rows, self._wishes, sets, found)
 

@@ -24,11 +24,13 @@ passage's, with IS_LATE where it is on the way of a bar.
 from typing import NamedTuple
 
 from engines.kernels.chains.columns import AT_LEVEL, I32_1D, Decides, Opens, Sizes
+from engines.kernels.chains.shares import Shares
 from engines.kernels.columns import F64_2D
 from engines.kernels.passage.columns import Fixed, Payments
 from engines.types import F64_1D
 
-# A row: the price of the fill; what sizing reckons with at the close; the price at which it is met;
+# A row: the price of the fill; what sizing reckons with at the close; the price at which it is met,
+# for a limit that is verified some ticks beyond that of the fill;
 # the closes that decide and before the fill; the lowest price of the bar's way until then, in the
 # sign of the other side, and that of the rest of the bar, in its own; where it fills.
 R_PRICE, R_DECIDED, R_MET, R_CLOSE, R_BEFORE, R_PATH, R_REST, R_WHERE = range(8)
@@ -50,11 +52,15 @@ CLOSES_ONLY = 1
 
 
 class Waiting(NamedTuple):
-    """How a plan's entries wait: their kind, how far from the close, and how many bars."""
+    """How a plan's entries wait: their kind, how far from the close, and how many bars.
+
+    A limit is met `verified` ticks beyond its price.
+    """
 
     kind: int
     offset: float
     timeout: int
+    verified: int
 
 
 class Orders(NamedTuple):
@@ -86,6 +92,7 @@ class Way(NamedTuple):
     decides: Decides
     waiting: Waiting
     orders: Orders
+    shares: Shares
     sizes: Sizes
     payments: Payments
     fixed: Fixed
@@ -96,7 +103,8 @@ class Turns(NamedTuple):
     """The links of LANES sets, `room` for each: ends, the lowest signed prices until then, nexts.
 
     `prices` are those of the ends, NaN until they are found. Of the next one `nexts` is its row and
-    whether it only closes, `decided` the close at which it was decided.
+    whether it only closes, `decided` the close at which it was decided. `shares` are those of the
+    next ones, if each entry has its own.
     """
 
     ends: I32_1D
@@ -104,4 +112,5 @@ class Turns(NamedTuple):
     decided: I32_1D
     prices: F64_1D
     worst: F64_1D
+    shares: F64_1D
     room: int

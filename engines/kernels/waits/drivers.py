@@ -11,7 +11,7 @@ import numpy as np
 
 from engines.kernels._compiled import driver, rule, shared, stamp_of
 from engines.kernels.chains.columns import I32_1D
-from engines.kernels.chains.drivers import NO_SET, SET_ROW, SET_START, SET_STOP
+from engines.kernels.chains.drivers import NO_SET, SET_PLAN, SET_ROW, SET_START, SET_STOP
 from engines.kernels.chains.margin import judge as cover
 from engines.kernels.columns import F64_2D, I64_2D
 from engines.kernels.passage.columns import U64_1D
@@ -46,7 +46,7 @@ from engines.kernels.waits.lanes import (
     weigh,
 )
 from engines.kernels.waits.orders import find_fill
-from engines.kernels.waits.walk import STANDING, link, look_back
+from engines.kernels.waits.walk import STANDING, link, look_back, share_out
 from engines.types import F64_1D, I64_1D
 
 Find: TypeAlias = Callable[[F64_2D, F64_2D, F64_1D, F64_1D, I64_1D, Orders], None]
@@ -82,6 +82,8 @@ def _take(
     first, own = lane * turns.room, wishes[item[SET_START] : item[SET_STOP]]
     count = link(own, way, levels, item[SET_ROW], turns, first, now)
     look_back(way, turns, first, count)
+    if way.shares.are_own:
+        share_out(way, levels, item[SET_PLAN], turns, first, count)
     start_lane(lanes, places, lane, way.fixed)
     start_wait(lanes, places, lane, first, count)
     for month in range(way.fixed.months):
@@ -155,7 +157,8 @@ def _advance(stamp: int) -> Advance:
             room = max(room, sets[item, SET_STOP] - sets[item, SET_START] + 1)
         turns = Turns(
             np.empty(LANES * room, np.int32), np.empty(LANES * room, np.int32),
-            np.empty(LANES * room, np.int32), np.empty(LANES * room), np.empty(LANES * room), room,
+            np.empty(LANES * room, np.int32), np.empty(LANES * room), np.empty(LANES * room),
+            np.empty(LANES * room if way.shares.are_own else 0), room,
         )  # fmt: skip # the order of its fields
         lanes, places = np.zeros(WAIT_NUMBERS * LANES), np.zeros(LANE_PLACES * LANES, np.uint64)
         owner, marks = np.empty(LANES, np.int64), np.empty(way.fixed.months * LANES)

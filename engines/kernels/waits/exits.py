@@ -4,13 +4,14 @@ Theory. An order that an open has passed is an entry at that open. One that is m
 the rest of the way of its bar, from the price at which it was met: that is gone first, then the
 bars after it. Levels that move are walked (`exit_walk`). A stop and a target that stand still are
 searched for (`bracket_walk`), and only the bars of the fill and of the exit are gone through, in
-prices times the position's sign: the stop lies below, the target above.
+prices times the position's sign: the stop lies below, the target above. A target that is verified
+is met where the price has to go to, and fills at itself or at the lowest price of the bar's way.
 """
 
 import math
 
 from engines.kernels._compiled import rule, shared
-from engines.kernels.bracket_walk import skip, stands_still
+from engines.kernels.bracket_walk import skip, stands_still, trigger_of
 from engines.kernels.chains.columns import (
     AT_LEVEL,
     LONG,
@@ -69,29 +70,32 @@ def _search(
     sign = 1.0 if side == LONG else -1.0
     stop = stop_of(run, math.nan, run[STOP_RATIO], run[STOP_ATR], atr, close, base, sign)
     target = target_of(run, math.nan, run[PROFIT_RATIO], run[PROFIT_ATR], atr, base, sign)
+    trigger = trigger_of(run, target, sign)
     if known == UNKNOWN:
         exit[EXIT_WORST], known = sign * base, -bar - 1
         slip_at(run, slip_ratio, bar - 1)
-        mode = _go(run, prices, bar, part, sign * row[R_MET], sign, stop, target, exit)
+        mode = _go(run, prices, bar, part, sign * row[R_MET], sign, stop, target, trigger, exit)
         if mode != NO_MODE:
             return (bar << MODE_BITS) | mode
         exit[EXIT_WORST] = row[R_REST]
-    bar, worst = skip(opens, -known, last, side, stop, target)
+    bar, worst = skip(opens, -known, last, side, stop, trigger)
     exit[EXIT_WORST] = min(exit[EXIT_WORST], worst)
     if bar > last:
         return -max(last + 1, -known)
     opened = sign * prices[bar, OPEN]
     exit[EXIT_WORST] = min(exit[EXIT_WORST], opened)
     slip_at(run, slip_ratio, bar - 1)
-    return (bar << MODE_BITS) | _go(run, prices, bar, BY_OPEN, opened, sign, stop, target, exit)
+    mode = _go(run, prices, bar, BY_OPEN, opened, sign, stop, target, trigger, exit)
+    return (bar << MODE_BITS) | mode
 
 
 @rule
 def _go(
     run: Run, prices: F64_2D, bar: int, part: int, at: float, sign: float, stop: float,
-    target: float, exit: F64_1D,
+    target: float, trigger: float, exit: F64_1D,
 ) -> int:  # fmt: skip # where it begins, then what it meets
     """Go the way of a bar from `at` on a part of it, BY_OPEN: its open; return how it ends."""
+    lowest = at
     opened, high, low = prices[bar, OPEN], prices[bar, HIGH], prices[bar, LOW]
     is_high_first = high - opened < opened - low
     for point in range(part, 3):
@@ -100,20 +104,22 @@ def _go(
             to = sign * (high if (point == 0) == is_high_first else low)
             to = sign * prices[bar, CLOSE] if point == 2 else to
         below = max(0.0, at - stop) if stop >= min(to, at) else math.inf
-        above = max(0.0, target - at) if target <= max(to, at) else math.inf
+        above = max(0.0, trigger - at) if trigger <= max(to, at) else math.inf
         # With both behind the price the limit fills.
-        met = max(target, at) if above <= below else min(stop, at)
+        met = max(trigger, at) if above <= below else min(stop, at)
         is_over = min(below, above) < math.inf
         at = met if is_over else to
+        lowest = min(lowest, at)
         if not is_open:
             exit[EXIT_WORST] = min(exit[EXIT_WORST], at)
         if not is_over:
             continue
         price = sign * at
         exit[EXIT_WAY] = price if is_high_first == (point != 1) else -price
-        exit[EXIT_PRICE] = due_price(run, price)
         if above > below:
-            exit[EXIT_PRICE] = slipped_price(run, exit[EXIT_PRICE], -sign, 0.0)
+            exit[EXIT_PRICE] = slipped_price(run, due_price(run, price), -sign, 0.0)
+        else:
+            exit[EXIT_PRICE] = due_price(run, price if is_open else sign * max(target, lowest))
         return AT_LEVEL if is_open else ON_THE_WAY + point
     return NO_MODE
 

@@ -36,6 +36,7 @@ from engines.kernels.passage.lanes import (
     N_FIXED,
     N_NEED,
     N_OPEN,
+    N_OWN_SHARE,
     N_PRICE,
     N_QTY,
     N_SHARE,
@@ -124,6 +125,9 @@ def follow(lanes: F64_1D, places: U64_1D, turns: Turns, rows: F64_1D, lines: F64
         lanes[N_SIDE + lane] = where & np.uint64(IS_SHORT)
         lanes[N_LATE + lane] = where & np.uint64(ON_ITS_WAY)
         lanes[N_SIZED_BEFORE + lane] = where & np.uint64(SIZED_BEFORE)
+    if len(turns.shares) > 0:
+        for lane in range(LANES):
+            lanes[N_OWN_SHARE + lane] = turns.shares[places[AT + lane]]
 
 
 @rule
@@ -147,7 +151,8 @@ def weigh(lanes: F64_1D, fixed: Fixed, sizes: Sizes, bars: float) -> None:
         at_close = decided * fixed.point_value * sizes.factor + sizes.added
         lanes[N_UNIT + lane], lanes[N_WANTED + lane] = unit, unit / at_close
         steps_a_quote = fixed.step_under / fixed.step_over / unit
-        lanes[N_SHARE + lane] = fixed.share * fixed.leverage * steps_a_quote
+        share = lanes[N_OWN_SHARE + lane] if sizes.has_own_shares else fixed.share
+        lanes[N_SHARE + lane] = share * fixed.leverage * steps_a_quote
         lanes[N_FIXED + lane] = -fixed.order_fee * steps_a_quote
     if not sizes.is_by_equity:
         _fix(lanes, fixed, sizes)

@@ -3,7 +3,9 @@
 Theory. The level and what sizing reckons with follow from the deciding close (`desk`). A level that
 stands still is met in the first bar that reaches it: at the open, if that has passed it, else on
 the way to the extreme on its side, which is the first part of the way or the second. A limit fills
-at its price or at a better open, a stop at its level or at a worse open, and slips (`path`).
+at its price or at a better open, a stop at its level or at a worse open, and slips (`path`). Where
+limits are verified one is met some ticks beyond its price, and fills at that or at the better price
+of all on the way of the bar until then.
 """
 
 import math
@@ -32,6 +34,7 @@ from engines.kernels.slots import (
     SIDE,
     SLIP_NOW,
     TIMEOUT_BARS,
+    TRIGGER,
     WISH_SLIP,
 )
 from engines.kernels.waits.columns import (
@@ -71,16 +74,19 @@ def find_fill(
     bar = first_touch(reach, count, decided + 1, last + 1, down, up)
     if bar > last:
         return count << MODE_BITS
-    opened, met, mode, flags = prices[bar, OPEN], run[LEVEL + FIRST_ORDER], AT_OPEN, 0
+    opened, met, mode, flags = prices[bar, OPEN], run[TRIGGER + FIRST_ORDER], AT_OPEN, 0
+    filled = met
     if up <= opened or down >= opened:
-        met = opened
+        met = filled = opened
         flags = SIZED_BEFORE if is_stop else 0
     else:
         is_high_first = prices[bar, HIGH] - opened < opened - prices[bar, LOW]
-        mode = ON_THE_WAY + (0 if (up < math.inf) == is_high_first else 1)
-        flags = ON_ITS_WAY
+        part = 0 if (up < math.inf) == is_high_first else 1
+        mode, flags = ON_THE_WAY + part, ON_ITS_WAY
+        if not is_stop:
+            filled = _limit_price(run, prices, bar, part, sign)
     slip_at(run, slip_ratio, bar - 1)
-    price = due_price(run, met)
+    price = due_price(run, filled)
     if is_stop:
         price = slipped_price(run, price, sign, 0.0)
     row[R_PRICE], row[R_DECIDED], row[R_MET] = price, price_if_now(run, FIRST_ORDER, close), met
@@ -88,6 +94,15 @@ def find_fill(
     _put_extremes(prices, bar, mode - ON_THE_WAY, met, price, sign, row)
     row[R_WHERE] = (bar << WHERE_BITS) | flags | (0 if side == LONG else IS_SHORT)
     return (bar << MODE_BITS) | mode
+
+
+@rule
+def _limit_price(run: Run, prices: F64_2D, bar: int, part: int, sign: float) -> float:
+    """Return what a limit fills at on the way: its own price, or the better one before it."""
+    level, reached = run[LEVEL + FIRST_ORDER], prices[bar, OPEN]
+    if sign > 0:
+        return float(min(level, reached if part == 0 else prices[bar, HIGH]))
+    return float(max(level, reached if part == 0 else prices[bar, LOW]))
 
 
 @rule

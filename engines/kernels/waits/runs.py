@@ -21,31 +21,55 @@ from engines.kernels.chains.drivers import SET_ROW
 from engines.kernels.columns import F64_2D, I64_2D, Bars, Charges
 from engines.kernels.exit_walk import WALK
 from engines.kernels.passage.columns import MONTHS_MAX
-from engines.kernels.passage.runs import BORROWS, MOVES, OTHERS, are_plain, has_levels
-from engines.kernels.slots import AT_MARKET, ENTERS_LONG, ENTERS_SHORT
+from engines.kernels.passage.runs import (
+    BORROWS,
+    FILLS,
+    MOVES,
+    OTHERS,
+    OWN_SHARES,
+    SIZINGS,
+    are_plain,
+    has_levels,
+)
+from engines.kernels.slots import AT_MARKET, BY_RISK, ENTERS_LONG, ENTERS_SHORT
 from engines.kernels.waits.columns import EXIT, ROW, UNKNOWN, Levels, Orders, Waiting, Way
 from engines.kernels.waits.drivers import advance_waits, find_fills
 from engines.types import BOOL_1D, F64_1D
 
 WAIT_TERMS = [slots.ENTRY_KIND, slots.ENTRY_OFFSET, slots.TIMEOUT_BARS]
-UNWAITED = np.setdiff1d(OTHERS, [*MOVES, *BORROWS, *WAIT_TERMS])
-AT_ONCE = Waiting(AT_MARKET, 0.0, 0)
+UNWAITED = np.setdiff1d(OTHERS, [*MOVES, *FILLS, *BORROWS, *WAIT_TERMS])
+AT_ONCE = Waiting(AT_MARKET, 0.0, 0, 0)
 
 
-def is_awaited(bars: Bars, terms: F64_2D) -> BOOL_1D:
-    """Return which plans [N] waits follow for strategies that give neither sizes nor levels."""
+def is_awaited(bars: Bars, terms: F64_2D, is_flat: bool) -> BOOL_1D:
+    """Return which plans [N] waits follow for strategies that give neither sizes nor levels.
+
+    `is_flat` tells that an ATR of theirs is nothing somewhere.
+    """
     if len(bars.months) >= MONTHS_MAX or len(bars.prices) >= BARS_MAX:
         return np.zeros(len(terms), np.bool_)
-    found: BOOL_1D = are_plain(terms, UNWAITED) & (terms[:, slots.ENTRY_KIND] != AT_MARKET)
+    found: BOOL_1D = are_plain(terms, UNWAITED, (*SIZINGS, *OWN_SHARES))
+    found &= (terms[:, slots.ENTRY_KIND] != AT_MARKET) & ~_may_lack_shares(terms, is_flat)
     if len(bars.marks) > 0:  # which then tell what is liquidated
         found &= terms[:, slots.IS_LIQUIDABLE] == 0
     return found
 
 
+def _may_lack_shares(terms: F64_2D, is_flat: bool) -> BOOL_1D:
+    """Return in which plans [N] a wish may have no share to spend, which then places nothing."""
+    has_stop = ~np.isnan(terms[:, [slots.STOP_RATIO, slots.STOP_ATR]]).all(axis=1)
+    is_lost = is_flat | (terms[:, slots.SHARE_MAX] == 0)
+    is_lost |= (terms[:, slots.SIZING_KIND] == BY_RISK) & ~has_stop
+    found: BOOL_1D = np.isin(terms[:, slots.SIZING_KIND], OWN_SHARES) & is_lost
+    return found
+
+
 def waiting_of(terms: F64_1D) -> Waiting:
     """Return how the entries of a plan wait."""
-    kind, offset, timeout = terms[WAIT_TERMS].tolist()
-    return AT_ONCE if kind == AT_MARKET else Waiting(int(kind), offset, int(timeout))
+    kind, offset, timeout, verified = terms[[*WAIT_TERMS, *FILLS]].tolist()
+    if kind == AT_MARKET:
+        return AT_ONCE
+    return Waiting(int(kind), offset, int(timeout), int(verified))
 
 
 def orders_of(bars: Bars, charges: Charges, terms: F64_1D, wishes: I32_1D) -> Orders:

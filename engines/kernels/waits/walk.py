@@ -34,6 +34,7 @@ from engines.kernels.chains.columns import (
     WISH_BITS,
     WISH_MASK,
 )
+from engines.kernels.chains.shares import share_of
 from engines.kernels.chains.walk import lowest
 from engines.kernels.passage.columns import ALONE, OPEN_AT_END, RELIEVED, REVERSED
 from engines.kernels.slots import (
@@ -222,6 +223,15 @@ def _look(now: I64_1D, way: Way, levels: Levels, plan: int, until: int) -> None:
     known = way.opens.bars << MODE_BITS if known < 0 and last == end else known
     levels.codes[at] = np.int32(known)
     _know(now, known)
+
+
+@rule
+def share_out(way: Way, levels: Levels, plan: int, turns: Turns, first: int, count: int) -> None:
+    """Write the share of each entry of a set, whose plan has the terms of row `plan`."""
+    for at in range(first, first + count - 1):
+        line = int(turns.decided[at]) + 1
+        turns.shares[at] = share_of(levels.runs[plan], way.opens, way.shares, line, math.nan)
+    turns.shares[first + count - 1] = 0.0
 
 
 @inlined
