@@ -1,12 +1,14 @@
 """Many strategies under one plan of several entries equal the reference's runs in every figure.
 
 Plans are those of `test_chains_equal_reference` with two to five entries in one direction and every
-close rule; wishes of all kinds come from seeds. A set that is left to the machine proves nothing of
-stacks, so where nothing may be left to it, that is asserted.
+close rule; wishes of all kinds come from seeds. Many ask for more than an account can carry. A set
+that is left to the machine proves nothing of stacks, so where nothing may be left to it, that is
+asserted.
 """
 
 from dataclasses import dataclass, replace
-from itertools import cycle
+from itertools import cycle, repeat
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -15,19 +17,34 @@ from hypothesis import strategies as st
 
 from engines.costs import Costs
 from engines.funding import constant_funding
+from engines.kernels.chains import runs as chains
 from engines.kernels.pending import CHAINS_MIN
 from engines.kernels.trials import Market
 from engines.klines import HOUR_MS, MINUTE_MS, Klines
-from engines.plan import Basis, CloseRule, Exits, LevelSource, Plan, Sizing, SizingKind
+from engines.plan import (
+    Basis,
+    CloseRule,
+    Direction,
+    Exits,
+    Hours,
+    LevelSource,
+    Plan,
+    Reentry,
+    Sizing,
+    SizingKind,
+)
+from engines.plan import Market as Traded
 from engines.signals import Signals
 from engines.synthetic import synthetic_klines
 from strategies.base import SignalStrategy
+from tests.property import test_chains_equal_reference as of_chains
 from tests.property.test_chains_equal_reference import (
     COSTS,
     INSTRUMENT,
+    LEVERED,
     MOVING,
+    borrowed,
     check,
-    check_case,
     exits,
 )
 from tests.property.test_first_passage_equals_reference import (
@@ -36,11 +53,22 @@ from tests.property.test_first_passage_equals_reference import (
     followed_costs,
     fundings,
 )
+from tests.property.test_gates_equal_reference import kellys, reentries
 from tests.property.test_kernel_equals_reference import INSTRUMENTS
 from tests.property.test_plans_hold import BARS_MAX, START_MS, klines_of_seed
 
-EXAMPLES, EXAMPLES_LONG, STRATEGIES = 60, 4_000, 12
-SHARES = (0.02, 0.1, 0.3)
+EXAMPLES, EXAMPLES_LONG, STRATEGIES, SPAN = 60, 4_000, 12, 17
+SELDOM = st.sampled_from((False, False, True))
+SHARES = tuple(Sizing(SizingKind.EQUITY_RATIO, share) for share in (0.02, 0.1, 0.3))
+OWN_SHARES = tuple(
+    Sizing(kind, value, ratio_max=most)
+    for kind, values in (
+        (SizingKind.RISK, (0.0005, 0.002, 0.01)),
+        (SizingKind.VOLATILITY, (0.0005, 0.002)),
+    )
+    for value in values
+    for most in (0.3, 1.0)
+)
 
 
 @dataclass(frozen=True)
@@ -70,12 +98,19 @@ def stacked(draw: st.DrawFn) -> Plan:
         draw(followed()),
         pyramiding=draw(st.integers(2, 5)),
         close_rule=draw(st.sampled_from(CloseRule)),
-        exits=replace(draw(exits()), basis=Basis.ENTRY),
+        exits=replace(draw(exits()), basis=Basis.ENTRY, only_in_profit=draw(SELDOM)),
+        process_on_close=draw(SELDOM),
+        reentry=draw(reentries()) if draw(SELDOM) else Reentry(),
+        limit_verify_ticks=draw(st.sampled_from((0, 0, 0, 1, 3, 40))),
     )
-    if draw(st.booleans()):  # what an account can carry several times
-        share = draw(st.sampled_from(SHARES))
-        plan = replace(plan, sizing=Sizing(SizingKind.EQUITY_RATIO, share))
-    return plan
+    sizes = draw(st.sampled_from(("any", "small", "own", "kelly")))
+    if sizes == "kelly":
+        plan = replace(plan, sizing=draw(kellys()))
+    elif sizes != "any":  # what an account can carry several times, or more or less
+        plan = replace(
+            plan, sizing=draw(st.sampled_from(SHARES if sizes == "small" else OWN_SHARES))
+        )
+    return draw(borrowed(plan))
 
 
 @st.composite
@@ -88,8 +123,16 @@ def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
         klines, draw(st.sampled_from(INSTRUMENTS)), draw(followed_costs()), draw(fundings(klines)),
         since_ms=int(klines.open_time_ms[start]),
     )  # fmt: skip # what is traded, then from when
-    count = draw(st.integers(CHAINS_MIN, STRATEGIES))
-    return market, draw(stacked()), [PlainWishes(seed + n, n % 2 == 1) for n in range(count)]
+    count, plan = draw(st.integers(CHAINS_MIN, STRATEGIES)), draw(stacked())
+    if plan.market is Traded.SPOT:
+        market = replace(market, funding=None)
+    return market, plan, [PlainWishes(seed + n, n % 2 == 1) for n in range(count)]
+
+
+def check_case(case: tuple[Market, Plan, list[SignalStrategy]]) -> None:
+    """Compare a case, unless its plan cannot be run at all; its bars are more than one span."""
+    with patch.object(chains, "SPAN", SPAN):
+        of_chains.check_case(case)
 
 
 @settings(max_examples=EXAMPLES)
@@ -124,6 +167,45 @@ def test_grids_of_stacked_plans_are_decided(
     plan = Plan(pyramiding=3, close_rule=rule, exits=exits)
     funding = constant_funding(0.0001, 8, klines)
     market = Market(klines, INSTRUMENT, costs, funding, since_ms=int(klines.open_time_ms[500]))
+    assert check(market, plan, GRID) == 1.0
+
+
+STOP = Exits(stop_loss_ratio=0.02, levels=LevelSource.PLAN)
+SETTINGS = {
+    "risk": Plan(sizing=Sizing(SizingKind.RISK, 0.002), exits=STOP),
+    "volatility": Plan(sizing=Sizing(SizingKind.VOLATILITY, 0.0005), exits=STOP),
+    "volatility without levels": Plan(
+        sizing=Sizing(SizingKind.VOLATILITY, 0.0005), exits=Exits(levels=LevelSource.PLAN)
+    ),
+    "more than it can carry": Plan(
+        sizing=Sizing(SizingKind.EQUITY_RATIO, 0.4), exits=STOP, margin_short_ratio=0.5,
+        direction=Direction.LONG,
+    ),
+    "kelly": Plan(sizing=Sizing(SizingKind.KELLY, 0.2, ratio_max=0.2), exits=STOP),
+    "delays": Plan(reentry=Reentry(delay_bars=3, cooldown_bars=20), exits=STOP),
+    "a day and week": Plan(reentry=Reentry(0, 0, 3, 9), direction=Direction.LONG, exits=STOP),
+    "losses": Plan(reentry=Reentry(losses_in_a_row_max=2), exits=STOP),
+    "in profit": Plan(exits=replace(STOP, only_in_profit=True), hours=Hours(bars_held_max=300)),
+    "leverage": Plan(leverage=5.0, sizing=Sizing(SizingKind.EQUITY_RATIO, 0.1), exits=STOP),
+    "the coin": Plan(market=Traded.SPOT, direction=Direction.LONG, exits=STOP),
+    "verified": Plan(limit_verify_ticks=2, exits=replace(STOP, take_profit_ratio=0.03)),
+}  # fmt: skip # one table
+
+
+AT_CLOSES = "more than it can carry", "kelly", "a day and week", "in profit", "leverage"
+RULES = dict(zip(SETTINGS, cycle(CloseRule)))
+
+
+@pytest.mark.parametrize(
+    ("name", "settles"), [*zip(SETTINGS, repeat(False)), *zip(AT_CLOSES, repeat(True))]
+)
+def test_grids_of_stacked_plans_with_any_setting_are_decided(
+    name: str, settles: bool, klines: Klines
+) -> None:
+    plan = replace(SETTINGS[name], pyramiding=3, close_rule=RULES[name], process_on_close=settles)
+    is_paid = plan.market is not Traded.SPOT
+    funding = constant_funding(0.0001, 8, klines) if is_paid else None
+    market = Market(klines, LEVERED, Costs(), funding, since_ms=int(klines.open_time_ms[500]))
     assert check(market, plan, GRID) == 1.0
 
 

@@ -200,9 +200,8 @@ class Wished:
 
     def _run(self, bars: Bars, part: list[tuple[int, I64_1D]]) -> Found:
         """Run some plans that differ in levels alone, each with its own places of the list."""
-        figures = self._advance(bars, part)
         stops = np.cumsum([len(own) for _, own in part])
-        rows = np.split(figures, stops[:-1])
+        rows = np.split(self._advance(bars, part), stops[:-1])
         return [(item, own, row) for (item, own), row in zip(part, rows, strict=True)]
 
     def _money(self, bars: Bars, item: int) -> Money:
@@ -216,7 +215,7 @@ class Wished:
     def _advance(self, bars: Bars, plans: list[tuple[int, I64_1D]]) -> F64_2D:
         """Return the figures of a part, plan by plan."""
         money = self._money(bars, plans[0][0])
-        decides, sizes, fixed, portions, stacking, _, waiting = money
+        decides, sizes, fixed, portions, stacking, (_, kelly), waiting = money
         rows = [self.group.terms[item] for item, _ in plans]
         sets = [
             np.column_stack(
@@ -233,11 +232,12 @@ class Wished:
             if self.are_plain and not has_levels(terms):
                 own[:, SET_ROW] = NO_LEVELS
         if stacking.room > 1:
-            ends = self._ends(bars, rows, sets, decides)
-            course = Course(self._opens, decides, ends, stacking, sizes, self._payments, fixed)
-            advance_stacks(
-                course, self._given(bars, rows), self._wishes, np.concatenate(sets), found
-            )
+            ends, given = self._ends(bars, rows, sets, decides), self._given(bars, rows)
+            course = Course(
+                self._opens, decides, ends, stacking, self._shares(sizes, kelly), sizes,
+                self._payments, fixed, self._days, self.group.charges.tiers,
+            )  # fmt: skip # the order of its fields
+            advance_stacks(course, given, self._wishes, np.concatenate(sets), SPAN, found)
             return found
         self._follow(bars, rows, sets, money, found)
         return found

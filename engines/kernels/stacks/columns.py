@@ -11,6 +11,13 @@ and ROW places a row. Rows lie one behind the other, oldest first, from FROM to 
 by moving FROM. How many rows come apart has no bound (`lots`); a set that runs out of ROWS is
 unsure.
 
+Where fills are at closes, the points at which they happen are lines (`chains.columns`), one behind
+the bar whose close it is; so rows and ends count in lines, and levels of bar b end at line b + 1.
+
+Many sets go side by side, span by span of the bars: what they look up of a span stays in a cache.
+What is asked of earlier positions, and how entries are sized by their own shares, is the machine's
+(`machine.gates`, `machine.rounds`): `run` is a row of its numbers, of which only these are used.
+
 An *end* of an entry is END places: when its levels end it, at what price, how far along the way of
 the bar that is (lower comes first), the lowest signed price of that bar's way until then, and the
 bar in which its stop began to follow the price, infinite if it did not. When is `bar << MODE_BITS |
@@ -21,16 +28,18 @@ the way (ON_THE_WAY + part). It is exact as a float.
 from typing import NamedTuple
 
 from engines.kernels.chains.columns import I32_1D, Decides, Opens, Sizes
-from engines.kernels.columns import F64_2D
+from engines.kernels.chains.shares import Shares
+from engines.kernels.columns import F64_2D, I64_2D, Run
+from engines.kernels.gates.columns import Days
 from engines.kernels.passage.columns import Fixed, Payments
 from engines.kernels.passage.lanes import SUMS
 from engines.types import F64_1D, I64_1D
 
 ROWS_MAX = 64
-OF_ALL = -1
+OF_ALL, NEVER = -1, 1 << 62
 
 # What happens at a point: bits of `slots` for what is entered, or nothing, and these.
-NOTHING, LEAVES, ENDS_BY_LEVEL, IS_OVER = 0, 4, 8, 16
+NOTHING, LEAVES, ENDS_BY_LEVEL, IS_OVER, PAUSES = 0, 4, 8, 16, 32
 
 # An end, in a table by plan and entry.
 END_AT, END_PRICE, END_WAY, END_LOW, END_ARMED = range(5)
@@ -56,13 +65,20 @@ ROW = ROW_FALL_RATIO + 1
     STREAK, PEAK, SETTLED_PEAK, HELD, SIGN, QTY, AVERAGE, FEES_OPEN, FUNDING_OPEN, FUNDING_MOST,
     ROUND_BAR, EXPOSED_FROM,
 ) = range(SUMS, SUMS + 12)  # fmt: skip # one list
-STATE = SUMS + 12
+# The share of equity that an entry may spend and the steps that one asks for; what was held when
+# the bar of the last fill began, signed, and the equity that it began with.
+SHARE, WANTED, STARTED_WITH, STARTED = range(SUMS + 12, SUMS + 16)
+STATE = SUMS + 16
 
 # Counts: rows from FROM up to TO, entries, which of them ends next and when, the bar of the last
 # fill, the next settlement, and the last bars in which an entry joined others, and others of which
-# one had a stop that followed the price already.
-FROM, TO, ENTRIES, NEXT, NEXT_AT, LAST_BAR, SETTLEMENT, JOINED, FOLLOWED = range(9)
-COUNTS = FOLLOWED + 1
+# one had a stop that followed the price already. Then the next wish, the line of what happens, what
+# happens there after it, and the first bar whose prices have not been looked up.
+(
+    FROM, TO, ENTRIES, NEXT, NEXT_AT, LAST_BAR, SETTLEMENT, JOINED, FOLLOWED, CURSOR, THE_LINE,
+    QUEUED, SINCE,
+) = range(13)  # fmt: skip # one list
+COUNTS = SINCE + 1
 
 
 class Stack(NamedTuple):
@@ -73,6 +89,18 @@ class Stack(NamedTuple):
     rows: F64_1D
     entries: F64_1D
     marks: F64_1D
+    run: Run
+
+
+class Stacks(NamedTuple):
+    """Sets that go side by side [N, ...]; the fields are those of `Stack`."""
+
+    state: F64_2D
+    counts: I64_2D
+    rows: F64_2D
+    entries: F64_2D
+    marks: F64_2D
+    runs: F64_2D
 
 
 class Ends(NamedTuple):
@@ -86,15 +114,21 @@ class Ends(NamedTuple):
 
 
 class Stacking(NamedTuple):
-    """How a plan stacks entries: how many, and what its exits close.
+    """How a plan stacks entries: how many, what its exits close, and what rules ask of a set.
 
     `order` is the order in which rows are consumed (`slots.FIFO` and so on); `closes_all` where any
-    exit closes all of them.
+    exit closes all of them. `is_exact` where no margin call trims what an account may not carry;
+    `is_gated` where entries are counted or earlier positions asked, `counts_rounds` where these
+    are remembered.
     """
 
     room: int
     order: int
     closes_all: bool
+    is_exact: bool
+    is_gated: bool
+    counts_rounds: bool
+    only_in_profit: bool
 
 
 class Deal(NamedTuple):
@@ -103,7 +137,7 @@ class Deal(NamedTuple):
     `own` is the number of the entry whose exit it is, OF_ALL where it is of none in particular.
     Prices are those of the fills, fees what each part pays of them. `low` is the lowest signed
     price of the bar until then, `fresh` without its open, which is what counts for a row of the bar
-    itself. `sign` is that of what is opened, `needed` the margin of what is held then.
+    itself. `sign` is that of what is opened.
     """
 
     bar: int
@@ -117,7 +151,6 @@ class Deal(NamedTuple):
     sign: float
     entry_price: float
     entry_fee: float
-    needed: float
 
 
 class Course(NamedTuple):
@@ -127,6 +160,9 @@ class Course(NamedTuple):
     decides: Decides
     ends: Ends
     stacking: Stacking
+    shares: Shares
     sizes: Sizes
     payments: Payments
     fixed: Fixed
+    days: Days
+    tiers: F64_2D

@@ -9,13 +9,13 @@ from typing import TypeAlias
 
 import numpy as np
 
-from engines.kernels._compiled import driver, shared, stamp_of
+from engines.kernels._compiled import driver, rule, shared, stamp_of
 from engines.kernels.chains.columns import I32_1D, Given, Opens
-from engines.kernels.chains.drivers import SET_ROW, SET_START, SET_STOP
+from engines.kernels.chains.drivers import SET_PLAN, SET_ROW, SET_START, SET_STOP
 from engines.kernels.columns import F64_2D, I64_2D
 from engines.kernels.exit_walk import WALK
 from engines.kernels.passage.lanes import LANES, SUMS
-from engines.kernels.slots import TERMS
+from engines.kernels.slots import KELLY_ROOM, RUN, TERMS
 from engines.kernels.stacks.columns import (
     COUNTS,
     END,
@@ -26,6 +26,7 @@ from engines.kernels.stacks.columns import (
     Course,
     Ends,
     Stack,
+    Stacks,
 )
 from engines.kernels.stacks.exits import walk
 from engines.kernels.stacks.tally import begin_stack, write_figures
@@ -33,8 +34,12 @@ from engines.kernels.stacks.walk import walk_set
 from engines.kernels.summary import SUMS_SIZE
 from engines.types import F64_1D, I64_1D
 
+# Sets that come to the end of a span of bars before any goes on, so that the columns of the span
+# stay in a core's cache.
+SETS = 64
+
 Find: TypeAlias = Callable[[Opens, F64_2D, F64_1D, F64_1D, F64_1D, I64_1D, I32_1D, Ends, int], None]
-Advance: TypeAlias = Callable[[Course, Given, I32_1D, I64_2D, F64_2D], None]
+Advance: TypeAlias = Callable[[Course, Given, I32_1D, I64_2D, int, F64_2D], None]
 
 
 def _finder(stamp: int) -> Find:
@@ -58,34 +63,54 @@ def _finder(stamp: int) -> Find:
 
 
 def _walk_one(
-    stack: Stack, course: Course, given: Given, wishes: I32_1D, item: I64_1D, lanes: F64_1D,
-    sums: F64_1D, found: F64_1D,
-) -> None:  # fmt: skip # what a set is, then the room that it needs
+    stack: Stack, course: Course, given: Given, wishes: I32_1D, item: I64_1D, until: int
+) -> None:  # fmt: skip # what a set is, then how far it goes
     start, stop = item[SET_START], item[SET_STOP]
     levels = Given(
         given.stops[min(start, len(given.stops)) : stop],
         given.targets[min(start, len(given.targets)) : stop],
         given.runs, given.prices, given.slip_ratio, given.known,
     )  # fmt: skip # the order of its fields
-    begin_stack(stack, course.fixed)
-    walk_set(stack, course, levels, wishes[start:stop], item[SET_ROW])
-    write_figures(stack, lanes, course.fixed, sums, found)
+    walk_set(stack, course, levels, wishes[start:stop], item[SET_ROW], item[SET_PLAN], until)
 
 
 walk_one = shared(_walk_one)
 
 
+@rule
+def _nth(stacks: Stacks, place: int) -> Stack:
+    """Return the set at a place of those that go side by side."""
+    return Stack(
+        stacks.state[place], stacks.counts[place], stacks.rows[place], stacks.entries[place],
+        stacks.marks[place], stacks.runs[place],
+    )  # fmt: skip # the order of its fields
+
+
 def _advance(stamp: int) -> Advance:
     """Return the pass that runs sets which differ in wishes and levels; `stamp` as before."""
 
-    def advance(course: Course, given: Given, wishes: I32_1D, sets: I64_2D, found: F64_2D) -> None:
+    def advance(
+        course: Course, given: Given, wishes: I32_1D, sets: I64_2D, span: int, found: F64_2D
+    ) -> None:
         lanes, sums = np.zeros(SUMS * LANES if stamp != 0 else 0), np.empty(SUMS_SIZE)
-        stack = Stack(
-            np.empty(STATE), np.empty(COUNTS, np.int64), np.empty(ROWS_MAX * ROW),
-            np.empty((course.stacking.room + 1) * ENTRY), np.empty(course.fixed.months * LANES),
+        count, fixed = len(found), course.fixed
+        room, rounds = min(count, SETS), int(given.runs[0, KELLY_ROOM])
+        stacks = Stacks(
+            np.empty((room, STATE)), np.empty((room, COUNTS), np.int64),
+            np.empty((room, ROWS_MAX * ROW)), np.empty((room, (course.stacking.room + 1) * ENTRY)),
+            np.empty((room, fixed.months * LANES)), np.zeros((room, RUN + rounds)),
         )  # fmt: skip # the order of its fields
-        for item in range(len(found)):
-            walk_one(stack, course, given, wishes, sets[item], lanes, sums, found[item])
+        for first in range(0, count, SETS):
+            own = min(SETS, count - first)
+            for place in range(own):
+                terms = given.runs[sets[first + place, SET_PLAN]]
+                begin_stack(_nth(stacks, place), fixed, terms)
+            for until in range(span, course.opens.bars + span, span):
+                for place in range(own):
+                    item = sets[first + place]
+                    walk_one(_nth(stacks, place), course, given, wishes, item, until)
+            for place in range(own):
+                write_figures(_nth(stacks, place), lanes, fixed, sums, found[first + place])
 
     return driver(advance)
 

@@ -18,7 +18,7 @@ from engines.kernels.chains.columns import (
     Opens,
 )
 from engines.kernels.columns import F64_2D
-from engines.kernels.exit_walk import ARMED, PART, enter, find_exit
+from engines.kernels.exit_walk import ARMED, PART, enter, find_exit, find_exit_after
 from engines.kernels.slots import HIGH, LOW, OPEN, PATH_HIGH, PATH_LOW, PRICE
 from engines.kernels.stacks.columns import END_ARMED, END_AT, END_LOW, END_PRICE, END_WAY
 from engines.types import F64_1D
@@ -31,13 +31,17 @@ def _walk(
     bar, side = entry >> 1, entry & SIDE_MASK
     price, sign = opens.lines[bar * LINE + O_PRICE + side], 1.0 if side == LONG else -1.0
     enter(run, price, sign, stop, target, atr, opens.lines[bar * LINE + O_CLOSE])
-    bar, is_at_open, price, _ = find_exit(run, prices, opens.reach, slip_ratio, bar, last)
+    if opens.lag == 0:
+        bar, is_at_open, price, _ = find_exit(run, prices, opens.reach, slip_ratio, bar, last)
+    else:
+        bar, is_at_open, price, _ = find_exit_after(run, prices, opens.reach, slip_ratio, bar, last)
     mode, is_rising = AT_LEVEL, True
     if bar < opens.bars and not is_at_open:
         opened, part = prices[bar, OPEN], int(run[PART])
         is_high_first = prices[bar, HIGH] - opened < opened - prices[bar, LOW]
         mode, is_rising = ON_THE_WAY + part, is_high_first == (part != 1)
-    ends[first + END_AT], ends[first + END_PRICE] = (bar << MODE_BITS) | mode, price
+    ends[first + END_AT] = ((bar + opens.lag) << MODE_BITS) | mode
+    ends[first + END_PRICE] = price
     ends[first + END_WAY] = run[PRICE] if is_rising else -run[PRICE]
     ends[first + END_LOW] = run[PATH_LOW] if sign > 0 else -run[PATH_HIGH]
     ends[first + END_ARMED] = run[ARMED]

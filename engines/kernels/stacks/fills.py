@@ -1,14 +1,19 @@
-"""The fills of a stack at an open: how an entry is sized, what a close and a reversal do.
+"""The fills of a stack: how an entry is sized and admitted, what a close and a reversal do.
 
-Theory. A fill at an open costs what its line says (`chains.columns`), whichever set asks. The size
-is the lanes': a linear function of equity, in the reference's own order where that is too near to a
-whole step (`passage.events`). An entry that is not far from what the account can pay, or from what
-the instrument takes, makes the set unsure. One that has no room under the largest position opens
-nothing, and what has some is cut to it.
+Theory. A fill at a line costs what that says (`chains.columns`), whichever set asks. The size is
+the lanes': a linear function of equity, in the reference's own order where that is too near to a
+whole step (`passage.events`). Whether the account can pay an entry is asked as the reference asks
+it, and in its order of operations: of the entry alone where it is placed, and of the position that
+it makes where it fills (`engines/admission.py`). One that has no room under the largest position
+opens nothing, and what has some is cut to it. The equity of a ruined account is noise, so a set
+that enters with next to none is unsure.
+
+An opposite position that was opened in the same bar is not held: that takes two decisions.
 """
 
 import math
 
+from engines.account import FUNDS_NOISE
 from engines.kernels._compiled import inlined
 from engines.kernels.chains.columns import (
     AT_LEVEL,
@@ -23,10 +28,11 @@ from engines.kernels.chains.columns import (
     SHORT,
     Sizes,
 )
+from engines.kernels.machine.gates import count_entry
 from engines.kernels.passage.columns import Fixed
 from engines.kernels.passage.events import STEPS_NOISE, exact_steps
 from engines.kernels.passage.lanes import STEPS_MAX, SURE, fee
-from engines.kernels.slots import ENTERS, ENTERS_LONG
+from engines.kernels.slots import ENTERS_LONG
 from engines.kernels.stacks.columns import (
     AVERAGE,
     END_LOW,
@@ -39,13 +45,19 @@ from engines.kernels.stacks.columns import (
     FUNDING_OPEN,
     HELD,
     IS_UNSURE,
+    LAST_BAR,
     LEAVES,
     NET,
     NEXT,
     NEXT_AT,
+    NOTHING,
     OF_ALL,
     QTY,
+    SHARE,
     SIGN,
+    STARTED,
+    STARTED_WITH,
+    WANTED,
     Course,
     Deal,
     Stack,
@@ -65,9 +77,9 @@ def equity_at(state: F64_1D, price: float, fixed: Fixed) -> float:
 
 @inlined
 def steps_for(
-    lines: F64_1D, line: int, side: int, equity: float, fixed: Fixed, sizes: Sizes
+    lines: F64_1D, line: int, side: int, equity: float, share: float, fixed: Fixed, sizes: Sizes
 ) -> float:
-    """Return the steps that the deciding close of a line asks for."""
+    """Return the steps that the deciding close of a line asks for, which may spend a share."""
     ordered = lines[line * LINE + O_ORDERED + side]
     if sizes.is_by_cash:
         qty = sizes.cash / (ordered * fixed.point_value)
@@ -76,44 +88,96 @@ def steps_for(
         return sizes.steps
     unit = ordered * fixed.point_value * sizes.factor + sizes.added
     steps_a_quote = fixed.step_under / fixed.step_over / unit
-    wanted = equity * (fixed.share * steps_a_quote) - fixed.order_fee * steps_a_quote
+    wanted = equity * (share * fixed.leverage * steps_a_quote) - fixed.order_fee * steps_a_quote
     steps = float(math.floor(wanted))
     part = wanted - steps
     if min(part, 1.0 - part) <= STEPS_NOISE * (wanted + 1.0):
         steps = exact_steps(
-            equity, fixed.share, fixed.order_fee, unit, fixed.step_over, fixed.step_under
+            equity, share, fixed.order_fee, unit, fixed.step_over, fixed.step_under,
+            fixed.leverage,
         )  # fmt: skip # one call
     return steps
 
 
 @inlined
-def margin_of(
-    lines: F64_1D, line: int, side: int, wanted: float, same: float, fixed: Fixed
-) -> float:
-    """Return the margin of an entry beside what is held on its side, NaN if it may be refused.
+def place_order(stack: Stack, course: Course, line: int, what: int) -> int:
+    """Place the entry that a close wishes for, before a line; return what happens there then.
 
-    It may be by the instrument.
+    One that cannot be paid or is too small still closes an opposite position; so does one on a side
+    that the plan does not allow. What opens is left in WANTED.
     """
-    first = line * LINE
-    price, close = lines[first + O_PRICE + side], lines[first + O_CLOSE]
-    ratio = fixed.margin_long if side == LONG else fixed.margin_short
-    qty = qty_of(fixed, wanted)
-    is_sound = (wanted >= 1.0) & (wanted <= STEPS_MAX) & (qty >= fixed.qty_min)
-    is_sound &= qty * close * fixed.point_value >= fixed.notional_min
-    need = max(price, lines[first + O_ORDERED + side]) * fixed.point_value * ratio
-    return float((qty_of(fixed, same) + qty) * need) if is_sound else math.nan
-
-
-@inlined
-def judge(state: F64_1D, needed: float, owned: float, capital: float) -> None:
-    """Mark the set unsure if the account may not take an entry, or is nearly empty."""
-    if not (needed <= owned * SURE and owned > capital * (1 - SURE)):
+    state, lines, fixed = stack.state, course.opens.lines, course.fixed
+    side = LONG if what & ENTERS_LONG != 0 else SHORT
+    sign, close = 1.0 - 2.0 * side, lines[line * LINE + O_CLOSE]
+    turns = state[HELD] > 0 and state[SIGN] != sign and what & LEAVES == 0
+    equity = equity_at(state, close, fixed)
+    wanted = max(0.0, steps_for(lines, line, side, equity, state[SHARE], fixed, course.sizes))
+    if not wanted <= STEPS_MAX:
         state[IS_UNSURE] = 1.0
+    qty = qty_of(fixed, wanted)
+    is_large = (wanted >= 1.0) & (qty >= fixed.qty_min)
+    is_large &= qty * close * fixed.point_value >= fixed.notional_min
+    can_pay = not lacks_funds(fixed, side, wanted, lines[line * LINE + O_ORDERED + side], equity)
+    if course.stacking.is_gated and (turns or (can_pay and (is_large or state[HELD] > 0))):
+        count_entry(stack.run)
+    is_allowed = what & course.decides.enters != 0
+    state[WANTED] = wanted if is_large and can_pay and is_allowed else 0.0
+    if state[WANTED] > 0:
+        return what
+    return LEAVES if turns or what & LEAVES != 0 else NOTHING
 
 
 @inlined
-def close_at_level(stack: Stack, course: Course, bar: int) -> Deal:
-    """Return what closes where the levels of the entry that comes first end it, in `bar`."""
+def lacks_funds(fixed: Fixed, side: int, steps: float, price: float, equity: float) -> bool:
+    """Return whether equity cannot cover the margin of a position of `steps`."""
+    ratio = fixed.margin_long if side == LONG else fixed.margin_short
+    needed = qty_of(fixed, steps) * price * fixed.point_value * ratio
+    return needed - equity > FUNDS_NOISE * abs(equity)
+
+
+@inlined
+def _lacks_where_it_fills(
+    stack: Stack, course: Course, line: int, side: int, opening: float
+) -> bool:
+    """Return whether the account cannot carry what an entry opens, by the rule of `admission`."""
+    state, fixed, lag = stack.state, course.fixed, course.opens.lag
+    sign, held = 1.0 - 2.0 * side, state[SIGN] * state[HELD]
+    price = course.opens.lines[line * LINE + O_PRICE + side]
+    equity, start, same = equity_at(state, price, fixed), held, max(0.0, held * sign)
+    if abs(equity) <= fixed.capital * (1 - SURE):
+        state[IS_UNSURE] = 1.0
+    if equity <= 0:
+        return True
+    if course.stacking.is_exact:
+        lacks = lacks_funds(fixed, side, opening + same, price, equity)
+        return lacks or (fixed.is_isolated and _lacks_earned(state, fixed, sign, opening, price))
+    if stack.counts[LAST_BAR] == line - lag:
+        start = state[STARTED_WITH]
+    if held * sign >= 0 and start * sign < 0:
+        return False
+    if held == start and lag == 0:
+        equity = state[STARTED]
+    if not lacks_funds(fixed, side, opening + same, price, equity):
+        return False
+    before = max(0.0, start * sign)
+    return held == start or lacks_funds(fixed, side, opening + before, price, state[STARTED])
+
+
+@inlined
+def _lacks_earned(state: F64_1D, fixed: Fixed, sign: float, opening: float, price: float) -> bool:
+    """Return whether an isolated entry needs more margin than has been earned for good."""
+    value = qty_of(fixed, opening) * price * fixed.point_value
+    owned = fixed.capital + (state[NET] - state[FEES_OPEN] - state[FUNDING_OPEN])
+    if state[HELD] > 0 and state[SIGN] == sign:
+        value += state[QTY] * state[AVERAGE] * fixed.point_value
+    elif state[HELD] > 0:
+        owned += (price - state[AVERAGE]) * (state[SIGN] * state[QTY]) * fixed.point_value
+    return bool(value / fixed.leverage - owned > FUNDS_NOISE * abs(owned))
+
+
+@inlined
+def close_at_level(stack: Stack, course: Course, line: int) -> Deal:
+    """Return what closes where the levels of the entry that comes first end it."""
     state, fixed, number = stack.state, course.fixed, int(stack.counts[NEXT])
     first = number * ENTRY + ENTRY_END
     price, low = stack.entries[first + END_PRICE], stack.entries[first + END_LOW]
@@ -121,14 +185,14 @@ def close_at_level(stack: Stack, course: Course, bar: int) -> Deal:
     fresh = low
     if mode == AT_LEVEL:
         fresh = math.inf
-    elif low >= state[SIGN] * course.opens.lines[bar * LINE + O_OPEN] and not _came_back(
+    elif low >= state[SIGN] * course.opens.lines[line * LINE + O_OPEN] and not _came_back(
         mode - ON_THE_WAY, way * state[SIGN]
     ):
         fresh = state[SIGN] * abs(way)
     steps = stack.entries[number * ENTRY + ENTRY_STEPS]
     steps = state[HELD] if course.stacking.closes_all else steps
     share = fee(fixed, qty_of(fixed, steps), price) * steps / steps
-    return Deal(bar, number, steps, price, share, low, fresh, 0.0, 0.0, 0.0, 0.0, 0.0)
+    return Deal(line, number, steps, price, share, low, fresh, 0.0, 0.0, 0.0, 0.0)
 
 
 @inlined
@@ -141,35 +205,32 @@ def _came_back(part: int, way: float) -> bool:
 
 
 @inlined
-def trade_at_open(
-    stack: Stack, course: Course, line: int, what: int, equity: float, owned: float
-) -> Deal:
-    """Return what is closed and opened at the open of a line.
-
-    `equity` is that of the deciding close, and `owned` what the account can count on.
-    """
+def close_at_line(stack: Stack, course: Course, line: int) -> Deal:
+    """Return what closes at a line for itself: all."""
     state, lines, fixed = stack.state, course.opens.lines, course.fixed
-    held, leaves, enters = state[HELD], what & LEAVES != 0, what & ENTERS != 0
+    held, low = state[HELD], state[SIGN] * lines[line * LINE + O_OPEN]
+    price = lines[line * LINE + O_PRICE + (SHORT if state[SIGN] > 0 else LONG)]
+    share = fee(fixed, qty_of(fixed, held), price) * held / held
+    return Deal(line, OF_ALL, held, price, share, low, low, 0.0, 0.0, 0.0, 0.0)
+
+
+@inlined
+def enter_at_line(stack: Stack, course: Course, line: int, what: int) -> Deal:
+    """Return what the entry that waits opens at a line, and closes on the other side, if it may."""
+    state, lines, fixed = stack.state, course.opens.lines, course.fixed
     side = LONG if what & ENTERS_LONG != 0 else SHORT
-    sign = 1.0 if side == LONG else -1.0
-    is_same = held > 0 and state[SIGN] == sign and not leaves
-    closing, same = 0.0 if is_same else held, held if is_same else 0.0
-    opening, needed = 0.0, 0.0
-    if enters and same < fixed.room_steps:
-        wanted = steps_for(lines, line, side, equity, fixed, course.sizes)
-        needed = margin_of(lines, line, side, wanted, same, fixed)
-        opening = min(wanted, fixed.room_steps - same)
-        if is_same:
-            owned = min(owned, equity_at(state, lines[line * LINE + O_PRICE + side], fixed))
-        judge(state, needed, owned, fixed.capital)
-    exits = lines[line * LINE + O_PRICE + (SHORT if state[SIGN] > 0 else LONG)]
-    joint = 0.0 if leaves or closing == 0 else opening
-    total, price = closing + joint, lines[line * LINE + O_PRICE + side]
-    exit_paid = fee(fixed, qty_of(fixed, total), exits)
-    paid = exit_paid if joint > 0 else fee(fixed, qty_of(fixed, opening), price)
-    of_steps = total if joint > 0 else opening
+    sign, price = 1.0 - 2.0 * side, lines[line * LINE + O_PRICE + side]
+    same = state[HELD] if state[SIGN] == sign else 0.0
+    closing = state[HELD] - same
+    opening = min(state[WANTED], max(0.0, fixed.room_steps - same))
+    if qty_of(fixed, opening + same) * price * fixed.point_value > fixed.value_max:
+        opening = 0.0
+    if opening > 0 and _lacks_where_it_fills(stack, course, line, side, opening):
+        opening = closing = 0.0
+    total = closing + opening
+    paid = fee(fixed, qty_of(fixed, total), price)
     low = state[SIGN] * lines[line * LINE + O_OPEN]
     return Deal(
-        line, OF_ALL, closing, exits, exit_paid * closing / total, low, low, opening, sign, price,
-        paid * opening / of_steps, needed,
+        line, OF_ALL, closing, price, paid * closing / total, low, low, opening, sign, price,
+        paid * opening / total,
     )  # fmt: skip # the order of its fields

@@ -8,6 +8,7 @@ and what it opens, and what it closes among rows in the order of the close rule.
 import math
 
 from engines.kernels._compiled import inlined
+from engines.kernels.machine.rounds import add_to_round
 from engines.kernels.passage.columns import Fixed, Payments
 from engines.kernels.passage.lanes import fee
 from engines.kernels.slots import LIFO, OWN_FIRST
@@ -98,6 +99,9 @@ def close_part(
         most = fall_of(state, price, deal.low, deal.price, unit, pnl, entry_fee, before, peak)
         if most > fall and may_deepen(state, most, peak):
             state[IS_UNSURE] = 1.0
+    if course.stacking.counts_rounds:
+        qty, run = qty_of(fixed, steps), stack.run
+        add_to_round(run, pnl, price * (qty * fixed.point_value) + entry_fee, price * qty)
     bars_held = deal.bar - rows[row + ROW_BAR] + 1
     add_result(state, pnl, entry_fee + exit_fee, funding, bars_held, fixed.capital)
     part_with(state, rows, row, held > steps)

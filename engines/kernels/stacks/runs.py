@@ -6,8 +6,8 @@ plan (`stacks.exits`). A set is then a walk over its wishes and the ends of up t
 the plan stacks (`stacks.walk`), with the rows of the trade list that they make (`stacks.rows`); an
 event costs some dozens of operations, and bars are not looked at.
 
-What hangs on the account is done as the reference does it; a set that comes near to what the
-account can pay, to a margin call or to the least that the instrument takes is left to the machine.
+What hangs on the account is done as the reference does it, and what looks back at earlier positions
+by the machine's own rules. A set that comes near to a margin call or a liquidation is left to it.
 """
 
 import numpy as np
@@ -15,30 +15,51 @@ import numpy as np
 from engines.kernels import slots
 from engines.kernels.chains.columns import BARS_MAX, I32_1D, Opens
 from engines.kernels.columns import F64_2D, Bars
+from engines.kernels.gates.runs import LOOKS_BACK, NO_GATES, gates_of, kelly_of
 from engines.kernels.passage.columns import MONTHS_MAX
-from engines.kernels.passage.runs import MOVES, OTHERS, are_plain
+from engines.kernels.passage.runs import (
+    BORROWS,
+    CLOSING,
+    FILLS,
+    MOVES,
+    OTHERS,
+    OWN_SHARES,
+    SIZINGS,
+    are_plain,
+)
+from engines.kernels.slots import BY_KELLY
 from engines.kernels.stacks.columns import END, Ends, Stacking
 from engines.kernels.stacks.drivers import find_ends
 from engines.types import BOOL_1D, F64_1D, I64_1D
 
 NO_ENDS = Ends(np.empty(0, np.int32), np.empty((0, 0)))
-UNSTACKED = np.setdiff1d(OTHERS, [*MOVES, slots.ROOM, slots.LOTS_ROOM])
+STACKED = [*MOVES, *FILLS, *BORROWS, *CLOSING, *LOOKS_BACK, slots.ROOM, slots.LOTS_ROOM]
+UNSTACKED = np.setdiff1d(OTHERS, STACKED)
 
 
 def is_stacked(bars: Bars, terms: F64_2D) -> BOOL_1D:
     """Return which plans [N] stacks follow for strategies that give no sizes."""
     if len(bars.months) >= MONTHS_MAX or len(bars.prices) >= BARS_MAX:
         return np.zeros(len(terms), np.bool_)
-    found: BOOL_1D = are_plain(terms, UNSTACKED) & (terms[:, slots.ROOM] > 1)
+    found = are_plain(terms, UNSTACKED, (*SIZINGS, *OWN_SHARES, BY_KELLY))
+    found &= terms[:, slots.ROOM] > 1
+    if len(bars.marks) > 0:  # which then tell what is liquidated
+        found &= terms[:, slots.IS_LIQUIDABLE] == 0
     return found
 
 
 def stacking_of(terms: F64_1D) -> Stacking:
     """Return how a plan stacks entries."""
+    gates, kelly = gates_of(terms), kelly_of(terms)
+    is_gated = gates._replace(only_in_profit=False, vain=0) != NO_GATES
     return Stacking(
         room=int(terms[slots.ROOM]),
         order=int(terms[slots.LOT_ORDER]),
         closes_all=bool(terms[slots.CLOSES_ALL] != 0),
+        is_exact=bool(terms[slots.IS_EXACT] != 0),
+        is_gated=is_gated,
+        counts_rounds=is_gated or kelly.room > 0,
+        only_in_profit=gates.only_in_profit,
     )
 
 

@@ -19,6 +19,15 @@ from engines.kernels.chains.walk import lowest
 from engines.kernels.passage.columns import Fixed
 from engines.kernels.passage.figures import figures_of
 from engines.kernels.passage.lanes import LANES, SUMS, SURE
+from engines.kernels.slots import (
+    DEDUCTION,
+    HALTED_DAY,
+    KELLY_AT,
+    LAST_END_BAR,
+    MAINTENANCE,
+    RUN,
+    TERMS,
+)
 from engines.kernels.stacks.columns import (
     AVERAGE,
     BARS,
@@ -41,6 +50,8 @@ from engines.kernels.stacks.columns import (
     LAST_BAR,
     LOST,
     NET,
+    NEVER,
+    NEXT_AT,
     PEAK,
     PNL_MAX,
     PNL_MIN,
@@ -51,8 +62,12 @@ from engines.kernels.stacks.columns import (
     ROW_FALL_RATIO,
     ROW_LOW,
     SETTLED_PEAK,
+    SHARE,
     SIGN,
+    SINCE,
     SQUARES,
+    STARTED,
+    STARTED_WITH,
     STREAK,
     STREAK_MAX,
     SWING_MAX,
@@ -131,22 +146,22 @@ def part_with(state: F64_1D, rows: F64_1D, row: int, leaves_part: bool) -> None:
 
 
 @inlined
-def reach(stack: Stack, course: Course, bar: int) -> None:
-    """Look up what prices did since the last bar with a fill, ahead of the first fill of `bar`."""
+def reach(stack: Stack, course: Course, bar: int, until: int) -> None:
+    """Look up what prices did since the last fill, ahead of one in `bar`, up to bar `until`."""
     state, counts, rows = stack.state, stack.counts, stack.rows
-    opens, fixed, last = course.opens, course.fixed, int(counts[LAST_BAR])
-    if last == bar:
-        return
-    counts[LAST_BAR] = bar
-    settled = fixed.capital + state[NET]
-    state[SETTLED_PEAK] = max(state[SETTLED_PEAK], settled)
-    if state[HELD] == 0:
+    opens, fixed, last, since = course.opens, course.fixed, counts[LAST_BAR], counts[SINCE]
+    counts[SINCE] = until
+    if last != bar:
+        counts[LAST_BAR] = bar
+        state[SETTLED_PEAK] = max(state[SETTLED_PEAK], fixed.capital + state[NET])
+        state[STARTED_WITH] = state[SIGN] * state[HELD]
+    if state[HELD] == 0 or since >= until:
         return
     side = np.uint64(LONG if state[SIGN] > 0 else SHORT)
-    low = lowest(opens, np.uint64(last), np.uint64(bar), side)
+    low = lowest(opens, np.uint64(since), np.uint64(until), side)
     for row in range(counts[FROM], counts[TO]):
         rows[row * ROW + ROW_LOW] = min(rows[row * ROW + ROW_LOW], low)
-    check_margin(state, fixed, low)
+    check_margin(state, course, low)
     peak, mark = state[SETTLED_PEAK], mark_at(state, fixed, low)
     fall = peak - mark
     if bar - last > 1 and may_deepen(state, fall, peak):
@@ -169,13 +184,33 @@ def mark_at(state: F64_1D, fixed: Fixed, low: float) -> float:
 
 
 @inlined
-def check_margin(state: F64_1D, fixed: Fixed, low: float) -> None:
-    """Mark the set unsure if a margin call may come as far as a signed price."""
+def check_margin(state: F64_1D, course: Course, low: float) -> None:
+    """Mark the set unsure if a margin call or a liquidation may come as far as a signed price."""
+    fixed = course.fixed
+    unit, owned = state[QTY] * fixed.point_value, mark_at(state, fixed, low)
+    owned -= max(state[FUNDING_MOST], state[FUNDING_OPEN])
+    if fixed.leverage > 1.0:
+        if state[HELD] > 0 and low < math.inf:
+            _check_cover(state, course, unit * abs(low), owned, low)
+        return
     ratio = fixed.margin_long if state[SIGN] > 0 else fixed.margin_short
-    needed = state[QTY] * fixed.point_value * abs(low) * ratio
-    owned = mark_at(state, fixed, low) - max(state[FUNDING_MOST], state[FUNDING_OPEN])
+    needed = unit * abs(low) * ratio
     if ratio > 0 and needed > owned * SURE:
         state[IS_UNSURE] = 1.0
+
+
+@inlined
+def _check_cover(state: F64_1D, course: Course, value: float, owned: float, low: float) -> None:
+    """Mark the set unsure if a liquidation may come at a signed price, by `chains.margin`."""
+    fixed, tiers = course.fixed, course.tiers
+    unit, average = state[QTY] * fixed.point_value, state[AVERAGE]
+    cost = unit * average
+    if fixed.is_isolated:
+        value, owned = cost, cost / fixed.leverage - (state[SIGN] * average - low) * unit
+    for tier in range(len(tiers)):
+        asked = value * tiers[tier, MAINTENANCE] - tiers[tier, DEDUCTION]
+        if asked >= owned - cost * (1 - SURE):
+            state[IS_UNSURE] = 1.0
 
 
 @inlined
@@ -187,12 +222,17 @@ def expose(state: F64_1D, last: float) -> None:
 
 
 @inlined
-def begin_stack(stack: Stack, fixed: Fixed) -> None:
-    """Put a set into the state before its first event."""
-    state, counts, marks = stack.state, stack.counts, stack.marks
+def begin_stack(stack: Stack, fixed: Fixed, terms: F64_1D) -> None:
+    """Put a set into the state before its first event; `terms` are those of its plan."""
+    state, counts, marks, run = stack.state, stack.counts, stack.marks, stack.run
+    for place in range(RUN):
+        run[place] = terms[place] if place < TERMS else 0.0
+    run[LAST_END_BAR], run[HALTED_DAY], run[KELLY_AT] = -math.inf, -1.0, RUN
     state[:] = 0.0
     counts[:] = 0
     counts[LAST_BAR] = counts[JOINED] = counts[FOLLOWED] = -1
+    counts[NEXT_AT] = NEVER
+    state[SHARE], state[STARTED] = fixed.share, fixed.capital
     state[PEAK] = state[SETTLED_PEAK] = fixed.capital
     state[PNL_MAX], state[PNL_MIN] = -math.inf, math.inf
     for month in range(fixed.months):

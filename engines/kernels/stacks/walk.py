@@ -29,25 +29,36 @@ from engines.kernels.chains.columns import (
     WISH_MASK,
     Given,
 )
-from engines.kernels.passage.lanes import LANES
+from engines.kernels.chains.shares import share_of
+from engines.kernels.gates.columns import Days
+from engines.kernels.machine.gates import passes_gates
+from engines.kernels.machine.rounds import end_round
+from engines.kernels.passage.lanes import LANES, fee
 from engines.kernels.slots import (
+    BAR,
+    DECISION_DAY,
     ENDS,
+    ENTERS,
     ENTERS_LONG,
     ENTERS_SHORT,
     LEAVES_LONG,
     LEAVES_SHORT,
+    NEEDS_REFERENCE,
+    OPEN_DAY,
 )
 from engines.kernels.stacks.columns import (
+    AVERAGE,
+    CURSOR,
     END,
     END_ARMED,
     END_AT,
-    END_LOW,
     END_WAY,
     ENDS_BY_LEVEL,
     ENTRIES,
     ENTRY,
     ENTRY_END,
     ENTRY_STEPS,
+    FEES_OPEN,
     FOLLOWED,
     FROM,
     FUNDING_OPEN,
@@ -55,62 +66,134 @@ from engines.kernels.stacks.columns import (
     IS_OVER,
     IS_UNSURE,
     JOINED,
+    LAST_BAR,
     LEAVES,
     NET,
+    NEVER,
     NEXT,
     NEXT_AT,
     NOTHING,
+    PAUSES,
+    QTY,
+    QUEUED,
     ROW,
     ROW_BAR,
+    SHARE,
     SIGN,
+    STARTED,
+    THE_LINE,
     Course,
     Deal,
     Stack,
 )
 from engines.kernels.stacks.exits import walk
-from engines.kernels.stacks.fills import close_at_level, equity_at, judge, trade_at_open
-from engines.kernels.stacks.rows import close_at_end, close_rows, open_row, pay
+from engines.kernels.stacks.fills import (
+    close_at_level,
+    close_at_line,
+    enter_at_line,
+    equity_at,
+    place_order,
+)
+from engines.kernels.stacks.rows import close_at_end, close_rows, open_row, pay, qty_of
 from engines.kernels.stacks.tally import check_margin, reach
-
-NEVER = 1 << 62
 
 
 @inlined
-def walk_set(stack: Stack, course: Course, given: Given, wishes: I32_1D, plan: int) -> None:
-    """Walk a set to its end; `plan` is its row among the ends, NO_LEVELS if it has none.
+def walk_set(
+    stack: Stack, course: Course, given: Given, wishes: I32_1D, plan: int, terms: int, until: int
+) -> None:  # fmt: skip # one list
+    """Walk a set as far as bar `until`, or to its end if that is the last one.
 
+    `plan` is its row among the ends, NO_LEVELS if it has none, `terms` that of its plan's own.
     Levels that the set gives itself end entries as found when each is taken.
     """
-    state, counts, bars, place = stack.state, stack.counts, course.opens.bars, 0
-    counts[NEXT_AT] = NEVER
+    state, counts, bars, lag = stack.state, stack.counts, course.opens.bars, course.opens.lag
     while state[IS_UNSURE] == 0:
-        bar, wish = bars - 1, 0
-        if place < len(wishes):
-            bar = min(int(wishes[place]) >> WISH_BITS, bars - 1)
-            wish = int(wishes[place]) & WISH_MASK
-        at, timed = bars, bars
-        if state[HELD] > 0:
-            at, timed = int(counts[NEXT_AT]) >> MODE_BITS, _timed(stack, course)
-        line, what = min(timed, bar) + 1, LEAVES
-        if at <= min(timed, bar):
-            line, what = at, ENDS_BY_LEVEL
-        elif bar <= timed:
-            what = _decide(stack, course, bar, wish, timed == bar)
-            place += 1
+        what = int(counts[QUEUED])
+        counts[QUEUED] = NOTHING
+        if what == NOTHING:
+            what = _next(stack, course, given, wishes, terms, until)
             if what == NOTHING:
                 continue
-        equity, owned = _reach(stack, course, line, what)
+        line = int(counts[THE_LINE])
+        if what == PAUSES:
+            return
         if what == IS_OVER:
+            reach(stack, course, line - lag, line)
             break
         if what == ENDS_BY_LEVEL:
             deal = close_at_level(stack, course, line)
+        elif what == LEAVES:
+            deal = close_at_line(stack, course, line)
         else:
-            deal = trade_at_open(stack, course, line, what, equity, owned)
+            deal = enter_at_line(stack, course, line, what)
+        if deal.closing + deal.opening == 0:
+            continue
+        reach(stack, course, line - lag, line - lag if what == ENDS_BY_LEVEL else line)
+        if what == ENDS_BY_LEVEL or (deal.closing > 0 and course.fixed.leverage > 1.0):
+            check_margin(state, course, deal.low)
         if deal.closing > 0:
             _close(stack, course, deal)
         if deal.opening > 0:
-            _open(stack, course, given, deal, place - 1, plan)
+            _open(stack, course, given, deal, int(counts[CURSOR]) - 1, plan)
     close_at_end(stack, course, bars - 1, course.opens.lines[bars * LINE + O_PRICE])
+    if stack.run[NEEDS_REFERENCE] != 0:
+        state[IS_UNSURE] = 1.0
+
+
+@inlined
+def _next(
+    stack: Stack, course: Course, given: Given, wishes: I32_1D, terms: int, until: int
+) -> int:
+    """Return what happens next, and go to its line; NOTHING if it is but a wish in vain.
+
+    What happens from bar `until` on waits.
+    """
+    counts, bars, lag = stack.counts, course.opens.bars, course.opens.lag
+    bar, wish, place = bars - 1, 0, int(counts[CURSOR])
+    if place < len(wishes):
+        bar = min(int(wishes[place]) >> WISH_BITS, bars - 1)
+        wish = int(wishes[place]) & WISH_MASK
+    at, timed = NEVER, bars
+    if stack.state[HELD] > 0:
+        at, timed = int(counts[NEXT_AT]) >> MODE_BITS, _timed(stack, course)
+    if min(at - lag, timed, bar) >= until:
+        return PAUSES
+    if at - lag <= min(timed, bar):
+        counts[THE_LINE] = at
+        _settle(stack, course, at - lag, int(counts[NEXT_AT]) & MODE_MASK != AT_LEVEL)
+        return ENDS_BY_LEVEL
+    line, what = min(timed, bar) + 1, LEAVES
+    counts[THE_LINE] = line
+    _settle(stack, course, line - 1, True)
+    if bar <= timed:
+        counts[CURSOR] = place + 1
+        what = _decide(stack, course, bar, wish, timed == bar)
+        if what & ENTERS != 0 and not _may_enter(stack, course, given, bar, place, terms):
+            what &= LEAVES
+        if what & ENTERS != 0:
+            what = place_order(stack, course, line, what)
+    if lag == 0 and what != NOTHING:
+        _settle(stack, course, line, False)
+    if what & ENTERS != 0 and what & LEAVES != 0:
+        counts[QUEUED] = what & ENTERS
+        return LEAVES
+    return what
+
+
+@inlined
+def _settle(stack: Stack, course: Course, bar: int, is_over: bool) -> None:
+    """Settle funding as far as the fills of a bar's open, or the end of the bar if it `is_over`.
+
+    What its fills are judged by is noted unless there were some.
+    """
+    state, payments, opens = stack.state, course.payments, course.opens
+    for phase in range(2 if is_over else 1):
+        if len(payments.rates) > 0:
+            stop = payments.after[bar] if phase == 0 else payments.before[bar + 1]
+            pay(stack, payments, course.fixed, int(stop))
+        if phase == 0 and stack.counts[LAST_BAR] != bar:
+            state[STARTED] = equity_at(state, opens.lines[bar * LINE + O_CLOSE], course.fixed)
 
 
 @inlined
@@ -122,47 +205,61 @@ def _timed(stack: Stack, course: Course) -> int:
 
 @inlined
 def _decide(stack: Stack, course: Course, bar: int, wish: int, is_timed: bool) -> int:
-    """Return what the close of `bar` does at the next open, for its wishes and the oldest's age."""
-    state, decides = stack.state, course.decides
+    """Return what the close of `bar` wants, by its wishes and the oldest row's age."""
+    state, stacking = stack.state, course.stacking
     if bar == course.opens.bars - 1:
         return IS_OVER
-    enters = wish & decides.enters if bar >= decides.start else NOTHING
+    enters = ENTERS_LONG if wish & ENTERS_LONG != 0 else wish & ENTERS_SHORT
+    if bar < course.decides.start:
+        enters = NOTHING
+    # One on a side that is not allowed closes what it finds, and may count.
+    counts = enters if stacking.is_gated else enters & course.decides.enters
     if state[HELD] == 0:
-        return enters
+        return counts
     is_long = state[SIGN] > 0
-    if is_timed or wish & ((LEAVES_LONG if is_long else LEAVES_SHORT) | ENDS) != 0:
-        return enters | LEAVES
-    if wish & (ENTERS_SHORT if is_long else ENTERS_LONG) != 0:
-        return enters if enters != 0 else LEAVES
+    leaves, turns = LEAVES_LONG, ENTERS_SHORT
+    if not is_long:
+        leaves, turns = LEAVES_SHORT, ENTERS_LONG
+    if is_timed or wish & ENDS != 0:
+        return counts | LEAVES
+    if wish & leaves != 0 or enters == turns:
+        if not stacking.only_in_profit or _gains(stack, course, bar):
+            return counts | LEAVES if wish & leaves != 0 else enters
+        if enters == turns:
+            return NOTHING
     # An entry that finds no room at its open is no fill, so what prices did goes on through it.
-    has_room = (
-        stack.counts[ENTRIES] < course.stacking.room and state[HELD] < course.fixed.room_steps
-    )
-    return enters if has_room else NOTHING
+    is_full = stack.counts[ENTRIES] >= stacking.room
+    is_full |= (not stacking.is_gated) & (state[HELD] >= course.fixed.room_steps)
+    return NOTHING if is_full else counts
 
 
 @inlined
-def _reach(stack: Stack, course: Course, line: int, what: int) -> tuple[float, float]:
-    """Settle funding and look up prices up to a point.
+def _gains(stack: Stack, course: Course, bar: int) -> bool:
+    """Return whether the position would bring anything if it closed at the close of `bar`."""
+    state, fixed = stack.state, course.fixed
+    close = course.opens.lines[(bar + 1) * LINE + O_CLOSE]
+    paid = fee(fixed, qty_of(fixed, state[HELD]), close)
+    gross = (close - state[AVERAGE]) * (state[SIGN] * state[QTY]) * fixed.point_value
+    return bool(gross - state[FEES_OPEN] - state[FUNDING_OPEN] - paid > 0)
 
-    Returns: the equity at the close before the open of the line, and what of it settlements leave.
-    """
-    state, payments = stack.state, course.payments
-    by_level, equity, seen = what == ENDS_BY_LEVEL, 0.0, 0.0
-    is_on_way = by_level and int(stack.counts[NEXT_AT]) & MODE_MASK != AT_LEVEL
-    for phase in range(2):
-        if len(payments.rates) > 0:
-            stop = payments.before[line] if phase == 0 else payments.after[line]
-            stop = payments.before[line + 1] if is_on_way else stop
-            pay(stack, payments, course.fixed, int(stop))
-        if phase == 0:
-            equity = equity_at(state, course.opens.lines[line * LINE + O_CLOSE], course.fixed)
-            seen = state[FUNDING_OPEN]
-    reach(stack, course, line)
-    if by_level:
-        low = stack.entries[int(stack.counts[NEXT]) * ENTRY + ENTRY_END + END_LOW]
-        check_margin(state, course.fixed, low)
-    return equity, equity - max(0.0, state[FUNDING_OPEN] - seen)
+
+@inlined
+def _may_enter(
+    stack: Stack, course: Course, given: Given, bar: int, place: int, terms: int
+) -> bool:
+    """Return whether rules let the wish at a place enter at the close of `bar`; note its share."""
+    run, days = stack.run, course.days
+    if course.sizes.has_own_shares:
+        stop = given.stops[place] if len(given.stops) > 0 else math.nan
+        share = share_of(run, course.opens, course.shares, bar + 1, stop)
+        stack.state[SHARE] = share
+        if share <= 0:
+            return False
+    if not course.stacking.is_gated:
+        return True
+    if len(days.closes) > 0:
+        run[DECISION_DAY] = days.closes[bar]
+    return passes_gates(run, bar)
 
 
 @inlined
@@ -174,6 +271,8 @@ def _close(stack: Stack, course: Course, deal: Deal) -> None:
     counts, entries = stack.counts, stack.entries
     if stack.state[HELD] == 0:
         counts[ENTRIES], counts[NEXT_AT] = 0, NEVER
+        if course.stacking.counts_rounds:
+            _count_end(stack, course.days, deal.bar - course.opens.lag)
         return
     counts[ENTRIES] -= 1
     count, found = int(counts[ENTRIES]), 0
@@ -187,22 +286,29 @@ def _close(stack: Stack, course: Course, deal: Deal) -> None:
 
 
 @inlined
+def _count_end(stack: Stack, days: Days, bar: int) -> None:
+    """Count a position that has ended in `bar`."""
+    run = stack.run
+    run[BAR] = bar
+    if len(days.opens) > 0:
+        run[OPEN_DAY] = days.opens[bar]
+    end_round(run)
+
+
+@inlined
 def _open(stack: Stack, course: Course, given: Given, deal: Deal, place: int, plan: int) -> None:
     """Open what a deal opens: the entry of the wish at a place, which waits for its end."""
     counts, entries, opens = stack.counts, stack.entries, course.opens
-    if stack.state[HELD] == 0:
-        capital = course.fixed.capital
-        judge(stack.state, deal.needed, capital + stack.state[NET], capital)
     open_row(stack, deal, course.fixed)
     number = int(counts[ENTRIES])
-    for other in range(number):
+    for other in range(number if opens.lag == 0 else 0):
         counts[JOINED] = deal.bar
         if entries[other * ENTRY + ENTRY_END + END_ARMED] < deal.bar:
             counts[FOLLOWED] = deal.bar
     counts[ENTRIES] += 1
     first = number * ENTRY
     entries[first + ENTRY_STEPS] = deal.opening
-    entries[first + ENTRY_END + END_AT] = opens.bars << MODE_BITS
+    entries[first + ENTRY_END + END_AT] = (opens.bars + opens.lag) << MODE_BITS
     entries[first + ENTRY_END + END_ARMED] = math.inf
     entry = (deal.bar << 1) | (LONG if deal.sign > 0 else SHORT)
     if len(given.stops) > 0:
