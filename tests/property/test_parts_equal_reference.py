@@ -173,6 +173,10 @@ PARTED = {
         limit_verify_ticks=2,
         exits=Exits(stop_loss_ratio=0.015, targets=SEVERAL, trailing=Trailing(0.012, 0.004)),
     ),
+    "verified ahead of a breakeven": Plan(
+        limit_verify_ticks=300,
+        exits=Exits(stop_loss_ratio=0.01, targets=SEVERAL, breakeven=Breakeven(0.003, 0.001)),
+    ),
     "by the atr": Plan(exits=Exits(stop_atr=3.0, stop_loss_ratio=0.015, targets=SEVERAL)),
     "one": Plan(exits=Exits(stop_loss_ratio=0.01, targets=(Target(0.01, 1.0),))),
 }
@@ -216,12 +220,6 @@ def test_strategies_with_levels_of_their_own_close_in_parts(klines: Klines) -> N
     crosses = [EmaCrossover(fast, slow) for fast in (5, 9, 14) for slow in (15, 21, 50)]
     market = Market(klines, INSTRUMENT, COSTS["notional"], since_ms=int(klines.open_time_ms[500]))
     assert check(market, PARTED["breakeven"], [*crosses, Rare()], times=5) == 1.0
-
-
-def test_verified_limits_beside_a_breakeven_are_left_to_the_machine(klines: Klines) -> None:
-    plan = replace(PARTED["breakeven"], limit_verify_ticks=1)
-    market = Market(klines, INSTRUMENT, Costs())
-    assert check(market, plan, [Rare(40), Rare(300)], times=10) == 0.0
 
 
 def test_entries_of_fewer_steps_than_targets_are_decided(klines: Klines) -> None:

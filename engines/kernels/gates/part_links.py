@@ -153,9 +153,15 @@ def _part_of(exits: PartExits, at: int) -> int:
 
 @inlined
 def _skip_empty(lanes: F64_1D, lane: int, exits: PartExits, place: int, taken: int) -> int:
-    """Return the first close from `taken` on that takes anything; the last one may not."""
+    """Return the first close from `taken` on that takes anything; the last one may not.
+
+    Quiet bars before a close end at the one before: of one that takes nothing they would not.
+    """
     first, last = place * exits.parts, exits.parts - 1
     while taken < last and portion_of(lanes, lane, _part_of(exits, first + taken)) == 0:
+        at = first + taken
+        if int(exits.codes[at]) >> CODE_BITS != int(exits.codes[at + 1]) >> CODE_BITS:
+            lanes[IS_UNSURE + lane] = 1.0
         taken += 1
     return taken
 

@@ -30,7 +30,6 @@ from engines.kernels.passage.runs import (
     SIZINGS,
     are_alike,
     are_plain,
-    moves_parts_apart,
 )
 from engines.kernels.slots import ANY_WISH, BY_KELLY, ENTERS, ENTERS_LONG, ENTERS_SHORT
 from engines.kernels.slots import ENDS as RULES_END
@@ -49,7 +48,7 @@ def is_gated(bars: Bars, terms: F64_2D) -> BOOL_1D:
     if len(bars.months) >= MONTHS_MAX or len(bars.prices) >= BARS_MAX:
         return np.zeros(len(terms), np.bool_)
     found = are_plain(terms, UNGATED, (*SIZINGS, *OWN_SHARES, BY_KELLY))
-    found &= ~are_alike(terms, LOOKS_BACK) & ~moves_parts_apart(terms)
+    found &= ~are_alike(terms, LOOKS_BACK)
     counts = (terms[:, MAXIMA[:2]] < math.inf).any(axis=1) & (terms[:, slots.DIRECTION] != 0)
     found &= ~counts | np.isin(terms[:, slots.SIZING_KIND], SIZINGS)
     if len(bars.marks) > 0:  # which then tell what is liquidated

@@ -1,16 +1,17 @@
 """How the levels of several targets close a position part by part: one walk over the bars.
 
 Theory. Each target has a leg of its own (`legs`), but with one entry at a time all of them count
-from one price and see the same prices. So their stops are always one and the same: those that are
-held have passed the same triggers, and a trigger of the breakeven is the limit of a target. What is
-left of a book of legs is how many targets are done, where the stop of the others is, and whether it
-follows the price. The walk takes the way of `exit_walk` with that state; at each price at which
-anything happens (`_settle`), legs act one after the other: at an open the last one first, on the
-way of a bar the first one first, as they lie in the book (`path`).
+from one price and see the same prices. So their stops are one and the same, but for the breakeven:
+at the limit of a target that moves the stops of the legs behind it, never below that of a leg
+before. So what is held is always a row of legs, of which targets end the first and stops the last
+ones. What is left of a book is that row, how many limits the price has come to, and the stop of all
+and whether it follows the price. The walk takes the way of `exit_walk` with that state; at each
+price at which anything happens (`_settle`), legs act one after the other: at an open the last one
+first, on the way of a bar the first one first, as they lie in the book (`path`).
 
 A limit that is verified fills once the price has gone some ticks beyond it, at itself or at the
-better price of all on the way of that bar, or where its leg would begin to follow. Stops are one
-and the same all the same, unless a breakeven moves those of some legs at the limit of another.
+better price of all on the way of that bar, or where its leg would begin to follow. Until then its
+leg keeps the stop that it had, and the legs behind it may be stopped out sooner.
 An entry at a close (`Opens.lag`) may have passed a level there.
 
 Prices are multiplied by the sign of the side, so that up is a gain and the lowest price is the
@@ -75,16 +76,17 @@ from engines.kernels.slots import (
 from engines.kernels.slots import CLOSE as CLOSE_PRICE
 from engines.types import F64_1D
 
-# Behind the terms of the plan: the side, how many targets there are and are done, the stop, where
-# it begins to follow and at which distance, what it has followed to; the price of the path, the
-# lowest since the bar or the entry, the lowest of the bars before, the bar of the last fill and of
-# the path, the lowest of the bars between, the first bar that counts whole, how many closes are
-# listed, and where.
+# Behind the terms of the plan: the side, the leg behind the last that is held, the first one, how
+# many limits the price has come to, the stop of all, where it begins to follow and at which
+# distance, what it has followed to; the price of the path, the lowest since the bar or the entry,
+# the lowest of the bars before, the bar of the last fill and of the path, the lowest of the bars
+# between, the first bar that counts whole, how many closes are listed, and where.
 (
-    SIGN, COUNT, DONE, STOP, ARM, FOLLOWS_TICKS, BEST, AT, BAR_LOW, FULL_LOW, FILL_BAR, BAR,
+    SIGN, HELD_TO, DONE, GONE, STOP, ARM, FOLLOWS_TICKS, BEST, AT, BAR_LOW, FULL_LOW, FILL_BAR, BAR,
     QUIET_LOW, WHOLE_FROM, LISTED, FIRST, LIMITS,
-) = range(RUN, RUN + 17)  # fmt: skip # one list
-# Where the price must go to for the limit of the same place to fill, and where the stop goes then.
+) = range(RUN, RUN + 18)  # fmt: skip # one list
+# Where the price must go to for the limit of the same place to fill, and where the stop of the legs
+# behind goes once the price has come to it.
 TRIGGERS = LIMITS + PARTS_MAX
 LOCKS = TRIGGERS + PARTS_MAX
 PART_WALK = max(LOCKS + PARTS_MAX, WALK)
@@ -98,7 +100,7 @@ def _enter(run: F64_1D, base: float, sign: float, stop: float, atr: float, close
     plan sets its stop by it, at the deciding `close`.
     """
     count = int(run[TARGETS])
-    run[SIGN], run[COUNT], run[DONE] = sign, count, 0.0
+    run[SIGN], run[HELD_TO], run[DONE], run[GONE] = sign, count, 0.0, 0.0
     run[STOP] = stop_of(run, stop, run[STOP_RATIO], run[STOP_ATR], atr, close, base, sign)
     run[ARM], run[BEST], run[FOLLOWS_TICKS] = math.inf, math.inf, 0.0
     if run[TRAIL_UNIT] != NO_TRAIL:
@@ -156,12 +158,28 @@ def _follow(run: F64_1D, price: float) -> None:
 @rule
 def _next_limit(run: F64_1D) -> float:
     """Return the nearest price above at which something happens, other than the stop's follow."""
-    return float(min(run[TRIGGERS + int(run[DONE])], run[ARM]))
+    gone, limit = int(run[GONE]), min(run[TRIGGERS + int(run[DONE])], run[ARM])
+    if gone + 1 < run[HELD_TO] and run[LOCKS + gone] > -math.inf:
+        limit = min(limit, run[LIMITS + gone])
+    return float(limit)
+
+
+@rule
+def _stop_at(run: F64_1D, leg: int) -> float:
+    """Return the stop of a leg."""
+    gone = min(leg, int(run[GONE]))
+    return float(max(run[STOP], run[LOCKS + gone - 1]) if gone > 0 else run[STOP])
+
+
+@rule
+def _nearest_stop(run: F64_1D) -> float:
+    """Return the stop of the last leg, which is the first that a falling price meets."""
+    return _stop_at(run, int(run[HELD_TO]) - 1)
 
 
 @rule
 def _is_held(run: F64_1D) -> bool:
-    return bool(run[DONE] < run[COUNT])
+    return bool(run[DONE] < run[HELD_TO])
 
 
 @rule
@@ -175,21 +193,25 @@ def _advance(run: F64_1D, price: float) -> None:
 @rule
 def _settle(run: F64_1D, opens: Opens, exits: PartExits, price: float, is_at_open: bool) -> None:
     """Let `price` act on every leg; list what closes."""
-    done, count = int(run[DONE]), int(run[COUNT])
+    done, held_to = int(run[DONE]), int(run[HELD_TO])
     met = done
-    while met < count and run[TRIGGERS + met] <= price:
-        run[STOP] = max(run[STOP], run[LOCKS + met])
+    while met < held_to and run[TRIGGERS + met] <= price:
         met += 1
+    while run[GONE] < held_to and run[LIMITS + int(run[GONE])] <= price:
+        run[GONE] += 1
     arm = run[ARM]
     # At no distance at all the stop fills where it begins to follow.
     is_out_at_arm = arm <= price and run[FOLLOWS_TICKS] == 0
     if arm <= price:
         run[ARM] = math.inf
         _follow(run, price)
-    out = count if run[STOP] >= price or is_out_at_arm else met
-    due = due_price(run, run[SIGN] * price)
-    for turn in range(done, out):
-        leg = done + out - 1 - turn if is_at_open else turn
+    out = met if is_out_at_arm else held_to
+    while out > met and _stop_at(run, out - 1) >= price:
+        out -= 1
+    due, closes = due_price(run, run[SIGN] * price), met - done + held_to - out
+    for turn in range(closes):
+        leg = done + (closes - 1 - turn if is_at_open else turn)
+        leg += out - met if leg >= met else 0
         is_stop = leg >= met or (is_out_at_arm and run[LIMITS + leg] >= arm)
         filled = due
         if is_stop:
@@ -197,7 +219,7 @@ def _settle(run: F64_1D, opens: Opens, exits: PartExits, price: float, is_at_ope
         elif not is_at_open:
             filled = due_price(run, run[SIGN] * max(run[LIMITS + leg], run[BAR_LOW]))
         _list(run, opens, exits, leg, filled, is_at_open)
-    run[DONE] = out
+    run[DONE], run[HELD_TO] = met, out
 
 
 @rule
@@ -233,7 +255,7 @@ def _open(run: F64_1D, opens: Opens, exits: PartExits, price: float, is_first: b
     if not is_first:
         run[BAR_LOW] = price
         _advance(run, price)
-    if _next_limit(run) <= price or run[STOP] >= price:
+    if _next_limit(run) <= price or _nearest_stop(run) >= price:
         _settle(run, opens, exits, price, True)
 
 
@@ -241,7 +263,7 @@ def _open(run: F64_1D, opens: Opens, exits: PartExits, price: float, is_first: b
 def _travel(run: F64_1D, opens: Opens, exits: PartExits, target: float) -> None:
     """Move the price to `target` and let each level act that it meets."""
     while _is_held(run):
-        price, up, down = run[AT], _next_limit(run), run[STOP]
+        price, up, down = run[AT], _next_limit(run), _nearest_stop(run)
         above = max(0.0, up - price) if up <= max(target, price) else math.inf
         below = max(0.0, price - down) if down >= min(target, price) else math.inf
         if min(above, below) == math.inf:
@@ -258,7 +280,7 @@ def _pass_bar(
     run: F64_1D, opens: Opens, exits: PartExits, prices: F64_2D, bar: int, down: float, up: float
 ) -> None:
     """Go the way of a bar from its open: to the extreme nearer to it, the other one, the close."""
-    if _next_limit(run) > up and run[STOP] < down:
+    if _next_limit(run) > up and _nearest_stop(run) < down:
         # One tick more than the range outweighs the rounding of the stop and of this quotient.
         if not _is_following(run):
             return
@@ -277,7 +299,7 @@ def _pass_bar(
 @rule
 def _next_bar(run: F64_1D, opens: Opens, bar: int, stop: int) -> int:
     """Return the first bar of [bar, stop) in which anything can happen, else `stop`."""
-    up, down = min(_next_limit(run), run[BEST]), run[STOP]
+    up, down = min(_next_limit(run), run[BEST]), _nearest_stop(run)
     if run[SIGN] < 0:
         up, down = -down, -up
     return first_touch(opens.reach, opens.bars, bar, stop, down, up)

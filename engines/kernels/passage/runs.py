@@ -156,7 +156,6 @@ def is_chained(bars: Bars, terms: F64_2D) -> BOOL_1D:
     # Levels that stand still are shared by many plans, if there are many (`run_first_passage`).
     shares = np.count_nonzero(is_still & has_level) > CHAINED_MAX
     is_followed = are_plain(terms, UNMOVED, (*SIZINGS, *OWN_SHARES))
-    is_followed &= ~moves_parts_apart(terms)
     if len(bars.marks) > 0:  # which then tell what is liquidated
         is_followed &= terms[:, slots.IS_LIQUIDABLE] == 0
     return is_followed & ~(is_still & has_level & shares)
@@ -170,16 +169,6 @@ def may_lack_shares(terms: F64_2D, is_given: bool, is_flat: bool) -> BOOL_1D:
     """
     kinds = OWN_SHARES if is_flat else (BY_RISK,) if is_given else ()
     found: BOOL_1D = np.isin(terms[:, slots.SIZING_KIND], kinds) & (terms[:, slots.DIRECTION] != 0)
-    return found
-
-
-def moves_parts_apart(terms: F64_2D) -> BOOL_1D:
-    """Return in which plans [N] a breakeven moves stops of some parts ahead of others.
-
-    It does where limits are verified.
-    """
-    is_divided = (terms[:, slots.TARGETS] > 0) & (terms[:, slots.VERIFY_TICKS] != 0)
-    found: BOOL_1D = is_divided & ~np.isnan(terms[:, slots.BREAKEVEN_GAIN])
     return found
 
 
