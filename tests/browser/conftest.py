@@ -1,6 +1,7 @@
 """One browser for all tests of a file, and pages that note what goes wrong in them."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from engines.report_page import page as page_text
 from serve.study_page import write_study_pages
 from serve.web.bundle import report_assets
 from tests.browser import runs, studies
+from tests.patience import PATIENCE_S
 
 ARGUMENTS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -52,6 +54,14 @@ class Opened:
             selector,
         )
         return count
+
+    def redrawn(self, picture: Callable[[], bytes], *before: bytes) -> bytes:
+        """Return a picture as soon as it is none of those `before`: a page draws when it can."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while (now := picture()) in before:
+            assert time.monotonic() < deadline_s, "nothing was drawn anew"
+            self.page.wait_for_timeout(20)
+        return now
 
 
 Open = Callable[..., Opened]
@@ -111,7 +121,7 @@ def open_report(tab: Page, reports: dict[str, Path]) -> Iterator[Open]:
         tab.set_viewport_size({"width": width, "height": height})
         tab.emulate_media(media="screen", color_scheme="dark" if scheme == "dark" else "light")
         tab.goto(reports[kind].as_uri())
-        tab.wait_for_selector(DRAWN, timeout=20_000)
+        tab.wait_for_selector(DRAWN, timeout=PATIENCE_S * 1000)
         return made
 
     for event, listener in listeners.items():

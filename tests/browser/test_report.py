@@ -11,6 +11,7 @@ from engines.metrics.table import METRICS
 from engines.report import Run
 from tests.browser import runs
 from tests.browser.conftest import Open, Opened
+from tests.patience import PATIENCE_S
 
 RESULT = 3  # Place of the column in the trade list, from 1.
 
@@ -100,7 +101,7 @@ def test_a_long_list_has_few_rows_and_reaches_its_end(open_report: Open, run: Ru
     assert opened.page.locator(".trades tbody tr[data-row]").count() < 50
     opened.page.locator(".trades-view").evaluate("view => { view.scrollTop = view.scrollHeight; }")
     last = opened.page.locator(f".trades tr[data-row='{len(run.result.trades) - 1}']")
-    last.wait_for(timeout=2000)
+    last.wait_for(timeout=PATIENCE_S * 1000)
 
 
 def test_a_click_on_a_row_zooms_to_its_trade(open_report: Open, run: Run) -> None:
@@ -139,12 +140,11 @@ def test_a_figure_explains_itself_on_focus_and_hover(open_report: Open) -> None:
 
 def test_the_equity_chart_changes_unit_scale_and_lines(open_report: Open) -> None:
     opened = open_report("ordinary")
-    seen = set()
+    plot = opened.page.locator("#equity .plot")
+    seen = [plot.screenshot()]
     for name in ("Percent", "Log scale", "Buy & hold"):
         opened.page.locator("#equity").get_by_role("button", name=name).click()
-        opened.page.wait_for_timeout(60)
-        seen.add(opened.page.locator("#equity .plot").screenshot())
-    assert len(seen) == 3
+        seen.append(opened.redrawn(plot.screenshot, *seen))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -161,9 +161,8 @@ def test_the_page_follows_the_system_until_it_is_switched(open_report: Open, sch
     chart = opened.page.locator("#price .plot")
     before = chart.screenshot()
     opened.page.get_by_role("button", name=other.capitalize()).click()
-    opened.page.wait_for_timeout(80)
+    opened.redrawn(chart.screenshot, before)
     assert ground() == colours[other]
-    assert chart.screenshot() != before
 
 
 @pytest.mark.parametrize("kind", ["several", "hostile"])

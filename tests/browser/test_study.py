@@ -105,15 +105,14 @@ def test_the_heat_map_reads_the_best_and_the_mean_of_a_cell(
 
 def test_the_heat_map_changes_with_metric_axes_and_kind(open_report: Open) -> None:
     opened = open_report("study")
-    picture, seen = shape(opened, "#heat"), set()
-    seen.add(picture())
+    picture = shape(opened, "#heat")
+    seen = [picture()]
     choose(opened, "#heat", "Metric", "Total trades")
-    seen.add(picture())
+    seen.append(opened.redrawn(picture, *seen))
     opened.page.locator("#heat").get_by_role("button", name="Mean").click()
-    seen.add(picture())
+    seen.append(opened.redrawn(picture, *seen))
     choose(opened, "#heat", "Across", "trend")
-    seen.add(picture())
-    assert len(seen) == 4
+    opened.redrawn(picture, *seen)
 
 
 def test_an_axis_chosen_for_both_sides_trades_places(open_report: Open) -> None:
@@ -178,11 +177,11 @@ def test_a_phone_scrolls_a_study_down_only(open_report: Open, kind: str) -> None
 
 def test_pictures_follow_the_colours(open_report: Open) -> None:
     opened = open_report("study", scheme="dark")
-    before = [shape(opened, section)() for section in PICTURES]
+    pictures = [shape(opened, section) for section in PICTURES]
+    before = [picture() for picture in pictures]
     opened.page.get_by_role("button", name="Light").click()
-    opened.page.wait_for_timeout(80)
-    after = [shape(opened, section)() for section in PICTURES]
-    assert all(first != second for first, second in zip(before, after, strict=True))
+    for picture, dark in zip(pictures, before, strict=True):
+        opened.redrawn(picture, dark)
 
 
 def test_a_study_of_one_axis_has_no_heat_map(open_report: Open) -> None:
