@@ -231,10 +231,10 @@ def test_after_a_ban_nothing_is_sent() -> None:
         server.core.limits.banned_until_ms["127.0.0.1"] = server.clock.now_ms() + 600_000
         with pytest.raises(AddressBanned) as caught:
             await venue.time_ms()
-        assert caught.value.wait_ms > 599_000
+        assert caught.value.wait_ms > 540_000
         sent = len(server.core.seen)
         for _ in range(20):
-            with pytest.raises(AddressBanned, match=r"another 10\.0 minutes"):
+            with pytest.raises(AddressBanned, match=r"another (10\.0|9\.\d) minutes"):
                 await venue.klines(KEY, START_MS, 2**42)
         assert len(server.core.seen) == sent
 
