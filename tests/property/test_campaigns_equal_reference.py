@@ -13,16 +13,13 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from engines.backtest import run_backtest
 from engines.costs import Costs
-from engines.errors import PlanFault
 from engines.funding import constant_funding
 from engines.kernels.chains import runs as chains
 from engines.kernels.pending import CHAINS_MIN
-from engines.kernels.plan_terms import price_range, refusal
 from engines.kernels.trials import Market
 from engines.klines import MINUTE_MS, Klines
 from engines.plan import (
@@ -46,29 +43,23 @@ from engines.plan import (
     Trailing,
 )
 from engines.plan import Market as Traded
-from engines.rules.columns import rule_columns
 from engines.signals import Signals
-from engines.synthetic import synthetic_klines
 from strategies.base import SignalStrategy
 from strategies.ema_crossover import EmaCrossover
+from tests.property import path_cases
 from tests.property import plans_random as random_plans
-from tests.property.test_chains_equal_reference import (
-    COSTS,
-    INSTRUMENT,
-    LEVERED,
-    Rare,
-    borrowed,
-    check,
-)
-from tests.property.test_first_passage_equals_reference import (
+from tests.property.path_cases import (
+    Case,
     PlainWishes,
+    borrowed,
+    case_of,
+    check,
+    compared,
     followed,
-    followed_costs,
-    fundings,
+    markets,
 )
+from tests.property.test_chains_equal_reference import COSTS, INSTRUMENT, LEVERED, Rare
 from tests.property.test_gates_equal_reference import reentries
-from tests.property.test_kernel_equals_reference import INSTRUMENTS
-from tests.property.test_plans_hold import BARS_MAX, klines_of_seed
 
 EXAMPLES, EXAMPLES_LONG, STRATEGIES, SPAN = 30, 6_000, 12, 17
 RULES = st.sampled_from((CloseRule.ALL, CloseRule.ALL, CloseRule.FIFO))
@@ -112,15 +103,9 @@ def exits(draw: st.DrawFn) -> Exits:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
+def cases(draw: st.DrawFn) -> Case:
     """Return strategies of random wishes on random bars, and a ladder that campaigns follow."""
-    seed = draw(st.integers(0, 2**31))
-    klines = klines_of_seed(seed, draw(st.integers(2, BARS_MAX)))
-    start = min(draw(st.integers(0, 30)), len(klines) - 1)
-    market = Market(
-        klines, draw(st.sampled_from(INSTRUMENTS)), draw(followed_costs()), draw(fundings(klines)),
-        since_ms=int(klines.open_time_ms[start]),
-    )  # fmt: skip # what is traded, then from when
+    seed, market = draw(markets())
     count = draw(st.integers(CHAINS_MIN, STRATEGIES))
     sizing = draw(followed()).sizing
     if sizing.kind is SizingKind.EQUITY_RATIO:
@@ -131,44 +116,19 @@ def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
         reentry=draw(st.just(Reentry()) | reentries()),
     )  # fmt: skip # one list
     plan = draw(borrowed(plan))
-    if plan.market is Traded.SPOT:
-        market = replace(market, funding=None)
-    return market, plan, [PlainWishes(seed + own, own % 5 == 1) for own in range(count)]
+    return case_of(market, plan, [PlainWishes(seed + own, own % 5 == 1) for own in range(count)])
 
 
-def check_case(case: tuple[Market, Plan, list[SignalStrategy]]) -> None:
-    """Compare a case, unless its plan cannot be run at all; its bars are more than one span."""
-    market, plan, _ = case
-    try:
-        rule_columns(plan, market.klines)
-    except PlanFault:
-        return
-    if refusal(plan, market.costs, market.instrument, price_range(market.klines)) is None:
-        with patch.object(chains, "SPAN", SPAN):
-            event(f"decided: {check(*case):.1f}")
+def check_case(case: Case) -> None:
+    """Compare a case whose bars are more than one span."""
+    with patch.object(chains, "SPAN", SPAN):
+        path_cases.check_case(case)
 
 
-@settings(max_examples=EXAMPLES)
-@given(case=cases())
-def test_campaigns_equal_reference_on_random_sets(
-    case: tuple[Market, Plan, list[SignalStrategy]],
-) -> None:
-    check_case(case)
-
-
-@pytest.mark.long
-@settings(max_examples=EXAMPLES_LONG)
-@given(case=cases())
-def test_campaigns_equal_reference_on_many_random_sets(
-    case: tuple[Market, Plan, list[SignalStrategy]],
-) -> None:
-    check_case(case)
-
-
-@pytest.fixture(scope="module")
-def klines() -> Klines:
-    """Return two months of synthetic bars."""
-    return synthetic_klines(6_001, 15 * MINUTE_MS, seed=11)
+test_campaigns_equal_reference_on_random_sets = compared(cases(), EXAMPLES, check_case)
+test_campaigns_equal_reference_on_many_random_sets = pytest.mark.long(
+    compared(cases(), EXAMPLES_LONG, check_case)
+)
 
 
 FOUR = CustomLadder(rungs=(Rung(0.0, 0.1), Rung(0.005, 0.2), Rung(0.01, 0.3), Rung(0.02, 0.4)))

@@ -7,13 +7,12 @@ set at different times. What a figure may differ by is that of the machine's sum
 left to the machine proves nothing of chains, so where nothing may be left to it, that is asserted.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import cycle
 
 import numpy as np
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event
 from hypothesis import strategies as st
 
 from engines.backtest import run_backtest
@@ -23,7 +22,6 @@ from engines.funding import constant_funding
 from engines.instrument import Instrument
 from engines.kernels.pending import CHAINS_MIN
 from engines.kernels.plan_terms import price_range, refusal
-from engines.kernels.summary import SUMMARY
 from engines.kernels.trials import Engine, Market, Trials
 from engines.klines import MINUTE_MS, Klines
 from engines.margin import MarginTier
@@ -44,45 +42,25 @@ from engines.plan import (
     Trailing,
     TrendFilter,
 )
-from engines.plan import Market as Traded
 from engines.rules.columns import rule_columns
 from engines.signals import Signals
-from engines.synthetic import synthetic_klines
 from strategies.base import SignalStrategy
 from strategies.ema_crossover import EmaCrossover
 from tests.property import plans_random as random_plans
-from tests.property.test_first_passage_equals_reference import (
+from tests.property.path_cases import (
+    Case,
     PlainWishes,
+    borrowed,
+    case_of,
+    check,
+    compared,
     followed,
-    followed_costs,
-    fundings,
+    markets,
 )
-from tests.property.test_kernel_equals_reference import INSTRUMENTS
-from tests.property.test_plans_hold import BARS_MAX, klines_of_seed
 from tests.property.test_summary_equals_measure import check_summary
 
 EXAMPLES, EXAMPLES_LONG, STRATEGIES = 40, 4_000, 20
 WITHOUT_LEVELS = Exits(levels=LevelSource.PLAN)
-
-
-def check(market: Market, plan: Plan, strategies: list[SignalStrategy], times: int = 1) -> float:
-    """Compare every set with the reference; return the share that chains have decided.
-
-    Where strategies come several times, lists of them run aside, and the sets of each are equal.
-    """
-    with ThreadPoolExecutor(1) as aside:
-        trials = Trials(market, [plan], 1, aside=aside if times > 1 else None)
-        found = trials.run(strategies * times)
-    assert found.errors == {}
-    repeated = found.values.reshape(times, len(strategies), len(SUMMARY))
-    np.testing.assert_array_equal(repeated, np.broadcast_to(repeated[0], repeated.shape))
-    for row, strategy in enumerate(strategies):
-        theirs = run_backtest(
-            strategy, market.klines, market.instrument, plan, market.costs,
-            since_ms=market.since_ms, funding=market.funding, mark=market.mark,
-        )  # fmt: skip # who and where, then the rest
-        check_summary(found.values[row, 0], theirs)
-    return float((found.engine == Engine.FIRST_PASSAGE).mean())
 
 
 def exits() -> st.SearchStrategy[Exits]:
@@ -94,28 +72,9 @@ def exits() -> st.SearchStrategy[Exits]:
 
 
 @st.composite
-def borrowed(draw: st.DrawFn, plan: Plan) -> Plan:
-    """Return a plan with leverage, or of the coin itself, or as it is."""
-    kind = draw(st.sampled_from(("as it is", "as it is", "leverage", "coin")))
-    if kind == "as it is":
-        return plan
-    plan = replace(plan, margin_long_ratio=1.0, margin_short_ratio=1.0)
-    if kind == "coin":
-        return replace(plan, market=Traded.SPOT, direction=Direction.LONG)
-    leverage, mode = draw(st.sampled_from((1.5, 5.0, 20.0))), draw(st.sampled_from(MarginMode))
-    return replace(plan, leverage=leverage, margin_mode=mode)
-
-
-@st.composite
-def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
+def cases(draw: st.DrawFn) -> Case:
     """Return strategies of random wishes on random bars, and a plan that chains follow."""
-    seed = draw(st.integers(0, 2**31))
-    klines = klines_of_seed(seed, draw(st.integers(2, BARS_MAX)))
-    start = min(draw(st.integers(0, 30)), len(klines) - 1)
-    market = Market(
-        klines, draw(st.sampled_from(INSTRUMENTS)), draw(followed_costs()), draw(fundings(klines)),
-        since_ms=int(klines.open_time_ms[start]),
-    )  # fmt: skip # what is traded, then from when
+    seed, market = draw(markets())
     count = draw(st.integers(CHAINS_MIN, STRATEGIES))
     sizing = draw(random_plans.sizings().filter(lambda own: own.kind is not SizingKind.KELLY))
     plan = replace(
@@ -124,9 +83,7 @@ def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
         process_on_close=draw(st.sampled_from((False, False, True))),
     )  # fmt: skip # what else it says
     plan = draw(borrowed(plan))
-    if plan.market is Traded.SPOT:
-        market = replace(market, funding=None)
-    return market, plan, [PlainWishes(seed + own, own % 2 == 1) for own in range(count)]
+    return case_of(market, plan, [PlainWishes(seed + own, own % 2 == 1) for own in range(count)])
 
 
 def check_case(case: tuple[Market, Plan, list[SignalStrategy]]) -> None:
@@ -140,21 +97,8 @@ def check_case(case: tuple[Market, Plan, list[SignalStrategy]]) -> None:
         event(f"decided: {check(*case):.1f}")
 
 
-@settings(max_examples=EXAMPLES)
-@given(case=cases())
-def test_chains_equal_reference_on_random_sets(
-    case: tuple[Market, Plan, list[SignalStrategy]],
-) -> None:
-    check_case(case)
-
-
-@pytest.mark.long
-@settings(max_examples=EXAMPLES_LONG)
-@given(case=cases())
-def test_chains_equal_reference_on_many_random_sets(
-    case: tuple[Market, Plan, list[SignalStrategy]],
-) -> None:
-    check_case(case)
+test_chains_equal_reference_on_random_sets = compared(cases(), EXAMPLES)
+test_chains_equal_reference_on_many_random_sets = pytest.mark.long(compared(cases(), EXAMPLES_LONG))
 
 
 @dataclass(frozen=True)
@@ -171,12 +115,6 @@ class Rare(SignalStrategy):
         long, short = bars % (2 * self.every) == 7, bars % (2 * self.every) == self.every
         exits = bars % self.every == self.every // 3 if self.leaves else never
         return Signals(long, exits, short, exits)
-
-
-@pytest.fixture(scope="module")
-def klines() -> Klines:
-    """Return two months of synthetic bars."""
-    return synthetic_klines(6_001, 15 * MINUTE_MS, seed=11)
 
 
 INSTRUMENT = Instrument("SYNTHETIC", 0.1, 0.001)

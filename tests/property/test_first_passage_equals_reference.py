@@ -16,52 +16,33 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from engines.backtest import run_backtest
-from engines.costs import Costs, SlippageKind
-from engines.errors import PlanFault
+from engines.costs import Costs
 from engines.funding import Funding, constant_funding, settlements_of
 from engines.instrument import Instrument
 from engines.kernels.cpu import bars_of
 from engines.kernels.passage import runs
-from engines.kernels.plan_terms import price_range, refusal, terms_row
+from engines.kernels.plan_terms import terms_row
 from engines.kernels.summary import FIGURES, SUMMARY
+from engines.kernels.trials import Market
 from engines.kernels.wants import charges_of, wants_of
 from engines.klines import MINUTE_MS, Klines
 from engines.metrics.measure import measure
-from engines.plan import Exits, LevelSource, Market, Plan, PositionMode, Sizing, SizingKind
+from engines.plan import Exits, LevelSource, Plan, Sizing, SizingKind
 from engines.rules.columns import rule_columns
 from engines.signals import Signals
 from engines.synthetic import synthetic_klines
 from engines.types import BOOL_1D, F64_1D
 from strategies.base import SignalStrategy
 from strategies.registry import REGISTRY
-from tests.property import plans_random as random_plans
+from tests.property.path_cases import PlainWishes, can_run, followed, followed_costs, fundings
 from tests.property.test_kernel_equals_reference import INSTRUMENTS
-from tests.property.test_plans_hold import BARS_MAX, Wishes, klines_of_seed
+from tests.property.test_plans_hold import BARS_MAX, klines_of_seed
 from tests.property.test_summary_equals_measure import check_summary
 
 EXAMPLES, EXAMPLES_LONG = 150, 10_000
 RATIOS = (0.002, 0.01, 0.03, 0.3)
 MULTIPLES = (0.3, 1.0, 4.0)
 NOT_FOLLOWED = {"dca", "grid_trading", "channel_breakout"}  # several entries, or own orders
-SIZES = (SizingKind.QTY, SizingKind.CASH, SizingKind.EQUITY_RATIO)
-
-
-@dataclass(frozen=True)
-class PlainWishes(SignalStrategy):
-    """The wishes of a seed without sizes of their own, and perhaps without levels."""
-
-    seed: int = 0
-    has_levels: bool = False
-
-    @classmethod
-    def parameters(cls) -> tuple[()]:
-        """Return none: a seed is no parameter."""
-        return ()
-
-    def signals(self, klines: Klines) -> Signals:
-        """Return random wishes."""
-        wishes = replace(Wishes(self.seed).signals(klines), size=None, equity_ratio=None)
-        return wishes if self.has_levels else replace(wishes, stop_price=None, target_price=None)
 
 
 @dataclass(frozen=True)
@@ -106,44 +87,6 @@ class Case:
             )  # fmt: skip # who and where, then the rest
             check_summary(found[place], theirs)
         return float(is_decided.mean())
-
-
-@st.composite
-def followed(draw: st.DrawFn) -> Plan:
-    """Return a plan that first passage follows, without stops and targets."""
-    held = {
-        "market": st.just(Market.LINEAR),
-        "sizing": random_plans.sizings().filter(lambda sizing: sizing.kind in SIZES),
-        "position_mode": st.just(PositionMode.NET),
-        "pyramiding": st.just(1),
-        "exits": st.just(Exits()),
-        "capital_quote": st.sampled_from((1_000.0, 10_000.0, 98_765.4)),
-        "limit_verify_ticks": st.just(0),
-        "leverage": st.just(1.0),
-    }
-    plain = Plan()
-    for name in (
-        "entry", "reentry", "ladder", "process_on_close", "intraday_fills_max",
-        "intraday_loss_ratio_max", "intraday_loss_quote_max",
-    ):  # fmt: skip # one list
-        held[name] = st.just(getattr(plain, name))
-    for name in ("hours", "filters", "closes", "margin_long_ratio", "position_qty_max"):
-        if draw(st.booleans()):
-            held[name] = st.just(getattr(plain, name))
-    return draw(random_plans.plans(**held))
-
-
-@st.composite
-def fundings(draw: st.DrawFn, klines: Klines) -> Funding | None:
-    """Return funding at a rate that may be high, or none."""
-    rate = draw(st.sampled_from((None, 0.0001, -0.0003, 0.004)))
-    return None if rate is None else constant_funding(rate, draw(st.sampled_from((1, 8))), klines)
-
-
-def followed_costs() -> st.SearchStrategy[Costs]:
-    """Return costs that do not depend on the size of a fill."""
-    by_size = SlippageKind.VOLUME, SlippageKind.COMBINED
-    return random_plans.costs().filter(lambda costs: costs.slippage_kind not in by_size)
 
 
 @st.composite
@@ -194,11 +137,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 def check(case: Case) -> None:
     """Compare a case, unless its plans cannot be run at all."""
-    try:
-        rule_columns(case.plans[0], case.klines)
-    except PlanFault:
-        return
-    if refusal(case.plans[0], case.costs, case.instrument, price_range(case.klines)) is None:
+    if can_run(Market(case.klines, case.instrument, case.costs), case.plans[0]):
         event(f"decided: {case.check():.1f}")
 
 

@@ -9,14 +9,13 @@ from dataclasses import replace
 from itertools import cycle, repeat
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.costs import Costs
 from engines.funding import constant_funding
 from engines.instrument import Instrument
 from engines.kernels.trials import Market
-from engines.klines import MINUTE_MS, Klines
+from engines.klines import Klines
 from engines.plan import (
     Breakeven,
     Direction,
@@ -31,19 +30,18 @@ from engines.plan import (
     Target,
     Trailing,
 )
-from engines.synthetic import synthetic_klines
-from strategies.base import SignalStrategy
 from strategies.ema_crossover import EmaCrossover
 from tests.property import plans_random as random_plans
 from tests.property import test_parts_equal_reference as of_parts
-from tests.property.test_chains_equal_reference import COSTS, TIERS, Rare, check, check_case
+from tests.property.path_cases import Case, check, compared
+from tests.property.test_chains_equal_reference import COSTS, TIERS, Rare
 from tests.property.test_gates_equal_reference import kellys, reentries
 
 EXAMPLES, EXAMPLES_LONG = 30, 4_000
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
+def cases(draw: st.DrawFn) -> Case:
     """Return strategies of random wishes on random bars, and a plan of parts that looks back."""
     market, plan, strategies = draw(of_parts.cases())
     step = market.instrument.qty_step
@@ -53,27 +51,10 @@ def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
     return market, replace(plan, sizing=sizing, reentry=draw(reentries()), exits=exits), strategies
 
 
-@settings(max_examples=EXAMPLES)
-@given(case=cases())
-def test_gated_parts_equal_reference_on_random_sets(
-    case: tuple[Market, Plan, list[SignalStrategy]],
-) -> None:
-    check_case(case)
-
-
-@pytest.mark.long
-@settings(max_examples=EXAMPLES_LONG)
-@given(case=cases())
-def test_gated_parts_equal_reference_on_many_random_sets(
-    case: tuple[Market, Plan, list[SignalStrategy]],
-) -> None:
-    check_case(case)
-
-
-@pytest.fixture(scope="module")
-def klines() -> Klines:
-    """Return two months of synthetic bars."""
-    return synthetic_klines(6_001, 15 * MINUTE_MS, seed=11)
+test_gated_parts_equal_reference_on_random_sets = compared(cases(), EXAMPLES)
+test_gated_parts_equal_reference_on_many_random_sets = pytest.mark.long(
+    compared(cases(), EXAMPLES_LONG)
+)
 
 
 SEVERAL = Target(0.004, 0.5), Target(0.01, 0.3), Target(0.03, 0.2)

@@ -10,7 +10,6 @@ from dataclasses import replace
 from itertools import cycle, repeat
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.backtest import run_backtest
@@ -19,7 +18,7 @@ from engines.funding import constant_funding
 from engines.instrument import Instrument
 from engines.kernels.pending import CHAINS_MIN
 from engines.kernels.trials import GIVEN_MAX, Engine, Market, Trials
-from engines.klines import MINUTE_MS, Klines
+from engines.klines import Klines
 from engines.plan import (
     Direction,
     Exits,
@@ -32,19 +31,10 @@ from engines.plan import (
     SizingKind,
     Trailing,
 )
-from engines.synthetic import synthetic_klines
-from strategies.base import SignalStrategy
 from strategies.ema_crossover import EmaCrossover
 from tests.property import plans_random as random_plans
-from tests.property.test_chains_equal_reference import COSTS, Rare, check, check_case, exits
-from tests.property.test_first_passage_equals_reference import (
-    PlainWishes,
-    followed,
-    followed_costs,
-    fundings,
-)
-from tests.property.test_kernel_equals_reference import INSTRUMENTS
-from tests.property.test_plans_hold import BARS_MAX, klines_of_seed
+from tests.property.path_cases import Case, PlainWishes, case_of, check, compared, followed, markets
+from tests.property.test_chains_equal_reference import COSTS, Rare, exits
 from tests.property.test_summary_equals_measure import check_summary
 
 EXAMPLES, EXAMPLES_LONG, STRATEGIES = 40, 4_000, 20
@@ -80,45 +70,20 @@ def kellys() -> st.SearchStrategy[Sizing]:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
+def cases(draw: st.DrawFn) -> Case:
     """Return strategies of random wishes on random bars, and a plan that gates follow."""
-    seed = draw(st.integers(0, 2**31))
-    klines = klines_of_seed(seed, draw(st.integers(2, BARS_MAX)))
-    start = min(draw(st.integers(0, 30)), len(klines) - 1)
-    market = Market(
-        klines, draw(st.sampled_from(INSTRUMENTS)), draw(followed_costs()), draw(fundings(klines)),
-        since_ms=int(klines.open_time_ms[start]),
-    )  # fmt: skip # what is traded, then from when
+    seed, market = draw(markets())
     count = draw(st.integers(CHAINS_MIN, STRATEGIES))
     plan = replace(
         draw(followed()), sizing=draw(random_plans.sizings() | kellys()), reentry=draw(reentries()),
         exits=replace(draw(exits()), only_in_profit=draw(st.booleans())),
         process_on_close=draw(st.sampled_from((False, False, True))),
     )  # fmt: skip # one plan
-    return market, plan, [PlainWishes(seed + own, own % 2 == 1) for own in range(count)]
+    return case_of(market, plan, [PlainWishes(seed + own, own % 2 == 1) for own in range(count)])
 
 
-@settings(max_examples=EXAMPLES)
-@given(case=cases())
-def test_gates_equal_reference_on_random_sets(
-    case: tuple[Market, Plan, list[SignalStrategy]],
-) -> None:
-    check_case(case)
-
-
-@pytest.mark.long
-@settings(max_examples=EXAMPLES_LONG)
-@given(case=cases())
-def test_gates_equal_reference_on_many_random_sets(
-    case: tuple[Market, Plan, list[SignalStrategy]],
-) -> None:
-    check_case(case)
-
-
-@pytest.fixture(scope="module")
-def klines() -> Klines:
-    """Return two months of synthetic bars."""
-    return synthetic_klines(6_001, 15 * MINUTE_MS, seed=11)
+test_gates_equal_reference_on_random_sets = compared(cases(), EXAMPLES)
+test_gates_equal_reference_on_many_random_sets = pytest.mark.long(compared(cases(), EXAMPLES_LONG))
 
 
 STOP = Exits(stop_loss_ratio=0.01, take_profit_ratio=0.02, levels=LevelSource.PLAN)

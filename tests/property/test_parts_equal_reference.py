@@ -11,7 +11,6 @@ from dataclasses import replace
 from itertools import cycle
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.costs import Costs
@@ -19,7 +18,7 @@ from engines.funding import constant_funding
 from engines.instrument import Instrument
 from engines.kernels.pending import CHAINS_MIN
 from engines.kernels.trials import Market
-from engines.klines import MINUTE_MS, Klines
+from engines.klines import Klines
 from engines.plan import (
     Breakeven,
     CloseRule,
@@ -33,26 +32,19 @@ from engines.plan import (
     Target,
     Trailing,
 )
-from engines.plan import Market as Traded
-from engines.synthetic import synthetic_klines
-from strategies.base import SignalStrategy
 from strategies.ema_crossover import EmaCrossover
-from tests.property.test_chains_equal_reference import (
-    COSTS,
-    TIERS,
-    Rare,
-    borrowed,
-    check,
-    check_case,
-)
-from tests.property.test_first_passage_equals_reference import (
+from tests.property.path_cases import (
+    Case,
     PlainWishes,
+    borrowed,
+    case_of,
+    check,
+    compared,
     followed,
-    followed_costs,
-    fundings,
+    markets,
 )
+from tests.property.test_chains_equal_reference import COSTS, TIERS, Rare
 from tests.property.test_kernel_equals_reference import INSTRUMENTS
-from tests.property.test_plans_hold import BARS_MAX, klines_of_seed
 
 EXAMPLES, EXAMPLES_LONG, STRATEGIES = 25, 4_000, 20
 COARSE = (
@@ -95,15 +87,9 @@ def exits(draw: st.DrawFn) -> Exits:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
+def cases(draw: st.DrawFn) -> Case:
     """Return strategies of random wishes on random bars, and a plan with targets."""
-    seed = draw(st.integers(0, 2**31))
-    klines = klines_of_seed(seed, draw(st.integers(2, BARS_MAX)))
-    start = min(draw(st.integers(0, 30)), len(klines) - 1)
-    market = Market(
-        klines, draw(st.sampled_from((*INSTRUMENTS, *COARSE))), draw(followed_costs()),
-        draw(fundings(klines)), since_ms=int(klines.open_time_ms[start]),
-    )  # fmt: skip # what is traded, then from when
+    seed, market = draw(markets((*INSTRUMENTS, *COARSE)))
     count = draw(st.integers(CHAINS_MIN, STRATEGIES))
     rules = st.sampled_from([rule for rule in CloseRule if rule is not CloseRule.ALL])
     plan, step = draw(followed()), market.instrument.qty_step
@@ -114,37 +100,14 @@ def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
         process_on_close=draw(st.sampled_from((False, False, True))),
     )  # fmt: skip # what else it says
     plan = draw(borrowed(plan))
-    if plan.market is Traded.SPOT:
-        market = replace(market, funding=None)
     some_give = draw(st.booleans())
-    return (
-        market,
-        plan,
-        [PlainWishes(seed + own, some_give and own % 2 == 1) for own in range(count)],
+    return case_of(
+        market, plan, [PlainWishes(seed + own, some_give and own % 2 == 1) for own in range(count)]
     )
 
 
-@settings(max_examples=EXAMPLES)
-@given(case=cases())
-def test_parts_equal_reference_on_random_sets(
-    case: tuple[Market, Plan, list[SignalStrategy]],
-) -> None:
-    check_case(case)
-
-
-@pytest.mark.long
-@settings(max_examples=EXAMPLES_LONG)
-@given(case=cases())
-def test_parts_equal_reference_on_many_random_sets(
-    case: tuple[Market, Plan, list[SignalStrategy]],
-) -> None:
-    check_case(case)
-
-
-@pytest.fixture(scope="module")
-def klines() -> Klines:
-    """Return two months of synthetic bars."""
-    return synthetic_klines(6_001, 15 * MINUTE_MS, seed=11)
+test_parts_equal_reference_on_random_sets = compared(cases(), EXAMPLES)
+test_parts_equal_reference_on_many_random_sets = pytest.mark.long(compared(cases(), EXAMPLES_LONG))
 
 
 INSTRUMENT = Instrument("SYNTHETIC", 0.1, 0.001)

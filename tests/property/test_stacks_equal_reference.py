@@ -12,7 +12,6 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.costs import Costs
@@ -20,7 +19,7 @@ from engines.funding import constant_funding
 from engines.kernels.chains import runs as chains
 from engines.kernels.pending import CHAINS_MIN
 from engines.kernels.trials import Market
-from engines.klines import HOUR_MS, MINUTE_MS, Klines
+from engines.klines import HOUR_MS, Klines
 from engines.plan import (
     Basis,
     CloseRule,
@@ -35,27 +34,21 @@ from engines.plan import (
 )
 from engines.plan import Market as Traded
 from engines.signals import Signals
-from engines.synthetic import synthetic_klines
 from strategies.base import SignalStrategy
 from tests.property import test_chains_equal_reference as of_chains
-from tests.property.test_chains_equal_reference import (
-    COSTS,
-    INSTRUMENT,
-    LEVERED,
-    MOVING,
-    borrowed,
-    check,
-    exits,
-)
-from tests.property.test_first_passage_equals_reference import (
+from tests.property.path_cases import (
+    Case,
     PlainWishes,
+    borrowed,
+    case_of,
+    check,
+    compared,
     followed,
-    followed_costs,
-    fundings,
+    markets,
 )
+from tests.property.test_chains_equal_reference import COSTS, INSTRUMENT, LEVERED, MOVING, exits
 from tests.property.test_gates_equal_reference import kellys, reentries
-from tests.property.test_kernel_equals_reference import INSTRUMENTS
-from tests.property.test_plans_hold import BARS_MAX, START_MS, klines_of_seed
+from tests.property.test_plans_hold import START_MS
 
 EXAMPLES, EXAMPLES_LONG, STRATEGIES, SPAN = 60, 4_000, 12, 17
 SELDOM = st.sampled_from((False, False, True))
@@ -114,19 +107,11 @@ def stacked(draw: st.DrawFn) -> Plan:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
+def cases(draw: st.DrawFn) -> Case:
     """Return strategies of random wishes on random bars, and a plan that stacks follow."""
-    seed = draw(st.integers(0, 2**31))
-    klines = klines_of_seed(seed, draw(st.integers(2, BARS_MAX)))
-    start = min(draw(st.integers(0, 30)), len(klines) - 1)
-    market = Market(
-        klines, draw(st.sampled_from(INSTRUMENTS)), draw(followed_costs()), draw(fundings(klines)),
-        since_ms=int(klines.open_time_ms[start]),
-    )  # fmt: skip # what is traded, then from when
+    seed, market = draw(markets())
     count, plan = draw(st.integers(CHAINS_MIN, STRATEGIES)), draw(stacked())
-    if plan.market is Traded.SPOT:
-        market = replace(market, funding=None)
-    return market, plan, [PlainWishes(seed + n, n % 2 == 1) for n in range(count)]
+    return case_of(market, plan, [PlainWishes(seed + n, n % 2 == 1) for n in range(count)])
 
 
 def check_case(case: tuple[Market, Plan, list[SignalStrategy]]) -> None:
@@ -135,27 +120,8 @@ def check_case(case: tuple[Market, Plan, list[SignalStrategy]]) -> None:
         of_chains.check_case(case)
 
 
-@settings(max_examples=EXAMPLES)
-@given(case=cases())
-def test_stacks_equal_reference_on_random_sets(
-    case: tuple[Market, Plan, list[SignalStrategy]],
-) -> None:
-    check_case(case)
-
-
-@pytest.mark.long
-@settings(max_examples=EXAMPLES_LONG)
-@given(case=cases())
-def test_stacks_equal_reference_on_many_random_sets(
-    case: tuple[Market, Plan, list[SignalStrategy]],
-) -> None:
-    check_case(case)
-
-
-@pytest.fixture(scope="module")
-def klines() -> Klines:
-    """Return two months of synthetic bars."""
-    return synthetic_klines(6_001, 15 * MINUTE_MS, seed=11)
+test_stacks_equal_reference_on_random_sets = compared(cases(), EXAMPLES)
+test_stacks_equal_reference_on_many_random_sets = pytest.mark.long(compared(cases(), EXAMPLES_LONG))
 
 
 @pytest.mark.parametrize("rule", CloseRule)

@@ -9,14 +9,13 @@ from dataclasses import replace
 from itertools import cycle
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.costs import Costs
 from engines.funding import constant_funding
 from engines.kernels.pending import CHAINS_MIN
 from engines.kernels.trials import Market
-from engines.klines import MINUTE_MS, Klines
+from engines.klines import Klines
 from engines.plan import (
     Direction,
     EntryKind,
@@ -29,11 +28,19 @@ from engines.plan import (
     SizingKind,
     Trailing,
 )
-from engines.plan import Market as Traded
-from engines.synthetic import synthetic_klines
 from strategies.base import SignalStrategy
 from strategies.ema_crossover import EmaCrossover
 from tests.property import plans_random as random_plans
+from tests.property.path_cases import (
+    Case,
+    PlainWishes,
+    borrowed,
+    case_of,
+    check,
+    compared,
+    followed,
+    markets,
+)
 from tests.property.test_chains_equal_reference import (
     COSTS,
     INSTRUMENT,
@@ -42,19 +49,8 @@ from tests.property.test_chains_equal_reference import (
     PLANS,
     WITHOUT_LEVELS,
     Rare,
-    borrowed,
-    check,
-    check_case,
     exits,
 )
-from tests.property.test_first_passage_equals_reference import (
-    PlainWishes,
-    followed,
-    followed_costs,
-    fundings,
-)
-from tests.property.test_kernel_equals_reference import INSTRUMENTS
-from tests.property.test_plans_hold import BARS_MAX, klines_of_seed
 
 EXAMPLES, EXAMPLES_LONG, STRATEGIES = 60, 4_000, 20
 KINDS = EntryKind.LIMIT, EntryKind.STOP
@@ -85,42 +81,15 @@ def awaited(draw: st.DrawFn) -> Plan:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[Market, Plan, list[SignalStrategy]]:
+def cases(draw: st.DrawFn) -> Case:
     """Return strategies of random wishes on random bars, and a plan that waits follow."""
-    seed = draw(st.integers(0, 2**31))
-    klines = klines_of_seed(seed, draw(st.integers(2, BARS_MAX)))
-    start = min(draw(st.integers(0, 30)), len(klines) - 1)
-    market = Market(
-        klines, draw(st.sampled_from(INSTRUMENTS)), draw(followed_costs()), draw(fundings(klines)),
-        since_ms=int(klines.open_time_ms[start]),
-    )  # fmt: skip # what is traded, then from when
+    seed, market = draw(markets())
     count, plan = draw(st.integers(CHAINS_MIN, STRATEGIES)), draw(awaited())
-    if plan.market is Traded.SPOT:
-        market = replace(market, funding=None)
-    return market, plan, [PlainWishes(seed + own) for own in range(count)]
+    return case_of(market, plan, [PlainWishes(seed + own) for own in range(count)])
 
 
-@settings(max_examples=EXAMPLES)
-@given(case=cases())
-def test_waits_equal_reference_on_random_sets(
-    case: tuple[Market, Plan, list[SignalStrategy]],
-) -> None:
-    check_case(case)
-
-
-@pytest.mark.long
-@settings(max_examples=EXAMPLES_LONG)
-@given(case=cases())
-def test_waits_equal_reference_on_many_random_sets(
-    case: tuple[Market, Plan, list[SignalStrategy]],
-) -> None:
-    check_case(case)
-
-
-@pytest.fixture(scope="module")
-def klines() -> Klines:
-    """Return two months of synthetic bars."""
-    return synthetic_klines(6_001, 15 * MINUTE_MS, seed=11)
+test_waits_equal_reference_on_random_sets = compared(cases(), EXAMPLES)
+test_waits_equal_reference_on_many_random_sets = pytest.mark.long(compared(cases(), EXAMPLES_LONG))
 
 
 GRID: list[SignalStrategy] = [
