@@ -39,7 +39,7 @@ ROWS_MAX = 64
 OF_ALL, NEVER = -1, 1 << 62
 
 # What happens at a point: bits of `slots` for what is entered, or nothing, and these.
-NOTHING, LEAVES, ENDS_BY_LEVEL, IS_OVER, PAUSES = 0, 4, 8, 16, 32
+NOTHING, LEAVES, ENDS_BY_LEVEL, IS_OVER, PAUSES, IS_CALLED = 0, 4, 8, 16, 32, 64
 
 # An end, in a table by plan and entry.
 END_AT, END_PRICE, END_WAY, END_LOW, END_ARMED = range(5)
@@ -68,17 +68,20 @@ ROW = ROW_FALL_RATIO + 1
 # The share of equity that an entry may spend and the steps that one asks for; what was held when
 # the bar of the last fill began, signed, and the equity that it began with.
 SHARE, WANTED, STARTED_WITH, STARTED = range(SUMS + 12, SUMS + 16)
-STATE = SUMS + 16
+# The lowest signed price since SINCE, as far as what happens next.
+LOWEST = SUMS + 16
+STATE = LOWEST + 1
 
 # Counts: rows from FROM up to TO, entries, which of them ends next and when, the bar of the last
 # fill, the next settlement, and the last bars in which an entry joined others, and others of which
 # one had a stop that followed the price already. Then the next wish, the line of what happens, what
-# happens there after it, and the first bar whose prices have not been looked up.
+# happens there after it, and the first bar whose prices have not been looked up; and the times
+# (`calls`) of what happens and of a margin call.
 (
     FROM, TO, ENTRIES, NEXT, NEXT_AT, LAST_BAR, SETTLEMENT, JOINED, FOLLOWED, CURSOR, THE_LINE,
-    QUEUED, SINCE,
-) = range(13)  # fmt: skip # one list
-COUNTS = SINCE + 1
+    QUEUED, SINCE, NOW, CALL,
+) = range(15)  # fmt: skip # one list
+COUNTS = CALL + 1
 
 
 class Stack(NamedTuple):

@@ -49,6 +49,7 @@ from engines.kernels.stacks.columns import (
     JOINED,
     LAST_BAR,
     LOST,
+    LOWEST,
     NET,
     NEVER,
     NEXT_AT,
@@ -158,7 +159,7 @@ def reach(stack: Stack, course: Course, bar: int, until: int) -> None:
     if state[HELD] == 0 or since >= until:
         return
     side = np.uint64(LONG if state[SIGN] > 0 else SHORT)
-    low = lowest(opens, np.uint64(since), np.uint64(until), side)
+    low = state[LOWEST]
     for row in range(counts[FROM], counts[TO]):
         rows[row * ROW + ROW_LOW] = min(rows[row * ROW + ROW_LOW], low)
     check_margin(state, course, low)
@@ -185,7 +186,10 @@ def mark_at(state: F64_1D, fixed: Fixed, low: float) -> float:
 
 @inlined
 def check_margin(state: F64_1D, course: Course, low: float) -> None:
-    """Mark the set unsure if a margin call or a liquidation may come as far as a signed price."""
+    """Mark the set unsure if a liquidation may come as far as a signed price.
+
+    Or a margin call where funding is paid; others are followed (`calls`).
+    """
     fixed = course.fixed
     unit, owned = state[QTY] * fixed.point_value, mark_at(state, fixed, low)
     owned -= max(state[FUNDING_MOST], state[FUNDING_OPEN])
@@ -193,10 +197,16 @@ def check_margin(state: F64_1D, course: Course, low: float) -> None:
         if state[HELD] > 0 and low < math.inf:
             _check_cover(state, course, unit * abs(low), owned, low)
         return
-    ratio = fixed.margin_long if state[SIGN] > 0 else fixed.margin_short
-    needed = unit * abs(low) * ratio
-    if ratio > 0 and needed > owned * SURE:
+    needed = needed_at(state, fixed, low)
+    if len(course.payments.rates) > 0 and needed > 0 and needed > owned * SURE:
         state[IS_UNSURE] = 1.0
+
+
+@inlined
+def needed_at(state: F64_1D, fixed: Fixed, low: float) -> float:
+    """Return the margin of what is held at a signed price."""
+    ratio = fixed.margin_long if state[SIGN] > 0 else fixed.margin_short
+    return float(state[QTY] * fixed.point_value * abs(low) * ratio)
 
 
 @inlined

@@ -46,8 +46,18 @@ from engines.kernels.slots import (
     NEEDS_REFERENCE,
     OPEN_DAY,
 )
+from engines.kernels.stacks.calls import (
+    AT_CLOSE,
+    TIME_BITS,
+    call_margin,
+    look,
+    seek_call,
+    spend,
+    time_of_end,
+)
 from engines.kernels.stacks.columns import (
     AVERAGE,
+    CALL,
     CURSOR,
     END,
     END_ARMED,
@@ -63,6 +73,7 @@ from engines.kernels.stacks.columns import (
     FROM,
     FUNDING_OPEN,
     HELD,
+    IS_CALLED,
     IS_OVER,
     IS_UNSURE,
     JOINED,
@@ -73,6 +84,8 @@ from engines.kernels.stacks.columns import (
     NEXT,
     NEXT_AT,
     NOTHING,
+    NOW,
+    OF_ALL,
     PAUSES,
     QTY,
     QUEUED,
@@ -123,13 +136,15 @@ def walk_set(
             break
         if what == ENDS_BY_LEVEL:
             deal = close_at_level(stack, course, line)
+        elif what == IS_CALLED:
+            deal = call_margin(stack, course, given, int(counts[CALL]))
         elif what == LEAVES:
             deal = close_at_line(stack, course, line)
         else:
             deal = enter_at_line(stack, course, line, what)
         if deal.closing + deal.opening == 0:
             continue
-        reach(stack, course, line - lag, line - lag if what == ENDS_BY_LEVEL else line)
+        reach(stack, course, line - lag, line if what < ENDS_BY_LEVEL else line - lag)
         if what == ENDS_BY_LEVEL or (deal.closing > 0 and course.fixed.leverage > 1.0):
             check_margin(state, course, deal.low)
         if deal.closing > 0:
@@ -159,11 +174,14 @@ def _next(
         at, timed = int(counts[NEXT_AT]) >> MODE_BITS, _timed(stack, course)
     if min(at - lag, timed, bar) >= until:
         return PAUSES
-    if at - lag <= min(timed, bar):
+    ends, line = at - lag <= min(timed, bar), min(timed, bar) + 1
+    if stack.state[HELD] > 0 and _is_called(stack, course, given, at if ends else line, ends):
+        return IS_CALLED
+    if ends:
         counts[THE_LINE] = at
         _settle(stack, course, at - lag, int(counts[NEXT_AT]) & MODE_MASK != AT_LEVEL)
         return ENDS_BY_LEVEL
-    line, what = min(timed, bar) + 1, LEAVES
+    what = LEAVES
     counts[THE_LINE] = line
     _settle(stack, course, line - 1, True)
     if bar <= timed:
@@ -179,6 +197,24 @@ def _next(
         counts[QUEUED] = what & ENTERS
         return LEAVES
     return what
+
+
+@inlined
+def _is_called(stack: Stack, course: Course, given: Given, line: int, ends: bool) -> bool:
+    """Return whether a margin call comes before what happens at a line, and go to its own."""
+    counts, lag = stack.counts, course.opens.lag
+    then = (line << TIME_BITS) if lag == 0 else ((line - lag) << TIME_BITS | AT_CLOSE)
+    if ends:
+        then = time_of_end(stack, lag)
+    call = seek_call(stack, course, given, line - lag if ends else line, then, ends)
+    counts[NOW], counts[CALL] = min(call, then), call
+    if call == NEVER:
+        return False
+    bar = call >> TIME_BITS
+    counts[THE_LINE] = bar + lag
+    look(stack, course, bar)
+    _settle(stack, course, bar, False)
+    return True
 
 
 @inlined
@@ -274,10 +310,13 @@ def _close(stack: Stack, course: Course, deal: Deal) -> None:
         if course.stacking.counts_rounds:
             _count_end(stack, course.days, deal.bar - course.opens.lag)
         return
-    counts[ENTRIES] -= 1
+    if deal.own == OF_ALL:
+        spend(stack, deal.closing)
+    else:
+        counts[ENTRIES] -= 1
+        for place in range(deal.own * ENTRY, counts[ENTRIES] * ENTRY):
+            entries[place] = entries[place + ENTRY]
     count, found = int(counts[ENTRIES]), 0
-    for place in range(deal.own * ENTRY, count * ENTRY):
-        entries[place] = entries[place + ENTRY]
     for other in range(1, count):
         if _comes_first(stack, other, found):
             found = other
