@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
+from engines.backtest import run_backtest
 from engines.costs import Costs
+from engines.execution import MARGIN_CALL_NAME
 from engines.funding import constant_funding
 from engines.kernels.chains import runs as chains
 from engines.kernels.pending import CHAINS_MIN
@@ -172,6 +174,22 @@ def test_grids_of_stacked_plans_with_any_setting_are_decided(
     is_paid = plan.market is not Traded.SPOT
     funding = constant_funding(0.0001, 8, klines) if is_paid else None
     market = Market(klines, LEVERED, Costs(), funding, since_ms=int(klines.open_time_ms[500]))
+    assert check(market, plan, GRID) == 1.0
+
+
+@pytest.mark.parametrize("settles", [False, True], ids=["at opens", "at closes"])
+@pytest.mark.parametrize("rule", [rule for rule in CloseRule if rule is not CloseRule.ANY])
+def test_margin_calls_are_followed_where_no_funding_is_paid(
+    rule: CloseRule, settles: bool, klines: Klines
+) -> None:
+    sizing = Sizing(SizingKind.EQUITY_RATIO, 0.49)
+    plan = Plan(
+        sizing=sizing, pyramiding=3, close_rule=rule, exits=replace(STOP, stop_loss_ratio=0.05),
+        process_on_close=settles,
+    )  # fmt: skip # what it asks for, then how it ends
+    market = Market(klines, INSTRUMENT, Costs(slippage_ticks=2))
+    trades = run_backtest(GRID[1], klines, INSTRUMENT, plan, market.costs).trades
+    assert sum(trade.exit_name == MARGIN_CALL_NAME for trade in trades) > 5
     assert check(market, plan, GRID) == 1.0
 
 

@@ -81,7 +81,7 @@ def time_of_end(stack: Stack, lag: int) -> int:
 def seek_call(stack: Stack, course: Course, given: Given, until: int, then: int, ends: bool) -> int:
     """Return when a margin call comes before the time of the next event, NEVER if none does.
 
-    Prices count up to bar `until`; where an entry `ends` then, those of that bar before its end too.
+    Prices count up to bar `until`; where an entry `ends` then, those before that in its bar too.
     """
     state, counts, opens = stack.state, stack.counts, course.opens
     since, side = int(counts[SINCE]), np.uint64(LONG if state[SIGN] > 0 else SHORT)

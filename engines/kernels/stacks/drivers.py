@@ -29,6 +29,7 @@ from engines.kernels.stacks.columns import (
     Stacks,
 )
 from engines.kernels.stacks.exits import walk
+from engines.kernels.stacks.kelly import KELLY_SUMS
 from engines.kernels.stacks.tally import begin_stack, write_figures
 from engines.kernels.stacks.walk import walk_set
 from engines.kernels.summary import SUMS_SIZE
@@ -98,7 +99,7 @@ def _advance(stamp: int) -> Advance:
         stacks = Stacks(
             np.empty((room, STATE)), np.empty((room, COUNTS), np.int64),
             np.empty((room, ROWS_MAX * ROW)), np.empty((room, (course.stacking.room + 1) * ENTRY)),
-            np.empty((room, fixed.months * LANES)), np.zeros((room, RUN + rounds)),
+            np.empty((room, fixed.months * LANES)), np.zeros((room, RUN + rounds + KELLY_SUMS)),
         )  # fmt: skip # the order of its fields
         for first in range(0, count, SETS):
             own = min(SETS, count - first)

@@ -7,7 +7,8 @@ the plan stacks (`stacks.walk`), with the rows of the trade list that they make 
 event costs some dozens of operations, and bars are not looked at.
 
 What hangs on the account is done as the reference does it, and what looks back at earlier positions
-by the machine's own rules. A set that comes near to a margin call or a liquidation is left to it.
+by the machine's own rules. Margin calls are followed (`stacks.calls`); a set that comes near to a
+liquidation is left to the machine.
 """
 
 import numpy as np

@@ -23,9 +23,11 @@ from engines.kernels.slots import (
     DEDUCTION,
     HALTED_DAY,
     KELLY_AT,
+    KELLY_ROOM,
     LAST_END_BAR,
     MAINTENANCE,
     RUN,
+    SHARE_MIN,
     TERMS,
 )
 from engines.kernels.stacks.columns import (
@@ -235,14 +237,15 @@ def expose(state: F64_1D, last: float) -> None:
 def begin_stack(stack: Stack, fixed: Fixed, terms: F64_1D) -> None:
     """Put a set into the state before its first event; `terms` are those of its plan."""
     state, counts, marks, run = stack.state, stack.counts, stack.marks, stack.run
-    for place in range(RUN):
+    for place in range(len(run)):
         run[place] = terms[place] if place < TERMS else 0.0
     run[LAST_END_BAR], run[HALTED_DAY], run[KELLY_AT] = -math.inf, -1.0, RUN
     state[:] = 0.0
     counts[:] = 0
     counts[LAST_BAR] = counts[JOINED] = counts[FOLLOWED] = -1
     counts[NEXT_AT] = NEVER
-    state[SHARE], state[STARTED] = fixed.share, fixed.capital
+    state[SHARE] = fixed.share if terms[KELLY_ROOM] == 0 else terms[SHARE_MIN]
+    state[STARTED] = fixed.capital
     state[PEAK] = state[SETTLED_PEAK] = fixed.capital
     state[PNL_MAX], state[PNL_MIN] = -math.inf, math.inf
     for month in range(fixed.months):

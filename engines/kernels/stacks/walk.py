@@ -41,6 +41,7 @@ from engines.kernels.slots import (
     ENTERS,
     ENTERS_LONG,
     ENTERS_SHORT,
+    KELLY_ROOM,
     LEAVES_LONG,
     LEAVES_SHORT,
     NEEDS_REFERENCE,
@@ -107,6 +108,7 @@ from engines.kernels.stacks.fills import (
     equity_at,
     place_order,
 )
+from engines.kernels.stacks.kelly import end_weighed_round
 from engines.kernels.stacks.rows import close_at_end, close_rows, open_row, pay, qty_of
 from engines.kernels.stacks.tally import check_margin, reach
 
@@ -285,12 +287,11 @@ def _may_enter(
 ) -> bool:
     """Return whether rules let the wish at a place enter at the close of `bar`; note its share."""
     run, days = stack.run, course.days
-    if course.sizes.has_own_shares:
+    if course.shares.are_own:
         stop = given.stops[place] if len(given.stops) > 0 else math.nan
-        share = share_of(run, course.opens, course.shares, bar + 1, stop)
-        stack.state[SHARE] = share
-        if share <= 0:
-            return False
+        stack.state[SHARE] = share_of(run, course.opens, course.shares, bar + 1, stop)
+    if course.sizes.has_own_shares and stack.state[SHARE] <= 0:
+        return False
     if not course.stacking.is_gated:
         return True
     if len(days.closes) > 0:
@@ -331,7 +332,10 @@ def _count_end(stack: Stack, days: Days, bar: int) -> None:
     run[BAR] = bar
     if len(days.opens) > 0:
         run[OPEN_DAY] = days.opens[bar]
-    end_round(run)
+    if run[KELLY_ROOM] > 0:
+        stack.state[SHARE] = end_weighed_round(run)
+    else:
+        end_round(run)
 
 
 @inlined
