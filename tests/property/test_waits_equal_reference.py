@@ -21,9 +21,11 @@ from engines.plan import (
     EntryKind,
     EntryTerms,
     Exits,
+    Hours,
     LevelSource,
     MarginMode,
     Plan,
+    Reentry,
     Sizing,
     SizingKind,
     Trailing,
@@ -66,9 +68,13 @@ def terms() -> st.SearchStrategy[EntryTerms]:
 @st.composite
 def awaited(draw: st.DrawFn) -> Plan:
     """Return a plan whose entries wait."""
-    own = replace(draw(exits()), levels=LevelSource.PLAN)
+    in_profit = draw(st.sampled_from((False, False, False, True)))
+    own = replace(draw(exits()), levels=LevelSource.PLAN, only_in_profit=in_profit)
+    delay, cooldown = (draw(st.sampled_from((0, 0, 1, 3, 20))) for _ in range(2))
+    losses = draw(st.sampled_from((None, None, 1, 2)))
     plan = replace(
         draw(followed()), entry=draw(terms()), exits=own,
+        reentry=Reentry(delay, cooldown, losses_in_a_row_max=losses),
         limit_verify_ticks=draw(st.sampled_from((0, 0, 0, 1, 3, 40))),
     )  # fmt: skip # what else it says
     if draw(st.booleans()):
@@ -149,6 +155,34 @@ def test_signal_grids_with_shares_of_their_own_are_decided(
     plan, funding = replace(BY_SHARES[name], entry=entry), constant_funding(0.0001, 8, klines)
     market = Market(klines, INSTRUMENT, COSTS["notional"], funding)
     assert check(market, plan, GRID) == 1.0
+
+
+LOOKING_BACK = {
+    "delay": Plan(reentry=Reentry(delay_bars=6)),
+    "cooldown": Plan(reentry=Reentry(delay_bars=2, cooldown_bars=20)),
+    "losses": Plan(reentry=Reentry(losses_in_a_row_max=2)),
+    "in profit": Plan(
+        exits=Exits(stop_loss_ratio=0.03, only_in_profit=True), hours=Hours(bars_held_max=300)
+    ),
+}
+UNEVEN = replace(COSTS["contract"], commission=3.017)  # of which no price makes a result of nothing
+FEES = [COSTS["notional"], UNEVEN, Costs(commission=0.0)]
+
+
+@pytest.mark.parametrize(("name", "costs"), list(zip(LOOKING_BACK, cycle(FEES))), ids=LOOKING_BACK)
+@pytest.mark.parametrize("entry", [ENTRIES["limit"], ENTRIES["stop"]], ids=("limit", "stop"))
+def test_signal_grids_that_look_back_are_decided(
+    name: str, costs: Costs, entry: EntryTerms, klines: Klines
+) -> None:
+    plan = LOOKING_BACK[name]
+    own = replace(plan.exits, levels=LevelSource.PLAN, take_profit_ratio=0.02)
+    market = Market(klines, INSTRUMENT, costs, constant_funding(0.0001, 8, klines))
+    assert check(market, replace(plan, entry=entry, exits=own), GRID) == 1.0
+
+
+def test_losses_of_a_fee_by_order_are_left_to_the_machine(klines: Klines) -> None:
+    plan = replace(LOOKING_BACK["cooldown"], entry=ENTRIES["limit"], exits=WITHOUT_LEVELS)
+    assert check(Market(klines, INSTRUMENT, COSTS["order"]), plan, GRID) == 0.0
 
 
 def test_one_direction_is_closed_by_orders_of_the_other(klines: Klines) -> None:

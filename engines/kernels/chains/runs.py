@@ -246,7 +246,7 @@ class Wished:
         self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], money: Money, found: F64_2D
     ) -> None:
         """Find the figures of sets whose entries wait at a price."""
-        decides, sizes, fixed, *_, waiting = money
+        decides, sizes, fixed, *_, (gates, _), waiting = money
         charges, atr = self.group.charges, frozen(self.group.rules.atr)
         orders = self._orders.get(waiting)
         if orders is None:  # Two threads that find them at the same time find the same.
@@ -256,7 +256,8 @@ class Wished:
             self._orders = dict([*kept, (waiting, orders)])
         way = Way(
             self._opens, bars.prices, charges.slip_ratio, atr, decides, waiting, orders,
-            self._shares(sizes, NO_KELLY), sizes, self._payments, fixed, charges.tiers,
+            self._shares(sizes, NO_KELLY), sizes, self._payments, fixed, gates, self._days,
+            charges.tiers,
         )  # fmt: skip # the order of its fields
         run_waits(way, rows, self._wishes, sets, found)
 

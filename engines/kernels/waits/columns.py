@@ -26,6 +26,7 @@ from typing import NamedTuple
 from engines.kernels.chains.columns import AT_LEVEL, I32_1D, Decides, Opens, Sizes
 from engines.kernels.chains.shares import Shares
 from engines.kernels.columns import F64_2D
+from engines.kernels.gates.columns import Days, Gates
 from engines.kernels.passage.columns import Fixed, Payments
 from engines.types import F64_1D
 
@@ -96,6 +97,8 @@ class Way(NamedTuple):
     sizes: Sizes
     payments: Payments
     fixed: Fixed
+    gates: Gates
+    days: Days
     tiers: F64_2D
 
 

@@ -19,6 +19,7 @@ from engines.kernels.passage.figures import figures_of
 from engines.kernels.passage.lanes import (
     AT,
     END,
+    IS_UNSURE,
     LANE_PLACES,
     LANES,
     MONTH,
@@ -34,6 +35,7 @@ from engines.kernels.passage.lanes import (
 from engines.kernels.slots import RUN, TERMS
 from engines.kernels.summary import SUMS_SIZE
 from engines.kernels.waits.columns import R_WHERE, ROW, WHERE_BITS, Levels, Orders, Turns, Way
+from engines.kernels.waits.gates import IS_DOUBTED, STANDING
 from engines.kernels.waits.lanes import (
     WAIT_NUMBERS,
     enter,
@@ -46,7 +48,7 @@ from engines.kernels.waits.lanes import (
     weigh,
 )
 from engines.kernels.waits.orders import find_fill
-from engines.kernels.waits.walk import STANDING, link, look_back, share_out
+from engines.kernels.waits.walk import link, look_back, share_out
 from engines.types import F64_1D, I64_1D
 
 Find: TypeAlias = Callable[[F64_2D, F64_2D, F64_1D, F64_1D, I64_1D, Orders], None]
@@ -86,6 +88,7 @@ def _take(
         share_out(way, levels, item[SET_PLAN], turns, first, count)
     start_lane(lanes, places, lane, way.fixed)
     start_wait(lanes, places, lane, first, count)
+    lanes[IS_UNSURE + lane] = float(now[IS_DOUBTED])
     for month in range(way.fixed.months):
         marks[month * LANES + lane] = math.nan
 

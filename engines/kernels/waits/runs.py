@@ -28,16 +28,20 @@ from engines.kernels.passage.runs import (
     OTHERS,
     OWN_SHARES,
     SIZINGS,
+    are_alike,
     are_plain,
     has_levels,
 )
-from engines.kernels.slots import AT_MARKET, BY_RISK, ENTERS_LONG, ENTERS_SHORT
+from engines.kernels.slots import AT_MARKET, BY_RISK, ENTERS_LONG, ENTERS_SHORT, PER_ORDER
 from engines.kernels.waits.columns import EXIT, ROW, UNKNOWN, Levels, Orders, Waiting, Way
 from engines.kernels.waits.drivers import advance_waits, find_fills
 from engines.types import BOOL_1D, F64_1D
 
 WAIT_TERMS = [slots.ENTRY_KIND, slots.ENTRY_OFFSET, slots.TIMEOUT_BARS]
-UNWAITED = np.setdiff1d(OTHERS, [*MOVES, *FILLS, *BORROWS, *WAIT_TERMS])
+ASKS_RESULTS = [slots.COOLDOWN_BARS, slots.LOSSES_MAX, slots.ONLY_IN_PROFIT]
+UNWAITED = np.setdiff1d(
+    OTHERS, [*MOVES, *FILLS, *BORROWS, *WAIT_TERMS, slots.DELAY_BARS, *ASKS_RESULTS]
+)
 AT_ONCE = Waiting(AT_MARKET, 0.0, 0, 0)
 
 
@@ -50,6 +54,7 @@ def is_awaited(bars: Bars, terms: F64_2D, is_flat: bool) -> BOOL_1D:
         return np.zeros(len(terms), np.bool_)
     found: BOOL_1D = are_plain(terms, UNWAITED, (*SIZINGS, *OWN_SHARES))
     found &= (terms[:, slots.ENTRY_KIND] != AT_MARKET) & ~_may_lack_shares(terms, is_flat)
+    found &= are_alike(terms, ASKS_RESULTS) | (terms[:, slots.COMMISSION_KIND] != PER_ORDER)
     if len(bars.marks) > 0:  # which then tell what is liquidated
         found &= terms[:, slots.IS_LIQUIDABLE] == 0
     return found

@@ -7,9 +7,9 @@ refused where it was decided or where it fills makes the set unsure (`waits.lane
 
 An order goes when it is met, when its bars are over, when another wish takes its place, when the
 position is closed by a wish, a rule or its age, and at a session's end if nothing is held. A wish
-of the side that is held changes nothing. One that is met while the other side is held reverses the
-position in its fill; an order of a side on which the plan may not enter then closes it, and does
-nothing while nothing is held.
+of the side that is held changes nothing, nor does one that a rule refuses (`waits.gates`). One that
+is met while the other side is held reverses the position in its fill; an order of a side on which
+the plan may not enter then closes it, and does nothing while nothing is held.
 
 A position that an order only closes leaves an empty one until the next order is met, which has no
 quantity and ends in the bar after.
@@ -36,6 +36,7 @@ from engines.kernels.chains.columns import (
 )
 from engines.kernels.chains.shares import share_of
 from engines.kernels.chains.walk import lowest
+from engines.kernels.gates.rules import open_gates, refuses
 from engines.kernels.passage.columns import ALONE, OPEN_AT_END, RELIEVED, REVERSED
 from engines.kernels.slots import (
     AT_LIMIT,
@@ -67,15 +68,23 @@ from engines.kernels.waits.columns import (
     Way,
 )
 from engines.kernels.waits.exits import walk
+from engines.kernels.waits.gates import (
+    BEGUN,
+    COUNT,
+    ENTRY,
+    EXIT_AT,
+    EXIT_CODE,
+    FIRST_LANE,
+    HELD,
+    IS_DOUBTED,
+    ORDER,
+    TIMED,
+    count_ended,
+    may_leave,
+)
 from engines.types import I64_1D
 
 SPAN = 32  # bars for which an exit is looked for at first, then twice as many each time
-
-# Where a set stands: the next link; the order that waits, its code, its line and side; whether a
-# position is held, which order began it, its exit and the place of that, and its last close by age.
-# An exit that is not found yet has the first bar that was not looked at, and no mode.
-COUNT, ORDER, ENTRY, HELD, BEGUN, EXIT_CODE, EXIT_AT, TIMED = range(8)
-STANDING = TIMED + 1
 
 
 @inlined
@@ -87,7 +96,8 @@ def link(
     `plan` is the row of its plan among the levels, NO_LEVELS if it has none.
     """
     bars, nothing = way.opens.bars, way.opens.bars << MODE_BITS
-    now[COUNT], now[ORDER], now[HELD] = first, nothing, 0
+    now[COUNT], now[ORDER], now[HELD], now[IS_DOUBTED] = first, nothing, 0, 0
+    open_gates(now, FIRST_LANE)
     _end(turns, now, 0, OPEN_AT_END)
     turns.prices[first], turns.worst[first] = 1.0, 0.0
     for own in range(len(wishes) + 1):
@@ -97,23 +107,48 @@ def link(
         _go_on(now, way, levels, plan, turns, bar)
         if bar == bars - 1:
             break
-        if now[HELD] != 0:
-            leaves = LEAVES_LONG if now[BEGUN] & IS_SHORT == 0 else LEAVES_SHORT
-            if bar == now[TIMED] or wish & (leaves | ENDS) != 0:
-                now[ORDER], now[HELD] = nothing, 0
-                _end(turns, now, bar + 1, ALONE)
-        elif wish & ENDS != 0:
+        is_ended = now[HELD] != 0 and _ends(now, way, bar, wish)
+        if is_ended:
+            now[ORDER], now[HELD] = nothing, 0
+            _end(turns, now, bar + 1, ALONE)
+        elif now[HELD] == 0 and wish & ENDS != 0:
             now[ORDER] = nothing
         if wish & ENTERS != 0 and bar >= way.decides.start:
             side = LONG if wish & ENTERS_LONG != 0 else SHORT
-            if now[HELD] == 0 or now[BEGUN] & IS_SHORT != side:
+            if _may_wait(now, way, bar, side):
                 entry = ((bar + 1) << 1) | side
                 now[ORDER], now[ENTRY] = way.orders.codes[entry], entry
+        if is_ended:  # which the wish of the same close does not know
+            count_ended(now, way, _price_at_open(now, way, bar + 1), bar + 1, False)
     if now[HELD] != 0:
         _end(turns, now, bars, OPEN_AT_END)
     last = len(way.orders.rows) // ROW - 1
     turns.nexts[now[COUNT]], turns.decided[now[COUNT]] = np.int32(last << 1), np.int32(0)
     return int(now[COUNT]) + 1 - first
+
+
+@inlined
+def _ends(now: I64_1D, way: Way, bar: int, wish: int) -> bool:
+    """Return whether the close of a bar ends what is held."""
+    leaves = LEAVES_LONG if now[BEGUN] & IS_SHORT == 0 else LEAVES_SHORT
+    if bar == now[TIMED] or wish & ENDS != 0:
+        return True
+    return bool(wish & leaves != 0 and may_leave(now, way, bar))
+
+
+@inlined
+def _may_wait(now: I64_1D, way: Way, bar: int, side: int) -> bool:
+    """Return whether a wish of a side may place an order at the close of a bar."""
+    if now[HELD] != 0 and (now[BEGUN] & IS_SHORT == side or way.gates.only_in_profit):
+        return False
+    return not refuses(now, FIRST_LANE, way.gates, way.days.closes, bar)
+
+
+@inlined
+def _price_at_open(now: I64_1D, way: Way, bar: int) -> float:
+    """Return at what price the open of a bar closes what was held."""
+    side = now[BEGUN] & IS_SHORT
+    return float(way.opens.lines[bar * LINE + O_PRICE + 1 - side])
 
 
 @inlined
@@ -136,13 +171,16 @@ def _go_on(now: I64_1D, way: Way, levels: Levels, plan: int, turns: Turns, bar: 
                 _look(now, way, levels, plan, until)
                 continue
             if not _is_reversed(now, way, levels):
-                _end_at_level(now, levels, turns)
+                _end_at_level(now, way, levels, turns)
                 continue
             late = IS_LATE if order & MODE_MASK > AT_LEVEL else 0
+            met = way.orders.rows[way.orders.places[now[ENTRY]] * ROW + R_PRICE]
+            count_ended(now, way, met, order >> MODE_BITS, late != 0)
             _end(turns, now, order >> MODE_BITS, REVERSED | late)
         elif now[TIMED] < bar:
-            now[ORDER], now[HELD] = way.opens.bars << MODE_BITS, 0
-            _end(turns, now, now[TIMED] + 1, ALONE)
+            now[ORDER], now[HELD], ended = way.opens.bars << MODE_BITS, 0, now[TIMED] + 1
+            _end(turns, now, ended, ALONE)
+            count_ended(now, way, _price_at_open(now, way, ended), ended, False)
             continue
         else:
             return
@@ -163,7 +201,7 @@ def _is_reversed(now: I64_1D, way: Way, levels: Levels) -> bool:
 
 
 @inlined
-def _end_at_level(now: I64_1D, levels: Levels, turns: Turns) -> None:
+def _end_at_level(now: I64_1D, way: Way, levels: Levels, turns: Turns) -> None:
     """Let the position end where its levels say."""
     code, first, at = now[EXIT_CODE], now[EXIT_AT] * EXIT, now[COUNT]
     end = ALONE if code & MODE_MASK == AT_LEVEL else ALONE | IS_LATE
@@ -171,6 +209,7 @@ def _end_at_level(now: I64_1D, levels: Levels, turns: Turns) -> None:
     turns.prices[at] = levels.values[first + EXIT_PRICE]
     turns.worst[at] = levels.values[first + EXIT_WORST]
     now[HELD] = 0
+    count_ended(now, way, turns.prices[at], code >> MODE_BITS, end & IS_LATE != 0)
 
 
 @inlined
