@@ -14,7 +14,7 @@ import numpy as np
 from engines.kernels._compiled import rule
 from engines.kernels.chains.columns import LINE, O_CLOSE
 from engines.kernels.gates.columns import NEVER, STANDS
-from engines.kernels.gates.rules import count_end
+from engines.kernels.gates.rules import count_end, open_gates
 from engines.kernels.passage.lanes import LANES, fee
 from engines.kernels.waits.columns import (
     IS_SHORT,
@@ -27,12 +27,12 @@ from engines.kernels.waits.columns import (
 )
 from engines.types import I64_1D
 
-# Behind what the rules know of the first lane, where a set stands: whether it is unsure; the next
-# link; the order that waits, its code, its line and side; whether a position is held, which order
-# began it, its exit and the place of that, and its last close by age. An exit that is not found yet
-# has the first bar that was not looked at, and no mode.
-IS_DOUBTED, COUNT, ORDER, ENTRY, HELD, BEGUN, EXIT_CODE, EXIT_AT, TIMED = range(
-    STANDS * LANES, STANDS * LANES + 9
+# Behind what the rules know of the first lane, where a set stands: whether any rule looks at ends,
+# and whether it is unsure; the next link; the order that waits, its code, its line and side; if a
+# position is held, which order began it, its exit and the place of that, and its last close by
+# age. An exit that is not found yet has the first bar that was not looked at, and no mode.
+IS_GATED, IS_DOUBTED, COUNT, ORDER, ENTRY, HELD, BEGUN, EXIT_CODE, EXIT_AT, TIMED = range(
+    STANDS * LANES, STANDS * LANES + 10
 )
 STANDING = TIMED + 1
 FIRST_LANE = 0
@@ -40,13 +40,18 @@ NOISE = 1e-9  # of what is added up: far more than it loses
 
 
 @rule
+def begin_gates(now: I64_1D, way: Way) -> None:
+    """Let nothing have been counted yet."""
+    open_gates(now, FIRST_LANE)
+    is_gated = way.gates.cooldown > 0 or way.gates.losses_max < NEVER
+    now[IS_GATED], now[IS_DOUBTED] = 1 if is_gated else 0, 0
+
+
+@rule
 def count_ended(now: I64_1D, way: Way, price: float, bar: int, is_late: bool) -> None:
     """Count the position that ends in a bar at this price, `is_late` on its way."""
     gates, brought, last = way.gates, 0.0, 0
-    asks = gates.cooldown > gates.delay or gates.losses_max < NEVER
-    if not asks and gates.delay == 0:
-        return
-    if asks:
+    if gates.cooldown > gates.delay or gates.losses_max < NEVER:
         if len(way.payments.rates) > 0:
             last = int(way.payments.before[bar + 1] if is_late else way.payments.after[bar])
         brought = _brought(now, way, price, last)
@@ -54,10 +59,8 @@ def count_ended(now: I64_1D, way: Way, price: float, bar: int, is_late: bool) ->
 
 
 @rule
-def may_leave(now: I64_1D, way: Way, bar: int) -> bool:
-    """Return whether a wish may close what is held at the close of a bar."""
-    if not way.gates.only_in_profit:
-        return True
+def would_gain(now: I64_1D, way: Way, bar: int) -> bool:
+    """Return whether the close of a bar would leave a profit of what is held."""
     last = int(way.payments.before[bar + 1]) if len(way.payments.rates) > 0 else 0
     return _brought(now, way, way.opens.lines[(bar + 1) * LINE + O_CLOSE], last) > 0
 

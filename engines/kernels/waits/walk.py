@@ -36,7 +36,7 @@ from engines.kernels.chains.columns import (
 )
 from engines.kernels.chains.shares import share_of
 from engines.kernels.chains.walk import lowest
-from engines.kernels.gates.rules import open_gates, refuses
+from engines.kernels.gates.rules import refuses
 from engines.kernels.passage.columns import ALONE, OPEN_AT_END, RELIEVED, REVERSED
 from engines.kernels.slots import (
     AT_LIMIT,
@@ -76,11 +76,12 @@ from engines.kernels.waits.gates import (
     EXIT_CODE,
     FIRST_LANE,
     HELD,
-    IS_DOUBTED,
+    IS_GATED,
     ORDER,
     TIMED,
+    begin_gates,
     count_ended,
-    may_leave,
+    would_gain,
 )
 from engines.types import I64_1D
 
@@ -96,8 +97,8 @@ def link(
     `plan` is the row of its plan among the levels, NO_LEVELS if it has none.
     """
     bars, nothing = way.opens.bars, way.opens.bars << MODE_BITS
-    now[COUNT], now[ORDER], now[HELD], now[IS_DOUBTED] = first, nothing, 0, 0
-    open_gates(now, FIRST_LANE)
+    now[COUNT], now[ORDER], now[HELD] = first, nothing, 0
+    begin_gates(now, way)
     _end(turns, now, 0, OPEN_AT_END)
     turns.prices[first], turns.worst[first] = 1.0, 0.0
     for own in range(len(wishes) + 1):
@@ -118,7 +119,7 @@ def link(
             if _may_wait(now, way, bar, side):
                 entry = ((bar + 1) << 1) | side
                 now[ORDER], now[ENTRY] = way.orders.codes[entry], entry
-        if is_ended:  # which the wish of the same close does not know
+        if is_ended and now[IS_GATED] != 0:  # which the wish of the same close does not know
             count_ended(now, way, _price_at_open(now, way, bar + 1), bar + 1, False)
     if now[HELD] != 0:
         _end(turns, now, bars, OPEN_AT_END)
@@ -133,7 +134,9 @@ def _ends(now: I64_1D, way: Way, bar: int, wish: int) -> bool:
     leaves = LEAVES_LONG if now[BEGUN] & IS_SHORT == 0 else LEAVES_SHORT
     if bar == now[TIMED] or wish & ENDS != 0:
         return True
-    return bool(wish & leaves != 0 and may_leave(now, way, bar))
+    if wish & leaves == 0:
+        return False
+    return not way.gates.only_in_profit or would_gain(now, way, bar)
 
 
 @inlined
@@ -141,6 +144,8 @@ def _may_wait(now: I64_1D, way: Way, bar: int, side: int) -> bool:
     """Return whether a wish of a side may place an order at the close of a bar."""
     if now[HELD] != 0 and (now[BEGUN] & IS_SHORT == side or way.gates.only_in_profit):
         return False
+    if now[IS_GATED] == 0:
+        return True
     return not refuses(now, FIRST_LANE, way.gates, way.days.closes, bar)
 
 
@@ -174,13 +179,15 @@ def _go_on(now: I64_1D, way: Way, levels: Levels, plan: int, turns: Turns, bar: 
                 _end_at_level(now, way, levels, turns)
                 continue
             late = IS_LATE if order & MODE_MASK > AT_LEVEL else 0
-            met = way.orders.rows[way.orders.places[now[ENTRY]] * ROW + R_PRICE]
-            count_ended(now, way, met, order >> MODE_BITS, late != 0)
+            if now[IS_GATED] != 0:
+                met = way.orders.rows[way.orders.places[now[ENTRY]] * ROW + R_PRICE]
+                count_ended(now, way, met, order >> MODE_BITS, late != 0)
             _end(turns, now, order >> MODE_BITS, REVERSED | late)
         elif now[TIMED] < bar:
             now[ORDER], now[HELD], ended = way.opens.bars << MODE_BITS, 0, now[TIMED] + 1
             _end(turns, now, ended, ALONE)
-            count_ended(now, way, _price_at_open(now, way, ended), ended, False)
+            if now[IS_GATED] != 0:
+                count_ended(now, way, _price_at_open(now, way, ended), ended, False)
             continue
         else:
             return
@@ -209,7 +216,8 @@ def _end_at_level(now: I64_1D, way: Way, levels: Levels, turns: Turns) -> None:
     turns.prices[at] = levels.values[first + EXIT_PRICE]
     turns.worst[at] = levels.values[first + EXIT_WORST]
     now[HELD] = 0
-    count_ended(now, way, turns.prices[at], code >> MODE_BITS, end & IS_LATE != 0)
+    if now[IS_GATED] != 0:
+        count_ended(now, way, turns.prices[at], code >> MODE_BITS, end & IS_LATE != 0)
 
 
 @inlined
