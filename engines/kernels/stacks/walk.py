@@ -33,7 +33,7 @@ from engines.kernels.chains.shares import share_of
 from engines.kernels.gates.columns import Days
 from engines.kernels.machine.gates import passes_gates
 from engines.kernels.machine.rounds import end_round
-from engines.kernels.passage.lanes import LANES, fee
+from engines.kernels.passage.lanes import LANES, SURE, fee
 from engines.kernels.slots import (
     BAR,
     DECISION_DAY,
@@ -154,7 +154,9 @@ def walk_set(
         if deal.opening > 0:
             _open(stack, course, given, deal, int(counts[CURSOR]) - 1, plan)
     close_at_end(stack, course, bars - 1, course.opens.lines[bars * LINE + O_PRICE])
-    if stack.run[NEEDS_REFERENCE] != 0:
+    capital = course.fixed.capital
+    # What is left of a ruined account is noise, of which its yearly growth would be made.
+    if stack.run[NEEDS_REFERENCE] != 0 or abs(capital + state[NET]) <= capital * (1 - SURE):
         state[IS_UNSURE] = 1.0
 
 
