@@ -7,7 +7,7 @@ entry with fewer closes is unsure there, and is asked again in lanes that find c
 
 import numpy as np
 
-from engines.kernels.chains.columns import I32_1D, Sizes
+from engines.kernels.chains.columns import I32_1D
 from engines.kernels.columns import F64_2D, I64_2D
 from engines.kernels.gates.columns import Gates, Kelly, PartCourse
 from engines.kernels.gates.part_drivers import advance_gated_parts
@@ -16,19 +16,19 @@ from engines.kernels.parts.drivers import advance_parts
 from engines.kernels.summary import FIGURES
 
 
-def are_made_ahead(sizes: Sizes, gates: Gates, kelly: Kelly) -> bool:
+def are_made_ahead(gates: Gates, kelly: Kelly) -> bool:
     """Return whether links of a plan can be made before its money is known."""
-    return not (looks_back(gates, kelly) or sizes.has_own_shares)
+    return not looks_back(gates, kelly)
 
 
 def run_parts(course: PartCourse, wishes: I32_1D, sets: I64_2D, found: F64_2D) -> None:
     """Find the figures of sets."""
-    if not are_made_ahead(course.sizes, course.gates, course.kelly):
+    if not are_made_ahead(course.gates, course.kelly):
         advance_gated_parts(course, wishes, sets, found)
         return
     advance_parts(
-        course.opens, wishes, sets, course.decides, course.given, course.exits, course.sizes,
-        course.payments, course.fixed, course.portions, course.tiers, found,
+        course.opens, wishes, sets, course.decides, course.given, course.exits, course.shares,
+        course.sizes, course.payments, course.fixed, course.portions, course.tiers, found,
     )  # fmt: skip # one call
     unsure = np.flatnonzero(found[:, FIGURES])
     if len(unsure):

@@ -54,11 +54,13 @@ class PartLinks(NamedTuple):
     """Links of LANES sets, `room` for each: `links` [... x LINK].
 
     Where a part is still held the next is the line that enters nothing. `worst` are the lowest
-    signed prices of rests, of which the exits know nothing.
+    signed prices of rests, of which the exits know nothing. `shares` are those of the next ones, if
+    each entry has its own.
     """
 
     links: I32_1D
     worst: F64_1D
+    shares: F64_1D
     room: int
 
 

@@ -14,6 +14,7 @@ from engines.kernels.chains.columns import I32_1D, Decides, Given, Opens, Sizes
 from engines.kernels.chains.drivers import NO_SET, SET_ROW, SET_START, SET_STOP
 from engines.kernels.chains.lanes import idle, start_chain, weigh
 from engines.kernels.chains.margin import judge
+from engines.kernels.chains.shares import Shares
 from engines.kernels.columns import F64_2D, I64_2D
 from engines.kernels.parts.columns import LINK, PartExits, PartLinks, Portions
 from engines.kernels.parts.exits import PART_WALK, walk_parts
@@ -32,7 +33,7 @@ from engines.kernels.parts.lanes import (
     start_parts,
     turn_parts,
 )
-from engines.kernels.parts.walk import link_parts, look_back_parts
+from engines.kernels.parts.walk import link_parts, look_back_parts, share_out_parts
 from engines.kernels.passage.columns import U64_1D, Fixed, Payments
 from engines.kernels.passage.figures import figures_of
 from engines.kernels.passage.lanes import (
@@ -53,8 +54,8 @@ Find: TypeAlias = Callable[
 ]
 Advance: TypeAlias = Callable[
     [
-        Opens, I32_1D, I64_2D, Decides, Given, PartExits, Sizes, Payments, Fixed, Portions, F64_2D,
-        F64_2D,
+        Opens, I32_1D, I64_2D, Decides, Given, PartExits, Shares, Sizes, Payments, Fixed, Portions,
+        F64_2D, F64_2D,
     ],
     None,
 ]  # fmt: skip # one list
@@ -82,7 +83,8 @@ def _finder(stamp: int) -> Find:
 
 def _take(
     opens: Opens, wishes: I32_1D, item: I64_1D, decides: Decides, given: Given, exits: PartExits,
-    fixed: Fixed, links: PartLinks, lane: int, lanes: F64_1D, places: U64_1D, marks: F64_1D,
+    shares: Shares, fixed: Fixed, links: PartLinks, lane: int, lanes: F64_1D, places: U64_1D,
+    marks: F64_1D,
 ) -> None:  # fmt: skip # what a set is, then where it goes
     first, start, stop = lane * links.room, item[SET_START], item[SET_STOP]
     levels = Given(
@@ -93,6 +95,8 @@ def _take(
     own = wishes[start:stop]
     count = link_parts(own, opens, decides, levels, exits, item[SET_ROW], links, lane)
     look_back_parts(opens, links, first, count)
+    if shares.are_own:
+        share_out_parts(own, opens, levels, shares, item[SET_ROW], links, first, count)
     start_lane(lanes, places, lane, fixed)
     start_parts(lanes, lane, fixed)
     start_chain(places, lane, first, count)
@@ -143,9 +147,9 @@ def _note(lanes: F64_1D, places: U64_1D, marks: F64_1D) -> int:
 
 def _play(
     opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, given: Given, exits: PartExits,
-    sizes: Sizes, payments: Payments, fixed: Fixed, portions: Portions, tiers: F64_2D,
-    found: F64_2D, links: PartLinks, lanes: F64_1D, places: U64_1D, owner: I64_1D, marks: F64_1D,
-    sums: F64_1D,
+    shares: Shares, sizes: Sizes, payments: Payments, fixed: Fixed, portions: Portions,
+    tiers: F64_2D, found: F64_2D, links: PartLinks, lanes: F64_1D, places: U64_1D, owner: I64_1D,
+    marks: F64_1D, sums: F64_1D,
 ) -> None:  # fmt: skip # what it works on, then the room that it needs
     count, waiting, running = len(found), 0, 0
     for lane in range(LANES):
@@ -153,8 +157,8 @@ def _play(
         if waiting < count:
             item = sets[waiting]
             take_parts(
-                opens, wishes, item, decides, given, exits, fixed, links, lane, lanes, places,
-                marks,
+                opens, wishes, item, decides, given, exits, shares, fixed, links, lane, lanes,
+                places, marks,
             )  # fmt: skip # one call
             owner[lane] = waiting
             waiting, running = waiting + 1, running + 1
@@ -174,8 +178,8 @@ def _play(
             if waiting < count:
                 item = sets[waiting]
                 take_parts(
-                    opens, wishes, item, decides, given, exits, fixed, links, lane, lanes, places,
-                    marks,
+                    opens, wishes, item, decides, given, exits, shares, fixed, links, lane, lanes,
+                    places, marks,
                 )  # fmt: skip # one call
                 owner[lane], waiting = waiting, waiting + 1
             else:
@@ -190,20 +194,23 @@ def _advance(stamp: int) -> Advance:
 
     def advance(
         opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, given: Given,
-        exits: PartExits, sizes: Sizes, payments: Payments, fixed: Fixed, portions: Portions,
-        tiers: F64_2D, found: F64_2D,
+        exits: PartExits, shares: Shares, sizes: Sizes, payments: Payments, fixed: Fixed,
+        portions: Portions, tiers: F64_2D, found: F64_2D,
     ) -> None:  # fmt: skip # one list
         room = 0 if stamp != 0 else 1
         for item in range(len(found)):
             entries = sets[item, SET_STOP] - sets[item, SET_START] + 1
             room = max(room, entries * (exits.parts + 1))
-        links = PartLinks(np.empty(LANES * room * LINK, np.int32), np.empty(LANES * room), room)
+        own = np.empty(LANES * room if shares.are_own else 0)
+        links = PartLinks(
+            np.empty(LANES * room * LINK, np.int32), np.empty(LANES * room), own, room
+        )  # fmt: skip # one call
         lanes, places = np.zeros(PART_NUMBERS * LANES), np.zeros(PART_PLACES * LANES, np.uint64)
         owner, marks = np.empty(LANES, np.int64), np.empty(fixed.months * LANES)
         sums = np.empty(SUMS_SIZE)
         play_parts(
-            opens, wishes, sets, decides, given, exits, sizes, payments, fixed, portions, tiers,
-            found, links, lanes, places, owner, marks, sums,
+            opens, wishes, sets, decides, given, exits, shares, sizes, payments, fixed, portions,
+            tiers, found, links, lanes, places, owner, marks, sums,
         )  # fmt: skip # one call
 
     return driver(advance)

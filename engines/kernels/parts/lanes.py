@@ -194,6 +194,9 @@ def follow_parts(
         lanes[N_ORDERED + lane] = lines[line + np.uint64(O_ORDERED) + side]
         lanes[N_CLOSE + lane] = lines[line + np.uint64(O_CLOSE)]
         lanes[N_OPEN + lane] = lines[line + np.uint64(O_OPEN)]
+    if len(links.shares) > 0:
+        for lane in range(LANES):
+            lanes[N_OWN_SHARE + lane] = links.shares[places[AT + lane]]
     for lane in range(LANES):
         look_ahead(places, links, exits, lines, lane)
 
