@@ -17,7 +17,7 @@ tell, or at a point that has passed.
 
 import numpy as np
 
-from engines.kernels._compiled import inlined
+from engines.kernels._compiled import inlined, rule
 from engines.kernels.chains.columns import (
     AT_LEVEL,
     LONG,
@@ -83,8 +83,8 @@ def seek_call(stack: Stack, course: Course, given: Given, until: int, then: int,
 
     Prices count up to bar `until`; where an entry `ends` then, those before that in its bar too.
     """
-    state, counts, opens = stack.state, stack.counts, course.opens
-    since, side = int(counts[SINCE]), np.uint64(LONG if state[SIGN] > 0 else SHORT)
+    state, counts = stack.state, stack.counts
+    since = int(counts[SINCE])
     look(stack, course, until)
     if not asks_for_calls(course):
         return NEVER
@@ -94,7 +94,14 @@ def seek_call(stack: Stack, course: Course, given: Given, until: int, then: int,
         stop += 1
     if stop <= since or not _is_short(state, course.fixed, low):
         return NEVER
-    start = since
+    return _find_call(stack, course, given, stop, then)
+
+
+@rule
+def _find_call(stack: Stack, course: Course, given: Given, stop: int, then: int) -> int:
+    """Return when a margin call comes that is surely due before bar `stop`, as `seek_call` does."""
+    state, counts, opens = stack.state, stack.counts, course.opens
+    start, side = int(counts[SINCE]), np.uint64(LONG if state[SIGN] > 0 else SHORT)
     while stop - start > 1:
         middle = (start + stop) // 2
         low = lowest(opens, np.uint64(start), np.uint64(middle), side)
@@ -148,7 +155,7 @@ def _point_of(state: F64_1D, fixed: Fixed, prices: F64_2D, bar: int) -> tuple[in
     return bar << TIME_BITS | (ON_THE_WAY + part) << 1 | BEHIND, worst
 
 
-@inlined
+@rule
 def call_margin(stack: Stack, course: Course, given: Given, time: int) -> Deal:
     """Return what a margin call closes."""
     state, run, fixed = stack.state, stack.run, course.fixed
@@ -168,7 +175,7 @@ def call_margin(stack: Stack, course: Course, given: Given, time: int) -> Deal:
     return Deal(line, OF_ALL, steps, paid, share, sign * price, fresh, 0.0, 0.0, 0.0, 0.0)
 
 
-@inlined
+@rule
 def spend(stack: Stack, steps: float) -> None:
     """Take steps off the oldest entries; one that is spent is gone."""
     counts, entries, gone = stack.counts, stack.entries, 0

@@ -6,7 +6,7 @@ what is left is exactly the sum of those in between, so that rounded once it is 
 lie behind the ring of ratios, whose rounds each count once, however long it is.
 """
 
-from engines.kernels._compiled import inlined, rule
+from engines.kernels._compiled import rule
 from engines.kernels.columns import Run
 from engines.kernels.machine.exact import add_exactly, total_of
 from engines.kernels.machine.rounds import end_round
@@ -27,7 +27,7 @@ KIND = SUM + 1 + PARTS_MAX
 KELLY_SUMS = 2 * KIND
 
 
-@inlined
+@rule
 def end_weighed_round(run: Run) -> float:
     """Note the position that has just ended; return the share that the next one may spend."""
     room = int(run[KELLY_ROOM])
