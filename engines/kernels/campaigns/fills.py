@@ -14,6 +14,7 @@ import numpy as np
 
 from engines.instrument import TICK_NOISE
 from engines.kernels._compiled import rule
+from engines.kernels.campaigns.calls import apart
 from engines.kernels.campaigns.columns import (
     COST,
     FUNDED_MAX,
@@ -166,7 +167,7 @@ def drop_rung(run: Run, place: int) -> None:
     run[rung + RUNG_LEVEL] = math.inf if run[rung + RUNG_ABOVE] != 0 else -math.inf
 
 
-@rule
+@apart
 def pay_until(run: Run, time: float) -> None:
     """Pay the settlements up to a time with what is held now, shared by quantity."""
     at, held = int(run[PAY_NEXT]), abs(run[STEPS])
@@ -182,7 +183,7 @@ def pay_until(run: Run, time: float) -> None:
     run[PAY_NEXT] = at
 
 
-@rule
+@apart
 def skip_until(run: Run, time: float) -> None:
     """Let the settlements up to a time pass by an account that is flat."""
     at = int(run[PAY_NEXT])

@@ -9,6 +9,7 @@ nothing for the noise of these sums is unsure.
 import math
 
 from engines.kernels._compiled import rule
+from engines.kernels.campaigns.calls import apart
 from engines.kernels.campaigns.columns import IS_GATED, IS_UNSURE
 from engines.kernels.columns import Run
 from engines.kernels.gates.columns import Days
@@ -52,7 +53,7 @@ def begin_gates(run: Run) -> None:
     run[DAY_ENTRIES] = run[WEEK_ENTRIES] = run[ROUND_LOSSES] = 0.0
 
 
-@rule
+@apart
 def may_enter(run: Run, days: Days, bar: int) -> bool:
     """Return whether the rules let a wish at the close of `bar` enter."""
     if len(days.closes) > 0:

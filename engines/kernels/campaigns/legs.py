@@ -9,8 +9,8 @@ A first lot that closes in parts is marked with the stretch in which it was held
 """
 
 from engines.kernels._compiled import rule
+from engines.kernels.campaigns.calls import apart
 from engines.kernels.campaigns.columns import (
-    BARS,
     IS_PASSED,
     L_BAR,
     L_FEE,
@@ -25,24 +25,20 @@ from engines.kernels.campaigns.columns import (
 )
 from engines.kernels.campaigns.fills import fee_of_qty
 from engines.kernels.campaigns.margin import judge_cover
-from engines.kernels.campaigns.tally import add_trade, end_position, look_back, mark_lot
+from engines.kernels.campaigns.tally import add_trade, end_position, look_back, mark_bars, mark_lot
 from engines.kernels.columns import F64_2D, Run
 from engines.kernels.rounding import qty_of
-from engines.kernels.search import extremes
 from engines.kernels.slots import (
     CALLS_MARGIN,
     CAPITAL,
     LOTS,
     NET,
     POINT_VALUE,
-    SETTLED_PEAK,
     STEPS,
-    SUMS,
 )
-from engines.kernels.summary import deepen
 
 
-@rule
+@apart
 def close_by_legs(run: Run, reach: F64_2D, side: float, price: float) -> None:
     """Close several lots on `side` at `price`, each leg a fill."""
     look_back(run, reach, side)
@@ -89,8 +85,6 @@ def _mark_alone(run: Run, reach: F64_2D, side: float) -> None:
     start, stop = int(run[lot + L_BAR]) + 1, int(run[lot + LOT_SIZE + L_BAR])
     if stop <= start:
         return
-    unit, peak = side * run[lot + L_UNIT], run[SETTLED_PEAK]
+    unit = side * run[lot + L_UNIT]
     held = run[CAPITAL] + run[NET] - unit * run[lot + L_PRICE] - run[lot + L_FEE]
-    high, low = extremes(reach, int(run[BARS]), start, stop)
-    fall = max(peak - (held + min(unit * high, unit * low)), 0.0)
-    deepen(run, SUMS, fall, fall / peak)
+    mark_bars(run, reach, start, stop, held, unit)

@@ -13,7 +13,9 @@ fills nothing, but the rules are asked, and it counts.
 
 import math
 
-from engines.kernels._compiled import rule
+from engines.kernels._compiled import inlined, rule
+from engines.kernels._prefetch import prefetch
+from engines.kernels.campaigns.calls import apart
 from engines.kernels.campaigns.columns import (
     BARS,
     CLOSE_BEFORE,
@@ -148,7 +150,7 @@ def _side_of(wish: int) -> float:
     return 1.0 if wish & ENTERS_LONG != 0 else -1.0
 
 
-@rule
+@inlined
 def _hold(
     run: Run, lines: F64_1D, reach: F64_2D, wishes: I32_1D, place: int, decides: Decides,
     days: Days, until: int,
@@ -165,6 +167,7 @@ def _hold(
         place += 1
     bar = bars - 1 if place == len(wishes) else min(int(wishes[place]) >> WISH_BITS, bars - 1)
     last = min(bar, timed)
+    prefetch(lines, (last + 1) * LINE)  # which is read where no level comes before
     if _follow(run, lines, reach, min(last, until - 1), side):
         count_end(run, days, before)
         return _place_from(wishes, first, int(run[BAR]))
@@ -208,7 +211,7 @@ def _end(
     count_end(run, days, before)
 
 
-@rule
+@apart
 def _is_in_profit(run: Run, lines: F64_1D, bar: int) -> bool:
     """Return whether the position would bring anything at the close of a bar."""
     if run[PAYS_END] != 0:
@@ -224,7 +227,7 @@ def _place_from(wishes: I32_1D, place: int, bar: int) -> int:
     return place
 
 
-@rule
+@apart
 def _close_by_order(run: Run, lines: F64_1D, reach: F64_2D, last: int, side: float) -> None:
     """Close by an entry of a side that the plan forbids: it closes only where it was placed."""
     if decide(run, lines, last, -side) == 0:
@@ -233,7 +236,7 @@ def _close_by_order(run: Run, lines: F64_1D, reach: F64_2D, last: int, side: flo
     close_at(run, lines, reach, last + 1, side)
 
 
-@rule
+@inlined
 def _follow(run: Run, lines: F64_1D, reach: F64_2D, last: int, side: float) -> bool:
     """Let the campaign live up to bar `last`; return whether it ends there by a level."""
     bar, bars = int(run[NEXT_BAR]), int(run[BARS])
@@ -251,7 +254,7 @@ def _follow(run: Run, lines: F64_1D, reach: F64_2D, last: int, side: float) -> b
     return False
 
 
-@rule
+@inlined
 def _ends_in(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> bool:
     """Walk a bar; return whether the position has ended."""
     if run[LAST_FILL_BAR] != bar:

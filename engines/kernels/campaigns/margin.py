@@ -10,6 +10,7 @@ before it have paid by then is taken off too.
 """
 
 from engines.kernels._compiled import rule
+from engines.kernels.campaigns.calls import apart
 from engines.kernels.campaigns.columns import (
     FUNDED_MAX,
     IS_UNSURE,
@@ -19,6 +20,7 @@ from engines.kernels.campaigns.columns import (
     UNIT,
 )
 from engines.kernels.columns import Run
+from engines.kernels.machine.admission import lacks_where_it_fills
 from engines.kernels.passage.lanes import SURE
 from engines.kernels.slots import (
     CAPITAL,
@@ -37,7 +39,7 @@ from engines.kernels.slots import (
 )
 
 
-@rule
+@apart
 def judge_cover(run: Run, side: float, lowest: float, paid: float) -> None:
     """Mark the set unsure if the position may be taken over as far as a signed price."""
     unit = abs(run[UNIT])
@@ -54,6 +56,12 @@ def judge_cover(run: Run, side: float, lowest: float, paid: float) -> None:
         tier = int(run[TIERS_AT]) + place * TIER
         if value * run[tier + MAINTENANCE] - run[tier + DEDUCTION] >= left:
             run[IS_UNSURE] = 1.0
+
+
+@apart
+def cannot_carry(run: Run, side: float, opening: float, price: float, is_at_open: bool) -> bool:
+    """Return whether an account that nothing trims cannot carry what an entry opens."""
+    return lacks_where_it_fills(run, side, opening, price, is_at_open)
 
 
 @rule

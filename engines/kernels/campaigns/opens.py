@@ -12,6 +12,7 @@ of a position that would reverse into such an entry is the machine's to say: the
 import math
 
 from engines.kernels._compiled import rule
+from engines.kernels.campaigns.calls import apart
 from engines.kernels.campaigns.columns import (
     BARS,
     CLOSE_THEN,
@@ -45,6 +46,7 @@ from engines.kernels.campaigns.fills import (
     tick_down,
 )
 from engines.kernels.campaigns.gates import count_placed
+from engines.kernels.campaigns.margin import cannot_carry
 from engines.kernels.campaigns.sizes import cannot_pay, is_too_small, order_steps
 from engines.kernels.campaigns.tally import close_lots, mark_stretch, reach_month
 from engines.kernels.chains.columns import (
@@ -58,7 +60,7 @@ from engines.kernels.chains.columns import (
     SHORT,
 )
 from engines.kernels.columns import F64_2D, Run
-from engines.kernels.machine.admission import is_too_large, lacks_where_it_fills
+from engines.kernels.machine.admission import is_too_large
 from engines.kernels.money import equity_at, expected_slip, settled
 from engines.kernels.rounding import qty_of
 from engines.kernels.slots import (
@@ -88,7 +90,7 @@ def price_of(lines: F64_1D, bar: int, side: float) -> float:
     return float(lines[bar * LINE + O_PRICE + (LONG if side > 0 else SHORT)])
 
 
-@rule
+@apart
 def decide(run: Run, lines: F64_1D, bar: int, side: float) -> float:
     """Reckon at a close with what it decides; return the steps of the entry."""
     close = close_of(run, lines, bar)
@@ -114,7 +116,7 @@ def _opening(run: Run, steps: float, side: float, price: float) -> float:
     opening = min(steps, run[ROOM_STEPS])
     if opening <= 0 or settled(run) <= 0 or is_too_large(run, side, opening, price):
         return 0.0
-    if run[IS_EXACT] != 0 and lacks_where_it_fills(run, side, opening, price, True):
+    if run[IS_EXACT] != 0 and cannot_carry(run, side, opening, price, True):
         return 0.0
     return opening
 
@@ -138,7 +140,7 @@ def enter(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> None
     _begin(run, side, opening, qty, price, fee_of_qty(run, qty, price) * opening / opening)
 
 
-@rule
+@apart
 def _begin(run: Run, side: float, steps: float, qty: float, price: float, paid: float) -> None:
     """Begin a campaign with a fill at the open of this bar that has paid `paid`."""
     run[ENTRY_BAR] = run[NEXT_BAR] = run[LAST_FILL_BAR] = run[BAR]
@@ -166,7 +168,7 @@ def _stand_at(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> 
     reach_month(run, lines[bar * LINE + O_MONTH])
 
 
-@rule
+@apart
 def close_at(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> None:
     """Close the position at the open of a bar."""
     _stand_at(run, lines, reach, bar, side)
@@ -175,7 +177,7 @@ def close_at(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> N
     close_lots(run, reach, side, price, paid * held / held)
 
 
-@rule
+@apart
 def relieve(run: Run, lines: F64_1D, reach: F64_2D, last: int, held: float, side: float) -> None:
     """Close at the open after `last` what is held and let an entry fill for itself there."""
     steps = decide(run, lines, last, side)
@@ -196,14 +198,14 @@ def relieve(run: Run, lines: F64_1D, reach: F64_2D, last: int, held: float, side
     find_nearest(run)
 
 
-@rule
+@apart
 def enter_in_vain(run: Run, lines: F64_1D, bar: int, side: float) -> None:
     """Count an entry that a flat account places on a side that the plan forbids."""
     if _can_be_issued(run, decide(run, lines, bar, side), side):
         count_placed(run)
 
 
-@rule
+@apart
 def relieve_in_vain(run: Run, lines: F64_1D, last: int, side: float) -> None:
     """Count such an entry beside the close of what is held."""
     _place_to_relieve(run, decide(run, lines, last, side), side)
@@ -234,7 +236,7 @@ def reverse(run: Run, lines: F64_1D, reach: F64_2D, last: int, side: float) -> N
     if run[IS_EXACT] == 0:
         is_sound &= not cannot_pay(run, opening, side, price, before)
     else:
-        is_sound &= not lacks_where_it_fills(run, side, opening, price, True)
+        is_sound &= not cannot_carry(run, side, opening, price, True)
     if not is_sound:
         run[IS_UNSURE] = 1.0
         opening = max(opening, 1.0)

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from engines.kernels._compiled import rule
+from engines.kernels.campaigns.calls import apart
 from engines.kernels.campaigns.columns import (
     CLOSE_THEN,
     EQUITY_THEN,
@@ -80,7 +81,7 @@ def prepare_sizes(run: Run) -> None:
     run[LADDER_AT] = LADDER_FROM
 
 
-@rule
+@apart
 def order_steps(run: Run, place: int, side: float) -> float:
     """Return the steps of an order of the ladder, by the close that decides; the entry is 0."""
     close = run[CLOSE_THEN]
@@ -94,8 +95,14 @@ def order_steps(run: Run, place: int, side: float) -> float:
         is_far = min(part, 1.0 - part) > NOISE * (wanted + 1.0)
         if is_far and 0.0 < wanted < STEPS_FEW:
             return whole
+    return _exact_steps(run, place, side)
+
+
+@apart
+def _exact_steps(run: Run, place: int, side: float) -> float:
+    """Return the steps of an order as the reference does."""
     run[ORDER_MONEY] = money_for(run, run[EQUITY_THEN], run[BUDGET_RATIO])
-    return steps_of(run, place, side, close, math.nan)
+    return steps_of(run, place, side, run[CLOSE_THEN], math.nan)
 
 
 @rule

@@ -14,6 +14,7 @@ import math
 
 from engines.kernels import summary as of
 from engines.kernels._compiled import rule
+from engines.kernels.campaigns.calls import apart
 from engines.kernels.campaigns.columns import (
     BARS,
     COST,
@@ -101,8 +102,14 @@ def mark_stretch(run: Run, reach: F64_2D, stop: int) -> None:
     if run[LOTS] < 2 or stop <= start:
         return
     held = settled - unit * run[PRICE_AVG] - run[FEES_OPEN]
-    if not _may_deepen(run, peak, held + abs(unit) * run[NEAR_DOWN]):
-        return
+    if _may_deepen(run, peak, held + abs(unit) * run[NEAR_DOWN]):
+        mark_bars(run, reach, start, stop, held, unit)
+
+
+@apart
+def mark_bars(run: Run, reach: F64_2D, start: int, stop: int, held: float, unit: float) -> None:
+    """Mark equity at the worst of bars through which `unit` was held, beside `held` of money."""
+    peak = run[SETTLED_PEAK]
     high, low = extremes(reach, int(run[BARS]), start, stop)
     fall = max(peak - (held + min(unit * high, unit * low)), 0.0)
     deepen(run, SUMS, fall, fall / peak)
@@ -168,7 +175,7 @@ def add_trade(run: Run, lot: int, pnl: float, fees: float, funding: float) -> No
     run[BEFORE_PEAK] = max(run[BEFORE_PEAK], run[BEFORE])
 
 
-@rule
+@apart
 def reach_month(run: Run, month: float) -> None:
     """End the months before this one."""
     while run[NEXT_MONTH] < month:
@@ -192,7 +199,7 @@ def look_back(run: Run, reach: F64_2D, side: float) -> None:
         run[IS_UNSURE] = 1.0
 
 
-@rule
+@apart
 def find_lowest(run: Run, reach: F64_2D, side: float, stop: int, worst: float) -> None:
     """Look up how low the campaign has gone ahead of a bar, if nothing that waits has told it."""
     if run[LOWEST] == -math.inf:
@@ -215,7 +222,7 @@ def mark_lot(
         add_fall(run, SUMS, run[BEFORE_PEAK], worst)
 
 
-@rule
+@apart
 def _lowest_of(run: Run, reach: F64_2D, lot: int, side: float) -> float:
     """Return the lowest signed price of a lot's bars: of the first and the last what counts."""
     worst, start, stop = run[lot + L_WORST], int(run[lot + L_BAR]), int(run[BAR])

@@ -14,6 +14,7 @@ the set is unsure then. Where no margin call would trim it, it is dropped.
 import math
 
 from engines.kernels._compiled import rule
+from engines.kernels.campaigns.calls import apart
 from engines.kernels.campaigns.columns import (
     CLOSE_BEFORE,
     CLOSE_THEN,
@@ -52,10 +53,10 @@ from engines.kernels.campaigns.fills import (
     pay_until,
     set_levels,
 )
-from engines.kernels.campaigns.margin import judge_cover
+from engines.kernels.campaigns.margin import cannot_carry, judge_cover
 from engines.kernels.campaigns.sizes import cannot_pay, is_too_small, order_steps
 from engines.kernels.columns import Run
-from engines.kernels.machine.admission import is_too_large, lacks_where_it_fills
+from engines.kernels.machine.admission import is_too_large
 from engines.kernels.money import due_price, equity_at, expected_slip, slipped_price
 from engines.kernels.rounding import qty_of
 from engines.kernels.slots import (
@@ -125,7 +126,7 @@ def _exit(run: Run, price: float, rises: bool, side: float) -> float:
     return due if rises else slipped_price(run, due, -side, 0.0)
 
 
-@rule
+@apart
 def _passed(run: Run, price: float, side: float) -> int:
     """Return what fills next of all that an open has passed: the rung at the lowest price first."""
     found, lowest = THE_LEG, math.inf
@@ -206,7 +207,7 @@ def _fill_rung(run: Run, place: int, due: float, is_at_open: bool, side: float) 
     opening = min(steps, run[ROOM_STEPS] - held)
     if opening > 0 and run[IS_EXACT] != 0:
         is_refused = is_too_large(run, side, opening, price)
-        if is_refused or lacks_where_it_fills(run, side, opening, price, is_at_open):
+        if is_refused or cannot_carry(run, side, opening, price, is_at_open):
             opening = 0.0
         elif run[CALLS_MARGIN] == 0:
             judge_cover(run, side, min(run[LOWEST], run[WORST]), 0.0)
