@@ -4,7 +4,8 @@ Theory. It is the walk of `exit_walk` where a leg has no trailing part and no br
 multiplied by the position's sign, as in `passage.walk`: the stop lies below and the target above.
 Between the entry and the exit no bar comes to either, so blocks of bars are stepped over by their
 extremes, which say as well how far the price went against the position. Only the bar of the exit is
-asked for its open and its way.
+asked for its open and its way; bars are read with these, though the search needs half of it, since
+memory would be waited for once more.
 
 What the open has passed fills there, with both behind it the limit; then the price goes to the
 extreme nearer to the open, and to the other one. A limit that is verified is searched for where the
@@ -79,7 +80,7 @@ def find_bracket_exit(
         price = due_price(run, close)
         price = price if trigger <= sign * close else slipped_price(run, price, -sign, 0.0)
         return first - 1, True, price, math.inf
-    bar, worst = skip(opens, first, last, side, stop, trigger)
+    bar, worst = skip(opens, prices, first, last, side, stop, trigger)
     if bar > last:
         return nothing
     opened, high, low = sign * prices[bar, OPEN], prices[bar, HIGH], prices[bar, LOW]
@@ -110,7 +111,7 @@ def trigger_of(run: Run, target: float, sign: float) -> float:
 
 @rule
 def skip(
-    opens: Opens, first: int, last: int, side: int, stop: float, target: float
+    opens: Opens, prices: F64_2D, first: int, last: int, side: int, stop: float, target: float
 ) -> tuple[int, float]:
     """Return the first bar of [first, last] that comes to a level, and the lowest price until it.
 
@@ -128,7 +129,7 @@ def skip(
                 lowest, highest = min(lowest, reach[row, 1]), max(highest, reach[row, 0])
                 bar += mask + np.uint64(1)
                 continue
-        high, low = reach[bar, 0], reach[bar, 1]
+        high, low = prices[bar, HIGH], prices[bar, LOW]
         if high >= up or low <= down:
             break
         lowest, highest = min(lowest, low), max(highest, high)

@@ -36,7 +36,7 @@ from engines.kernels.chains.columns import (
     Links,
     Opens,
 )
-from engines.kernels.chains.exits import place_of_known, walk_given
+from engines.kernels.chains.exits import RECALLED, UNKNOWN, entry_of, recall, walk_given
 from engines.kernels.passage.columns import ALONE, OPEN_AT_END, RELIEVED, REVERSED
 from engines.kernels.search import extremes
 from engines.kernels.slots import (
@@ -48,7 +48,6 @@ from engines.kernels.slots import (
 )
 
 NO_ENTRY = -1
-AHEAD = 4  # wishes: walks that are known come meanwhile
 
 
 @rule
@@ -59,10 +58,11 @@ def link(
     """Write the links of a set from `first` on; return how many.
 
     `plan` is the row of its plan among the exits, NO_LEVELS if there is none. Levels that the set
-    gives itself end positions as found when each is taken, in the one place that there is then.
+    gives itself end positions as found when each is taken, in the places that there are then.
     """
     bars, row = opens.bars, 0 if len(given.stops) > 0 else plan
     count, entry, closes, leaves, level, place = first, NO_ENTRY, 0, 0, bars, 0
+    recalled = 0
     _end(links, count, 0, OPEN_AT_END)
     for own in range(len(wishes)):
         bar, wish = int(wishes[own]) >> WISH_BITS, int(wishes[own]) & WISH_MASK
@@ -81,10 +81,13 @@ def link(
             is_long = enters & ENTERS_LONG != 0
             leaves = (LEAVES_LONG if is_long else LEAVES_SHORT) | ENDS
             closes = leaves | (ENTERS_SHORT if is_long else ENTERS_LONG)
-            entry, follower = bar, ((bar + 1) << 1) | (0 if is_long else 1)
+            entry, follower = bar, entry_of(int(wishes[own]), decides.enters)
             links.nexts[count] = np.int32(follower)
             if row != NO_LEVELS:
-                place = _exit_of(opens, given, exits, plan, wishes, own, follower)
+                place = _exit_of(
+                    opens, given, exits, plan, wishes, decides.enters, own, follower, recalled
+                )  # fmt: skip # one call
+                recalled = own + RECALLED - place
                 level = (int(exits.ends[row, place]) >> MODE_BITS) - opens.lag
             count += 1
     last, timed = bars - 1, entry + decides.held_max
@@ -96,16 +99,23 @@ def link(
 
 @inlined
 def _exit_of(
-    opens: Opens, given: Given, exits: Exits, plan: int, wishes: I32_1D, own: int, entry: int
-) -> int:
-    """Return the place of an entry's exit, which is found here where the set gives the levels."""
+    opens: Opens, given: Given, exits: Exits, plan: int, wishes: I32_1D, enters: int, own: int,
+    entry: int, recalled: int,
+) -> int:  # fmt: skip # what is read, then who asks
+    """Return the place of an entry's exit, which is found here where the set gives the levels.
+
+    Then those of the wishes before `recalled` have been looked up, and the last one has the last
+    place.
+    """
     if len(given.stops) == 0:
         return int(exits.places[entry])
-    soon = min(own + AHEAD, len(wishes) - 1)
-    bar, wish = int(wishes[soon]) >> WISH_BITS, int(wishes[soon])
-    place_of_known(given, plan, soon, ((bar + 1) << 1) | (0 if wish & ENTERS_LONG != 0 else 1))
-    walk_given(opens, given, exits, plan, own, entry, 0)
-    return 0
+    place = own + RECALLED - recalled
+    if own >= recalled:
+        recall(opens, given, exits, plan, wishes, enters, own)
+        place = 0
+    if exits.ends[0, place] == UNKNOWN:
+        walk_given(opens, given, exits, plan, own, entry, place)
+    return place
 
 
 @inlined

@@ -78,7 +78,7 @@ def _search(
         if mode != NO_MODE:
             return (bar << MODE_BITS) | mode
         exit[EXIT_WORST] = row[R_REST]
-    bar, worst = skip(opens, -known, last, side, stop, trigger)
+    bar, worst = skip(opens, prices, -known, last, side, stop, trigger)
     exit[EXIT_WORST] = min(exit[EXIT_WORST], worst)
     if bar > last:
         return -max(last + 1, -known)
