@@ -27,8 +27,9 @@ lint: $(READY) ## ruff, mypy --strict and the import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-long: $(READY) ## the tests that take minutes, on fresh random examples
-	$(BIN)/pytest -m long --hypothesis-profile explore
+long: $(READY) ## the tests that take minutes, on fresh random examples: within an hour
+	$(BIN)/pytest -m long --hypothesis-profile explore \
+		-n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 bench: $(READY) ## measure speed and print it
 	$(BIN)/pytest tests/bench -m bench -s

@@ -61,7 +61,7 @@ from tests.property.path_cases import (
 from tests.property.test_chains_equal_reference import COSTS, INSTRUMENT, LEVERED, Rare
 from tests.property.test_gates_equal_reference import reentries
 
-EXAMPLES, EXAMPLES_LONG, STRATEGIES, SPAN = 30, 6_000, 12, 17
+EXAMPLES, EXAMPLES_LONG, STRATEGIES, SPAN = 30, 4_000, 12, 17
 RULES = st.sampled_from((CloseRule.ALL, CloseRule.ALL, CloseRule.FIFO))
 RATIOS = 0.001, 0.004, 0.01, 0.02, 0.05, 0.2
 

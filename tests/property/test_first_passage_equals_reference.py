@@ -39,7 +39,7 @@ from tests.property.test_kernel_equals_reference import INSTRUMENTS
 from tests.property.test_plans_hold import BARS_MAX, klines_of_seed
 from tests.property.test_summary_equals_measure import check_summary
 
-EXAMPLES, EXAMPLES_LONG = 150, 10_000
+EXAMPLES, EXAMPLES_LONG = 150, 6_000
 RATIOS = (0.002, 0.01, 0.03, 0.3)
 MULTIPLES = (0.3, 1.0, 4.0)
 NOT_FOLLOWED = {"dca", "grid_trading", "channel_breakout"}  # several entries, or own orders

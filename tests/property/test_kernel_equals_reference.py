@@ -41,7 +41,7 @@ from strategies.registry import REGISTRY
 from tests.property import plans_random as random_plans
 from tests.property.test_plans_hold import BARS_MAX, TICK, TIERS, Wishes, klines_of_seed
 
-EXAMPLES, EXAMPLES_LONG, SEEDS = 300, 20_000, 8  # plans, and runs of each
+EXAMPLES, EXAMPLES_LONG, SEEDS = 300, 12_000, 8  # plans, and runs of each
 ONLY_REFERENCE = {"channel_breakout"}  # orders of its own
 PARTS = {
     "exits": ("exits",),

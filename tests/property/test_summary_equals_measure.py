@@ -35,7 +35,7 @@ from strategies.registry import REGISTRY
 from tests.property.test_kernel_equals_reference import STRATEGY_PLANS, Terms, terms
 from tests.property.test_plans_hold import BARS_MAX, Wishes, klines_of_seed
 
-EXAMPLES, EXAMPLES_LONG, SEEDS = 100, 20_000, 4
+EXAMPLES, EXAMPLES_LONG, SEEDS = 100, 10_000, 4
 STARTS, MONTHS = st.integers(0, 30), st.integers(-2, 2 * BARS_MAX)
 SAME = 1e-12
 FEBRUARY_MS = 1_738_368_000_000  # 2025-02-01T00:00Z
