@@ -25,6 +25,8 @@ settings.register_profile("suite", derandomize=True, database=None, deadline=Non
 settings.register_profile("explore", max_examples=1000, deadline=None, print_blob=True)
 settings.load_profile("suite")
 
+SHARING = "tests/browser/", "tests/cluster/"
+
 
 @pytest.fixture(autouse=True)
 def no_budget_of_another_test() -> None:
@@ -35,15 +37,19 @@ def no_budget_of_another_test() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give each worker whole files, and all that share the Ray cluster to one of them.
+    """Give each worker whole files, and to one of them all that share a browser or the cluster.
 
-    A second cluster would be as slow to start, and the two would fight for the machine's cores.
+    What they share (reports to look at, Ray's nodes) would be made twice, at the same time.
     """
     from xdist.scheduler import LoadFileScheduling
 
     if config.getvalue("dist") != "loadfile":
         return None
-    made, shared = LoadFileScheduling(config, log), "tests/cluster/"
+    made = LoadFileScheduling(config, log)
     of_file = made._split_scope
-    made._split_scope = lambda test: shared if test.startswith(shared) else of_file(test)
+
+    def unit_of(test: str) -> str:
+        return next((folder for folder in SHARING if test.startswith(folder)), of_file(test))
+
+    made._split_scope = unit_of
     return made
