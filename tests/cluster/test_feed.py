@@ -27,11 +27,12 @@ from engines.series import SeriesKey
 from tests.cluster.nodes import Nodes
 from tests.contract.serving import serving
 from tests.contract.venue_bench import BTC, START_MS, made_up
+from tests.patience import PATIENCE_S
 
 KEY = SeriesKey("sim", BTC, MINUTE_MS)
 FIVE = SeriesKey("sim", BTC, 5 * MINUTE_MS)
 SPEED = 60  # a bar of a minute passes in a second
-TRUTH = made_up(BTC, 600, MINUTE_MS)
+TRUTH = made_up(BTC, 2_000, MINUTE_MS)
 
 
 class Follower:
@@ -49,7 +50,7 @@ class Follower:
         for _ in range(1000):
             if self.bars() >= bars:
                 return
-            taken = ray.get(self.feed.take.remote(self.cursors, wait_s=2.0), timeout=60)
+            taken = ray.get(self.feed.take.remote(self.cursors, wait_s=2.0), timeout=PATIENCE_S)
             self.cursors = advanced(self.cursors, taken)
             for key, klines in taken.items():
                 self.took[key].append(klines)
@@ -62,7 +63,7 @@ class Follower:
 
 
 def pid_of(feed: Any) -> int:
-    return int(ray.get(feed.__ray_call__.remote(lambda actor: os.getpid()), timeout=60))
+    return int(ray.get(feed.__ray_call__.remote(lambda actor: os.getpid()), timeout=PATIENCE_S))
 
 
 def fail(feed: Any) -> None:
@@ -77,7 +78,10 @@ def fail(feed: Any) -> None:
     before = pid_of(feed)
     feed.__ray_call__.remote(break_state)
     with pytest.raises(ZeroDivisionError):
-        ray.get(feed.take.remote({KEY: START_MS + 10**6 * MINUTE_MS}, wait_s=30.0), timeout=60)
+        ray.get(
+            feed.take.remote({KEY: START_MS + 10**6 * MINUTE_MS}, wait_s=PATIENCE_S),
+            timeout=PATIENCE_S,
+        )
     while pid_of(feed) == before:
         time.sleep(0.1)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.unit.test_cli import write_bars
 
 PHALANX = str(Path(sys.executable).with_name("phalanx"))
@@ -33,7 +34,7 @@ def address() -> Iterator[str]:
     )  # fmt: skip # who, then its streams
     assert made.stdout is not None
     yield made.stdout.readline().strip()
-    made.communicate("\n", timeout=60)
+    made.communicate("\n", timeout=PATIENCE_S)
 
 
 def test_a_cluster_without_tokens_is_named_as_such(address: str, tmp_path: Path) -> None:
