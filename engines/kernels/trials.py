@@ -160,7 +160,8 @@ class Trials:
             taken = signals if group.takes_levels else signals.without_levels()
             items = group.items
             # Groups that are sorted for one strategy alone are chains of one set.
-            if batch.is_wide and sets is self._sorted and taken.have_no_size:
+            is_listed = batch.is_wide and sets is self._sorted and taken.have_no_size
+            if is_listed:
                 items = self._chain(row, taken, group, batch, chains)
             items = batch.asked.among(row, group.places, items)
             if not len(items):
@@ -170,6 +171,8 @@ class Trials:
                 continue
             wants = wants_of(taken, group.rules)
             items = self._pass_levels(row, wants, group, items, batch)
+            if is_listed:
+                items = self._stack(row, taken, group, items, chains)
             self._await(row, wants, group, items, batch)
             if sets is not self._sorted:  # No more will come for this group.
                 self._play_all(batch)
@@ -189,6 +192,18 @@ class Trials:
         if len(chained) and not chains.add(row, taken, group, chained, self._opened_of(group)):
             return group.items
         return ways.unchained
+
+    def _stack(
+        self, row: int, taken: Signals, group: Group, items: I64_1D, chains: ChainRuns
+    ) -> I64_1D:
+        """Let what first passage has left of a group be walked; return which plans are not."""
+        if not taken.are_plain and group.rules.atr is not None:
+            return items
+        is_stacked = group.stacked[items]
+        own = items[is_stacked]
+        if len(own) and chains.add(row, taken, group, own, self._opened_of(group), True):
+            return items[~is_stacked]
+        return items
 
     def _opened_of(self, group: Group) -> Opened:
         """Return what fills cost on this market, at opens or at closes, whoever asks first."""

@@ -109,10 +109,26 @@ def stacked(draw: st.DrawFn) -> Plan:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> Case:
+def full(draw: st.DrawFn) -> Plan:
+    """Return a plan whose entry, mostly the only one, takes next to all that an account has."""
+    plan = replace(draw(stacked()), pyramiding=draw(st.sampled_from((1, 1, 1, 2))))
+    if draw(st.booleans()):
+        plan = replace(plan, margin_long_ratio=1.0, margin_short_ratio=1.0)
+    if draw(st.booleans()):
+        share = draw(st.sampled_from((0.5, 0.9, 0.97, 0.99, 1.0)))
+        return replace(plan, sizing=Sizing(SizingKind.EQUITY_RATIO, share))
+    cash = draw(st.sampled_from((0.5, 0.9, 0.97, 1.0))) * plan.capital_quote
+    return replace(plan, sizing=Sizing(SizingKind.CASH, cash))
+
+
+@st.composite
+def cases(draw: st.DrawFn, plans: st.SearchStrategy[Plan] | None = None) -> Case:
     """Return strategies of random wishes on random bars, and a plan that stacks follow."""
     seed, market = draw(markets())
-    count, plan = draw(st.integers(CHAINS_MIN, STRATEGIES)), draw(stacked())
+    count, plan = (
+        draw(st.integers(CHAINS_MIN, STRATEGIES)),
+        draw(stacked() if plans is None else plans),
+    )
     return case_of(market, plan, [PlainWishes(seed + n, n % 2 == 1) for n in range(count)])
 
 
@@ -124,6 +140,22 @@ def check_case(case: tuple[Market, Plan, list[SignalStrategy]]) -> None:
 
 test_stacks_equal_reference_on_random_sets = compared(cases(), EXAMPLES)
 test_stacks_equal_reference_on_many_random_sets = pytest.mark.long(compared(cases(), EXAMPLES_LONG))
+test_full_accounts_equal_reference_on_random_sets = compared(cases(full()), EXAMPLES)
+test_full_accounts_equal_reference_on_many_random_sets = pytest.mark.long(
+    compared(cases(full()), EXAMPLES_LONG)
+)
+
+
+@pytest.mark.parametrize("share", [0.95, 1.0])
+@pytest.mark.parametrize(("name", "costs"), list(zip(MOVING, cycle(COSTS.values()))), ids=MOVING)
+def test_grids_of_full_accounts_are_decided(
+    name: str, costs: Costs, share: float, klines: Klines
+) -> None:
+    exits = replace(MOVING[name], levels=LevelSource.PLAN)
+    plan = Plan(exits=exits, sizing=Sizing(SizingKind.EQUITY_RATIO, share))
+    funding = constant_funding(0.0001, 8, klines)
+    market = Market(klines, INSTRUMENT, costs, funding, since_ms=int(klines.open_time_ms[500]))
+    assert check(market, plan, GRID) == 1.0
 
 
 @pytest.mark.parametrize("rule", CloseRule)
@@ -179,7 +211,7 @@ def test_grids_of_stacked_plans_with_any_setting_are_decided(
 
 @pytest.mark.parametrize("settles", [False, True], ids=["at opens", "at closes"])
 @pytest.mark.parametrize("rule", [rule for rule in CloseRule if rule is not CloseRule.ANY])
-def test_margin_calls_are_followed_where_no_funding_is_paid(
+def test_margin_calls_of_several_entries_are_followed(
     rule: CloseRule, settles: bool, klines: Klines
 ) -> None:
     sizing = Sizing(SizingKind.EQUITY_RATIO, 0.49)
@@ -187,8 +219,9 @@ def test_margin_calls_are_followed_where_no_funding_is_paid(
         sizing=sizing, pyramiding=3, close_rule=rule, exits=replace(STOP, stop_loss_ratio=0.05),
         process_on_close=settles,
     )  # fmt: skip # what it asks for, then how it ends
-    market = Market(klines, INSTRUMENT, Costs(slippage_ticks=2))
-    trades = run_backtest(GRID[1], klines, INSTRUMENT, plan, market.costs).trades
+    funding = constant_funding(0.0001, 8, klines)
+    market = Market(klines, INSTRUMENT, Costs(slippage_ticks=2), funding)
+    trades = run_backtest(GRID[1], klines, INSTRUMENT, plan, market.costs, funding=funding).trades
     assert sum(trade.exit_name == MARGIN_CALL_NAME for trade in trades) > 5
     assert check(market, plan, GRID) == 1.0
 

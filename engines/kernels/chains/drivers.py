@@ -47,6 +47,7 @@ from engines.kernels.passage.funding import pay, pay_until_closes
 from engines.kernels.passage.lanes import (
     AT,
     END,
+    IS_UNSURE,
     LANE_PLACES,
     LANES,
     MONTH,
@@ -245,7 +246,9 @@ def _play(
         _step(opens, sizes, payments, fixed, tiers, links, lanes, places)
         for lane in range(LANES):
             marks[places[MONTH + lane] * np.uint64(LANES) + np.uint64(lane)] = lanes[NET + lane]
-            if places[AT + lane] != places[END + lane] or owner[lane] == NO_SET:
+            # One that is left to others gives its lane away at once.
+            is_over = places[AT + lane] == places[END + lane] or lanes[IS_UNSURE + lane] != 0
+            if not is_over or owner[lane] == NO_SET:
                 continue
             figures_of(lanes, lane, marks, fixed, sums, found[owner[lane]])
             if waiting < count:

@@ -29,10 +29,15 @@ class Entries:
         self._wishes, self._bars = wishes, bars
         self._known: tuple[object, Asked] | None = None
 
-    def asked(self, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Asked:
-        """Return which entries sets of plans, by their terms, may take, and where each is kept."""
+    def asked(
+        self, rows: list[F64_1D], sets: list[I64_2D], decides: Decides, sure: int | None = None
+    ) -> Asked:
+        """Return which entries sets of plans, by their terms, may take, and where each is kept.
+
+        `sure` are the wishes that surely close what they would, None: those of the plans.
+        """
         owns = tuple(own[:, :SET_ROW].tobytes() for own in sets)
-        sure = sure_wishes(rows[0])
+        sure = sure_wishes(rows[0]) if sure is None else sure
         key = decides, sure, tuple(map(has_levels, rows)), owns
         known = self._known
         if known is None or known[0] != key:

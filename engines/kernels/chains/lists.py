@@ -96,25 +96,29 @@ class ChainRuns:
         self._filling: list[Wished] = []
         self._walks = KnownWalks()
         self._held = 0  # bytes, of all that fill
-        self._taken = dict[tuple[int, bool], int]()
+        self._taken = dict[tuple[int, bool, bool], int]()
         self._later = LATER * threads if aside is not None else 0
         self._running: deque[tuple[Wished, Part, Waits]] = deque()
 
-    def add(self, row: int, signals: Signals, group: Group, items: I64_1D, opened: Opened) -> bool:
-        """Let a strategy wait for plans of a group, of those that are `chained`.
+    def add(
+        self, row: int, signals: Signals, group: Group, items: I64_1D, opened: Opened,
+        are_left: bool = False,
+    ) -> bool:  # fmt: skip # who waits, then for what
+        """Let a strategy wait for plans of a group that chains follow, or `are_left` by lanes.
 
         Returns: whether it does; levels of its own that only the reference can judge do not.
         """
         are_plain = signals.are_plain
-        key = id(group), are_plain  # of a group that the trials keep, so that no other has its id
+        # The trials keep the group, so that no other has its id.
+        key = id(group), are_plain, are_left
         taken = self._taken.get(key, 0)
         self._taken[key] = taken + 1
         for wished in self._filling:
-            if wished.group is group and wished.are_plain == are_plain:
+            if (id(wished.group), wished.are_plain, wished.are_left) == key:
                 break
         else:
             room = self._room(group, items, are_plain, taken)
-            wished = Wished(group, are_plain, opened, room, self._walks)
+            wished = Wished(group, are_plain, are_left, opened, room, self._walks)
             self._filling.append(wished)
         self._held -= wished.held
         is_listed = wished.add(row, signals, items)

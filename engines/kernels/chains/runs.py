@@ -57,7 +57,7 @@ from engines.kernels.gates.columns import Course as Gated
 from engines.kernels.gates.columns import Days, Gates, Kelly, PartCourse
 from engines.kernels.gates.drivers import advance_gated
 from engines.kernels.gates.part_runs import are_made_ahead, run_parts
-from engines.kernels.gates.runs import NO_KELLY, gates_of, kelly_of, looks_back
+from engines.kernels.gates.runs import NO_KELLY, gates_of, kelly_of, looks_back, sure_wishes
 from engines.kernels.groups import Group
 from engines.kernels.parts.columns import PartExits, Portions
 from engines.kernels.parts.exits import PART_WALK
@@ -69,7 +69,7 @@ from engines.kernels.passage.runs import fixed_of, has_levels
 from engines.kernels.plan_terms import PRICE_TICKS_MAX
 from engines.kernels.stacks.columns import Course, Ends, Stacking
 from engines.kernels.stacks.drivers import advance_stacks
-from engines.kernels.stacks.runs import NO_ENDS, ends_of, stacking_of
+from engines.kernels.stacks.runs import NO_ENDS, ends_of, spends_all, stacking_of, stacks_one
 from engines.kernels.summary import FIGURES
 from engines.kernels.waits.columns import Orders, Waiting, Way
 from engines.kernels.waits.runs import AT_ONCE, orders_of, run_waits, waiting_of
@@ -91,12 +91,16 @@ Part: TypeAlias = Callable[[], Found]
 
 
 class Wished:
-    """The wishes of strategies that wait for one group of plans, listed one after the other."""
+    """The wishes of strategies that wait for one group of plans, listed one after the other.
+
+    `are_left` where lanes have left their sets already.
+    """
 
     def __init__(
-        self, group: Group, are_plain: bool, opened: Opened, sets_max: int, walks: KnownWalks
-    ) -> None:
-        self.group, self.are_plain, self._walks = group, are_plain, walks
+        self, group: Group, are_plain: bool, are_left: bool, opened: Opened, sets_max: int,
+        walks: KnownWalks,
+    ) -> None:  # fmt: skip # what is listed, then with what
+        self.group, self.are_plain, self.are_left, self._walks = group, are_plain, are_left, walks
         self.rows: list[int] = []
         self._items: list[I64_1D] = []
         self._opens, self._bars = opened
@@ -215,7 +219,7 @@ class Wished:
     def _advance(self, bars: Bars, plans: list[tuple[int, I64_1D]]) -> F64_2D:
         """Return the figures of a part, plan by plan."""
         money = self._money(bars, plans[0][0])
-        decides, sizes, fixed, portions, stacking, (_, kelly), waiting = money
+        _, _, fixed, portions, stacking, _, waiting = money
         rows = [self.group.terms[item] for item, _ in plans]
         sets = [
             np.column_stack(
@@ -223,7 +227,7 @@ class Wished:
             )
             for row, (_, own) in enumerate(plans)
         ]
-        found = np.empty((sum(map(len, sets)), FIGURES + 1))
+        found = np.ones((sum(map(len, sets)), FIGURES + 1))
         if waiting != AT_ONCE or portions.targets > 0:
             run = self._await if waiting != AT_ONCE else self._part
             run(bars, rows, sets, money, found)
@@ -231,16 +235,30 @@ class Wished:
         for terms, own in zip(rows, sets, strict=True):
             if self.are_plain and not has_levels(terms):
                 own[:, SET_ROW] = NO_LEVELS
-        if stacking.room > 1:
-            ends, given = self._ends(bars, rows, sets, decides), self._given(bars, rows)
-            course = Course(
-                self._opens, decides, ends, stacking, self._shares(sizes, kelly), sizes,
-                self._payments, fixed, self._days, self.group.charges.tiers,
-            )  # fmt: skip # the order of its fields
-            advance_stacks(course, given, self._wishes, np.concatenate(sets), SPAN, found)
-            return found
-        self._follow(bars, rows, sets, money, found)
+        may_stack = stacking.room > 1 or bool(stacks_one(bars, rows[0][None])[0])
+        if stacking.room == 1 and not (may_stack and (self.are_left or spends_all(fixed))):
+            self._follow(bars, rows, sets, money, found)
+        if may_stack:
+            self._stack(bars, rows, sets, money, found)
         return found
+
+    def _stack(
+        self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], money: Money, found: F64_2D
+    ) -> None:
+        """Find the figures of sets that are not decided, entry by entry."""
+        left, stops = found[:, FIGURES] != 0, np.cumsum(list(map(len, sets)))
+        if not left.any():
+            return
+        decides, sizes, fixed, _, stacking, (_, kelly), _ = money
+        sets = [own[of] for own, of in zip(sets, np.split(left, stops[:-1]), strict=True)]
+        ends, given = self._ends(bars, rows, sets, decides), self._given(bars, rows)
+        course = Course(
+            self._opens, decides, ends, stacking, self._shares(sizes, kelly), sizes,
+            self._payments, fixed, self._days, self.group.charges.tiers,
+        )  # fmt: skip # the order of its fields
+        figures = found[left]
+        advance_stacks(course, given, self._wishes, np.concatenate(sets), SPAN, figures)
+        found[left] = figures
 
     def _await(
         self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], money: Money, found: F64_2D
@@ -348,7 +366,9 @@ class Wished:
             return NO_ENDS
         # An entry may outlive its own row, whose age is what a plan limits.
         lasting = decides._replace(held_max=self._opens.bars)
-        places, asked, count = self._entries.asked(rows, sets, lasting)
+        # What would close an entry by reversing it may be refused for want of money.
+        sure = sure_wishes(rows[0]) & ~slots.ENTERS
+        places, asked, count = self._entries.asked(rows, sets, lasting, sure)
         slip_ratio, atr = self.group.charges.slip_ratio, frozen(self.group.rules.atr)
         return ends_of(self._opens, bars.prices, slip_ratio, atr, rows, asked, places, count)
 

@@ -90,5 +90,4 @@ def sure_wishes(terms: F64_1D) -> int:
     if gates.only_in_profit:
         return RULES_END
     may_refuse = gates != NO_GATES or (kelly != NO_KELLY and kelly.low <= 0)
-    may_refuse |= terms[slots.ROOM] > 1  # for want of money, which stacks do not leave aside
     return ANY_WISH & ~ENTERS if may_refuse else ANY_WISH

@@ -1,122 +1,73 @@
-"""Margin calls: when one comes before what happens next to a stack, and what it closes.
+"""Margin calls, to the step: in which bar, at which point of its way, and how much they close.
 
-Theory. A call is asked for at the points of the way of each bar: at its open behind all that fills
-there, at its two extremes and at its close (`engines/broker.py`). What a position needs beside what
-the account owns grows as the price goes against it, so the first bar whose worst price is too bad
-has the first call: at its open if that is bad enough, else at its worse extreme. Bars are halved to
-find it. Whether a level ends an entry on the way of that bar before is a question of its parts.
+Theory. Margin is judged at the points of a bar's way: at its open, there again once what settles
+inside the bar is paid, at the nearer extreme, at the other one and at the close. A call sells what
+the machine's rule says (`money.margin_call_steps`), and the position goes on with what is left.
+While nothing fills and nothing is paid, one price tells from where on a call may be due
+(`machine.guards`), so bars are searched for the first that reaches it, up to the next settlement.
+Most stretches need no search: their lowest price, and all that may be paid in them, bound what is
+needed (`may_be_called`).
 
-*Times* order what happens: sixteen a bar, what its open fills first, then two for each mode of an
-end, the second of them for the call behind it, and the last for what fills at its close.
+A point is `bar * POINTS + number`, and JUDGED the first that was not looked at. What fills at an
+open comes before what is judged there, a level that is met on some part of the way before the point
+that ends the part.
 
-The steps are the machine's own rule. A call takes them off the rows in the order of the close rule,
-and off the oldest entries, whose levels close what is left of them. Left to the machine: calls of
-which each entry has its part (the close rule ANY), and those where funding is paid, too near to
-tell, or at a point that has passed.
+A call takes steps off the rows in the order of the close rule, and off the oldest entries, whose
+levels close what is left of them. Under the rule by which each of several entries has its part of a
+call (ANY), sets that come near to one are left to the machine.
 """
+
+import math
 
 import numpy as np
 
-from engines.kernels._compiled import inlined, rule
-from engines.kernels.chains.columns import (
-    AT_LEVEL,
-    LONG,
-    MODE_BITS,
-    MODE_MASK,
-    ON_THE_WAY,
-    SHORT,
-    Given,
-)
+from engines.kernels._compiled import inlined, rule, shared
+from engines.kernels.chains.columns import LONG, ON_THE_WAY, SHORT, Given
 from engines.kernels.chains.walk import lowest
-from engines.kernels.columns import F64_2D
+from engines.kernels.columns import F64_2D, Run
+from engines.kernels.machine.guards import refresh_guards
 from engines.kernels.money import due_price, margin_call_steps, slipped_price
-from engines.kernels.passage.columns import Fixed
 from engines.kernels.passage.events import slip_at
 from engines.kernels.passage.lanes import SURE, fee
+from engines.kernels.search import first_touch
+from engines.kernels.slots import CLOSE, EQUITY_MIN, GUARD_DOWN, GUARD_UP, HIGH, LOW, OPEN
 from engines.kernels.slots import FEES_OPEN as RUN_FEES
 from engines.kernels.slots import FUNDING_OPEN as RUN_FUNDING
-from engines.kernels.slots import HIGH, LOW, OPEN, OWN_FIRST, PRICE_AVG, STEPS
 from engines.kernels.slots import NET as RUN_NET
+from engines.kernels.slots import PRICE_AVG as RUN_PRICE
+from engines.kernels.slots import STEPS as RUN_STEPS
 from engines.kernels.stacks.columns import (
     AVERAGE,
-    END_LOW,
+    CALL_FRESH,
+    CALL_LOW,
+    CALL_PRICE,
+    CALL_STEPS,
     ENTRIES,
     ENTRY,
-    ENTRY_END,
     ENTRY_STEPS,
     FEES_OPEN,
+    FUNDING_OPEN,
     HELD,
     IS_UNSURE,
+    JUDGED,
     LOWEST,
     NET,
-    NEVER,
-    NEXT,
-    NEXT_AT,
-    NOW,
     OF_ALL,
+    QTY,
+    SETTLEMENT,
     SIGN,
     SINCE,
+    THE_LINE,
     Course,
     Deal,
     Stack,
 )
+from engines.kernels.stacks.fills import settle
 from engines.kernels.stacks.rows import qty_of
 from engines.kernels.stacks.tally import mark_at, needed_at
-from engines.types import F64_1D
 
-TIME_BITS = MODE_BITS + 1
-TIME_MASK = (1 << TIME_BITS) - 1
-AT_CLOSE = TIME_MASK
-BEHIND = 1  # what is asked behind the fills of a mode
-
-
-@inlined
-def time_of_end(stack: Stack, lag: int) -> int:
-    """Return when the entry that comes first ends."""
-    at = int(stack.counts[NEXT_AT])
-    return ((at >> MODE_BITS) - lag) << TIME_BITS | (at & MODE_MASK) << 1
-
-
-@inlined
-def seek_call(stack: Stack, course: Course, given: Given, until: int, then: int, ends: bool) -> int:
-    """Return when a margin call comes before the time of the next event, NEVER if none does.
-
-    Prices count up to bar `until`; where an entry `ends` then, those before that in its bar too.
-    """
-    state, counts = stack.state, stack.counts
-    since = int(counts[SINCE])
-    look(stack, course, until)
-    if not asks_for_calls(course):
-        return NEVER
-    low, stop = state[LOWEST], until
-    if ends:
-        low = min(low, stack.entries[int(counts[NEXT]) * ENTRY + ENTRY_END + END_LOW])
-        stop += 1
-    if stop <= since or not _is_short(state, course.fixed, low):
-        return NEVER
-    return _find_call(stack, course, given, stop, then)
-
-
-@rule
-def _find_call(stack: Stack, course: Course, given: Given, stop: int, then: int) -> int:
-    """Return when a margin call comes that is surely due before bar `stop`, as `seek_call` does."""
-    state, counts, opens = stack.state, stack.counts, course.opens
-    start, side = int(counts[SINCE]), np.uint64(LONG if state[SIGN] > 0 else SHORT)
-    while stop - start > 1:
-        middle = (start + stop) // 2
-        low = lowest(opens, np.uint64(start), np.uint64(middle), side)
-        if _is_short(state, course.fixed, low):
-            stop = middle
-        else:
-            start = middle
-    time, low = _point_of(state, course.fixed, given.prices, start)
-    if time >= then:
-        return NEVER
-    needed, owned = needed_at(state, course.fixed, low), mark_at(state, course.fixed, low)
-    is_near = needed < owned * (2 - SURE)
-    if time <= counts[NOW] or is_near or course.stacking.order == OWN_FIRST:
-        state[IS_UNSURE] = 1.0
-    return time
+POINTS = 5
+AT_OPEN, PAID, FIRST_PART = 0, 1, 2
 
 
 @inlined
@@ -130,49 +81,112 @@ def look(stack: Stack, course: Course, until: int) -> None:
 
 
 @inlined
-def asks_for_calls(course: Course) -> bool:
-    """Return whether margin calls are followed: where no funding is paid, and no leverage taken."""
-    return len(course.payments.rates) == 0 and course.fixed.leverage == 1.0
+def judged_until(bar: int, mode: int) -> int:
+    """Return the first point that the exit by a level in `bar` precedes."""
+    return bar * POINTS + (FIRST_PART + mode - ON_THE_WAY if mode >= ON_THE_WAY else 0)
 
 
 @inlined
-def _is_short(state: F64_1D, fixed: Fixed, low: float) -> bool:
-    """Return whether the account may be short of margin at a signed price."""
-    needed = needed_at(state, fixed, low)
-    return bool(needed > 0 and needed > mark_at(state, fixed, low) * SURE)
+def may_be_called(stack: Stack, course: Course, low: float, stop: int) -> bool:
+    """Return whether margin may be called ahead of the point `stop`.
+
+    `low` is the lowest signed price until then.
+    """
+    state, fixed, payments = stack.state, course.fixed, course.payments
+    needed, paid = needed_at(state, fixed, low), float(state[FUNDING_OPEN])
+    if int(stack.counts[JUDGED]) >= stop or needed == 0:
+        return False
+    most, qty = paid, state[SIGN] * state[QTY]
+    if len(payments.rates) > 0:
+        for place in range(stack.counts[SETTLEMENT], payments.before[(stop - 1) // POINTS + 1]):
+            paid += qty * payments.prices[place] * fixed.point_value * payments.rates[place]
+            most = max(most, paid)
+    return bool(needed > (mark_at(state, fixed, low) - most) * SURE)
 
 
-@inlined
-def _point_of(state: F64_1D, fixed: Fixed, prices: F64_2D, bar: int) -> tuple[int, float]:
-    """Return when a bar whose worst price is too bad has its first call, and at what price."""
-    opened, high, low = prices[bar, OPEN], prices[bar, HIGH], prices[bar, LOW]
-    if _is_short(state, fixed, state[SIGN] * opened):
-        return bar << TIME_BITS | AT_LEVEL << 1 | BEHIND, state[SIGN] * opened
-    is_high_first = high - opened < opened - low
-    part, worst = 0 if is_high_first else 1, -high
-    if state[SIGN] > 0:
-        part, worst = 1 - part, low
-    return bar << TIME_BITS | (ON_THE_WAY + part) << 1 | BEHIND, worst
+def _find_call(stack: Stack, course: Course, given: Given, stop: int) -> bool:
+    """Find the first margin call ahead of the point `stop`; return whether there is one.
+
+    What settles until then is paid, and the call is noted.
+    """
+    run, state, counts = stack.run, stack.state, stack.counts
+    settles = len(course.payments.rates) > 0
+    at = int(counts[JUDGED])
+    _hold(run, stack)
+    while at < stop:
+        bar, point = at // POINTS, at % POINTS
+        if point == AT_OPEN:
+            bar = _next_bar(run, course, bar, (stop - 1) // POINTS + 1, int(counts[SETTLEMENT]))
+            at = bar * POINTS
+            if at >= stop:
+                return False
+        if point <= PAID:
+            settle(stack, course, bar, point == PAID)
+            _hold(run, stack)
+        at += 1
+        price = _stand_at(given.prices, bar, point, stack)
+        if run[GUARD_DOWN] < price < run[GUARD_UP]:
+            continue
+        steps = margin_call_steps(run, price)
+        if steps > 0:
+            if point == PAID and not settles:
+                state[IS_UNSURE] = 1.0  # The open is judged twice only in markets that settle.
+            slip_at(run, given.slip_ratio, max(0, bar - 1))
+            state[CALL_STEPS] = steps
+            state[CALL_PRICE] = slipped_price(run, due_price(run, price), -state[SIGN], 0.0)
+            counts[JUDGED], counts[THE_LINE] = at, bar + course.opens.lag
+            return True
+    return False
+
+
+find_call = shared(_find_call)
 
 
 @rule
-def call_margin(stack: Stack, course: Course, given: Given, time: int) -> Deal:
-    """Return what a margin call closes."""
-    state, run, fixed = stack.state, stack.run, course.fixed
-    bar, sign = time >> TIME_BITS, state[SIGN]
-    is_at_open = time & TIME_MASK == AT_LEVEL << 1 | BEHIND
-    price = given.prices[bar, OPEN if is_at_open else LOW if sign > 0 else HIGH]
-    run[STEPS], run[PRICE_AVG] = sign * state[HELD], state[AVERAGE]
-    run[RUN_NET], run[RUN_FEES], run[RUN_FUNDING] = state[NET], state[FEES_OPEN], 0.0
-    steps = margin_call_steps(run, price)
-    if steps < 1:
-        state[IS_UNSURE] = 1.0
-    slip_at(run, given.slip_ratio, max(0, bar - 1))
-    paid = slipped_price(run, due_price(run, price), -sign, 0.0)
-    share = fee(fixed, qty_of(fixed, steps), paid) * steps / steps
-    fresh = np.inf if is_at_open else sign * price
-    line = bar + course.opens.lag
-    return Deal(line, OF_ALL, steps, paid, share, sign * price, fresh, 0.0, 0.0, 0.0, 0.0)
+def _hold(run: Run, stack: Stack) -> None:
+    """Put what a stack holds where the machine's rules of money look for it."""
+    state = stack.state
+    run[RUN_STEPS], run[RUN_PRICE] = state[SIGN] * state[HELD], state[AVERAGE]
+    run[RUN_NET], run[RUN_FEES] = state[NET], state[FEES_OPEN]
+    run[RUN_FUNDING], run[EQUITY_MIN] = state[FUNDING_OPEN], -math.inf
+    refresh_guards(run)
+
+
+@rule
+def _next_bar(run: Run, course: Course, bar: int, stop: int, settlement: int) -> int:
+    """Return the first bar of [bar, stop) that settles funding or reaches a guard, else `stop`."""
+    quiet, payments, opens = stop, course.payments, course.opens
+    if len(payments.rates) > 0:
+        quiet = bar
+        while quiet < stop and payments.before[quiet + 1] <= settlement:
+            quiet += 1
+    return first_touch(opens.reach, opens.bars, bar, quiet, run[GUARD_DOWN], run[GUARD_UP])
+
+
+@rule
+def _stand_at(prices: F64_2D, bar: int, point: int, stack: Stack) -> float:
+    """Return the price at a point of a bar; note the lowest signed ones of its way until then."""
+    state, opened, high, low = stack.state, prices[bar, OPEN], prices[bar, HIGH], prices[bar, LOW]
+    is_high_first = high - opened < opened - low
+    price, fresh = opened, math.inf
+    for part in range(point + 1 - FIRST_PART):
+        price = high if (part == 0) == is_high_first else low
+        if part == 2:
+            price = prices[bar, CLOSE]
+        fresh = min(fresh, state[SIGN] * price)
+    state[CALL_FRESH], state[CALL_LOW] = fresh, min(state[SIGN] * opened, fresh)
+    return float(price)
+
+
+@rule
+def close_at_call(stack: Stack, course: Course, line: int) -> Deal:
+    """Return what the margin call that was found closes."""
+    state, fixed = stack.state, course.fixed
+    steps, price = state[CALL_STEPS], state[CALL_PRICE]
+    paid = fee(fixed, qty_of(fixed, steps), price) * steps / steps
+    return Deal(
+        line, OF_ALL, steps, price, paid, state[CALL_LOW], state[CALL_FRESH], 0.0, 0.0, 0.0, 0.0
+    )
 
 
 @rule

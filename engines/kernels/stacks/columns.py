@@ -70,18 +70,21 @@ ROW = ROW_FALL_RATIO + 1
 SHARE, WANTED, STARTED_WITH, STARTED = range(SUMS + 12, SUMS + 16)
 # The lowest signed price since SINCE, as far as what happens next.
 LOWEST = SUMS + 16
-STATE = LOWEST + 1
+# A margin call: the steps that it sells, at what price, and the lowest signed price of its bar
+# until then, with the bar's open and without.
+CALL_STEPS, CALL_PRICE, CALL_LOW, CALL_FRESH = range(SUMS + 17, SUMS + 21)
+STATE = SUMS + 21
 
 # Counts: rows from FROM up to TO, entries, which of them ends next and when, the bar of the last
 # fill, the next settlement, and the last bars in which an entry joined others, and others of which
 # one had a stop that followed the price already. Then the next wish, the line of what happens, what
-# happens there after it, and the first bar whose prices have not been looked up; and the times
-# (`calls`) of what happens and of a margin call.
+# happens there after it, the first bar whose prices have not been looked up, and the first point at
+# which margin was not judged (`calls`).
 (
     FROM, TO, ENTRIES, NEXT, NEXT_AT, LAST_BAR, SETTLEMENT, JOINED, FOLLOWED, CURSOR, THE_LINE,
-    QUEUED, SINCE, NOW, CALL,
-) = range(15)  # fmt: skip # one list
-COUNTS = CALL + 1
+    QUEUED, SINCE, JUDGED,
+) = range(14)  # fmt: skip # one list
+COUNTS = JUDGED + 1
 
 
 class Stack(NamedTuple):
@@ -121,14 +124,15 @@ class Stacking(NamedTuple):
 
     `order` is the order in which rows are consumed (`slots.FIFO` and so on); `closes_all` where any
     exit closes all of them. `is_exact` where no margin call trims what an account may not carry;
-    `is_gated` where entries are counted or earlier positions asked, `counts_rounds` where these
-    are remembered.
+    `is_called` where calls are followed to the step (`stacks.calls`), `is_gated` where entries are
+    counted or earlier positions asked, `counts_rounds` where these are remembered.
     """
 
     room: int
     order: int
     closes_all: bool
     is_exact: bool
+    is_called: bool
     is_gated: bool
     counts_rounds: bool
     only_in_profit: bool

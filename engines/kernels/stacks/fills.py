@@ -62,7 +62,7 @@ from engines.kernels.stacks.columns import (
     Deal,
     Stack,
 )
-from engines.kernels.stacks.rows import qty_of
+from engines.kernels.stacks.rows import pay, qty_of
 from engines.types import F64_1D
 
 
@@ -73,6 +73,21 @@ def equity_at(state: F64_1D, price: float, fixed: Fixed) -> float:
     if state[HELD] > 0:
         equity += (price - state[AVERAGE]) * (state[SIGN] * state[QTY]) * fixed.point_value
     return float(equity)
+
+
+@inlined
+def settle(stack: Stack, course: Course, bar: int, is_over: bool) -> None:
+    """Settle funding as far as the fills of a bar's open, or the end of the bar if it `is_over`.
+
+    What its fills are judged by is noted unless there were some.
+    """
+    state, payments, opens = stack.state, course.payments, course.opens
+    for phase in range(2 if is_over else 1):
+        if len(payments.rates) > 0:
+            stop = payments.after[bar] if phase == 0 else payments.before[bar + 1]
+            pay(stack, payments, course.fixed, int(stop))
+        if phase == 0 and stack.counts[LAST_BAR] != bar:
+            state[STARTED] = equity_at(state, opens.lines[bar * LINE + O_CLOSE], course.fixed)
 
 
 @inlined

@@ -9,6 +9,10 @@ event costs some dozens of operations, and bars are not looked at.
 What hangs on the account is done as the reference does it, and what looks back at earlier positions
 by the machine's own rules. Margin calls are followed (`stacks.calls`); a set that comes near to a
 liquidation is left to the machine.
+
+A position of one entry is a stack too, a slower one than lanes make of it. But calls are followed
+here and entries that cannot be paid are refused, so sets that lanes or first passage leave
+undecided come here, and at once where each entry takes all that there is.
 """
 
 import numpy as np
@@ -17,7 +21,7 @@ from engines.kernels import slots
 from engines.kernels.chains.columns import BARS_MAX, I32_1D, Opens
 from engines.kernels.columns import F64_2D, Bars
 from engines.kernels.gates.runs import LOOKS_BACK, NO_GATES, gates_of, kelly_of
-from engines.kernels.passage.columns import MONTHS_MAX
+from engines.kernels.passage.columns import MONTHS_MAX, Fixed
 from engines.kernels.passage.runs import (
     BORROWS,
     CLOSING,
@@ -28,7 +32,7 @@ from engines.kernels.passage.runs import (
     SIZINGS,
     are_plain,
 )
-from engines.kernels.slots import BY_KELLY
+from engines.kernels.slots import BY_KELLY, OWN_FIRST
 from engines.kernels.stacks.columns import END, Ends, Stacking
 from engines.kernels.stacks.drivers import find_ends
 from engines.types import BOOL_1D, F64_1D, I64_1D
@@ -42,22 +46,34 @@ def is_stacked(bars: Bars, terms: F64_2D) -> BOOL_1D:
     """Return which plans [N] stacks follow for strategies that give no sizes."""
     if len(bars.months) >= MONTHS_MAX or len(bars.prices) >= BARS_MAX:
         return np.zeros(len(terms), np.bool_)
+    return stacks_one(bars, terms) & (terms[:, slots.ROOM] > 1)
+
+
+def stacks_one(bars: Bars, terms: F64_2D) -> BOOL_1D:
+    """Return which plans [N] stacks follow if entries are one at a time, too."""
     found = are_plain(terms, UNSTACKED, (*SIZINGS, *OWN_SHARES, BY_KELLY))
-    found &= terms[:, slots.ROOM] > 1
     if len(bars.marks) > 0:  # which then tell what is liquidated
         found &= terms[:, slots.IS_LIQUIDABLE] == 0
     return found
 
 
+def spends_all(fixed: Fixed) -> bool:
+    """Return whether each entry takes all that an account has: lanes leave nearly all such sets."""
+    margin = max(fixed.margin_long, fixed.margin_short)
+    return fixed.share * fixed.leverage * margin >= 1
+
+
 def stacking_of(terms: F64_1D) -> Stacking:
     """Return how a plan stacks entries."""
     gates, kelly = gates_of(terms), kelly_of(terms)
+    has_parts = terms[slots.ROOM] > 1 and terms[slots.LOT_ORDER] == OWN_FIRST
     is_gated = gates._replace(only_in_profit=False, vain=0) != NO_GATES
     return Stacking(
         room=int(terms[slots.ROOM]),
         order=int(terms[slots.LOT_ORDER]),
         closes_all=bool(terms[slots.CLOSES_ALL] != 0),
         is_exact=bool(terms[slots.IS_EXACT] != 0),
+        is_called=bool(terms[slots.CALLS_MARGIN] != 0 and not has_parts),
         is_gated=is_gated,
         counts_rounds=is_gated or kelly.room > 0,
         only_in_profit=gates.only_in_profit,

@@ -164,7 +164,8 @@ def reach(stack: Stack, course: Course, bar: int, until: int) -> None:
     low = state[LOWEST]
     for row in range(counts[FROM], counts[TO]):
         rows[row * ROW + ROW_LOW] = min(rows[row * ROW + ROW_LOW], low)
-    check_margin(state, course, low)
+    if not course.stacking.is_called:
+        check_margin(state, course, low)
     peak, mark = state[SETTLED_PEAK], mark_at(state, fixed, low)
     fall = peak - mark
     if bar - last > 1 and may_deepen(state, fall, peak):
@@ -188,10 +189,7 @@ def mark_at(state: F64_1D, fixed: Fixed, low: float) -> float:
 
 @inlined
 def check_margin(state: F64_1D, course: Course, low: float) -> None:
-    """Mark the set unsure if a liquidation may come as far as a signed price.
-
-    Or a margin call where funding is paid; others are followed (`calls`).
-    """
+    """Mark the set unsure if a margin call or a liquidation may come as far as a signed price."""
     fixed = course.fixed
     unit, owned = state[QTY] * fixed.point_value, mark_at(state, fixed, low)
     owned -= max(state[FUNDING_MOST], state[FUNDING_OPEN])
@@ -200,7 +198,7 @@ def check_margin(state: F64_1D, course: Course, low: float) -> None:
             _check_cover(state, course, unit * abs(low), owned, low)
         return
     needed = needed_at(state, fixed, low)
-    if len(course.payments.rates) > 0 and needed > 0 and needed > owned * SURE:
+    if needed > 0 and needed > owned * SURE:
         state[IS_UNSURE] = 1.0
 
 

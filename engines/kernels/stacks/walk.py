@@ -48,21 +48,21 @@ from engines.kernels.slots import (
     OPEN_DAY,
 )
 from engines.kernels.stacks.calls import (
-    AT_CLOSE,
-    TIME_BITS,
-    call_margin,
+    POINTS,
+    close_at_call,
+    find_call,
+    judged_until,
     look,
-    seek_call,
+    may_be_called,
     spend,
-    time_of_end,
 )
 from engines.kernels.stacks.columns import (
     AVERAGE,
-    CALL,
     CURSOR,
     END,
     END_ARMED,
     END_AT,
+    END_LOW,
     END_WAY,
     ENDS_BY_LEVEL,
     ENTRIES,
@@ -78,14 +78,14 @@ from engines.kernels.stacks.columns import (
     IS_OVER,
     IS_UNSURE,
     JOINED,
-    LAST_BAR,
+    JUDGED,
     LEAVES,
+    LOWEST,
     NET,
     NEVER,
     NEXT,
     NEXT_AT,
     NOTHING,
-    NOW,
     OF_ALL,
     PAUSES,
     QTY,
@@ -94,7 +94,6 @@ from engines.kernels.stacks.columns import (
     ROW_BAR,
     SHARE,
     SIGN,
-    STARTED,
     THE_LINE,
     Course,
     Deal,
@@ -105,11 +104,11 @@ from engines.kernels.stacks.fills import (
     close_at_level,
     close_at_line,
     enter_at_line,
-    equity_at,
     place_order,
+    settle,
 )
 from engines.kernels.stacks.kelly import end_weighed_round
-from engines.kernels.stacks.rows import close_at_end, close_rows, open_row, pay, qty_of
+from engines.kernels.stacks.rows import close_at_end, close_rows, open_row, qty_of
 from engines.kernels.stacks.tally import check_margin, reach
 
 
@@ -139,7 +138,7 @@ def walk_set(
         if what == ENDS_BY_LEVEL:
             deal = close_at_level(stack, course, line)
         elif what == IS_CALLED:
-            deal = call_margin(stack, course, given, int(counts[CALL]))
+            deal = close_at_call(stack, course, line)
         elif what == LEAVES:
             deal = close_at_line(stack, course, line)
         else:
@@ -147,7 +146,8 @@ def walk_set(
         if deal.closing + deal.opening == 0:
             continue
         reach(stack, course, line - lag, line if what < ENDS_BY_LEVEL else line - lag)
-        if what == ENDS_BY_LEVEL or (deal.closing > 0 and course.fixed.leverage > 1.0):
+        is_bounded = what == ENDS_BY_LEVEL or (deal.closing > 0 and course.fixed.leverage > 1.0)
+        if is_bounded and not course.stacking.is_called:
             check_margin(state, course, deal.low)
         if deal.closing > 0:
             _close(stack, course, deal)
@@ -183,11 +183,11 @@ def _next(
         return IS_CALLED
     if ends:
         counts[THE_LINE] = at
-        _settle(stack, course, at - lag, int(counts[NEXT_AT]) & MODE_MASK != AT_LEVEL)
+        settle(stack, course, at - lag, int(counts[NEXT_AT]) & MODE_MASK != AT_LEVEL)
         return ENDS_BY_LEVEL
     what = LEAVES
     counts[THE_LINE] = line
-    _settle(stack, course, line - 1, True)
+    settle(stack, course, line - 1, True)
     if bar <= timed:
         counts[CURSOR] = place + 1
         what = _decide(stack, course, bar, wish, timed == bar)
@@ -196,7 +196,7 @@ def _next(
         if what & ENTERS != 0:
             what = place_order(stack, course, line, what)
     if lag == 0 and what != NOTHING:
-        _settle(stack, course, line, False)
+        settle(stack, course, line, False)
     if what & ENTERS != 0 and what & LEAVES != 0:
         counts[QUEUED] = what & ENTERS
         return LEAVES
@@ -205,35 +205,23 @@ def _next(
 
 @inlined
 def _is_called(stack: Stack, course: Course, given: Given, line: int, ends: bool) -> bool:
-    """Return whether a margin call comes before what happens at a line, and go to its own."""
-    counts, lag = stack.counts, course.opens.lag
-    then = (line << TIME_BITS) if lag == 0 else ((line - lag) << TIME_BITS | AT_CLOSE)
-    if ends:
-        then = time_of_end(stack, lag)
-    call = seek_call(stack, course, given, line - lag if ends else line, then, ends)
-    counts[NOW], counts[CALL] = min(call, then), call
-    if call == NEVER:
-        return False
-    bar = call >> TIME_BITS
-    counts[THE_LINE] = bar + lag
-    look(stack, course, bar)
-    _settle(stack, course, bar, False)
-    return True
+    """Return whether a margin call comes before what happens at a line, and go to its own.
 
-
-@inlined
-def _settle(stack: Stack, course: Course, bar: int, is_over: bool) -> None:
-    """Settle funding as far as the fills of a bar's open, or the end of the bar if it `is_over`.
-
-    What its fills are judged by is noted unless there were some.
+    What happens is that an entry `ends` by its levels, or something at a line's fills.
     """
-    state, payments, opens = stack.state, course.payments, course.opens
-    for phase in range(2 if is_over else 1):
-        if len(payments.rates) > 0:
-            stop = payments.after[bar] if phase == 0 else payments.before[bar + 1]
-            pay(stack, payments, course.fixed, int(stop))
-        if phase == 0 and stack.counts[LAST_BAR] != bar:
-            state[STARTED] = equity_at(state, opens.lines[bar * LINE + O_CLOSE], course.fixed)
+    counts, lag, bars = stack.counts, course.opens.lag, course.opens.bars
+    look(stack, course, line - lag if ends else line)
+    if not course.stacking.is_called:
+        return False
+    low, stop = stack.state[LOWEST], min(line, bars - lag) * POINTS
+    if ends:
+        low = min(low, stack.entries[int(counts[NEXT]) * ENTRY + ENTRY_END + END_LOW])
+        stop = judged_until(line - lag, int(counts[NEXT_AT]) & MODE_MASK)
+    if may_be_called(stack, course, low, stop) and find_call(stack, course, given, stop):
+        look(stack, course, int(counts[THE_LINE]) - lag)
+        return True
+    counts[JUDGED] = max(int(counts[JUDGED]), stop)
+    return False
 
 
 @inlined
@@ -346,6 +334,7 @@ def _open(stack: Stack, course: Course, given: Given, deal: Deal, place: int, pl
     counts, entries, opens = stack.counts, stack.entries, course.opens
     open_row(stack, deal, course.fixed)
     number = int(counts[ENTRIES])
+    counts[JUDGED] = max(int(counts[JUDGED]), deal.bar * POINTS)
     for other in range(number if opens.lag == 0 else 0):
         counts[JOINED] = deal.bar
         if entries[other * ENTRY + ENTRY_END + END_ARMED] < deal.bar:
