@@ -139,6 +139,7 @@ SETTINGS = {
     "risk": Plan(sizing=Sizing(SizingKind.RISK, 0.005)),
     "volatility": Plan(sizing=Sizing(SizingKind.VOLATILITY, 0.0005)),
     "Kelly": Plan(sizing=Sizing(SizingKind.KELLY, 0.5)),
+    "all of equity": Plan(sizing=Sizing(SizingKind.EQUITY_RATIO, 1.0)),
     "cooldown of 8 bars": Plan(reentry=Reentry(cooldown_bars=8)),
     "3 trades a day": Plan(reentry=Reentry(trades_per_day_max=3)),
     "3 losses in a row": Plan(reentry=Reentry(losses_in_a_row_max=3)),
