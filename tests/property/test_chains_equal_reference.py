@@ -157,9 +157,9 @@ def test_signal_grids_of_all_plans_are_decided(
     assert check(market, plan, [*crosses, *rare], times=5) == 1.0
 
 
-def test_a_largest_position_below_one_step_is_left_to_the_machine(klines: Klines) -> None:
+def test_under_a_largest_position_below_one_step_nothing_opens(klines: Klines) -> None:
     plan = Plan(position_qty_max=0.0005, exits=WITHOUT_LEVELS)
-    assert check(Market(klines, INSTRUMENT, Costs()), plan, [Rare(40), Rare(300)], times=10) == 0.0
+    assert check(Market(klines, INSTRUMENT, Costs()), plan, [Rare(40), Rare(300)], times=10) == 1.0
 
 
 @pytest.mark.parametrize("exits", [Exits(), Exits(trailing=Trailing(0.01, 0.006))])

@@ -40,12 +40,12 @@ LEFT = {
         pyramiding=2, exits=Exits(stop_loss_ratio=0.02, basis=Basis.AVERAGE)
     ),
     "priced entries": Plan(entry=EntryTerms(EntryKind.LIMIT)),
-    "risk": Plan(exits=Exits(stop_loss_ratio=0.02), sizing=Sizing(SizingKind.RISK, 0.01)),
 }
 FOLLOWED = {
     "nothing": Plan(),
     "levels": Plan(exits=Exits(stop_loss_ratio=0.01, stop_atr=2.0, target_atr=3.0)),
     "one side": Plan(direction=Direction.LONG),
+    "risk": Plan(exits=Exits(stop_loss_ratio=0.02), sizing=Sizing(SizingKind.RISK, 0.01)),
     "a fixed size": Plan(sizing=Sizing(SizingKind.QTY, 0.02)),
     "trailing": Plan(exits=Exits(trailing=Trailing())),
     "breakeven": Plan(exits=Exits(breakeven=Breakeven())),

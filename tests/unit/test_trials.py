@@ -15,7 +15,7 @@ from engines.kernels.summary import SUMMARY
 from engines.kernels.trials import Engine, Market, Trials
 from engines.klines import MINUTE_MS, Klines
 from engines.metrics.measure import measure
-from engines.plan import Breakeven, Exits, Plan, PositionMode, Target, Trailing, TrendFilter
+from engines.plan import Exits, Plan, PositionMode, Trailing, TrendFilter
 from engines.signals import Signals
 from engines.synthetic import synthetic_klines
 from engines.wishes import Tradable
@@ -186,11 +186,9 @@ def test_a_strategy_may_write_into_what_a_feature_gave_it(market: Market) -> Non
 
 
 def test_wishes_that_wait_for_the_machine_together_keep_their_places(market: Market) -> None:
-    steps = Target(0.004, 0.5), Target(0.008, 0.5)
-    targets = Exits(targets=steps, breakeven=Breakeven(0.003, 0.001))
-    verified = Plan(exits=targets, limit_verify_ticks=1)  # which only it follows
-    stopped = replace(verified, exits=replace(targets, stop_loss_ratio=0.01))
-    plans = verified, Plan(), stopped
+    capped = Plan(intraday_fills_max=6)  # which only it follows
+    stopped = replace(capped, exits=Exits(stop_loss_ratio=0.01))
+    plans = capped, Plan(), stopped
     strategies = [EmaCrossover(fast=fast) for fast in range(3, 12)] + [RsiMeanReversion()]
     together = Trials(market, plans, threads=2).run(strategies)
     assert together.engine[:, 0].tolist() == [Engine.MACHINE] * len(strategies)
