@@ -53,6 +53,7 @@ from engines.kernels.stacks.columns import (
     NOTHING,
     OF_ALL,
     QTY,
+    SETTLEMENT,
     SHARE,
     SIGN,
     STARTED,
@@ -79,14 +80,16 @@ def equity_at(state: F64_1D, price: float, fixed: Fixed) -> float:
 def settle(stack: Stack, course: Course, bar: int, is_over: bool) -> None:
     """Settle funding as far as the fills of a bar's open, or the end of the bar if it `is_over`.
 
-    What its fills are judged by is noted unless there were some.
+    What its fills are judged by is noted unless there were some, or the bar was settled before.
     """
     state, payments, opens = stack.state, course.payments, course.opens
+    is_new = stack.counts[LAST_BAR] != bar
     for phase in range(2 if is_over else 1):
         if len(payments.rates) > 0:
             stop = payments.after[bar] if phase == 0 else payments.before[bar + 1]
+            is_new &= phase > 0 or stack.counts[SETTLEMENT] <= stop
             pay(stack, payments, course.fixed, int(stop))
-        if phase == 0 and stack.counts[LAST_BAR] != bar:
+        if phase == 0 and is_new:
             state[STARTED] = equity_at(state, opens.lines[bar * LINE + O_CLOSE], course.fixed)
 
 
