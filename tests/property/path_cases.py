@@ -23,7 +23,7 @@ from engines.instrument import Instrument
 from engines.kernels.plan_terms import price_range, refusal
 from engines.kernels.summary import SUMMARY
 from engines.kernels.trials import Engine, Market, Trials
-from engines.klines import Klines
+from engines.klines import MINUTE_MS, Klines
 from engines.plan import Direction, Exits, MarginMode, Plan, PositionMode, SizingKind
 from engines.plan import Market as Traded
 from engines.rules.columns import rule_columns
@@ -35,6 +35,8 @@ from tests.property.test_plans_hold import BARS_MAX, Wishes, klines_of_seed
 from tests.property.test_summary_equals_measure import check_summary
 
 Case: TypeAlias = tuple[Market, Plan, list[SignalStrategy]]
+INSIDE_MS = 20 * MINUTE_MS
+DECIDED_MIN = 0.5  # of the sets of a test's random cases, in the mean of all
 SIZES = (SizingKind.QTY, SizingKind.CASH, SizingKind.EQUITY_RATIO)
 
 
@@ -83,9 +85,20 @@ def followed(draw: st.DrawFn) -> Plan:
 
 @st.composite
 def fundings(draw: st.DrawFn, klines: Klines) -> Funding | None:
-    """Return funding at a rate that may be high, or none."""
+    """Return funding at a rate that may be high, or none; it settles at opens, inside bars or both.
+
+    Bars are of whole hours or less, so what settles at whole hours alone settles at opens.
+    """
     rate = draw(st.sampled_from((None, 0.0001, -0.0003, 0.004)))
-    return None if rate is None else constant_funding(rate, draw(st.sampled_from((1, 8))), klines)
+    if rate is None:
+        return None
+    at_opens, inside = constant_funding(rate, draw(st.sampled_from((1, 8))), klines), INSIDE_MS
+    times = {
+        "at opens": at_opens.time_ms,
+        "inside": at_opens.time_ms + inside,
+        "both": np.sort(np.concatenate([at_opens.time_ms, at_opens.time_ms + inside])),
+    }[draw(st.sampled_from(("at opens", "inside", "both")))]
+    return Funding(times, np.full(len(times), rate))
 
 
 def followed_costs() -> st.SearchStrategy[Costs]:
@@ -154,21 +167,33 @@ def check(market: Market, plan: Plan, strategies: list[SignalStrategy], times: i
     return float((found.engine == Engine.FIRST_PASSAGE).mean())
 
 
-def check_case(case: Case) -> None:
-    """Compare a case, unless its plan cannot be run at all."""
+def check_case(case: Case) -> float | None:
+    """Compare a case; return the share that is decided, None if its plan cannot be run at all."""
     market, plan, _ = case
-    if can_run(market, plan):
-        event(f"decided: {check(*case):.1f}")
+    if not can_run(market, plan):
+        return None
+    decided = check(*case)
+    event(f"decided: {decided:.1f}")
+    return decided
 
 
 def compared(
-    cases: st.SearchStrategy[Case], examples: int, compare: Callable[[Case], None] = check_case
-) -> Callable[[], None]:
-    """Return a test that compares so many random cases."""
+    cases: st.SearchStrategy[Case], examples: int,
+    compare: Callable[[Case], float | None] = check_case,
+) -> Callable[[], None]:  # fmt: skip # what is compared, then how
+    """Return a test that compares so many random cases, of which most sets must be decided."""
+    shares = list[float]()
 
     @settings(max_examples=examples)
     @given(case=cases)
-    def test(case: Case) -> None:
-        compare(case)
+    def explore(case: Case) -> None:
+        decided = compare(case)
+        if decided is not None:
+            shares.append(decided)
+
+    def test() -> None:
+        shares.clear()
+        explore()
+        assert np.mean(shares) > DECIDED_MIN, "a path that decides little proves little of itself"
 
     return test

@@ -12,16 +12,13 @@ from itertools import cycle
 
 import numpy as np
 import pytest
-from hypothesis import event
 from hypothesis import strategies as st
 
 from engines.backtest import run_backtest
 from engines.costs import CommissionKind, Costs, SlippageKind
-from engines.errors import PlanFault
 from engines.funding import constant_funding
 from engines.instrument import Instrument
 from engines.kernels.pending import CHAINS_MIN
-from engines.kernels.plan_terms import price_range, refusal
 from engines.kernels.trials import Engine, Market, Trials
 from engines.klines import MINUTE_MS, Klines
 from engines.margin import MarginTier
@@ -42,7 +39,6 @@ from engines.plan import (
     Trailing,
     TrendFilter,
 )
-from engines.rules.columns import rule_columns
 from engines.signals import Signals
 from strategies.base import SignalStrategy
 from strategies.ema_crossover import EmaCrossover
@@ -84,17 +80,6 @@ def cases(draw: st.DrawFn) -> Case:
     )  # fmt: skip # what else it says
     plan = draw(borrowed(plan))
     return case_of(market, plan, [PlainWishes(seed + own, own % 2 == 1) for own in range(count)])
-
-
-def check_case(case: tuple[Market, Plan, list[SignalStrategy]]) -> None:
-    """Compare a case, unless its plan cannot be run at all."""
-    market, plan, _ = case
-    try:
-        rule_columns(plan, market.klines)
-    except PlanFault:
-        return
-    if refusal(plan, market.costs, market.instrument, price_range(market.klines)) is None:
-        event(f"decided: {check(*case):.1f}")
 
 
 test_chains_equal_reference_on_random_sets = compared(cases(), EXAMPLES)
