@@ -72,6 +72,12 @@ def was_compiled(function: Callable[..., object]) -> bool:
     return bool(compiled.stats.cache_misses)
 
 
+def is_ready(function: Callable[..., object]) -> bool:
+    """Return whether a driver was compiled in this program or loaded from its cache."""
+    compiled: Any = function
+    return bool(compiled.signatures)
+
+
 def stamp_of(names: Mapping[str, object]) -> int:
     """Return a digest of what a module's rules can reach, never 0.
 

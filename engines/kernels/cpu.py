@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numba import prange
 
-from engines.kernels._compiled import driver, shared, stamp_of, was_compiled
+from engines.kernels._compiled import driver, is_ready, shared, stamp_of, was_compiled
 from engines.kernels.columns import F64_2D, I64_2D, Bars, Charges, Tables, Wants, frozen
 from engines.kernels.layout import put_prices, reach_of
 from engines.kernels.machine import (
@@ -86,7 +86,7 @@ def run_sets(
     """
     found = np.empty((len(sets), FIGURES + 1))
     run_block(bars, tables_of(wants), charges, terms, sets, found)
-    if was_compiled(run_block) and not was_compiled(run_one):
+    if was_compiled(run_block) and not is_ready(run_one):
         run_one(bars, wants[0], charges, terms[0], float(terms[0, LOTS_ROOM]), 0)
     return found
 
