@@ -60,7 +60,7 @@ class Group:
     `takes_levels` tells whether the strategy's own stops and targets count. `items` are all places
     of the list and of the terms: `plain` parts them for strategies that give no levels, `given` for
     those that do, whose ladders no chain follows, and `alone` if first passage follows so many of
-    these that its tables pay. `stacked` [N] says which of one entry stacks follow as well.
+    these that its tables pay. `stacked` [N] says which stacks follow if others leave their sets.
     """
 
     places: I64_1D

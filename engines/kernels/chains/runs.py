@@ -4,7 +4,8 @@ Theory. Where no level is to be met, wishes alone decide which positions there a
 opens. So a set needs no walk over the bars: its wishes become the links of a chain (`chains.walk`),
 a link's fills are looked up among the opens of the market, which all sets share, and sixteen sets
 advance together, a link a step, in the lanes of first passage (`chains.lanes`). What that path
-leaves to the machine this one leaves too, by the same bounds.
+cannot decide this one cannot either, by the same bounds: such sets are walked entry by entry if
+`stacks` can follow them, and else left to the machine.
 
 A leg's levels, and whatever moves them, hang on the entry alone. So of a plan with a trailing stop,
 a breakeven or a stop and a target each entry that any strategy may take is walked once

@@ -6,8 +6,8 @@ finds its way, `gates.shares` what Kelly's sizing makes of it. What a level does
 hangs on the entry alone all the same, so the exits that chains list serve here as well.
 
 Where a plan allows one side, a wish of the other counts as an entry of its day although nothing
-fills (`gates.vain`). Such plans, if they limit the entries of a day or week, are left to the
-machine where the share of each entry is its own.
+fills (`gates.vain`). Such plans, if they limit the entries of a day or week, are left to stacks
+where the share of each entry is its own.
 """
 
 import math

@@ -12,7 +12,7 @@ lane by lane. A lane that reaches the end of the tables takes the next set of it
 
 What a set may meet that is not in the records, an order that the account cannot pay, one below the
 instrument's minimum, a margin call, is not decided here. Each step compares with a bound that is
-sure to come first; a set that comes near it is marked and has to go to the machine.
+sure to come first; a set that comes near it is marked and has to go to another engine.
 
 The sums are those of `summary`, but that squares are of differences from the first result, which
 asks for no division a trade.

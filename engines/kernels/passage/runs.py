@@ -11,7 +11,7 @@ taken a tile of events at a time (`passage.tiles`), so that tables stay small ho
 2. `_ground`: entries, horizons, distinct levels.
 3. `survey`: the tables of a tile. 4. `advance`: all sets through it, their figures at the end.
 
-Sets with any other setting than these are left to the machine, and so are those that come near to
+Sets with any other setting than these are left to other engines, and so are those that come near to
 something that the tables do not hold (see `passage.lanes`).
 """
 

@@ -83,8 +83,6 @@ from engines.kernels.stacks.columns import (
 )
 from engines.types import F64_1D
 
-ONE = np.uint64(1)
-
 
 @inlined
 def add_result(
