@@ -4,8 +4,8 @@ Theory. A *rule* is a plain function that compiles into whoever calls it, on the
 (`register_jitable`). A *driver* is compiled for the CPU and cached beside its source. Numba keys
 that cache by the file of the driver and by what its closure holds, but not by the rules it calls,
 which lie in files of their own: an edit there would go unseen. So a driver closes over `stamp`, a
-digest of the bytecode of every rule that it can reach, of whether it is inlined, and of every
-constant, and uses it.
+digest of the bytecode of every rule that it can reach, of whether it is inlined or apart, and of
+every constant, and uses it.
 
 Fast-math stays off, since reordered sums would differ from the reference, and the NumPy error model
 is on, since a rule decides itself what a division by zero means.
@@ -22,7 +22,7 @@ from numba import njit
 from numba.extending import register_jitable
 
 Rule = TypeVar("Rule", bound=Callable[..., object])
-INLINED = set[CodeType]()
+INLINED, APART = set[CodeType](), set[CodeType]()
 ROOM = "engines."  # of the modules whose rules are ours
 
 
@@ -42,6 +42,17 @@ def inlined(function: Rule) -> Rule:
     """
     register_jitable(error_model="numpy", forceinline=True)(function)
     INLINED.add(function.__code__)
+    return function
+
+
+def apart(function: Rule) -> Rule:
+    """Return a rule that is called, as what it calls is, even below an inlined one.
+
+    Numba hands the wish to be inlined down to all rules which an inlined one reaches, rare ones
+    too, and those cost compilation alone.
+    """
+    register_jitable(error_model="numpy", forceinline=False)(function)
+    APART.add(function.__code__)
     return function
 
 
@@ -90,6 +101,7 @@ def stamp_of(names: Mapping[str, object]) -> int:
             function = _function_of(value)
             if isinstance(function, FunctionType) and function.__module__ == module:
                 digest.update(b"inlined;" if function.__code__ in INLINED else b"")
+                digest.update(b"apart;" if function.__code__ in APART else b"")
                 _add_code(digest.update, function.__code__)
             elif isinstance(value, int | float | tuple | np.generic) and not name.startswith("__"):
                 digest.update(f"{name}={value!r};".encode())

@@ -13,8 +13,7 @@ import math
 import numpy as np
 
 from engines.instrument import TICK_NOISE
-from engines.kernels._compiled import rule
-from engines.kernels.campaigns.calls import apart
+from engines.kernels._compiled import apart, rule
 from engines.kernels.campaigns.columns import (
     COST,
     FUNDED_MAX,

@@ -8,8 +8,7 @@ nothing for the noise of these sums is unsure.
 
 import math
 
-from engines.kernels._compiled import rule
-from engines.kernels.campaigns.calls import apart
+from engines.kernels._compiled import apart, rule
 from engines.kernels.campaigns.columns import IS_GATED, IS_UNSURE
 from engines.kernels.columns import Run
 from engines.kernels.gates.columns import Days

@@ -8,8 +8,7 @@ lots then close in parts, each a trade, with their part of what the lot has paid
 A first lot that closes in parts is marked with the stretch in which it was held alone (`tally`).
 """
 
-from engines.kernels._compiled import rule
-from engines.kernels.campaigns.calls import apart
+from engines.kernels._compiled import apart, rule
 from engines.kernels.campaigns.columns import (
     IS_PASSED,
     L_BAR,

@@ -13,9 +13,8 @@ fills nothing, but the rules are asked, and it counts.
 
 import math
 
-from engines.kernels._compiled import inlined, rule
+from engines.kernels._compiled import apart, inlined, rule
 from engines.kernels._prefetch import prefetch
-from engines.kernels.campaigns.calls import apart
 from engines.kernels.campaigns.columns import (
     BARS,
     CLOSE_BEFORE,

@@ -9,8 +9,7 @@ lots that may be left, the worst of which is the one with the highest signed pri
 before it have paid by then is taken off too.
 """
 
-from engines.kernels._compiled import rule
-from engines.kernels.campaigns.calls import apart
+from engines.kernels._compiled import apart, rule
 from engines.kernels.campaigns.columns import (
     FUNDED_MAX,
     IS_UNSURE,

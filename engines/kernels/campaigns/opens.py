@@ -11,8 +11,7 @@ of a position that would reverse into such an entry is the machine's to say: the
 
 import math
 
-from engines.kernels._compiled import rule
-from engines.kernels.campaigns.calls import apart
+from engines.kernels._compiled import apart, rule
 from engines.kernels.campaigns.columns import (
     BARS,
     CLOSE_THEN,

@@ -11,8 +11,7 @@ import math
 
 import numpy as np
 
-from engines.kernels._compiled import rule
-from engines.kernels.campaigns.calls import apart
+from engines.kernels._compiled import apart, rule
 from engines.kernels.campaigns.columns import (
     CLOSE_THEN,
     EQUITY_THEN,

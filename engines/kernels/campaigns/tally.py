@@ -13,8 +13,7 @@ asks for no division a trade, and that a month's result is the difference of two
 import math
 
 from engines.kernels import summary as of
-from engines.kernels._compiled import rule
-from engines.kernels.campaigns.calls import apart
+from engines.kernels._compiled import apart, rule
 from engines.kernels.campaigns.columns import (
     BARS,
     COST,

@@ -13,8 +13,7 @@ the set is unsure then. Where no margin call would trim it, it is dropped.
 
 import math
 
-from engines.kernels._compiled import rule
-from engines.kernels.campaigns.calls import apart
+from engines.kernels._compiled import apart, rule
 from engines.kernels.campaigns.columns import (
     CLOSE_BEFORE,
     CLOSE_THEN,
