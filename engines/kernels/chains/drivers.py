@@ -36,7 +36,7 @@ from engines.kernels.chains.exits import walk
 from engines.kernels.chains.lanes import CHAIN_NUMBERS, follow, idle, start_chain, weigh
 from engines.kernels.chains.margin import judge
 from engines.kernels.chains.shares import Shares, share_out
-from engines.kernels.chains.walk import ask, link, look_back
+from engines.kernels.chains.walk import ask, given_with, link, look_back
 from engines.kernels.columns import F64_2D, I64_2D
 from engines.kernels.exit_walk import WALK
 from engines.kernels.money import due_price, expected_slip, slipped_price
@@ -181,15 +181,14 @@ def _take(
     marks: F64_1D,
 ) -> None:  # fmt: skip # what a set is, then where it goes
     first, start, stop = lane * links.room, item[SET_START], item[SET_STOP]
-    levels = Given(
-        given.stops[min(start, len(given.stops)) : stop],
-        given.targets[min(start, len(given.targets)) : stop],
-        given.runs, given.prices, given.slip_ratio, given.known,
-    )  # fmt: skip # the order of its fields
+    levels = given_with(given, start, stop)
     own = wishes[start:stop]
     count = link(own, opens, decides, levels, exits, item[SET_ROW], links, first)
     if shares.are_own:
-        share_out(own, opens, levels, shares, item[SET_PLAN], links, first, count)
+        share_out(
+            own, opens, levels, shares, item[SET_PLAN], links.nexts, 1, 0, first, count,
+            links.shares,
+        )  # fmt: skip # one call
     look_back(opens, links, first, count)
     start_lane(lanes, places, lane, fixed)
     start_chain(places, lane, first, count)

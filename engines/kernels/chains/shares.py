@@ -16,7 +16,6 @@ from engines.kernels.chains.columns import (
     O_CLOSE,
     WISH_BITS,
     Given,
-    Links,
     Opens,
 )
 from engines.kernels.columns import Run
@@ -38,21 +37,24 @@ class Shares(NamedTuple):
 
 @rule
 def share_out(
-    wishes: I32_1D, opens: Opens, given: Given, shares: Shares, plan: int, links: Links,
-    first: int, count: int,
+    wishes: I32_1D, opens: Opens, given: Given, shares: Shares, plan: int, nexts: I32_1D,
+    step: int, slot: int, first: int, count: int, found: F64_1D,
 ) -> None:  # fmt: skip # what it reads, then where it writes
-    """Write the share of each entry of a set, whose plan has the terms of row `plan`."""
+    """Write the share of each entry of a set, whose plan has the terms of row `plan`.
+
+    What is entered after link n lies at `slot` of its `step` numbers in `nexts`.
+    """
     place = 0
     for at in range(first, first + count):
-        line, stop = int(links.nexts[at]) >> 1, math.nan
+        line, stop = int(nexts[at * step + slot]) >> 1, math.nan
         if line > opens.bars:
-            links.shares[at] = 0.0
+            found[at] = 0.0
             continue
         if len(given.stops) > 0:
             while int(wishes[place]) >> WISH_BITS < line - 1:
                 place += 1
             stop = given.stops[place]
-        links.shares[at] = share_of(given.runs[plan], opens, shares, line, stop)
+        found[at] = share_of(given.runs[plan], opens, shares, line, stop)
 
 
 @rule

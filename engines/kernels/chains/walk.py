@@ -51,6 +51,16 @@ NO_ENTRY = -1
 
 
 @rule
+def given_with(given: Given, start: int, stop: int) -> Given:
+    """Return what is given with the wishes of one set, which begin and end there."""
+    return Given(
+        given.stops[min(start, len(given.stops)) : stop],
+        given.targets[min(start, len(given.targets)) : stop],
+        given.runs, given.prices, given.slip_ratio, given.known,
+    )  # fmt: skip # the order of its fields
+
+
+@rule
 def link(
     wishes: I32_1D, opens: Opens, decides: Decides, given: Given, exits: Exits, plan: int,
     links: Links, first: int,

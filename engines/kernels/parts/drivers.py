@@ -14,9 +14,10 @@ from engines.kernels.chains.columns import I32_1D, Decides, Given, Opens, Sizes
 from engines.kernels.chains.drivers import NO_SET, SET_ROW, SET_START, SET_STOP
 from engines.kernels.chains.lanes import idle, start_chain, weigh
 from engines.kernels.chains.margin import judge
-from engines.kernels.chains.shares import Shares
+from engines.kernels.chains.shares import Shares, share_out
+from engines.kernels.chains.walk import given_with
 from engines.kernels.columns import F64_2D, I64_2D
-from engines.kernels.parts.columns import LINK, PartExits, PartLinks, Portions
+from engines.kernels.parts.columns import L_NEXT, LINK, PartExits, PartLinks, Portions
 from engines.kernels.parts.exits import PART_WALK, walk_parts
 from engines.kernels.parts.funding import begin_paying, pay_parts, pay_parts_until_closes
 from engines.kernels.parts.lanes import (
@@ -33,7 +34,7 @@ from engines.kernels.parts.lanes import (
     start_parts,
     turn_parts,
 )
-from engines.kernels.parts.walk import link_parts, look_back_parts, share_out_parts
+from engines.kernels.parts.walk import link_parts, look_back_parts
 from engines.kernels.passage.columns import U64_1D, Fixed, Payments
 from engines.kernels.passage.figures import figures_of
 from engines.kernels.passage.lanes import (
@@ -87,16 +88,15 @@ def _take(
     marks: F64_1D,
 ) -> None:  # fmt: skip # what a set is, then where it goes
     first, start, stop = lane * links.room, item[SET_START], item[SET_STOP]
-    levels = Given(
-        given.stops[min(start, len(given.stops)) : stop],
-        given.targets[min(start, len(given.targets)) : stop],
-        given.runs, given.prices, given.slip_ratio, given.known,
-    )  # fmt: skip # the order of its fields
+    levels = given_with(given, start, stop)
     own = wishes[start:stop]
     count = link_parts(own, opens, decides, levels, exits, item[SET_ROW], links, lane)
     look_back_parts(opens, links, first, count)
     if shares.are_own:
-        share_out_parts(own, opens, levels, shares, item[SET_ROW], links, first, count)
+        share_out(
+            own, opens, levels, shares, item[SET_ROW], links.links, LINK, L_NEXT, first, count,
+            links.shares,
+        )  # fmt: skip # one call
     start_lane(lanes, places, lane, fixed)
     start_parts(lanes, lane, fixed)
     start_chain(places, lane, first, count)

@@ -24,7 +24,6 @@ from engines.kernels.chains.columns import (
     Given,
     Opens,
 )
-from engines.kernels.chains.shares import Shares, share_of
 from engines.kernels.chains.walk import NO_ENTRY, lowest
 from engines.kernels.parts.columns import (
     CODE_BITS,
@@ -147,25 +146,6 @@ def _end(links: PartLinks, count: int, line: int, mode: int) -> None:
     link = count * LINK
     links.links[link + L_CODE] = np.int32((line << CODE_BITS) | (REST << MODE_BITS) | mode)
     links.links[link + L_FOUND], links.worst[count] = np.int32(0), 0.0
-
-
-@rule
-def share_out_parts(
-    wishes: I32_1D, opens: Opens, given: Given, shares: Shares, plan: int, links: PartLinks,
-    first: int, count: int,
-) -> None:  # fmt: skip # what it reads, then where it writes
-    """Write the share of each entry of a set, whose plan has the terms of row `plan`."""
-    place = 0
-    for at in range(first, first + count):
-        line, stop = int(links.links[at * LINK + L_NEXT]) >> 1, math.nan
-        if line > opens.bars:
-            links.shares[at] = 0.0
-            continue
-        if len(given.stops) > 0:
-            while int(wishes[place]) >> WISH_BITS < line - 1:
-                place += 1
-            stop = given.stops[place]
-        links.shares[at] = share_of(given.runs[plan], opens, shares, line, stop)
 
 
 @rule

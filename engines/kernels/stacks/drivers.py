@@ -12,6 +12,7 @@ import numpy as np
 from engines.kernels._compiled import driver, rule, shared, stamp_of
 from engines.kernels.chains.columns import I32_1D, Given, Opens
 from engines.kernels.chains.drivers import SET_PLAN, SET_ROW, SET_START, SET_STOP
+from engines.kernels.chains.walk import given_with
 from engines.kernels.columns import F64_2D, I64_2D
 from engines.kernels.exit_walk import WALK
 from engines.kernels.passage.lanes import LANES, SUMS
@@ -67,11 +68,7 @@ def _walk_one(
     stack: Stack, course: Course, given: Given, wishes: I32_1D, item: I64_1D, until: int
 ) -> None:  # fmt: skip # what a set is, then how far it goes
     start, stop = item[SET_START], item[SET_STOP]
-    levels = Given(
-        given.stops[min(start, len(given.stops)) : stop],
-        given.targets[min(start, len(given.targets)) : stop],
-        given.runs, given.prices, given.slip_ratio, given.known,
-    )  # fmt: skip # the order of its fields
+    levels = given_with(given, start, stop)
     walk_set(stack, course, levels, wishes[start:stop], item[SET_ROW], item[SET_PLAN], until)
 
 

@@ -53,14 +53,14 @@ def is_awaited(bars: Bars, terms: F64_2D, is_flat: bool) -> BOOL_1D:
     if len(bars.months) >= MONTHS_MAX or len(bars.prices) >= BARS_MAX:
         return np.zeros(len(terms), np.bool_)
     found: BOOL_1D = are_plain(terms, UNWAITED, (*SIZINGS, *OWN_SHARES))
-    found &= (terms[:, slots.ENTRY_KIND] != AT_MARKET) & ~_may_lack_shares(terms, is_flat)
+    found &= (terms[:, slots.ENTRY_KIND] != AT_MARKET) & ~_may_place_nothing(terms, is_flat)
     found &= are_alike(terms, ASKS_RESULTS) | (terms[:, slots.COMMISSION_KIND] != PER_ORDER)
     if len(bars.marks) > 0:  # which then tell what is liquidated
         found &= terms[:, slots.IS_LIQUIDABLE] == 0
     return found
 
 
-def _may_lack_shares(terms: F64_2D, is_flat: bool) -> BOOL_1D:
+def _may_place_nothing(terms: F64_2D, is_flat: bool) -> BOOL_1D:
     """Return in which plans [N] a wish may have no share to spend, which then places nothing."""
     has_stop = ~np.isnan(terms[:, [slots.STOP_RATIO, slots.STOP_ATR]]).all(axis=1)
     is_lost = is_flat | (terms[:, slots.SHARE_MAX] == 0)
