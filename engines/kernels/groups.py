@@ -27,7 +27,7 @@ from engines.kernels.stacks.runs import is_stacked, stacks_one
 from engines.kernels.waits.runs import is_awaited
 from engines.kernels.wants import charges_of, permits_of
 from engines.klines import Klines
-from engines.plan import LevelSource, Plan, SizingKind
+from engines.plan import LevelSource, Plan
 from engines.rules.columns import RuleColumns, rule_columns
 from engines.types import BOOL_1D, F64_1D, I64_1D
 
@@ -164,7 +164,7 @@ def _ways(chained: BOOL_1D) -> Ways:
 
 def _key_of(plan: Plan) -> Key:
     """Return the parts of a plan that its columns are made of."""
-    exits, sizing = plan.exits, plan.sizing
+    exits = plan.exits
     return (
         plan.market,
         plan.process_on_close,
@@ -174,5 +174,5 @@ def _key_of(plan: Plan) -> Key:
         counts_days(plan),
         exits.levels,
         exits.atr_period if exits.uses_atr else None,
-        sizing.atr_period if sizing.kind is SizingKind.VOLATILITY else None,
+        plan.sizing.atr_period if plan.uses_volatility else None,
     )

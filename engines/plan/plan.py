@@ -141,6 +141,12 @@ class Plan:
         """Return whether positions can be liquidated."""
         return self.leverage > 1
 
+    @property
+    def uses_volatility(self) -> bool:
+        """Return whether entries are sized by it; a ladder may have a budget of its own instead."""
+        has_budget = self.ladder is not None and self.ladder.budget_ratio is not None
+        return self.sizing.kind is SizingKind.VOLATILITY and not has_budget
+
     def _check_spot(self) -> None:
         if self.market is not Market.SPOT:
             return

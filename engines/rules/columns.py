@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from engines.features.volatility import atr
 from engines.klines import Klines
-from engines.plan import Plan, SizingKind
+from engines.plan import Plan
 from engines.rules.closes import close_columns
 from engines.rules.filters import filter_columns
 from engines.rules.hours import hour_columns
@@ -53,7 +53,7 @@ def rule_columns(plan: Plan, klines: Klines) -> RuleColumns:
         may_long = sides.long if is_open is None else sides.long & is_open
         may_short = sides.short if is_open is None else sides.short & is_open
     closes = close_columns(plan.closes, klines)
-    needs_ratio = plan.sizing.kind is SizingKind.VOLATILITY
+    ranges = _atr(klines, plan.sizing.atr_period) if plan.uses_volatility else None
     return RuleColumns(
         may_long=may_long,
         may_short=may_short,
@@ -62,7 +62,7 @@ def rule_columns(plan: Plan, klines: Klines) -> RuleColumns:
         session_close=hours.session_close,
         weekend_close=hours.weekend_close,
         atr=_atr(klines, plan.exits.atr_period) if plan.exits.uses_atr else None,
-        atr_ratio=_atr(klines, plan.sizing.atr_period) / klines.close if needs_ratio else None,
+        atr_ratio=None if ranges is None else ranges / klines.close,
     )
 
 

@@ -2,7 +2,8 @@
 
 Plans are drawn from `plans_random` within what campaigns follow: all ladders, stops, targets and
 late targets from every basis, sizes, commissions, slippage, hours, filters, close rules, funding,
-leverage of both margin modes, rules that look back at earlier campaigns, closes in profit alone.
+leverage of both margin modes, sizes by risk and volatility, rules that look back at earlier
+campaigns, closes in profit alone.
 What a figure may differ by is that of the machine's summary. A set that is left to the machine
 proves nothing of campaigns, so where none may be, that is asserted.
 """
@@ -63,6 +64,7 @@ from tests.property.test_gates_equal_reference import reentries
 
 EXAMPLES, EXAMPLES_LONG, STRATEGIES, SPAN = 30, 4_000, 12, 17
 RULES = st.sampled_from((CloseRule.ALL, CloseRule.ALL, CloseRule.FIFO))
+OWN_SHARES = SizingKind.RISK, SizingKind.VOLATILITY
 RATIOS = 0.001, 0.004, 0.01, 0.02, 0.05, 0.2
 
 
@@ -108,6 +110,8 @@ def cases(draw: st.DrawFn) -> Case:
     seed, market = draw(markets())
     count = draw(st.integers(CHAINS_MIN, STRATEGIES))
     sizing = draw(followed()).sizing
+    if draw(st.integers(0, 2)) == 0:
+        sizing = draw(random_plans.sizings().filter(lambda sizing: sizing.kind in OWN_SHARES))
     if sizing.kind is SizingKind.EQUITY_RATIO:
         sizing = replace(sizing, value=min(sizing.value, 1.0))
     plan = replace(
@@ -195,6 +199,15 @@ ASKING = {
     "the coin": replace(
         LADDER, market=Traded.SPOT, direction=Direction.LONG, exits=AVERAGED,
         sizing=Sizing(SizingKind.EQUITY_RATIO, 1.0),
+    ),
+    "by risk": replace(LADDER, sizing=Sizing(SizingKind.RISK, 0.005)),
+    "by risk, legs": replace(
+        LADDER, sizing=Sizing(SizingKind.RISK, 0.005), close_rule=CloseRule.FIFO, leverage=2.0,
+    ),
+    "by volatility": replace(LADDER, sizing=Sizing(SizingKind.VOLATILITY, 0.0005)),
+    "by volatility, a day": replace(
+        LADDER, sizing=Sizing(SizingKind.VOLATILITY, 0.0005), direction=Direction.LONG,
+        reentry=Reentry(trades_per_day_max=1),
     ),
 }  # fmt: skip # one table
 

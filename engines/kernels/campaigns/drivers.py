@@ -17,11 +17,11 @@ from engines.kernels.campaigns.columns import (
     PAYS_END,
     PAYS_FROM,
 )
+from engines.kernels.campaigns.gates import Closes
 from engines.kernels.campaigns.links import begin_set, end_set, play_set
 from engines.kernels.campaigns.sizes import prepare_sizes
 from engines.kernels.chains.columns import I32_1D, Decides, Opens
 from engines.kernels.columns import F64_2D, I64_2D, Run
-from engines.kernels.gates.columns import Days
 from engines.kernels.machine.liquidation import put_tiers
 from engines.kernels.passage.columns import Fixed, Payments
 from engines.kernels.slots import SUMS, TERMS, TIER, TIERS_AT
@@ -35,7 +35,7 @@ SET_START, SET_STOP = range(2)
 SETS, SPAN = 64, 4096
 
 RunAll: TypeAlias = Callable[
-    [Opens, Payments, I32_1D, I64_2D, F64_1D, Decides, Fixed, F64_2D, Days, int, F64_2D], None
+    [Opens, Payments, I32_1D, I64_2D, F64_1D, Decides, Fixed, F64_2D, Closes, int, F64_2D], None
 ]
 
 play = shared(play_set)
@@ -67,7 +67,7 @@ def _runner(stamp: int) -> RunAll:
 
     def run_all(
         opens: Opens, payments: Payments, wishes: I32_1D, sets: I64_2D, terms: F64_1D,
-        decides: Decides, fixed: Fixed, tiers: F64_2D, days: Days, span: int, found: F64_2D,
+        decides: Decides, fixed: Fixed, tiers: F64_2D, asked: Closes, span: int, found: F64_2D,
     ) -> None:  # fmt: skip # one list
         count = len(found) if stamp != 0 else 0
         size = PAYS_FROM + PAY_SIZE * len(payments.rates) + TIER * len(tiers)
@@ -83,7 +83,7 @@ def _runner(stamp: int) -> RunAll:
                     start, stop = sets[first + row, SET_START], sets[first + row, SET_STOP]
                     play(
                         rows[row], opens.lines, opens.reach, wishes[start:stop], decides,
-                        days, min(until, opens.bars),
+                        asked, min(until, opens.bars),
                     )  # fmt: skip # one call
             for row in range(own):
                 end_set(rows[row], opens.lines, opens.reach, fixed.months)

@@ -4,18 +4,23 @@ Theory. The rules are the machine's, on the row of the set. They are asked at ea
 enter, held or flat, and an entry counts where it is placed. What a position has brought is the
 difference of two nets, of which the rules read the sign alone: a set whose result is too near to
 nothing for the noise of these sums is unsure.
+
+An entry sized by the volatility spends a share that the close knows; one without a share is
+refused ahead of all rules. The share is kept for the rungs, so it is set where an entry is decided.
 """
 
 import math
+from typing import NamedTuple
 
 from engines.kernels._compiled import apart, rule
-from engines.kernels.campaigns.columns import IS_GATED, IS_UNSURE
+from engines.kernels.campaigns.columns import IS_GATED, IS_UNSURE, MONEY_SHARE
 from engines.kernels.columns import Run
-from engines.kernels.gates.columns import Days
 from engines.kernels.machine.gates import count_entry, count_round, passes_gates
 from engines.kernels.money import fee, pnl_open
 from engines.kernels.slots import (
     BAR,
+    BUDGET_RATIO,
+    BY_VOLATILITY,
     CAPITAL,
     COOLDOWN_BARS,
     DAY_ENTRIES,
@@ -28,17 +33,31 @@ from engines.kernels.slots import (
     HALTED_DAY,
     LAST_END_BAR,
     LAST_ROUND,
+    LEVERAGE,
     LOSSES_MAX,
     NET,
     OPEN_DAY,
     ROUND_LOSSES,
+    SIZING_KIND,
     STEPS,
     TRADES_DAY_MAX,
     TRADES_WEEK_MAX,
     WEEK_ENTRIES,
 )
+from engines.types import F64_1D, I64_1D
 
 NEARLY_NOTHING = 1e-11  # of an account: far more than what its sums lose
+
+
+class Closes(NamedTuple):
+    """What rules ask of each bar [T]: the days of its open and close, and a share of equity.
+
+    Each is empty where no rule asks for it.
+    """
+
+    opens: I64_1D
+    closes: I64_1D
+    shares: F64_1D
 
 
 @rule
@@ -46,18 +65,26 @@ def begin_gates(run: Run) -> None:
     """Let nothing have been counted yet."""
     delays = max(run[DELAY_BARS], run[COOLDOWN_BARS])
     limits = min(run[TRADES_DAY_MAX], run[TRADES_WEEK_MAX], run[LOSSES_MAX])
-    run[IS_GATED] = 1.0 if delays > 0 or limits < math.inf else 0.0
+    is_asked = delays > 0 or limits < math.inf or run[SIZING_KIND] == BY_VOLATILITY
+    run[IS_GATED] = 1.0 if is_asked else 0.0
     run[LAST_END_BAR], run[HALTED_DAY] = -math.inf, -1.0
     run[LAST_ROUND] = run[ENTRY_DAY] = run[ENTRY_WEEK] = 0.0
     run[DAY_ENTRIES] = run[WEEK_ENTRIES] = run[ROUND_LOSSES] = 0.0
 
 
 @apart
-def may_enter(run: Run, days: Days, bar: int) -> bool:
-    """Return whether the rules let a wish at the close of `bar` enter."""
-    if len(days.closes) > 0:
-        run[DECISION_DAY] = days.closes[bar]
-    return passes_gates(run, bar)
+def may_enter(run: Run, asked: Closes, bar: int) -> bool:
+    """Return whether the rules let a wish at the close of `bar` enter, whose share it then has."""
+    if len(asked.shares) > 0 and not asked.shares[bar] > 0:
+        return False
+    if len(asked.closes) > 0:
+        run[DECISION_DAY] = asked.closes[bar]
+    if not passes_gates(run, bar):
+        return False
+    if len(asked.shares) > 0:
+        run[BUDGET_RATIO] = asked.shares[bar]
+        run[MONEY_SHARE] = run[BUDGET_RATIO] * run[LEVERAGE]
+    return True
 
 
 @rule
@@ -68,13 +95,13 @@ def count_placed(run: Run) -> None:
 
 
 @rule
-def count_end(run: Run, days: Days, before: float) -> None:
+def count_end(run: Run, asked: Closes, before: float) -> None:
     """Count a position that has ended in this bar; `before` was the net result until then."""
     pnl = run[NET] - before
     _doubt(run, pnl, max(abs(before), abs(run[NET])))
     run[LAST_END_BAR], run[LAST_ROUND] = run[BAR], pnl
-    if len(days.opens) > 0:
-        run[OPEN_DAY] = days.opens[int(run[BAR])]
+    if len(asked.opens) > 0:
+        run[OPEN_DAY] = asked.opens[int(run[BAR])]
     count_round(run, pnl)
 
 

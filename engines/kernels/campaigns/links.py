@@ -34,6 +34,7 @@ from engines.kernels.campaigns.columns import (
 )
 from engines.kernels.campaigns.fills import fee_of_qty, pay_until
 from engines.kernels.campaigns.gates import (
+    Closes,
     begin_gates,
     count_end,
     count_placed,
@@ -72,7 +73,6 @@ from engines.kernels.chains.columns import (
     Decides,
 )
 from engines.kernels.columns import F64_2D, Run
-from engines.kernels.gates.columns import Days
 from engines.kernels.rounding import qty_of
 from engines.kernels.search import first_touch
 from engines.kernels.slots import (
@@ -110,7 +110,7 @@ def begin_set(run: Run) -> None:
 
 @rule
 def play_set(
-    run: Run, lines: F64_1D, reach: F64_2D, wishes: I32_1D, decides: Decides, days: Days,
+    run: Run, lines: F64_1D, reach: F64_2D, wishes: I32_1D, decides: Decides, asked: Closes,
     until: int,
 ) -> None:  # fmt: skip # one list
     """Let a set live on through the bars before `until`."""
@@ -119,14 +119,14 @@ def play_set(
         if run[STEPS] != 0:
             if run[NEXT_BAR] >= until:
                 break
-            place = _hold(run, lines, reach, wishes, place, decides, days, until)
+            place = _hold(run, lines, reach, wishes, place, decides, asked, until)
             continue
         if place == count or int(wishes[place]) >> WISH_BITS >= last:
             break
         bar, enters = int(wishes[place]) >> WISH_BITS, int(wishes[place]) & ENTERS
         if enters != 0 and bar >= decides.start:
             is_allowed = enters & decides.enters != 0
-            if run[IS_GATED] != 0 and not may_enter(run, days, bar):
+            if run[IS_GATED] != 0 and not may_enter(run, asked, bar):
                 is_allowed = False
             elif run[IS_GATED] != 0 and not is_allowed:
                 enter_in_vain(run, lines, bar, _side_of(enters))
@@ -152,7 +152,7 @@ def _side_of(wish: int) -> float:
 @inlined
 def _hold(
     run: Run, lines: F64_1D, reach: F64_2D, wishes: I32_1D, place: int, decides: Decides,
-    days: Days, until: int,
+    asked: Closes, until: int,
 ) -> int:  # fmt: skip # one list
     """Hold the position until it ends, reverses or bar `until` comes; return the next wish's place.
 
@@ -168,7 +168,7 @@ def _hold(
     last = min(bar, timed)
     prefetch(lines, (last + 1) * LINE)  # which is read where no level comes before
     if _follow(run, lines, reach, min(last, until - 1), side):
-        count_end(run, days, before)
+        count_end(run, asked, before)
         return _place_from(wishes, first, int(run[BAR]))
     if last >= until:
         return first
@@ -181,18 +181,18 @@ def _hold(
     is_sure = timed == last or wish & ENDS != 0
     if is_sure or run[ONLY_IN_PROFIT] == 0 or _is_in_profit(run, lines, last):
         is_reversal = timed != last and wish & leaves == 0
-        _end(run, lines, reach, wish, decides, days, last, is_reversal)
+        _end(run, lines, reach, wish, decides, asked, last, is_reversal)
     return place + 1 if is_wished else place
 
 
 @rule
 def _end(
-    run: Run, lines: F64_1D, reach: F64_2D, wish: int, decides: Decides, days: Days, last: int,
+    run: Run, lines: F64_1D, reach: F64_2D, wish: int, decides: Decides, asked: Closes, last: int,
     is_reversal: bool,
 ) -> None:  # fmt: skip # one list
     """End the position at the open after `last`, unless an entry that would reverse it may not."""
     side, before, enters = 1.0 if run[STEPS] > 0 else -1.0, run[NET], wish & ENTERS
-    if enters != 0 and run[IS_GATED] != 0 and not may_enter(run, days, last):
+    if enters != 0 and run[IS_GATED] != 0 and not may_enter(run, asked, last):
         if is_reversal:
             return
         enters = 0
@@ -207,7 +207,7 @@ def _end(
         if enters != 0 and run[IS_GATED] != 0:
             relieve_in_vain(run, lines, last, _side_of(enters))
         close_at(run, lines, reach, last + 1, side)
-    count_end(run, days, before)
+    count_end(run, asked, before)
 
 
 @apart

@@ -11,9 +11,10 @@ That exits close all is what the rule ALL says. Under FIFO each lot has a leg of
 levels count from the average or the last fill they all lie at one price (`campaigns.legs`). A rung
 that would wait again once its own trade has closed never does. Rules that look back at earlier
 campaigns are asked as a set goes (`campaigns.gates`); with leverage a bound says whether a position
-may have been taken over (`campaigns.margin`). What this path does not follow is left to the
-machine: other close rules, a stop that moves, levels by the ATR. So is a set that comes to an order
-which the account may not be able to pay, or near to a margin call or a liquidation.
+may have been taken over (`campaigns.margin`). The share of equity that an entry by the volatility
+spends is known at each close. What this path does not follow is left to the machine: other close
+rules, a stop that moves, levels by the ATR. So is a set that comes to an order which the account
+may not be able to pay, or near to a margin call or a liquidation.
 """
 
 import numpy as np
@@ -22,9 +23,9 @@ from engines.kernels import slots
 from engines.kernels.chains.columns import BARS_MAX
 from engines.kernels.columns import F64_2D, Bars
 from engines.kernels.gates.runs import DELAYS, MAXIMA
-from engines.kernels.passage.runs import BORROWS, OTHERS, are_plain
-from engines.kernels.slots import FIFO, FROM_ENTRY
-from engines.types import BOOL_1D
+from engines.kernels.passage.runs import BORROWS, OTHERS, OWN_SHARES, SIZINGS, are_plain
+from engines.kernels.slots import BY_RISK, FIFO, FROM_ENTRY
+from engines.types import BOOL_1D, F64_1D
 
 # What a ladder may say besides.
 LADDERED = [
@@ -44,7 +45,23 @@ def is_campaigned(bars: Bars, terms: F64_2D) -> BOOL_1D:
     is_level &= terms[:, slots.LATE_ENTRIES] == np.inf
     has_rungs = (terms[:, slots.RUNGS] > 0) & (is_level | (terms[:, slots.CLOSES_ALL] != 0))
     by_atr = ~np.isnan(terms[:, [slots.STOP_ATR, slots.PROFIT_ATR]]).all(axis=1)
-    found: BOOL_1D = has_rungs & ~by_atr & are_plain(terms, UNLADDERED)
+    is_sized = (terms[:, slots.SIZING_KIND] != BY_RISK) | ~np.isnan(terms[:, slots.STOP_RATIO])
+    found: BOOL_1D = has_rungs & ~by_atr & is_sized
+    found &= are_plain(terms, UNLADDERED, (*SIZINGS, *OWN_SHARES))
     if len(bars.marks) > 0:  # which then tell what is liquidated
         found &= terms[:, slots.IS_LIQUIDABLE] == 0
     return found
+
+
+def shares_of(terms: F64_1D, atr_ratio: F64_1D | None) -> F64_1D:
+    """Return the share of equity that an entry decided at each close [T] spends by its volatility.
+
+    It is 0 where none is known. It is empty where `atr_ratio`, the ATR over the close [T], is None:
+    such a plan asks for none.
+    """
+    if atr_ratio is None:
+        return np.empty(0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = terms[slots.SIZING_VALUE] / atr_ratio
+    shares = np.minimum(np.maximum(shares, terms[slots.SHARE_MIN]), terms[slots.SHARE_MAX])
+    return np.where(atr_ratio > 0, shares, 0.0)

@@ -27,12 +27,14 @@ from engines.kernels.campaigns.columns import (
 from engines.kernels.columns import Run
 from engines.kernels.machine.desk import is_large_enough
 from engines.kernels.machine.rungs import steps_of
-from engines.kernels.money import lacks_funds, margin_ratio, money_for
+from engines.kernels.money import lacks_funds, margin_ratio, money_for, share_of_equity
 from engines.kernels.passage.lanes import SURE
 from engines.kernels.slots import (
     BUDGET_RATIO,
     BY_CASH,
     BY_EQUITY,
+    BY_RISK,
+    BY_VOLATILITY,
     COMMISSION,
     COMMISSION_KIND,
     LADDER_AT,
@@ -48,6 +50,7 @@ from engines.kernels.slots import (
     SIZING_VALUE,
     STEP_OVER,
     STEP_UNDER,
+    STOP_RATIO,
     TICK_SIZE,
 )
 
@@ -58,9 +61,13 @@ STEPS_FEW = 1e6  # up to here whole steps come back from their quantity
 @rule
 def prepare_sizes(run: Run) -> None:
     """Put what a plan says of sizes into the form of this path."""
-    kind, share = run[SIZING_KIND], run[BUDGET_RATIO]
+    kind = run[SIZING_KIND]
+    if kind == BY_RISK and run[BUDGET_RATIO] != run[BUDGET_RATIO]:
+        # Of a stop at a ratio the share is the same at every close.
+        run[BUDGET_RATIO] = share_of_equity(run, run[STOP_RATIO], math.nan)
+    share = run[BUDGET_RATIO]
     is_cash, is_budget = kind == BY_CASH, share == share
-    by_share = is_budget or kind == BY_EQUITY
+    by_share = is_budget or kind in (BY_EQUITY, BY_VOLATILITY)
     # What is borrowed is bought with, and pays for it.
     commission, commission_kind = run[COMMISSION] * run[LEVERAGE], run[COMMISSION_KIND]
     run[HAS_MONEY] = 1.0 if by_share or is_cash else 0.0

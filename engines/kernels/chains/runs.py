@@ -30,6 +30,8 @@ import numpy as np
 
 from engines.kernels import slots
 from engines.kernels.campaigns.drivers import SPAN, run_campaigns
+from engines.kernels.campaigns.gates import Closes
+from engines.kernels.campaigns.runs import shares_of
 from engines.kernels.chains.columns import (
     I32_1D,
     NO_LEVELS,
@@ -184,9 +186,11 @@ class Wished:
         found = np.empty((len(own), FIGURES + 1))
         decides, _, fixed, *_ = self._money(bars, item)
         sets = np.column_stack((self._starts[own], self._starts[own + 1]))
+        terms = self.group.terms[item]
+        asked = Closes(*self._days, frozen(shares_of(terms, self.group.rules.atr_ratio)))
         run_campaigns(
-            self._opens, self._payments, self._wishes, sets, self.group.terms[item], decides,
-            fixed, self.group.charges.tiers, self._days, SPAN, found,
+            self._opens, self._payments, self._wishes, sets, terms, decides,
+            fixed, self.group.charges.tiers, asked, SPAN, found,
         )  # fmt: skip # one call
         return [(item, own, found)]
 
