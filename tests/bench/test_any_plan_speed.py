@@ -1,7 +1,7 @@
 """How fast `Trials` is whatever the plan: trailing, targets, ladders, several entries, funding.
 
 Everything a set costs is counted: indicators, signals, the run and the 24 figures. Strategies and
-plans are a grid, as a sweep has them; the best of several runs in this process, caches warm, on
+plans are a grid, as a sweep has them; the best of some runs in this process, caches warm, on
 70,080 synthetic 15-minute bars (two years). One set of each is shown equal to the reference first.
 """
 
@@ -52,7 +52,7 @@ from tests.bench.test_grid_speed import EmaCross
 
 pytestmark = pytest.mark.bench
 
-BARS, THREADS, REPEATS = 70_080, 2, 3
+BARS, THREADS = 70_080, 2
 LEVELS = 0.01, 0.03  # the nearest and the farthest
 TARGETS = Target(0.004, 0.5), Target(0.01, 0.3), Target(0.03, 0.2)
 RUNGS = Rung(0.0, 0.1), Rung(0.01, 0.2), Rung(0.02, 0.3), Rung(0.04, 0.4)
@@ -81,7 +81,8 @@ OWN = [
     for fast, slow, multiplier in product(range(5, 15), range(16, 41, 3), (1.5, 2.0, 3.0))
 ]
 # Plans of a case: one, or a handful and as many as make 10,240 sets.
-ONE, MANY = (1,), (4, 160)
+ONE, MANY, HANDFUL = 1, 160, 4
+REPEATS = {ONE: 3, HANDFUL: 3, MANY: 1}
 
 
 def bare(_: float) -> Plan:
@@ -117,7 +118,7 @@ class Case:
 
     strategies: Sequence[SignalStrategy]
     plan: Callable[[float], Plan]
-    counts: tuple[int, ...]
+    count: int
     has_funding: bool = False
 
     def plans(self, count: int) -> list[Plan]:
@@ -171,17 +172,21 @@ def with_setting(shape: Callable[[float], Plan], setting: Plan, level: float) ->
 
 SHAPES = {"three targets": targeted, "ladder of four": laddered, "pyramid of three": pyramided}
 CASES |= {
-    f"{name}, {setting}": Case(strategies, partial(with_stop, plan), MANY[:1])
+    f"{name}, {setting}": Case(strategies, partial(with_stop, plan), MANY)
     for setting, plan in SETTINGS.items()
     for name, strategies in (("EMA cross", CROSSES), ("RSI", REVERSIONS))
 }
 CASES |= {
-    f"RSI, {shape}, {setting}": Case(REVERSIONS, partial(with_setting, plan, other), MANY[:1])
+    f"RSI, {shape}, {setting}": Case(REVERSIONS, partial(with_setting, plan, other), MANY)
     for shape, plan in SHAPES.items()
     for setting, other in SETTINGS.items()
     if setting != "exits in profit"  # which is one of the exits, and those are the shape's
 }
-SIZES = [(name, count) for name, case in CASES.items() for count in case.counts]
+SIZES = [
+    (name, count)
+    for name, case in CASES.items()
+    for count in ((HANDFUL, MANY) if case.count == MANY else (case.count,))
+]
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +212,7 @@ def test_a_grid_of_strategies_and_plans(name: str, count: int, klines: Klines) -
     wanted = [figures[name] for name in SUMMARY]
     np.testing.assert_allclose(found.values[7, -1], wanted, rtol=1e-9, atol=1e-9)
     walls, cpus = [], []
-    for _ in range(REPEATS):
+    for _ in range(REPEATS[count]):
         trials = Trials(market, plans, THREADS, aside=aside)  # which remembers no signals yet
         wall, cpu = time.perf_counter(), time.process_time()
         trials.run(strategies)

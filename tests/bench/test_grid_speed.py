@@ -31,6 +31,8 @@ from strategies.base import SignalStrategy, parameter
 pytestmark = pytest.mark.bench
 
 BARS, THREADS, REPEATS = 70_080, 2, 3
+# 1,280 sets of averages that are near each other, and 10,240 whose slow ones go far out.
+GRIDS = (range(5, 21), range(25, 105)), (range(5, 37), range(40, 360))
 PLANS = {"reversal": Plan(), "trailing": Plan(exits=Exits(trailing=Trailing(0.01, 0.01)))}
 
 
@@ -54,11 +56,14 @@ def market() -> Market:
     return Market(klines, Instrument("SYNTHETIC", tick_size=0.1, qty_step=0.001), Costs())
 
 
+@pytest.mark.parametrize("periods", GRIDS, ids=("near", "far"))
 @pytest.mark.parametrize(("name", "plan"), PLANS.items(), ids=PLANS)
-def test_a_grid_of_signals_with_one_plan(name: str, plan: Plan, market: Market) -> None:
+def test_a_grid_of_signals_with_one_plan(
+    name: str, plan: Plan, periods: tuple[range, range], market: Market
+) -> None:
     keep_freed_memory()  # as a worker does
     aside = threads_aside(THREADS)
-    grid = [EmaCross(fast, slow) for fast, slow in product(range(5, 21), range(25, 105))]
+    grid = [EmaCross(fast, slow) for fast, slow in product(*periods)]
     found = Trials(market, [plan], THREADS, aside=aside).run(grid)
     assert found.errors == {}
     result = run_backtest(grid[7], market.klines, market.instrument, plan, market.costs)
@@ -75,7 +80,7 @@ def test_a_grid_of_signals_with_one_plan(name: str, plan: Plan, market: Market) 
     trades = found.values[:, 0, SUMMARY.index("trades")].mean()
     engine = Engine(int(found.engine[7, 0])).name.lower()
     print(
-        f"EMA fast x slow, {name:9} {len(grid) / min(walls):8,.0f} sets/s, "
+        f"EMA fast x slow, {name:9} {len(grid):6,} sets {len(grid) / min(walls):8,.0f} sets/s, "
         f"{min(cpus) / len(grid) * 1e6:6,.0f} us of CPU a set, {trades:,.0f} trades, "
         f"{min(cpus) / len(grid) / trades * 1e9:,.0f} ns a trade, {engine}"
     )
