@@ -162,9 +162,13 @@ def _hold(
     leaves = (LEAVES_LONG if side > 0 else LEAVES_SHORT) | ENDS
     closes = leaves | (ENTERS_SHORT if side > 0 else ENTERS_LONG)
     timed, first = int(run[ENTRY_BAR]) - 1 + decides.held_max, place
-    while place < len(wishes) and int(wishes[place]) & closes == 0:
+    bar, wish = bars - 1, 0
+    while place < len(wishes):
+        wish = int(wishes[place])
+        if wish & closes != 0 or wish >> WISH_BITS >= timed:
+            bar = min(wish >> WISH_BITS, bars - 1)
+            break
         place += 1
-    bar = bars - 1 if place == len(wishes) else min(int(wishes[place]) >> WISH_BITS, bars - 1)
     last = min(bar, timed)
     prefetch(lines, (last + 1) * LINE)  # which is read where no level comes before
     if _follow(run, lines, reach, min(last, until - 1), side):
@@ -174,10 +178,8 @@ def _hold(
         return first
     if last >= bars - 1:
         return len(wishes)
-    if timed < bar:
-        place = _place_from(wishes, first, timed)
-    is_wished = place < len(wishes) and int(wishes[place]) >> WISH_BITS == last
-    wish = int(wishes[place]) if is_wished else 0
+    is_wished = bar == last and place < len(wishes)
+    wish = wish if is_wished else 0
     is_sure = timed == last or wish & ENDS != 0
     if is_sure or run[ONLY_IN_PROFIT] == 0 or _is_in_profit(run, lines, last):
         is_reversal = timed != last and wish & leaves == 0
