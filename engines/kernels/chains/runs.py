@@ -63,7 +63,7 @@ from engines.kernels.gates.part_runs import are_made_ahead, run_parts
 from engines.kernels.gates.runs import NO_KELLY, gates_of, kelly_of, looks_back, sure_wishes
 from engines.kernels.groups import Group
 from engines.kernels.parts.columns import PartExits, Portions
-from engines.kernels.parts.exits import PART_WALK
+from engines.kernels.parts.levels import PART_WALK
 from engines.kernels.parts.runs import part_exits_of, part_room, portions_of
 from engines.kernels.passage.columns import Fixed
 from engines.kernels.passage.funding import payments_of

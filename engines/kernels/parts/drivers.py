@@ -18,7 +18,7 @@ from engines.kernels.chains.shares import Shares, share_out
 from engines.kernels.chains.walk import given_with
 from engines.kernels.columns import F64_2D, I64_2D
 from engines.kernels.parts.columns import L_NEXT, LINK, PartExits, PartLinks, Portions
-from engines.kernels.parts.exits import PART_WALK, walk_parts
+from engines.kernels.parts.exits import walk_parts
 from engines.kernels.parts.funding import begin_paying, pay_parts, pay_parts_until_closes
 from engines.kernels.parts.lanes import (
     PART_NUMBERS,
@@ -34,6 +34,7 @@ from engines.kernels.parts.lanes import (
     start_parts,
     turn_parts,
 )
+from engines.kernels.parts.levels import PART_WALK
 from engines.kernels.parts.walk import link_parts, look_back_parts
 from engines.kernels.passage.columns import U64_1D, Fixed, Payments
 from engines.kernels.passage.figures import figures_of

@@ -37,7 +37,7 @@ from engines.kernels.chains.columns import (
 )
 from engines.kernels.chains.walk import lowest
 from engines.kernels.columns import F64_2D
-from engines.kernels.exit_walk import WALK, enter, find_exit, find_exit_after
+from engines.kernels.exit_walk import enter, find_exit, find_exit_after
 from engines.kernels.money import due_price, slipped_price
 from engines.kernels.parts.columns import (
     C_MONTH,
@@ -46,98 +46,44 @@ from engines.kernels.parts.columns import (
     C_WORST,
     CLOSE,
     CODE_BITS,
-    PARTS_MAX,
     REST,
     PartExits,
 )
-from engines.kernels.passage.events import slip_at, stop_of
-from engines.kernels.rounding import price_of, round_by, ticks_nearest, ticks_up
+from engines.kernels.parts.levels import (
+    ARM,
+    AT,
+    BAR,
+    BAR_LOW,
+    BEST,
+    DONE,
+    FILL_BAR,
+    FIRST,
+    FOLLOWS_TICKS,
+    FULL_LOW,
+    GONE,
+    HELD_TO,
+    LIMITS,
+    LISTED,
+    LOCKS,
+    QUIET_LOW,
+    SIGN,
+    STOP,
+    TRIGGERS,
+    WHOLE_FROM,
+    set_levels,
+)
+from engines.kernels.parts.stages import has_stages, walk_stages
+from engines.kernels.passage.events import slip_at
+from engines.kernels.rounding import price_of, ticks_nearest
 from engines.kernels.search import first_touch
+from engines.kernels.slots import CLOSE as CLOSE_PRICE
 from engines.kernels.slots import (
-    BREAKEVEN_GAIN,
-    BREAKEVEN_OFFSET,
     HIGH,
     LOW,
-    NO_TRAIL,
     OPEN,
-    RUN,
-    STOP_ATR,
-    STOP_RATIO,
-    TARGET_RATIOS,
-    TARGETS,
     TICK_SIZE,
-    TRAIL_ACTIVATION,
-    TRAIL_BY_TICKS,
-    TRAIL_DISTANCE,
-    TRAIL_RATIO,
-    TRAIL_UNIT,
-    VERIFY_TICKS,
 )
-from engines.kernels.slots import CLOSE as CLOSE_PRICE
 from engines.types import F64_1D
-
-# Behind the terms of the plan: the side, the leg behind the last that is held, the first one, how
-# many limits the price has come to, the stop of all, where it begins to follow and at which
-# distance, what it has followed to; the price of the path, the lowest since the bar or the entry,
-# the lowest of the bars before, the bar of the last fill and of the path, the lowest of the bars
-# between, the first bar that counts whole, how many closes are listed, and where.
-(
-    SIGN, HELD_TO, DONE, GONE, STOP, ARM, FOLLOWS_TICKS, BEST, AT, BAR_LOW, FULL_LOW, FILL_BAR, BAR,
-    QUIET_LOW, WHOLE_FROM, LISTED, FIRST, LIMITS,
-) = range(RUN, RUN + 18)  # fmt: skip # one list
-# Where the price must go to for the limit of the same place to fill, and where the stop of the legs
-# behind goes once the price has come to it.
-TRIGGERS = LIMITS + PARTS_MAX
-LOCKS = TRIGGERS + PARTS_MAX
-PART_WALK = max(LOCKS + PARTS_MAX, WALK)
-
-
-@rule
-def _enter(run: F64_1D, base: float, sign: float, stop: float, atr: float, close: float) -> None:
-    """Hold a position of this side, entered at `base`, with the levels of the run's plan.
-
-    A given `stop` takes the place of the plan's, NaN leaves that to it; `atr` is known where the
-    plan sets its stop by it, at the deciding `close`.
-    """
-    count = int(run[TARGETS])
-    run[SIGN], run[HELD_TO], run[DONE], run[GONE] = sign, count, 0.0, 0.0
-    run[STOP] = stop_of(run, stop, run[STOP_RATIO], run[STOP_ATR], atr, close, base, sign)
-    run[ARM], run[BEST], run[FOLLOWS_TICKS] = math.inf, math.inf, 0.0
-    if run[TRAIL_UNIT] != NO_TRAIL:
-        _set_trail(run, base, sign)
-    for place in range(count):
-        limit = round_by(run, base * (1 + sign * run[TARGET_RATIOS + place]), sign)
-        run[LIMITS + place], run[LOCKS + place] = sign * limit, -math.inf
-        run[TRIGGERS + place] = _trigger(run, limit, sign)
-        if run[BREAKEVEN_GAIN] == run[BREAKEVEN_GAIN]:
-            lock = run[BREAKEVEN_OFFSET] if place == 0 else run[TARGET_RATIOS + place - 1]
-            run[LOCKS + place] = sign * round_by(run, base * (1 + sign * lock), -sign)
-
-
-@rule
-def _trigger(run: F64_1D, limit: float, sign: float) -> float:
-    """Return where the price must go to for a limit to fill."""
-    if run[VERIFY_TICKS] == 0:
-        return sign * limit
-    ticks = ticks_nearest(run, limit) + sign * run[VERIFY_TICKS]
-    trigger = sign * price_of(run, ticks)
-    return min(trigger, run[ARM]) if sign * limit < run[ARM] else trigger
-
-
-@rule
-def _set_trail(run: F64_1D, base: float, sign: float) -> None:
-    """Set where the stop begins to follow, and at which distance, as `legs` does."""
-    unit, gain, distance = run[TRAIL_UNIT], run[TRAIL_ACTIVATION], run[TRAIL_DISTANCE]
-    if unit == TRAIL_RATIO:
-        arm = base * (1 + sign * gain)
-        ticks = ticks_up(run, base * distance)
-    elif unit == TRAIL_BY_TICKS:
-        arm = base + sign * gain * run[TICK_SIZE]
-        ticks = float(math.floor(distance))
-    else:
-        arm = base + sign * gain
-        ticks = ticks_up(run, distance)
-    run[ARM], run[FOLLOWS_TICKS] = sign * round_by(run, arm, sign), ticks
 
 
 @rule
@@ -322,13 +268,12 @@ def _walk_parts(
         level = _walk_whole(run, opens, prices, slip_ratio, bar, last, exits, first)
         listed = 1
     else:
-        _enter(run, base, sign, stop, atr, opens.lines[bar * LINE + O_CLOSE])
-        run[FIRST], run[LISTED], run[FILL_BAR] = first, 0.0, bar - opens.lag
-        run[WHOLE_FROM], run[QUIET_LOW] = bar, math.inf
-        run[BAR_LOW], run[FULL_LOW] = sign * base, math.inf
-        _walk(run, opens, prices, slip_ratio, bar, last, exits)
-        listed = int(run[LISTED])
-        level = opens.bars if _is_held(run) else int(run[FILL_BAR])
+        set_levels(run, base, sign, stop, atr, opens.lines[bar * LINE + O_CLOSE])
+        run[FIRST], run[BAR_LOW] = first, sign * base
+        if has_stages(run):
+            listed, level = walk_stages(run, opens, prices, slip_ratio, bar, last, exits)
+        else:
+            listed, level = _walk(run, opens, prices, slip_ratio, bar, last, exits)
     exits.levels[place] = np.int32(level)
     for part in range(listed, exits.parts):
         exits.codes[first + part] = np.int32((opens.bars + opens.lag) << CODE_BITS)
@@ -357,16 +302,19 @@ def _walk_whole(
 def _walk(
     run: F64_1D, opens: Opens, prices: F64_2D, slip_ratio: F64_1D, entered: int, last: int,
     exits: PartExits,
-) -> None:  # fmt: skip # what it reads, then where it writes
-    """Go from bar to bar until nothing is held or the last one is over."""
+) -> tuple[int, int]:  # fmt: skip # what it reads, then where it writes
+    """Go from bar to bar until nothing is held or the last one is over.
+
+    Returns: as `walk_stages`.
+    """
     bar, sign, is_first = entered, run[SIGN], opens.lag == 0
+    run[LISTED], run[FILL_BAR], run[WHOLE_FROM] = 0.0, bar - opens.lag, bar
+    run[QUIET_LOW] = run[FULL_LOW] = math.inf
     if opens.lag != 0:
         slip_at(run, slip_ratio, max(0, bar - 2))
         run[BAR] = bar - 1
         _open(run, opens, exits, sign * prices[bar - 1, CLOSE_PRICE], True)
-        if not _is_held(run):
-            return
-        bar = _next_bar(run, opens, bar, last + 1)
+        bar = _next_bar(run, opens, bar, last + 1) if _is_held(run) else last + 1
     while bar <= last:
         slip_at(run, slip_ratio, bar - 1)
         run[BAR] = bar
@@ -374,9 +322,8 @@ def _walk(
         if _is_held(run):
             high, low = sign * prices[bar, HIGH], sign * prices[bar, LOW]
             _pass_bar(run, opens, exits, prices, bar, min(low, high), max(low, high))
-        if not _is_held(run):
-            break
-        bar = _next_bar(run, opens, bar + 1, last + 1)
+        bar = _next_bar(run, opens, bar + 1, last + 1) if _is_held(run) else last + 1
+    return int(run[LISTED]), opens.bars if _is_held(run) else int(run[FILL_BAR])
 
 
 walk_parts = shared(_walk_parts)
