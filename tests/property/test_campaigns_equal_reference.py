@@ -114,10 +114,14 @@ def cases(draw: st.DrawFn) -> Case:
         sizing = draw(random_plans.sizings().filter(lambda sizing: sizing.kind in OWN_SHARES))
     if sizing.kind is SizingKind.EQUITY_RATIO:
         sizing = replace(sizing, value=min(sizing.value, 1.0))
+    levels = draw(exits())
+    if sizing.kind is SizingKind.RISK and levels.stop_loss_ratio is None:  # which it is counted by
+        levels = replace(levels, stop_loss_ratio=draw(st.sampled_from(RATIOS)))
     plan = replace(
         draw(followed()), close_rule=draw(RULES), pyramiding=draw(st.integers(1, 7)),
-        ladder=draw(ladders()), exits=draw(exits()), sizing=sizing,
+        ladder=draw(ladders()), exits=levels, sizing=sizing,
         reentry=draw(st.just(Reentry()) | reentries()),
+        limit_verify_ticks=draw(st.sampled_from((0, 0, 1, 3, 40))),
     )  # fmt: skip # one list
     plan = draw(borrowed(plan))
     return case_of(market, plan, [PlainWishes(seed + own, own % 5 == 1) for own in range(count)])
@@ -190,6 +194,8 @@ ASKING = {
         hours=Hours(session=Session("08:00", "20:00"), bars_held_max=60),
     ),
     "in profit": replace(LADDER, exits=replace(AVERAGED, only_in_profit=True)),
+    "verified": replace(LADDER, limit_verify_ticks=2),
+    "verified legs": replace(LADDER, limit_verify_ticks=40, close_rule=CloseRule.FIFO),
     "cross": replace(LADDER, leverage=5.0, sizing=Sizing(SizingKind.EQUITY_RATIO, 0.5)),
     "isolated": replace(LADDER, leverage=5.0, margin_mode=MarginMode.ISOLATED),
     "isolated legs": replace(

@@ -9,7 +9,7 @@ from rule to rule can cost more than what they do: a row and few columns.
 *Signed* prices are multiplied by the side of the position: against it is down, for both sides
 alike. LEG_UP and LEG_DOWN are where the target and the stop of the position are met, NEAR_UP and
 NEAR_DOWN what the price meets first over these and the rungs, all signed. A rung that waits no
-longer lies infinitely far away.
+longer lies infinitely far away. A limit that is verified is met some ticks beyond its price.
 """
 
 from engines.kernels.slots import RUN
@@ -24,6 +24,7 @@ PLAN = RUN + 7
 # The position.
 (
     LEG_UP, LEG_DOWN, NEAR_UP, NEAR_DOWN,
+    LEG_LIMIT,  # the signed price of the target
     UNIT,  # what a point of price is worth, below zero for a short
     COST,  # price times steps over the lots, in their order
     ENTRY_BAR, NEXT_BAR,  # the bar of the first fill, and the next that is not walked yet
@@ -31,19 +32,19 @@ PLAN = RUN + 7
     FUNDED_MAX,  # the most that the open position has paid
     IS_LATE,  # the late target holds
     CLOSE_THEN, EQUITY_THEN, SLIP_THEN,  # of the close that decided
-) = range(PLAN, PLAN + 14)  # fmt: skip # one list
-POSITION = PLAN + 14
+) = range(PLAN, PLAN + 15)  # fmt: skip # one list
+POSITION = PLAN + 15
 # The bar that is walked.
 (
     NOW,  # the signed price at which the walk stands
-    WORST,  # the lowest signed price of its way
+    WORST, BEST,  # the lowest and the highest signed price of its way
     FRESH,  # how many lots were held before it
     CLOSE_BEFORE,
     IS_FILLED,  # something has filled in it
     IS_WALKED,  # the bar of the first fill was
     IS_PASSED,  # the exit that it meets lies behind its open
-) = range(POSITION, POSITION + 7)  # fmt: skip # one list
-WALK = POSITION + 7
+) = range(POSITION, POSITION + 8)  # fmt: skip # one list
+WALK = POSITION + 8
 # The set: how many bars there are, the wish that comes next, where the settlements end and the next
 # lies that is not paid, and sums that `summary` keeps otherwise.
 (
@@ -52,9 +53,9 @@ WALK = POSITION + 7
 ) = range(WALK, WALK + 10)  # fmt: skip # one list
 SET = WALK + 10
 
-# A rung: where it is met, signed, and whether it waits above.
-RUNG_LEVEL, RUNG_ABOVE = range(2)
-RUNG_SIZE = 2
+# A rung: where it is met and its own price, signed, and whether it waits above.
+RUNG_LEVEL, RUNG_PRICE, RUNG_ABOVE = range(3)
+RUNG_SIZE = 3
 RUNGS_FROM = SET
 # A lot: what it closes with, the lowest signed price behind its fill in that bar, and the steps of
 # its leg, which are those that it was opened with.

@@ -6,6 +6,7 @@ running sum does. Every exit closes the whole position (the close rule ALL), so 
 levels only the nearest matter, and where they count from the average all are the same.
 
 Levels are rounded to ticks with their sign on: up and down is then the same for both sides.
+Distances beyond limits are those of all of a plan's, so the nearest limit is met first.
 """
 
 import math
@@ -28,6 +29,7 @@ from engines.kernels.campaigns.columns import (
     L_UNIT,
     L_WORST,
     LEG_DOWN,
+    LEG_LIMIT,
     LEG_UP,
     LOT_SIZE,
     LOTS_FROM,
@@ -46,7 +48,7 @@ from engines.kernels.campaigns.columns import (
     UNIT,
 )
 from engines.kernels.columns import Run
-from engines.kernels.rounding import qty_of
+from engines.kernels.rounding import price_of, qty_of, ticks_nearest
 from engines.kernels.slots import (
     BAR,
     BASIS,
@@ -70,6 +72,7 @@ from engines.kernels.slots import (
     STOP_RATIO,
     TICK_OVER,
     TICK_UNDER,
+    VERIFY_TICKS,
 )
 
 
@@ -111,13 +114,22 @@ def set_levels(run: Run, side: float) -> None:
         return
     if run[BASIS] != FROM_ENTRY:
         base = run[PRICE_AVG] if run[BASIS] == FROM_AVERAGE else run[PRICE_LAST]
-        run[LEG_DOWN], run[LEG_UP] = _stop_of(run, side, base), _target_of(run, side, base)
-        return
-    run[LEG_DOWN], run[LEG_UP] = -math.inf, math.inf
-    for place in range(int(run[LOTS])):
-        base = run[LOTS_FROM + place * LOT_SIZE + L_PRICE]
-        run[LEG_DOWN] = max(run[LEG_DOWN], _stop_of(run, side, base))
-        run[LEG_UP] = min(run[LEG_UP], _target_of(run, side, base))
+        run[LEG_DOWN], run[LEG_LIMIT] = _stop_of(run, side, base), _target_of(run, side, base)
+    else:
+        run[LEG_DOWN], run[LEG_LIMIT] = -math.inf, math.inf
+        for place in range(int(run[LOTS])):
+            base = run[LOTS_FROM + place * LOT_SIZE + L_PRICE]
+            run[LEG_DOWN] = max(run[LEG_DOWN], _stop_of(run, side, base))
+            run[LEG_LIMIT] = min(run[LEG_LIMIT], _target_of(run, side, base))
+    run[LEG_UP] = run[LEG_LIMIT]
+    if run[VERIFY_TICKS] != 0 and run[LEG_LIMIT] != math.inf:
+        run[LEG_UP] = side * beyond(run, side * run[LEG_LIMIT], side)
+
+
+@apart
+def beyond(run: Run, limit: float, side: float) -> float:
+    """Return where a limit is met that is verified some ticks to this side of it."""
+    return price_of(run, ticks_nearest(run, limit) + side * run[VERIFY_TICKS])
 
 
 @rule

@@ -30,12 +30,14 @@ from engines.kernels.campaigns.columns import (
     PAYS_END,
     RUNG_ABOVE,
     RUNG_LEVEL,
+    RUNG_PRICE,
     RUNG_SIZE,
     RUNGS_FROM,
     SLIP_THEN,
     WORST,
 )
 from engines.kernels.campaigns.fills import (
+    beyond,
     drop_rung,
     fee_of_qty,
     find_nearest,
@@ -72,6 +74,7 @@ from engines.kernels.slots import (
     RUNGS,
     STEPS,
     TICK_SIZE,
+    VERIFY_TICKS,
 )
 from engines.types import F64_1D
 
@@ -151,7 +154,10 @@ def _begin(run: Run, side: float, steps: float, qty: float, price: float, paid: 
         rung, offset = RUNGS_FROM + place * RUNG_SIZE, run[LADDER_FROM + 2 * (place + 1)]
         level = side * max(tick, close * (1 - side * offset))
         run[rung + RUNG_ABOVE] = 1.0 if offset < 0 else 0.0
-        run[rung + RUNG_LEVEL] = -tick_down(run, -level) if offset < 0 else tick_down(run, level)
+        level = -tick_down(run, -level) if offset < 0 else tick_down(run, level)
+        run[rung + RUNG_PRICE] = run[rung + RUNG_LEVEL] = level
+        if run[VERIFY_TICKS] != 0 and offset >= 0:
+            run[rung + RUNG_LEVEL] = side * beyond(run, side * level, -side)
     find_nearest(run)
 
 

@@ -15,6 +15,7 @@ import math
 
 from engines.kernels._compiled import apart, rule
 from engines.kernels.campaigns.columns import (
+    BEST,
     CLOSE_BEFORE,
     CLOSE_THEN,
     ENTRY_BAR,
@@ -27,6 +28,7 @@ from engines.kernels.campaigns.columns import (
     IS_WALKED,
     L_WORST,
     LEG_DOWN,
+    LEG_LIMIT,
     LEG_UP,
     LOT_SIZE,
     LOTS_FROM,
@@ -38,6 +40,7 @@ from engines.kernels.campaigns.columns import (
     PAYS_END,
     RUNG_ABOVE,
     RUNG_LEVEL,
+    RUNG_PRICE,
     RUNG_SIZE,
     RUNGS_FROM,
     SLIP_THEN,
@@ -60,13 +63,16 @@ from engines.kernels.money import due_price, equity_at, expected_slip, slipped_p
 from engines.kernels.rounding import qty_of
 from engines.kernels.slots import (
     BAR,
+    BASIS,
     CALLS_MARGIN,
+    FROM_ENTRY,
     IS_EXACT,
     LATE_ENTRIES,
     LOTS,
     ROOM_STEPS,
     RUNGS,
     STEPS,
+    VERIFY_TICKS,
 )
 
 STAYS = math.nan  # the price of an exit where none is met
@@ -95,7 +101,8 @@ def walk(
     is_against_first: bool,
 ) -> float:  # fmt: skip # one list
     """Go the way of a bar, in signed prices; return at what price the exit fills, STAYS if not."""
-    run[BAR], run[NOW], run[WORST], run[FRESH] = bar, opened, opened, run[LOTS]
+    run[BAR], run[FRESH] = bar, run[LOTS]
+    run[NOW] = run[WORST] = run[BEST] = opened
     if bar == run[ENTRY_BAR]:
         run[FRESH], run[IS_WALKED] = 0.0, 1.0
     run[IS_PASSED] = 0.0
@@ -153,10 +160,32 @@ def _travel(run: Run, target: float, side: float) -> float:
         found, rises, at = _meets(run, price, high, low)
         level = max(at, price) if rises else min(at, price)
         _advance(run, level)
+        asked = level
+        if level == at:
+            asked = _limit_price(run, found, rises, level)
+        elif found == THE_LEG:
+            _doubt_order(run)
         if found == THE_LEG:
-            return _exit(run, level, rises, side)
-        due = side * level if level == at else due_price(run, side * level)
+            return _exit(run, asked, rises, side)
+        due = side * level if asked == at else due_price(run, side * asked)
         _fill_rung(run, found, due, False, side)
+
+
+@rule
+def _limit_price(run: Run, found: int, rises: bool, level: float) -> float:
+    """Return what fills where the price meets a level: of a verified limit the best that it may."""
+    if run[VERIFY_TICKS] == 0 or rises != (found == THE_LEG):
+        return level
+    if rises:
+        return max(run[LEG_LIMIT], run[WORST])
+    return min(run[RUNGS_FROM + found * RUNG_SIZE + RUNG_PRICE], run[BEST])
+
+
+@rule
+def _doubt_order(run: Run) -> None:
+    """Doubt which of several lots' own verified limits comes first where they lie behind a fill."""
+    if run[VERIFY_TICKS] != 0 and run[BASIS] == FROM_ENTRY and run[LOTS] > 1:
+        run[IS_UNSURE] = 1.0
 
 
 @rule
@@ -186,7 +215,7 @@ def _meets(run: Run, price: float, high: float, low: float) -> tuple[int, bool, 
 def _advance(run: Run, price: float) -> None:
     """Record that the price has come to `price`."""
     run[NOW] = price
-    run[WORST] = min(run[WORST], price)
+    run[WORST], run[BEST] = min(run[WORST], price), max(run[BEST], price)
     for place in range(int(run[FRESH]), int(run[LOTS])):
         lot = LOTS_FROM + place * LOT_SIZE
         run[lot + L_WORST] = min(run[lot + L_WORST], price)
@@ -196,7 +225,7 @@ def _advance(run: Run, price: float) -> None:
 def _fill_rung(run: Run, place: int, due: float, is_at_open: bool, side: float) -> None:
     """Fill a rung, or let it go where it is too small or was never placed."""
     is_above = run[RUNGS_FROM + place * RUNG_SIZE + RUNG_ABOVE] != 0
-    level = run[RUNGS_FROM + place * RUNG_SIZE + RUNG_LEVEL]
+    level = run[RUNGS_FROM + place * RUNG_SIZE + RUNG_PRICE]
     drop_rung(run, place)
     steps = order_steps(run, place + 1, side)
     if is_too_small(run, steps) or _is_unplaced(run, steps, level, is_above, side):
