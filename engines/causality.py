@@ -124,7 +124,7 @@ def _columns(strategy: Tradable, klines: Klines) -> Columns:
     if places_orders(strategy):
         return checked_features(strategy, klines)
     assert makes_signals(strategy)
-    wishes = checked_signals(strategy, klines)
+    wishes = checked_signals(strategy, klines).priced()
     named = {column.name: getattr(wishes, column.name) for column in fields(wishes)}
     return {name: values for name, values in named.items() if values is not None}
 

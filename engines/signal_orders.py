@@ -99,8 +99,8 @@ class SignalOrders:
         self._refusals = execution.admission.refusals
         execution.admission.is_strict = True
         self._close_times = klines.close_time_ms
-        self._stops = _listed(signals.stop_price)
-        self._targets = _listed(signals.target_price)
+        priced = signals.priced()
+        self._stops, self._targets = _listed(priced.stop_price), _listed(priced.target_price)
         self._brackets = SignalBrackets(self.plan.exits, execution.instrument)
         self._gate = (
             ReentryGate(self.plan.reentry, execution.instrument.time_zone, self._position.rounds)

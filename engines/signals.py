@@ -3,6 +3,9 @@
 A wish at bar t is known at its close and may act from bar t+1 on (or at the close itself when the
 plan processes orders on close). `stop_price`, `target_price`, `size` and `equity_ratio` refine the
 entry of the same bar; NaN means the plan decides.
+
+Most strategies set stops by a rule that is the same for every bar. They say it instead of a column
+for each level, since few bars enter and a sweep asks for thousands of columns: `RangeBracket`.
 """
 
 from dataclasses import dataclass, replace
@@ -10,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engines.errors import StrategyFault
+from engines.features._compiled import compiled
 from engines.types import BOOL_1D, F64_1D
 
 KINDS = (
@@ -19,12 +23,51 @@ KINDS = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class RangeBracket:
+    """Levels by a rule: the stop lies `multiplier` ranges behind the deciding close.
+
+    The target lies `reward_ratio` times as far on its other side, or there is none. `close` and
+    `ranges` [T] are in quote, read-only columns. An entry where the stop would not lie behind the
+    close is the strategy's own mistake.
+    """
+
+    close: F64_1D
+    ranges: F64_1D
+    multiplier: float
+    reward_ratio: float | None
+
+    def columns(self, long: BOOL_1D, short: BOOL_1D) -> tuple[F64_1D, F64_1D | None]:
+        """Return the stops and the targets of entries [T], NaN where nothing enters."""
+        bars = len(self.close)
+        stops, targets = np.empty(bars), np.empty(0 if self.reward_ratio is None else bars)
+        ratio = self.reward_ratio or 0.0
+        _price(self.close, self.ranges, self.multiplier, ratio, long, short, stops, targets)
+        return stops, None if self.reward_ratio is None else targets
+
+
+@compiled
+def _price(
+    close: F64_1D, ranges: F64_1D, multiplier: float, reward_ratio: float, long: BOOL_1D,
+    short: BOOL_1D, stops: F64_1D, targets: F64_1D,
+) -> None:  # fmt: skip # the rule, what enters, what is filled
+    for t in range(close.size):
+        sign = (1.0 if long[t] else 0.0) - (1.0 if short[t] else 0.0)
+        stop = close[t] - sign * (multiplier * ranges[t])
+        stops[t] = stop if sign != 0.0 else np.nan
+        if targets.size > 0:
+            target = close[t] + reward_ratio * (close[t] - stop)
+            targets[t] = target if sign != 0.0 else np.nan
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Signals:
     """Entry and exit wishes [T] for both sides.
 
     `stop_price` and `target_price` in quote, `size` in contracts, `equity_ratio` the share of
-    equity that the entry spends (times the plan's leverage), each [T] or None.
-    Raises: StrategyFault if a column is misaligned or one bar wants to enter both sides.
+    equity that the entry spends (times the plan's leverage), each [T] or None. A `bracket` stands
+    for both levels: `priced` has them.
+    Raises: StrategyFault if a column is misaligned, one bar wants to enter both sides, or levels
+    are given twice.
     """
 
     entry_long: BOOL_1D
@@ -35,6 +78,7 @@ class Signals:
     target_price: F64_1D | None = None
     size: F64_1D | None = None
     equity_ratio: F64_1D | None = None
+    bracket: RangeBracket | None = None
 
     def __post_init__(self) -> None:
         wanted = self.entry_long.shape
@@ -53,6 +97,20 @@ class Signals:
         if both.size and both[both.argmax()]:
             found = f"both sides at bar {both.argmax()}"
             raise StrategyFault("signals", "one entry side a bar", found)
+        if self.bracket is not None:
+            self._require_one_bracket(self.bracket)
+
+    def _require_one_bracket(self, bracket: RangeBracket) -> None:
+        for name in ("stop_price", "target_price"):
+            if getattr(self, name) is not None:
+                raise StrategyFault(f"signal column {name}", "none beside a bracket", "a column")
+        for name, column in (("close", bracket.close), ("ranges", bracket.ranges)):
+            if column.shape != self.entry_long.shape or column.dtype != np.float64:
+                raise StrategyFault(
+                    f"signal bracket's {name}",
+                    f"{self.entry_long.shape} of float64",
+                    f"{column.shape} of {column.dtype}",
+                )
 
     def __len__(self) -> int:
         return len(self.entry_long)
@@ -60,7 +118,12 @@ class Signals:
     @property
     def are_plain(self) -> bool:
         """Return whether no column refines an entry."""
-        return self.stop_price is None and self.target_price is None and self.have_no_size
+        return self.have_no_levels and self.have_no_size
+
+    @property
+    def have_no_levels(self) -> bool:
+        """Return whether the plan alone sets stops and targets."""
+        return self.stop_price is None and self.target_price is None and self.bracket is None
 
     @property
     def have_no_size(self) -> bool:
@@ -69,9 +132,16 @@ class Signals:
 
     def without_levels(self) -> "Signals":
         """Return the same wishes with no stop and no target of the strategy's own."""
-        if self.stop_price is None and self.target_price is None:
+        if self.have_no_levels:
             return self
-        return replace(self, stop_price=None, target_price=None)
+        return replace(self, stop_price=None, target_price=None, bracket=None)
+
+    def priced(self) -> "Signals":
+        """Return the same wishes with the levels of a bracket as columns."""
+        if self.bracket is None:
+            return self
+        stops, targets = self.bracket.columns(self.entry_long, self.entry_short)
+        return replace(self, stop_price=stops, target_price=targets, bracket=None)
 
 
 def signals_from_column(signal: F64_1D) -> Signals:

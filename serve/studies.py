@@ -172,5 +172,4 @@ def _needs_plan_levels(strategy: Tradable, study: "Study", plan_axes: Sequence[A
         return False
     if not makes_signals(strategy):
         return False
-    signals = checked_signals(strategy, study.markets[0].klines)
-    return signals.stop_price is not None or signals.target_price is not None
+    return not checked_signals(strategy, study.markets[0].klines).have_no_levels

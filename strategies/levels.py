@@ -6,20 +6,21 @@ price of the strategy's own, and the target lies on the other side of the close,
 times as far. A wish whose stop is undefined (the range is still warming up) or not on the losing
 side of the close is passed over: there is no such order.
 
-Sides are small integers, and all columns are made in one compiled pass: strategies are asked for
-thousands of parameter sets.
+Sides are small integers, and all columns are made in compiled passes: strategies are asked for
+thousands of parameter sets. Stops by the range are a rule, `RangeBracket`, not columns.
 """
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from engines.features._columns import column
 from engines.features._compiled import compiled
+from engines.features._shared import shared
 from engines.features.volatility import atr
 from engines.klines import Klines
-from engines.signals import Signals
+from engines.signals import RangeBracket, Signals
 from engines.types import BOOL_1D, F64_1D
 
 I8_1D: TypeAlias = npt.NDArray[np.int8]
@@ -60,8 +61,18 @@ def atr_bracketed(
     Source: Wilder (1978) for the range; stops in multiples of it: Turtles, LeBeau.
     """
     ranges = column("ranges", atr(klines.high, klines.low, klines.close, period))
-    stop = ranges, float(multiplier)
-    return _signals(klines, side, stop, reward_ratio, exit_long, exit_short)
+    bracket = RangeBracket(klines.close, ranges, float(multiplier), reward_ratio)
+    bars = len(klines)
+    wants_long, wants_short = np.empty(bars, dtype=np.bool_), np.empty(bars, dtype=np.bool_)
+    _enter(side, *_behind(klines.close, ranges, bracket.multiplier), wants_long, wants_short)
+    none = np.zeros(bars, dtype=np.bool_)
+    return Signals(
+        entry_long=wants_long,
+        exit_long=none if exit_long is None else exit_long,
+        entry_short=wants_short,
+        exit_short=none if exit_short is None else exit_short,
+        bracket=bracket,
+    )
 
 
 def bracketed(
@@ -74,21 +85,12 @@ def bracketed(
     exit_short: BOOL_1D | None = None,
 ) -> Signals:
     """Return signals that enter on `side` [T] with a stop and, given a ratio, its target."""
-    stop = column("stop_price", stop_price), None
-    return _signals(klines, side, stop, reward_ratio, exit_long, exit_short)
-
-
-def _signals(
-    klines: Klines, side: I8_1D, stop: tuple[F64_1D, float | None], reward_ratio: float | None,
-    exit_long: BOOL_1D | None, exit_short: BOOL_1D | None,
-) -> Signals:  # fmt: skip # what enters, then what leaves
-    """Return signals by a stop's distances with their multiplier, or by its prices with none."""
-    (reach, multiplier), bars = stop, len(klines)
+    bars, stop_price = len(klines), column("stop_price", stop_price)
     wants_long, wants_short = np.empty(bars, dtype=np.bool_), np.empty(bars, dtype=np.bool_)
     stops, targets = np.empty(bars), np.empty(0 if reward_ratio is None else bars)
     _bracket(
-        klines.close, side, reach, multiplier is None, multiplier or 0.0,
-        float(reward_ratio or 0.0), wants_long, wants_short, stops, targets,
+        klines.close, side, stop_price, float(reward_ratio or 0.0), wants_long, wants_short,
+        stops, targets,
     )  # fmt: skip # what is read, what is filled
     none = np.zeros(bars, dtype=np.bool_)
     return Signals(
@@ -101,20 +103,49 @@ def _signals(
     )
 
 
+class Behind(NamedTuple):
+    """Where a stop lies on the losing side of the close, bool [T] for each side."""
+
+    long: BOOL_1D
+    short: BOOL_1D
+
+
+@shared
+def _behind(close: F64_1D, ranges: F64_1D, multiplier: float) -> Behind:
+    """Return where stops so many ranges from the close lie behind it, the same for many sets."""
+    found = Behind(np.empty(close.size, np.bool_), np.empty(close.size, np.bool_))
+    _find_behind(close, ranges, multiplier, *found)
+    return found
+
+
+@compiled
+def _find_behind(
+    close: F64_1D, ranges: F64_1D, multiplier: float, long: BOOL_1D, short: BOOL_1D
+) -> None:
+    for t in range(close.size):
+        reach = multiplier * ranges[t]
+        long[t], short[t] = close[t] - reach < close[t], close[t] + reach > close[t]
+
+
+@compiled
+def _enter(
+    side: I8_1D, long: BOOL_1D, short: BOOL_1D, wants_long: BOOL_1D, wants_short: BOOL_1D
+) -> None:
+    for t in range(side.size):
+        wants_long[t], wants_short[t] = (side[t] > 0) & long[t], (side[t] < 0) & short[t]
+
+
 @compiled
 def _bracket(
-    close: F64_1D, side: I8_1D, reach: F64_1D, are_prices: bool, multiplier: float,
-    reward_ratio: float, wants_long: BOOL_1D, wants_short: BOOL_1D, stops: F64_1D, targets: F64_1D,
+    close: F64_1D, side: I8_1D, stop_price: F64_1D, reward_ratio: float, wants_long: BOOL_1D,
+    wants_short: BOOL_1D, stops: F64_1D, targets: F64_1D,
 ) -> None:  # fmt: skip # what is read, what is filled
     has_targets = targets.size > 0
     for t in range(close.size):
-        stop = reach[t]
-        if not are_prices:
-            stop = close[t] - side[t] * (multiplier * reach[t])
-        distance = close[t] - stop  # signed like the side
+        distance = close[t] - stop_price[t]  # signed like the side
         wants_long[t] = (side[t] > 0) & (distance > 0.0)
         wants_short[t] = (side[t] < 0) & (distance < 0.0)
         is_behind = side[t] * distance > 0.0
-        stops[t] = stop if is_behind else np.nan
+        stops[t] = stop_price[t] if is_behind else np.nan
         if has_targets:
             targets[t] = close[t] + reward_ratio * distance if is_behind else np.nan

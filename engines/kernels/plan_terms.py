@@ -153,8 +153,9 @@ def refusal_of_signals(signals: Signals, instrument: Instrument) -> str | None:
         "size": (0.0, WHOLE_MAX * instrument.qty_step),
         "equity_ratio": (-math.inf, RATIO_MAX),
     }
+    priced = signals.priced()
     for name, (low, high) in limits.items():
-        column = getattr(signals, name)
+        column = getattr(priced, name)
         if column is not None and not are_entries_within(long, short, frozen(column), low, high):
             return f"values of {name} that only the reference judges"
     return None

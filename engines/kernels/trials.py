@@ -166,6 +166,7 @@ class Trials:
             items = batch.asked.among(row, group.places, items)
             if not len(items):
                 continue
+            taken = taken.priced()
             if refusal_of_signals(taken, self.market.instrument) is not None:
                 batch.leave(row, group.places[items].tolist())
                 continue

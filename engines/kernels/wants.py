@@ -54,7 +54,8 @@ def wants_of(signals: Signals, rules: RuleColumns) -> Wants:
         for column in (wished, forced):
             if column is not None:
                 add_wishes(bits, _bytes_of(column), _bytes_of(allowed), bit)
-    columns = signals.stop_price, signals.target_price, signals.size, signals.equity_ratio
+    priced = signals.priced()
+    columns = priced.stop_price, priced.target_price, signals.size, signals.equity_ratio
     return _wants_of_bits(bits, count, columns, rules)
 
 

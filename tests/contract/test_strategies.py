@@ -176,7 +176,7 @@ def test_ema_crossover_enters_where_a_textbook_loop_crosses() -> None:
 def test_ema_crossover_puts_the_target_rr_times_as_far_as_the_stop() -> None:
     from strategies.ema_crossover import EmaCrossover
 
-    wishes = EmaCrossover(reward_ratio=3.0).signals(KLINES)
+    wishes = EmaCrossover(reward_ratio=3.0).signals(KLINES).priced()
     assert wishes.stop_price is not None
     assert wishes.target_price is not None
     entered = wishes.entry_long | wishes.entry_short

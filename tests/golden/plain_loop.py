@@ -52,7 +52,7 @@ class PlainLoop:
         columns = (klines.open, klines.high, klines.low, klines.close)
         ticks = [[round(price * TICKS_PER_QUOTE) for price in column] for column in columns]
         self.rows = list(zip(*ticks, strict=True))
-        self.signals, self.terms, self.cash = signals, terms, terms.capital
+        self.signals, self.terms, self.cash = signals.priced(), terms, terms.capital
         self.lots: list[Lot] = []
         self.trades: list[Line] = []
 

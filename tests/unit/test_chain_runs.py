@@ -44,7 +44,7 @@ class FarTarget(EmaCrossover):
     """Sets the target of its twentieth entry where no price can be."""
 
     def signals(self, klines: Klines) -> Signals:
-        wishes = super().signals(klines)
+        wishes = super().signals(klines).priced()
         assert wishes.target_price is not None
         targets = wishes.target_price.copy()
         targets[np.flatnonzero(wishes.entry_long | wishes.entry_short)[19]] = np.inf

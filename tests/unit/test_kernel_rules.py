@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -206,10 +207,11 @@ def test_what_the_kernel_cannot_run_is_refused_by_name(
 )
 def test_wishes_that_stop_the_reference_are_left_to_it(name: str, value: float) -> None:
     enters, never = np.array([False, True]), np.zeros(2, dtype=np.bool_)
-    column = np.array([value, math.nan])
+    column: dict[str, Any] = {name: np.array([value, math.nan])}
     plain = Signals(enters, never, never, never)
-    assert refusal_of_signals(replace(plain, **{name: column}), INSTRUMENT) is None
-    found = refusal_of_signals(replace(plain, **{name: column[::-1].copy()}), INSTRUMENT)
+    assert refusal_of_signals(replace(plain, **column), INSTRUMENT) is None
+    column = {name: np.array([math.nan, value])}
+    found = refusal_of_signals(replace(plain, **column), INSTRUMENT)
     assert found is not None
     assert name in found
 

@@ -1,8 +1,13 @@
 """What the signal strategies share, by hand: sides, stops, targets, the bar before."""
 
-import numpy as np
+from dataclasses import replace
 
+import numpy as np
+import pytest
+
+from engines.errors import StrategyFault
 from engines.klines import Klines
+from engines.signals import RangeBracket, Signals
 from strategies.levels import atr_bracketed, bracketed, newly, previous, sides
 
 BARS = 5
@@ -43,7 +48,7 @@ def test_a_bar_that_asks_for_both_sides_asks_for_neither() -> None:
 def test_stops_lie_so_many_ranges_on_the_losing_side() -> None:
     bars = klines([100.0] * BARS, reach=1.0)  # Every true range is 2.
     side = np.array([1, 1, -1, 0, 1], np.int8)
-    wishes = atr_bracketed(bars, side, 2, 1.5, reward_ratio=2.0)
+    wishes = atr_bracketed(bars, side, 2, 1.5, reward_ratio=2.0).priced()
     assert wishes.stop_price is not None
     assert wishes.target_price is not None
     np.testing.assert_allclose(wishes.stop_price, [np.nan, 97.0, 103.0, np.nan, 97.0])
@@ -67,3 +72,25 @@ def test_a_wish_whose_stop_is_undefined_or_not_behind_the_close_is_passed_over()
     assert not wishes.entry_short.any()
     assert wishes.target_price is None
     np.testing.assert_array_equal(wishes.stop_price, [np.nan] * 3 + [99.0, np.nan])
+
+
+def test_levels_are_a_rule_or_columns_but_not_both() -> None:
+    bars = klines([100.0] * BARS)
+    wishes = atr_bracketed(bars, np.array([1, 1, -1, 0, 1], np.int8), 2, 1.5, reward_ratio=None)
+    assert wishes.stop_price is None
+    assert not wishes.have_no_levels
+    assert wishes.without_levels().have_no_levels
+    priced = wishes.priced()
+    assert priced.priced() is priced
+    assert priced.bracket is None
+    assert priced.target_price is None
+    with pytest.raises(StrategyFault, match="stop_price"):
+        replace(wishes, stop_price=np.zeros(BARS))
+
+
+def test_a_bracket_has_a_range_for_each_bar() -> None:
+    bars = klines([100.0] * BARS)
+    enters, never = np.ones(BARS, np.bool_), np.zeros(BARS, np.bool_)
+    short = RangeBracket(bars.close, np.ones(BARS - 1), 1.0, 2.0)
+    with pytest.raises(StrategyFault, match="ranges"):
+        Signals(enters, never, never, never, bracket=short)

@@ -22,6 +22,7 @@ entries that hang on how earlier ones went (`gates.runs`), and those that wait a
 3. `chains.lists`: full lists are run part by part, beside the strategies that are asked meanwhile.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeAlias
@@ -54,7 +55,7 @@ from engines.kernels.chains.known_walks import KnownWalks
 from engines.kernels.chains.opens import Opened
 from engines.kernels.chains.shares import Shares
 from engines.kernels.chains.terms import decides_of, sizes_of
-from engines.kernels.chains.wishes import collect_wishes, fixed, take_levels
+from engines.kernels.chains.wishes import collect_wishes, fixed, price_levels, take_levels
 from engines.kernels.columns import F64_2D, I64_2D, Bars, Wants, frozen
 from engines.kernels.gates.columns import Course as Gated
 from engines.kernels.gates.columns import Days, Gates, Kelly, PartCourse
@@ -141,6 +142,13 @@ class Wished:
     def _take_levels(self, signals: Signals, own: slice) -> bool:
         """List the levels of listed wishes; return whether engines can judge them."""
         price_max = PRICE_TICKS_MAX * float(self.group.terms[0, slots.TICK_SIZE])
+        bracket = signals.bracket
+        if bracket is not None:
+            ratio = math.nan if bracket.reward_ratio is None else bracket.reward_ratio
+            return price_levels(
+                self._wishes[own], frozen(bracket.close), frozen(bracket.ranges),
+                bracket.multiplier, ratio, price_max, self._stops[own], self._targets[own],
+            )  # fmt: skip # one call
         return all(
             take_levels(self._wishes[own], frozen(given), price_max, to)
             for given, to in (

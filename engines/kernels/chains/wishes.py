@@ -6,7 +6,8 @@ which do is a coin's toss to a processor. So of each bar a bit is left that tell
 anything, one word for 64 bars, and its lowest bit finds the next: nothing is asked of any other
 bar. The bars behind the last whole word are looked at one by one.
 
-Stops and targets that a strategy gives are columns too, of which only those of its wishes are read.
+Stops and targets that a strategy gives are columns too, of which only those of its wishes are read,
+or a rule, by which only those of its entries are found.
 """
 
 import math
@@ -34,6 +35,7 @@ trailing_zeros = cast(Callable[[np.uint64], int], numbers.trailing_zeros)
 
 Collect: TypeAlias = Callable[[BOOL_1D, BOOL_1D, BOOL_1D, BOOL_1D, U8_1D, U8_1D, I32_1D, int], int]
 Take: TypeAlias = Callable[[I32_1D, F64_1D, float, F64_1D], bool]
+PriceAll: TypeAlias = Callable[[I32_1D, F64_1D, F64_1D, float, float, float, F64_1D, F64_1D], bool]
 
 
 class Flags(NamedTuple):
@@ -163,5 +165,32 @@ def _taker(stamp: int) -> Take:
     return driver(take)
 
 
+def _levels_pricer(stamp: int) -> PriceAll:
+    """Return the pass that lists levels by `RangeBracket`; `stamp` as before."""
+
+    def price(
+        wishes: I32_1D, close: F64_1D, ranges: F64_1D, multiplier: float, reward_ratio: float,
+        price_max: float, stops: F64_1D, targets: F64_1D,
+    ) -> bool:  # fmt: skip # for which wishes, the rule, where it goes
+        """Write the levels of each wish to enter; return whether engines can judge them."""
+        are_within = True
+        for place in range(len(wishes) if stamp != 0 else 0):
+            wish = np.uint64(wishes[place])
+            bar, enters = wish >> np.uint64(WISH_BITS), wish & np.uint64(ENTERS)
+            sign = float(enters & np.uint64(ENTERS_LONG)) * 2.0 - 1.0
+            stop = close[bar] - sign * (multiplier * ranges[bar])
+            target = close[bar] + reward_ratio * (close[bar] - stop)
+            is_entry = enters != np.uint64(0)
+            stops[place] = stop if is_entry else math.nan
+            targets[place] = target if is_entry else math.nan
+            is_within = (stop > -math.inf) & (stop < price_max) | (stop != stop)
+            is_within &= (target > -math.inf) & (target < price_max) | (target != target)
+            are_within &= is_within | (not is_entry)
+        return are_within
+
+    return driver(price)
+
+
 STAMP = stamp_of(globals())
 collect_wishes, take_levels = _collector(STAMP), _taker(STAMP)
+price_levels = _levels_pricer(STAMP)
