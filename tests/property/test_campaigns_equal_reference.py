@@ -122,6 +122,7 @@ def cases(draw: st.DrawFn) -> Case:
         ladder=draw(ladders()), exits=levels, sizing=sizing,
         reentry=draw(st.just(Reentry()) | reentries()),
         limit_verify_ticks=draw(st.sampled_from((0, 0, 1, 3, 40))),
+        process_on_close=draw(st.booleans()),
     )  # fmt: skip # one list
     plan = draw(borrowed(plan))
     return case_of(market, plan, [PlainWishes(seed + own, own % 5 == 1) for own in range(count)])
@@ -194,6 +195,13 @@ ASKING = {
         hours=Hours(session=Session("08:00", "20:00"), bars_held_max=60),
     ),
     "in profit": replace(LADDER, exits=replace(AVERAGED, only_in_profit=True)),
+    "at closes": replace(LADDER, process_on_close=True, reentry=Reentry(2, 20, 2, 8, 3)),
+    "legs at closes": replace(
+        LADDER, process_on_close=True, close_rule=CloseRule.FIFO, direction=Direction.LONG
+    ),
+    "late targets at closes": replace(
+        LADDER, process_on_close=True, ladder=replace(FOUR, late_target=LateTarget(2, 0.001))
+    ),
     "verified": replace(LADDER, limit_verify_ticks=2),
     "verified legs": replace(LADDER, limit_verify_ticks=40, close_rule=CloseRule.FIFO),
     "cross": replace(LADDER, leverage=5.0, sizing=Sizing(SizingKind.EQUITY_RATIO, 0.5)),

@@ -10,6 +10,9 @@ from rule to rule can cost more than what they do: a row and few columns.
 alike. LEG_UP and LEG_DOWN are where the target and the stop of the position are met, NEAR_UP and
 NEAR_DOWN what the price meets first over these and the rungs, all signed. A rung that waits no
 longer lies infinitely far away. A limit that is verified is met some ticks beyond its price.
+
+Bars are counted by lines (`chains.columns`): where what a close decides fills at that close, what
+happens in a bar or at its close has the line behind it, by LAG.
 """
 
 from engines.kernels.slots import RUN
@@ -27,31 +30,34 @@ PLAN = RUN + 7
     LEG_LIMIT,  # the signed price of the target
     UNIT,  # what a point of price is worth, below zero for a short
     COST,  # price times steps over the lots, in their order
-    ENTRY_BAR, NEXT_BAR,  # the bar of the first fill, and the next that is not walked yet
+    ENTRY_BAR,  # the line of the first fill
+    NEXT_BAR,  # the next bar that is not walked yet, which is that of the entry's line at first
     LOWEST,  # a signed price that the campaign has not gone below
     FUNDED_MAX,  # the most that the open position has paid
     IS_LATE,  # the late target holds
+    IS_DUE,  # the close before has passed it
     CLOSE_THEN, EQUITY_THEN, SLIP_THEN,  # of the close that decided
-) = range(PLAN, PLAN + 15)  # fmt: skip # one list
-POSITION = PLAN + 15
+) = range(PLAN, PLAN + 16)  # fmt: skip # one list
+POSITION = PLAN + 16
 # The bar that is walked.
 (
     NOW,  # the signed price at which the walk stands
+    OVER,  # the first bar that is not over here
     WORST, BEST,  # the lowest and the highest signed price of its way
     FRESH,  # how many lots were held before it
     CLOSE_BEFORE,
     IS_FILLED,  # something has filled in it
     IS_WALKED,  # the bar of the first fill was
     IS_PASSED,  # the exit that it meets lies behind its open
-) = range(POSITION, POSITION + 8)  # fmt: skip # one list
-WALK = POSITION + 8
+) = range(POSITION, POSITION + 9)  # fmt: skip # one list
+WALK = POSITION + 9
 # The set: how many bars there are, the wish that comes next, where the settlements end and the next
 # lies that is not paid, and sums that `summary` keeps otherwise.
 (
-    BARS, PLACE, PAYS_END, PAY_NEXT, IS_UNSURE, FIRST_PNL, DIFFERENCES, SQUARES, MONTH_NET,
+    BARS, LAG, PLACE, PAYS_END, PAY_NEXT, IS_UNSURE, FIRST_PNL, DIFFERENCES, SQUARES, MONTH_NET,
     IS_GATED,  # a rule looks back at earlier positions before one enters
-) = range(WALK, WALK + 10)  # fmt: skip # one list
-SET = WALK + 10
+) = range(WALK, WALK + 11)  # fmt: skip # one list
+SET = WALK + 11
 
 # A rung: where it is met and its own price, signed, and whether it waits above.
 RUNG_LEVEL, RUNG_PRICE, RUNG_ABOVE = range(3)

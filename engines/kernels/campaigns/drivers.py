@@ -10,6 +10,7 @@ from engines.kernels.campaigns.columns import (
     BARS,
     IS_UNSURE,
     LADDER_FROM,
+    LAG,
     PAY_PRICE,
     PAY_RATE,
     PAY_SIZE,
@@ -35,7 +36,8 @@ SET_START, SET_STOP = range(2)
 SETS, SPAN = 64, 4096
 
 RunAll: TypeAlias = Callable[
-    [Opens, Payments, I32_1D, I64_2D, F64_1D, Decides, Fixed, F64_2D, Closes, int, F64_2D], None
+    [Opens, F64_2D, Payments, I32_1D, I64_2D, F64_1D, Decides, Fixed, F64_2D, Closes, int, F64_2D],
+    None,
 ]
 
 play = shared(play_set)
@@ -59,15 +61,16 @@ def _put_plan(run: Run, terms: F64_1D, opens: Opens, payments: Payments, tiers: 
         at += PAY_SIZE
     run[TIERS_AT] = at
     put_tiers(run, tiers)
-    run[BARS], run[PAYS_END] = opens.bars, at if count > 0 else 0.0
+    run[BARS], run[LAG], run[PAYS_END] = opens.bars, opens.lag, at if count > 0 else 0.0
 
 
 def _runner(stamp: int) -> RunAll:
     """Return the pass for sets of one plan; what it closes over is a part of its cache's key."""
 
     def run_all(
-        opens: Opens, payments: Payments, wishes: I32_1D, sets: I64_2D, terms: F64_1D,
-        decides: Decides, fixed: Fixed, tiers: F64_2D, asked: Closes, span: int, found: F64_2D,
+        opens: Opens, prices: F64_2D, payments: Payments, wishes: I32_1D, sets: I64_2D,
+        terms: F64_1D, decides: Decides, fixed: Fixed, tiers: F64_2D, asked: Closes, span: int,
+        found: F64_2D,
     ) -> None:  # fmt: skip # one list
         count = len(found) if stamp != 0 else 0
         size = PAYS_FROM + PAY_SIZE * len(payments.rates) + TIER * len(tiers)
@@ -82,8 +85,8 @@ def _runner(stamp: int) -> RunAll:
                 for row in range(own):
                     start, stop = sets[first + row, SET_START], sets[first + row, SET_STOP]
                     play(
-                        rows[row], opens.lines, opens.reach, wishes[start:stop], decides,
-                        asked, min(until, opens.bars),
+                        rows[row], opens.lines, prices, opens.reach, wishes[start:stop],
+                        decides, asked, min(until, opens.bars),
                     )  # fmt: skip # one call
             for row in range(own):
                 end_set(rows[row], opens.lines, opens.reach, fixed.months)

@@ -13,7 +13,7 @@ import math
 from typing import NamedTuple
 
 from engines.kernels._compiled import apart, rule
-from engines.kernels.campaigns.columns import IS_GATED, IS_UNSURE, MONEY_SHARE
+from engines.kernels.campaigns.columns import IS_GATED, IS_UNSURE, LAG, MONEY_SHARE
 from engines.kernels.columns import Run
 from engines.kernels.machine.gates import count_entry, count_round, passes_gates
 from engines.kernels.money import fee, pnl_open
@@ -99,9 +99,10 @@ def count_end(run: Run, asked: Closes, before: float) -> None:
     """Count a position that has ended in this bar; `before` was the net result until then."""
     pnl = run[NET] - before
     _doubt(run, pnl, max(abs(before), abs(run[NET])))
-    run[LAST_END_BAR], run[LAST_ROUND] = run[BAR], pnl
+    bar = run[BAR] - run[LAG]
+    run[LAST_END_BAR], run[LAST_ROUND] = bar, pnl
     if len(asked.opens) > 0:
-        run[OPEN_DAY] = asked.opens[int(run[BAR])]
+        run[OPEN_DAY] = asked.opens[int(bar)]
     count_round(run, pnl)
 
 

@@ -18,6 +18,7 @@ from engines.kernels.campaigns.columns import (
     L_PRICE,
     L_STEPS,
     L_UNIT,
+    LAG,
     LOT_SIZE,
     LOTS_FROM,
     LOWEST,
@@ -81,7 +82,8 @@ def _close_part(
 def _mark_alone(run: Run, reach: F64_2D, side: float) -> None:
     """Mark the bars in which the first lot was held alone."""
     lot = LOTS_FROM
-    start, stop = int(run[lot + L_BAR]) + 1, int(run[lot + LOT_SIZE + L_BAR])
+    lag = int(run[LAG])
+    start, stop = int(run[lot + L_BAR]) + 1 - lag, int(run[lot + LOT_SIZE + L_BAR]) - lag
     if stop <= start:
         return
     unit = side * run[lot + L_UNIT]

@@ -20,12 +20,16 @@ from engines.kernels.campaigns.columns import (
     CLOSE_BEFORE,
     COST,
     ENTRY_BAR,
+    IS_DUE,
     IS_GATED,
     IS_UNSURE,
+    LAG,
+    LEG_UP,
     LOWEST,
     NEAR_DOWN,
     NEAR_UP,
     NEXT_BAR,
+    OVER,
     PAY_NEXT,
     PAYS_END,
     PAYS_FROM,
@@ -44,6 +48,7 @@ from engines.kernels.campaigns.gates import (
 from engines.kernels.campaigns.legs import close_by_legs
 from engines.kernels.campaigns.opens import (
     close_at,
+    close_late,
     close_of,
     decide,
     enter,
@@ -91,6 +96,7 @@ from engines.kernels.slots import (
     LOTS,
     NET,
     ONLY_IN_PROFIT,
+    OPEN,
     PRICE_AVG,
     SLIP_NOW,
     STEPS,
@@ -110,8 +116,8 @@ def begin_set(run: Run) -> None:
 
 @rule
 def play_set(
-    run: Run, lines: F64_1D, reach: F64_2D, wishes: I32_1D, decides: Decides, asked: Closes,
-    until: int,
+    run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, wishes: I32_1D, decides: Decides,
+    asked: Closes, until: int,
 ) -> None:  # fmt: skip # one list
     """Let a set live on through the bars before `until`."""
     last, place, count = min(until, int(run[BARS]) - 1), int(run[PLACE]), len(wishes)
@@ -119,7 +125,7 @@ def play_set(
         if run[STEPS] != 0:
             if run[NEXT_BAR] >= until:
                 break
-            place = _hold(run, lines, reach, wishes, place, decides, asked, until)
+            place = _hold(run, lines, prices, reach, wishes, place, decides, asked, until)
             continue
         if place == count or int(wishes[place]) >> WISH_BITS >= last:
             break
@@ -151,8 +157,8 @@ def _side_of(wish: int) -> float:
 
 @inlined
 def _hold(
-    run: Run, lines: F64_1D, reach: F64_2D, wishes: I32_1D, place: int, decides: Decides,
-    asked: Closes, until: int,
+    run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, wishes: I32_1D, place: int,
+    decides: Decides, asked: Closes, until: int,
 ) -> int:  # fmt: skip # one list
     """Hold the position until it ends, reverses or bar `until` comes; return the next wish's place.
 
@@ -171,9 +177,9 @@ def _hold(
         place += 1
     last = min(bar, timed)
     prefetch(lines, (last + 1) * LINE)  # which is read where no level comes before
-    if _follow(run, lines, reach, min(last, until - 1), side):
+    if _follow(run, lines, prices, reach, min(last, until - 1), side):
         count_end(run, asked, before)
-        return _place_from(wishes, first, int(run[BAR]))
+        return _place_from(wishes, first, int(run[OVER]))
     if last >= until:
         return first
     if last >= bars - 1:
@@ -238,29 +244,45 @@ def _close_by_order(run: Run, lines: F64_1D, reach: F64_2D, last: int, side: flo
 
 
 @inlined
-def _follow(run: Run, lines: F64_1D, reach: F64_2D, last: int, side: float) -> bool:
+def _follow(run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, last: int, side: float) -> bool:
     """Let the campaign live up to bar `last`; return whether it ends there by a level."""
     bar, bars = int(run[NEXT_BAR]), int(run[BARS])
     while bar <= last:
+        if run[IS_DUE] != 0:
+            close_late(run, lines, reach, bar - 1, side)
+            return True
         down, up = run[NEAR_DOWN], run[NEAR_UP]
         run[LOWEST] = min(run[LOWEST], down)
         stop = bar + 1 if turns_late(run) else last + 1
         low, high = (down, up) if side > 0 else (-up, -down)
         bar = first_touch(reach, bars, bar, stop, low, high)
-        if bar < stop and _ends_in(run, lines, reach, bar, side):
+        if bar < stop and _ends_in(run, lines, prices, reach, bar, side):
             return True
         bar = min(bar + 1, stop)
-        tend(run, side)
+        if tend(run, side) and run[LAG] != 0:
+            _note_passed(run, lines, bar - 1, side)
     run[NEXT_BAR] = last + 1
     return False
 
 
+@apart
+def _note_passed(run: Run, lines: F64_1D, bar: int, side: float) -> None:
+    """Note whether the close of a bar has passed the target that holds since then.
+
+    It fills there, behind what that close decides.
+    """
+    if bar < run[BARS] - run[LAG] and run[LEG_UP] <= side * close_of(run, lines, bar):
+        run[IS_DUE] = 1.0
+
+
 @inlined
-def _ends_in(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> bool:
+def _ends_in(run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, bar: int, side: float) -> bool:
     """Walk a bar; return whether the position has ended."""
     if run[LAST_FILL_BAR] != bar:
         mark_stretch(run, reach, bar)
-    opened, high, low = lines[bar * LINE + O_OPEN], reach[bar, 0], reach[bar, 1]
+    high, low = reach[bar, 0], reach[bar, 1]
+    # Where closes fill, a line's open is a close.
+    opened = lines[bar * LINE + O_OPEN] if run[LAG] == 0 else prices[bar, OPEN]
     is_high_first, is_long = high - opened < opened - low, side > 0
     against, along = (low, high) if is_long else (-high, -low)
     run[CLOSE_BEFORE], held = lines[bar * LINE + O_CLOSE], run[LOTS]
@@ -276,7 +298,7 @@ def _ends_in(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> b
         run[LAST_FILL_BAR] = bar
     if price != price:
         return False
-    reach_month(run, lines[bar * LINE + O_MONTH])
+    reach_month(run, lines[(bar + int(run[LAG])) * LINE + O_MONTH])
     if run[CLOSES_ALL] == 0 and run[LOTS] > 1:
         close_by_legs(run, reach, side, price)
         return True
@@ -292,7 +314,7 @@ def _value(run: Run, lines: F64_1D, reach: F64_2D, side: float) -> None:
     last = int(run[BARS]) - 1
     if run[PAYS_END] != 0:
         pay_until(run, 2.0 * last + 1.0)
-    run[BAR] = last
+    run[BAR] = run[OVER] = last
     run[WORST] = reach[last, 1] if side > 0 else -reach[last, 0]
     run[LOWEST] = min(run[LOWEST], run[WORST])
     end_open(run, reach, side, close_of(run, lines, last))

@@ -7,6 +7,8 @@ until then, the open's fills what comes ahead of them.
 
 A flat account that cannot carry an entry, or not one step of it, passes the wish over. What becomes
 of a position that would reverse into such an entry is the machine's to say: the set is unsure.
+
+Where what a close decides fills at that close, that is the open here, the last of a bar's prices.
 """
 
 import math
@@ -18,15 +20,20 @@ from engines.kernels.campaigns.columns import (
     ENTRY_BAR,
     EQUITY_THEN,
     FUNDED_MAX,
+    IS_DUE,
     IS_GATED,
     IS_LATE,
     IS_UNSURE,
     IS_WALKED,
     LADDER_FROM,
+    LAG,
     LEG_DOWN,
     LEG_UP,
     LOWEST,
+    NEAR_DOWN,
+    NEAR_UP,
     NEXT_BAR,
+    OVER,
     PAYS_END,
     RUNG_ABOVE,
     RUNG_LEVEL,
@@ -62,7 +69,7 @@ from engines.kernels.chains.columns import (
 )
 from engines.kernels.columns import F64_2D, Run
 from engines.kernels.machine.admission import is_too_large
-from engines.kernels.money import equity_at, expected_slip, settled
+from engines.kernels.money import due_price, equity_at, expected_slip, settled
 from engines.kernels.rounding import qty_of
 from engines.kernels.slots import (
     BAR,
@@ -132,12 +139,17 @@ def enter(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> None
         return
     count_placed(run)
     opening = _opening(run, steps, side, price)
-    if opening <= 0 or cannot_pay(run, opening, side, price, settled(run)):
+    if opening <= 0:
+        return
+    if cannot_pay(run, opening, side, price, settled(run)):
+        # Where a position has ended in the bar of this close, more is asked than what is missing.
+        if run[LAG] != 0 and run[LAST_FILL_BAR] == bar:
+            run[IS_UNSURE] = 1.0
         return
     run[BAR] = bar + 1
     mark_stretch(run, reach, bar + 1)
     if run[PAYS_END] != 0:
-        skip_until(run, 2.0 * (bar + 1))
+        skip_until(run, 2.0 * (bar + 1) - run[LAG])
     qty = qty_of(run, opening)
     _begin(run, side, opening, qty, price, fee_of_qty(run, qty, price) * opening / opening)
 
@@ -145,9 +157,10 @@ def enter(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> None
 @apart
 def _begin(run: Run, side: float, steps: float, qty: float, price: float, paid: float) -> None:
     """Begin a campaign with a fill at the open of this bar that has paid `paid`."""
-    run[ENTRY_BAR] = run[NEXT_BAR] = run[LAST_FILL_BAR] = run[BAR]
+    run[ENTRY_BAR] = run[NEXT_BAR] = run[BAR]
+    run[LAST_FILL_BAR], run[IS_WALKED] = run[BAR] - run[LAG], run[LAG]
     run[LEG_UP], run[LEG_DOWN], run[LOWEST] = math.inf, -math.inf, math.inf
-    run[IS_LATE] = run[IS_WALKED] = run[FUNDED_MAX] = 0.0
+    run[IS_LATE] = run[IS_DUE] = run[FUNDED_MAX] = 0.0
     open_lot(run, side, steps, qty, price, paid)
     close, tick = run[CLOSE_THEN], run[TICK_SIZE]
     for place in range(int(run[RUNGS])):
@@ -159,17 +172,20 @@ def _begin(run: Run, side: float, steps: float, qty: float, price: float, paid: 
         if run[VERIFY_TICKS] != 0 and offset >= 0:
             run[rung + RUNG_LEVEL] = side * beyond(run, side * level, -side)
     find_nearest(run)
+    if run[LAG] != 0 and not run[NEAR_DOWN] < side * close < run[NEAR_UP]:
+        run[IS_UNSURE] = 1.0  # What the close has passed fills there too.
 
 
 @rule
 def _stand_at(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> None:
     """Stand with a position of this side at the open of a bar, ahead of its fills."""
     if run[PAYS_END] != 0:
-        pay_until(run, 2.0 * bar)
-    run[BAR], run[WORST] = bar, side * lines[bar * LINE + O_OPEN]
+        pay_until(run, 2.0 * bar - run[LAG])
+    run[BAR] = run[OVER] = bar
+    run[WORST] = side * lines[bar * LINE + O_OPEN]
     run[LOWEST] = min(run[LOWEST], run[WORST])
-    mark_stretch(run, reach, bar)
-    run[LAST_FILL_BAR] = bar
+    mark_stretch(run, reach, int(bar - run[LAG]))
+    run[LAST_FILL_BAR] = bar - run[LAG]
     reach_month(run, lines[bar * LINE + O_MONTH])
 
 
@@ -178,6 +194,15 @@ def close_at(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> N
     """Close the position at the open of a bar."""
     _stand_at(run, lines, reach, bar, side)
     held, price = abs(run[STEPS]), price_of(lines, bar, -side)
+    paid = fee_of_qty(run, qty_of(run, held), price)
+    close_lots(run, reach, side, price, paid * held / held)
+
+
+@apart
+def close_late(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> None:
+    """Close by the late target that holds since the close of a bar, which has passed it, there."""
+    _stand_at(run, lines, reach, bar + 1, side)
+    held, price = abs(run[STEPS]), due_price(run, close_of(run, lines, bar))
     paid = fee_of_qty(run, qty_of(run, held), price)
     close_lots(run, reach, side, price, paid * held / held)
 
@@ -236,7 +261,9 @@ def reverse(run: Run, lines: F64_1D, reach: F64_2D, last: int, side: float) -> N
     is_sound = opening > 0 and _can_be_issued(run, steps, side)
     count_placed(run)
     _stand_at(run, lines, reach, bar, -side)
-    price, before = price_of(lines, bar, side), equity_at(run, run[CLOSE_THEN])
+    price = price_of(lines, bar, side)
+    # An open asks for what the account was worth at the close before.
+    before = equity_at(run, run[CLOSE_THEN] if run[LAG] == 0 else price)
     is_sound &= equity_at(run, price) > 0 and not is_too_large(run, side, opening, price)
     if run[IS_EXACT] == 0:
         is_sound &= not cannot_pay(run, opening, side, price, before)

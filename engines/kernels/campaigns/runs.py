@@ -32,7 +32,7 @@ LADDERED = [
     *BORROWS, *DELAYS, *MAXIMA, slots.ONLY_IN_PROFIT,
     slots.ROOM, slots.BASIS, slots.LEGS_EACH, slots.LOTS_ROOM, slots.RUNGS, slots.BUDGET_RATIO,
     slots.REFILLS, slots.LATE_ENTRIES, slots.LATE_RATIO, slots.IS_TENDED,
-    slots.VERIFY_TICKS,
+    slots.VERIFY_TICKS, slots.SETTLES,
 ]  # fmt: skip # one list
 UNLADDERED = np.setdiff1d(OTHERS, LADDERED)
 

@@ -30,11 +30,13 @@ from engines.kernels.campaigns.columns import (
     L_STEPS,
     L_UNIT,
     L_WORST,
+    LAG,
     LOT_SIZE,
     LOTS_FROM,
     LOWEST,
     MONTH_NET,
     NEAR_DOWN,
+    OVER,
     SQUARES,
     UNIT,
     WORST,
@@ -187,7 +189,7 @@ def reach_month(run: Run, month: float) -> None:
 @rule
 def look_back(run: Run, reach: F64_2D, side: float) -> None:
     """Find how low the campaign may have gone, and whether that is near to a forced close."""
-    find_lowest(run, reach, side, int(run[BAR]), run[WORST])
+    find_lowest(run, reach, side, int(run[OVER]), run[WORST])
     if run[CALLS_MARGIN] == 0:
         judge_cover(run, side, run[LOWEST], 0.0)
         return
@@ -224,7 +226,7 @@ def mark_lot(
 @apart
 def _lowest_of(run: Run, reach: F64_2D, lot: int, side: float) -> float:
     """Return the lowest signed price of a lot's bars: of the first and the last what counts."""
-    worst, start, stop = run[lot + L_WORST], int(run[lot + L_BAR]), int(run[BAR])
+    worst, start, stop = run[lot + L_WORST], int(run[lot + L_BAR] - run[LAG]), int(run[OVER])
     # A first bar that was not walked met nothing behind the fill: all of it counts.
     is_whole = lot == LOTS_FROM and run[IS_WALKED] == 0
     if stop > start or is_whole:
@@ -237,7 +239,7 @@ def _lowest_of(run: Run, reach: F64_2D, lot: int, side: float) -> float:
 @rule
 def end_open(run: Run, reach: F64_2D, side: float, close: float) -> None:
     """Note what is still open at the close of the last bar, valued there."""
-    mark_stretch(run, reach, int(run[BARS]))
+    mark_stretch(run, reach, int(run[BARS] - run[LAG]))
     look_back(run, reach, side)
     for place in range(int(run[LOTS])):
         lot = LOTS_FROM + place * LOT_SIZE

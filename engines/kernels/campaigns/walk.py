@@ -27,6 +27,7 @@ from engines.kernels.campaigns.columns import (
     IS_UNSURE,
     IS_WALKED,
     L_WORST,
+    LAG,
     LEG_DOWN,
     LEG_LIMIT,
     LEG_UP,
@@ -37,6 +38,7 @@ from engines.kernels.campaigns.columns import (
     NEAR_UP,
     NO_ORDER,
     NOW,
+    OVER,
     PAYS_END,
     RUNG_ABOVE,
     RUNG_LEVEL,
@@ -86,13 +88,15 @@ def turns_late(run: Run) -> bool:
 
 
 @rule
-def tend(run: Run, side: float) -> None:
-    """Let the late target hold from the close of a bar on that has filled enough lots."""
-    if turns_late(run):
+def tend(run: Run, side: float) -> bool:
+    """Let the late target hold from the close of a bar on that has filled enough lots; has it?"""
+    is_late = turns_late(run)
+    if is_late:
         run[IS_LATE] = 1.0
         set_levels(run, side)
         find_nearest(run)
     run[IS_FILLED] = 0.0
+    return is_late
 
 
 @rule
@@ -101,9 +105,9 @@ def walk(
     is_against_first: bool,
 ) -> float:  # fmt: skip # one list
     """Go the way of a bar, in signed prices; return at what price the exit fills, STAYS if not."""
-    run[BAR], run[FRESH] = bar, run[LOTS]
+    run[BAR], run[OVER], run[FRESH] = bar + run[LAG], bar, run[LOTS]
     run[NOW] = run[WORST] = run[BEST] = opened
-    if bar == run[ENTRY_BAR]:
+    if bar == run[ENTRY_BAR] - run[LAG]:
         run[FRESH], run[IS_WALKED] = 0.0, 1.0
     run[IS_PASSED] = 0.0
     is_paid = run[PAYS_END] != 0

@@ -197,8 +197,8 @@ class Wished:
         terms = self.group.terms[item]
         asked = Closes(*self._days, frozen(shares_of(terms, self.group.rules.atr_ratio)))
         run_campaigns(
-            self._opens, self._payments, self._wishes, sets, terms, decides,
-            fixed, self.group.charges.tiers, asked, SPAN, found,
+            self._opens, bars.prices, self._payments, self._wishes, sets, terms, decides, fixed,
+            self.group.charges.tiers, asked, SPAN, found,
         )  # fmt: skip # one call
         return [(item, own, found)]
 
