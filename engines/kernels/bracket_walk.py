@@ -18,13 +18,21 @@ import math
 
 import numpy as np
 
-from engines.kernels._compiled import rule
-from engines.kernels.chains.columns import LINE, LONG, O_CLOSE, Opens
+from engines.kernels._compiled import inlined, rule
+from engines.kernels.chains.columns import (
+    LINE,
+    LONG,
+    LOOKS,
+    O_CLOSE,
+    SPAN_BITS,
+    SPANS,
+    Opens,
+)
 from engines.kernels.columns import F64_2D, Run
 from engines.kernels.money import due_price, slipped_price
 from engines.kernels.passage.events import slip_at, stop_of, target_of
 from engines.kernels.rounding import price_of, ticks_nearest
-from engines.kernels.search import SMALL_BITS, SMALL_MASK
+from engines.kernels.search import LARGE_BITS, LARGE_MASK, SMALL_BITS, SMALL_MASK
 from engines.kernels.slots import (
     BREAKEVEN_GAIN,
     HAS_EXITS,
@@ -41,6 +49,8 @@ from engines.kernels.slots import (
     VERIFY_TICKS,
 )
 from engines.types import F64_1D
+
+LONGEST_SPAN = 1 << (SPAN_BITS * (SPANS - 1))  # bars
 
 
 @rule
@@ -135,3 +145,51 @@ def skip(
         lowest, highest = min(lowest, low), max(highest, high)
         bar += np.uint64(1)
     return int(np.int64(bar)), lowest if side == LONG else -highest
+
+
+@inlined
+def first_met(
+    opens: Opens, first: int, last: int, side: int, stop: float, target: float
+) -> int:  # fmt: skip # one list
+    """Return the first bar of [first, last] that comes to a level, `last` + 1 if there is none.
+
+    The longest spans are stepped over one by one, and whole blocks where they begin; of the finer
+    ones three are judged at a time, since a branch on each would be foretold wrongly.
+    """
+    reach, bar, end = opens.reach, np.uint64(first), np.uint64(last + 1)
+    down = stop if side == LONG else -target
+    up = target if side == LONG else -stop
+    mask, bits, longest = np.uint64(LARGE_MASK), np.uint64(LARGE_BITS), np.uint64(LONGEST_SPAN)
+    blocks = np.uint64(opens.bars + ((opens.bars + SMALL_MASK) >> SMALL_BITS))
+    while bar + longest <= end:
+        row, block_end = blocks + (bar >> bits), (bar | mask) + np.uint64(1)
+        is_near = bar & mask < longest and block_end <= end
+        if is_near and reach[row, 0] < up and reach[row, 1] > down:
+            bar = block_end
+        elif _is_clear(opens, np.uint64(SPANS - 1), bar, side, stop, target):
+            bar += longest
+        else:
+            break
+    for finer in range(1, SPANS):
+        kind = np.uint64(SPANS - 1 - finer)
+        width = np.uint64(1) << np.uint64(SPAN_BITS) * kind
+        steps, is_clear = np.uint64(0), True
+        for step in range(1, LOOKS):
+            place = bar + width * np.uint64(step - 1)
+            is_clear &= bool(place + width <= end)
+            is_clear &= _is_clear(opens, kind, place, side, stop, target)
+            steps += np.uint64(is_clear)
+        bar += width * steps
+    return int(np.int64(bar))
+
+
+@inlined
+def _is_clear(
+    opens: Opens, kind: np.uint64, bar: np.uint64, side: int, stop: float, target: float
+) -> bool:
+    """Return whether no bar of the span from one on, or of what there is of it, meets a level."""
+    bars = np.uint64(opens.bars)
+    place, row = min(bar, bars - np.uint64(1)), np.uint64(2) * kind * bars
+    low = opens.lowest[row + np.uint64(side) * bars + place]
+    high = -opens.lowest[row + np.uint64(1 - side) * bars + place]
+    return bool((low > stop) & (high < target))

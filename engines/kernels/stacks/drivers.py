@@ -10,7 +10,8 @@ from typing import TypeAlias
 import numpy as np
 
 from engines.kernels._compiled import driver, rule, shared, stamp_of
-from engines.kernels.chains.columns import I32_1D, Given, Opens
+from engines.kernels._prefetch import prefetch
+from engines.kernels.chains.columns import I32_1D, LINE, LONG, SHORT, SPANS, Given, Opens
 from engines.kernels.chains.drivers import SET_PLAN, SET_ROW, SET_START, SET_STOP
 from engines.kernels.chains.walk import given_with
 from engines.kernels.columns import F64_2D, I64_2D
@@ -39,6 +40,7 @@ from engines.types import F64_1D, I64_1D
 # Sets that come to the end of a span of bars before any goes on, so that the columns of the span
 # stay in a core's cache.
 SETS = 64
+SOON = 8  # entries ahead of the one whose end is found, what is read first is asked for
 
 Find: TypeAlias = Callable[[Opens, F64_2D, F64_1D, F64_1D, F64_1D, I64_1D, I32_1D, Ends, int], None]
 Advance: TypeAlias = Callable[[Course, Given, I32_1D, I64_2D, int, F64_2D], None]
@@ -51,14 +53,19 @@ def _finder(stamp: int) -> Find:
         opens: Opens, prices: F64_2D, slip_ratio: F64_1D, atr: F64_1D, terms: F64_1D,
         entries: I64_1D, until: I32_1D, ends: Ends, row: int,
     ) -> None:  # fmt: skip # what it reads, then what it finds
-        run = np.zeros(WALK if stamp != 0 else 0)
+        run, values = np.zeros(WALK if stamp != 0 else 0), ends.values[row]
         run[:TERMS] = terms[:TERMS]
         for place in range(len(entries)):
             entry = int(entries[place])
+            soon = np.uint64(entries[min(place + SOON, len(entries) - 1)]) >> np.uint64(1)
+            prefetch(opens.lines, soon * np.uint64(LINE))
+            for side in (LONG, SHORT):
+                longest = np.uint64((2 * (SPANS - 1) + side) * opens.bars)
+                prefetch(opens.lowest, longest + soon)
             known = atr[(entry >> 1) - 1] if len(atr) > 0 else math.nan
             walk(
                 run, opens, prices, slip_ratio, entry, int(until[place]), math.nan, math.nan,
-                known, ends.values[row], int(ends.places[entry]) * END,
+                known, values, int(ends.places[entry]) * END,
             )  # fmt: skip # one call
 
     return driver(find)
