@@ -298,7 +298,7 @@ class Wished:
         """Find the figures of sets whose positions close in parts."""
         decides, sizes, fixed, portions, _, (gates, kelly), _ = money
         given, tiers = self._given(bars, rows), self.group.charges.tiers
-        is_ahead = are_made_ahead(gates, kelly)
+        is_ahead = are_made_ahead(gates, kelly, fixed, self._payments)
         exits = self._part_exits(bars, rows, sets, decides, is_ahead)
         course = PartCourse(
             self._opens, decides, given, exits, portions, self._shares(sizes, kelly), sizes,

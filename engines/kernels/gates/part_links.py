@@ -82,6 +82,7 @@ from engines.kernels.parts.lanes import (
     QUIET,
     portion_of,
 )
+from engines.kernels.parts.results import SUM_NOISE
 from engines.kernels.passage.columns import (
     OPEN_AT_END,
     PASSED_AT_OPEN,
@@ -111,8 +112,6 @@ from engines.kernels.passage.lanes import (
 )
 from engines.kernels.slots import NEEDS_REFERENCE, ROUND_WEIGHED, ROUND_WEIGHTS
 from engines.types import F64_1D, I64_1D
-
-SUM_NOISE = 1e-12  # of the sizes of what is summed: far more than a few additions lose
 
 
 @rule

@@ -1,8 +1,9 @@
 """Sets whose positions close in parts: by chains that are made ahead, or closes found as they go.
 
-Theory. Links that are made ahead cost less. They are for plans whose entries hang on wishes and
-levels alone, and for sets whose entries are large enough for every target: one that comes to an
-entry with fewer closes is unsure there, and is asked again in lanes that find closes as they go.
+Theory. Links that are made ahead cost less. They are for plans whose entries hang on wishes, levels
+and whether positions lost, which can be foretold (`parts.results`), and for sets whose entries are
+large enough for every target. A set that comes to an entry with fewer closes, or to a result that
+was not foretold, is unsure there, and is asked again in lanes that find closes as they go.
 """
 
 import numpy as np
@@ -11,25 +12,29 @@ from engines.kernels.chains.columns import I32_1D
 from engines.kernels.columns import F64_2D, I64_2D
 from engines.kernels.gates.columns import Gates, Kelly, PartCourse
 from engines.kernels.gates.part_drivers import advance_gated_parts
-from engines.kernels.gates.runs import looks_back
+from engines.kernels.gates.runs import NO_KELLY
 from engines.kernels.parts.drivers import advance_parts
+from engines.kernels.parts.results import asks_for_results
+from engines.kernels.passage.columns import Fixed, Payments
 from engines.kernels.summary import FIGURES
 
 
-def are_made_ahead(gates: Gates, kelly: Kelly) -> bool:
-    """Return whether links of a plan can be made before its money is known."""
-    return not looks_back(gates, kelly)
+def are_made_ahead(gates: Gates, kelly: Kelly, fixed: Fixed, payments: Payments) -> bool:
+    """Return whether links of a plan can be made before its money is known.
+
+    Results are foretold by prices, so without funding or commissions of an order.
+    """
+    if kelly != NO_KELLY or gates.only_in_profit or gates.vain:
+        return False
+    return not asks_for_results(gates) or (fixed.is_by_qty and len(payments.rates) == 0)
 
 
 def run_parts(course: PartCourse, wishes: I32_1D, sets: I64_2D, found: F64_2D) -> None:
     """Find the figures of sets."""
-    if not are_made_ahead(course.gates, course.kelly):
+    if not are_made_ahead(course.gates, course.kelly, course.fixed, course.payments):
         advance_gated_parts(course, wishes, sets, found)
         return
-    advance_parts(
-        course.opens, wishes, sets, course.decides, course.given, course.exits, course.shares,
-        course.sizes, course.payments, course.fixed, course.portions, course.tiers, found,
-    )  # fmt: skip # one call
+    advance_parts(course, wishes, sets, found)
     unsure = np.flatnonzero(found[:, FIGURES])
     if len(unsure):
         again = np.empty((len(unsure), FIGURES + 1))

@@ -24,6 +24,17 @@ from engines.types import I64_1D
 
 
 @rule
+def has_gates(gates: Gates) -> bool:
+    """Return whether a plan asks an entry to wait for anything."""
+    return (
+        gates.cooldown > 0
+        or gates.losses_max != NEVER
+        or gates.day_max != NEVER
+        or gates.week_max != NEVER
+    )
+
+
+@rule
 def open_gates(stands: I64_1D, lane: int) -> None:
     """Let nothing have been counted yet."""
     stands[LAST_END + lane] = -NEVER

@@ -21,8 +21,10 @@ C_PRICE, C_WORST, C_QUIET, C_MONTH = range(4)
 CLOSE_BITS = 2
 CLOSE = 1 << CLOSE_BITS
 
-# A link: a code, the place of the close among the exits, and what is entered next.
-L_CODE, L_FOUND, L_NEXT = range(3)
+# A link: a code, the place of the close among the exits, what is entered next, and where rules ask
+# for it what the position brings that has ended, UNTOLD if it has not.
+L_CODE, L_FOUND, L_NEXT, L_RESULT = range(4)
+UNTOLD, WON, LOST = range(3)
 LINK_BITS = 2
 LINK = 1 << LINK_BITS
 

@@ -9,19 +9,19 @@ from typing import TypeAlias
 
 import numpy as np
 
-from engines.kernels._compiled import driver, rule, shared, stamp_of
-from engines.kernels.chains.columns import I32_1D, Decides, Given, Opens, Sizes
+from engines.kernels._compiled import driver, inlined, rule, shared, stamp_of
+from engines.kernels.chains.columns import I32_1D, Opens
 from engines.kernels.chains.drivers import NO_SET, SET_ROW, SET_START, SET_STOP
 from engines.kernels.chains.lanes import idle, start_chain, weigh
 from engines.kernels.chains.margin import judge
-from engines.kernels.chains.shares import Shares, share_out
+from engines.kernels.chains.shares import share_out
 from engines.kernels.chains.walk import given_with
 from engines.kernels.columns import F64_2D, I64_2D
-from engines.kernels.parts.columns import L_NEXT, LINK, PartExits, PartLinks, Portions
+from engines.kernels.gates.columns import CLOSED_PNL, CLOSED_SIZE, GATE_NUMBERS, STANDS, PartCourse
+from engines.kernels.parts.columns import L_NEXT, LINK, PartExits, PartLinks
 from engines.kernels.parts.exits import walk_parts
 from engines.kernels.parts.funding import begin_paying, pay_parts, pay_parts_until_closes
 from engines.kernels.parts.lanes import (
-    PART_NUMBERS,
     PART_PLACES,
     divide,
     follow_parts,
@@ -35,8 +35,9 @@ from engines.kernels.parts.lanes import (
     turn_parts,
 )
 from engines.kernels.parts.levels import PART_WALK
+from engines.kernels.parts.results import asks_for_results, check_results
 from engines.kernels.parts.walk import link_parts, look_back_parts
-from engines.kernels.passage.columns import U64_1D, Fixed, Payments
+from engines.kernels.passage.columns import U64_1D
 from engines.kernels.passage.figures import figures_of
 from engines.kernels.passage.lanes import (
     AT,
@@ -54,13 +55,7 @@ from engines.types import F64_1D, I64_1D
 Find: TypeAlias = Callable[
     [Opens, F64_2D, F64_1D, F64_1D, F64_1D, I64_1D, I32_1D, PartExits, int], None
 ]
-Advance: TypeAlias = Callable[
-    [
-        Opens, I32_1D, I64_2D, Decides, Given, PartExits, Shares, Sizes, Payments, Fixed, Portions,
-        F64_2D, F64_2D,
-    ],
-    None,
-]  # fmt: skip # one list
+Advance: TypeAlias = Callable[[PartCourse, I32_1D, I64_2D, F64_2D], None]
 
 
 def _finder(stamp: int) -> Find:
@@ -84,24 +79,24 @@ def _finder(stamp: int) -> Find:
 
 
 def _take(
-    opens: Opens, wishes: I32_1D, item: I64_1D, decides: Decides, given: Given, exits: PartExits,
-    shares: Shares, fixed: Fixed, links: PartLinks, lane: int, lanes: F64_1D, places: U64_1D,
-    marks: F64_1D,
+    course: PartCourse, wishes: I32_1D, item: I64_1D, links: PartLinks, stands: I64_1D, lane: int,
+    lanes: F64_1D, places: U64_1D, marks: F64_1D,
 ) -> None:  # fmt: skip # what a set is, then where it goes
+    opens, shares, fixed = course.opens, course.shares, course.fixed
     first, start, stop = lane * links.room, item[SET_START], item[SET_STOP]
-    levels = given_with(given, start, stop)
+    given, plan = given_with(course.given, start, stop), item[SET_ROW]
     own = wishes[start:stop]
-    count = link_parts(own, opens, decides, levels, exits, item[SET_ROW], links, lane)
+    count = link_parts(own, course, given, plan, links, stands, lane)
     look_back_parts(opens, links, first, count)
     if shares.are_own:
         share_out(
-            own, opens, levels, shares, item[SET_ROW], links.links, LINK, L_NEXT, first, count,
-            links.shares,
+            own, opens, given, shares, plan, links.links, LINK, L_NEXT, first, count, links.shares
         )  # fmt: skip # one call
     start_lane(lanes, places, lane, fixed)
     start_parts(lanes, lane, fixed)
+    lanes[CLOSED_PNL + lane] = lanes[CLOSED_SIZE + lane] = 0.0
     start_chain(places, lane, first, count)
-    look_ahead(places, links, exits, opens.lines, lane)
+    look_ahead(places, links, course.exits, opens.lines, lane)
     for month in range(fixed.months):
         marks[month * LANES + lane] = math.nan
 
@@ -109,14 +104,12 @@ def _take(
 take_parts = shared(_take)
 
 
-@rule
-def _step(
-    opens: Opens, sizes: Sizes, payments: Payments, fixed: Fixed, portions: Portions,
-    tiers: F64_2D, links: PartLinks, exits: PartExits, lanes: F64_1D, places: U64_1D,
-) -> None:  # fmt: skip # what is read, then what moves
+@inlined
+def _step(course: PartCourse, links: PartLinks, lanes: F64_1D, places: U64_1D) -> None:
     """Let every lane close the part of its next link, and begin what comes after the last one."""
-    follow_parts(lanes, places, links, exits, opens.lines)
-    weigh(lanes, fixed, sizes, opens.bars + 1.0)
+    opens, fixed, payments = course.opens, course.fixed, course.payments
+    follow_parts(lanes, places, links, course.exits, opens.lines)
+    weigh(lanes, fixed, course.sizes, opens.bars + 1.0)
     split(lanes, fixed)
     if len(payments.rates) > 0:
         if fixed.settles:
@@ -127,10 +120,12 @@ def _step(
     if size_parts(lanes, fixed):
         size_parts_exactly(lanes, fixed)
     turn_parts(lanes, fixed)
-    divide(lanes, portions, True)
+    if asks_for_results(course.gates):
+        check_results(lanes, places, links)
+    divide(lanes, course.portions, True)
     mark_parts(lanes, fixed)
     if fixed.leverage > 1.0:
-        judge(lanes, tiers, fixed)
+        judge(lanes, course.tiers, fixed)
     tally(lanes)
     move_parts(lanes)
 
@@ -147,29 +142,24 @@ def _note(lanes: F64_1D, places: U64_1D, marks: F64_1D) -> int:
 
 
 def _play(
-    opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, given: Given, exits: PartExits,
-    shares: Shares, sizes: Sizes, payments: Payments, fixed: Fixed, portions: Portions,
-    tiers: F64_2D, found: F64_2D, links: PartLinks, lanes: F64_1D, places: U64_1D, owner: I64_1D,
-    marks: F64_1D, sums: F64_1D,
+    course: PartCourse, wishes: I32_1D, sets: I64_2D, found: F64_2D, links: PartLinks,
+    stands: I64_1D, lanes: F64_1D, places: U64_1D, owner: I64_1D, marks: F64_1D, sums: F64_1D,
 ) -> None:  # fmt: skip # what it works on, then the room that it needs
-    count, waiting, running = len(found), 0, 0
+    count, waiting, running, fixed = len(found), 0, 0, course.fixed
     for lane in range(LANES):
         owner[lane] = NO_SET
         if waiting < count:
             item = sets[waiting]
-            take_parts(
-                opens, wishes, item, decides, given, exits, shares, fixed, links, lane, lanes,
-                places, marks,
-            )  # fmt: skip # one call
+            take_parts(course, wishes, item, links, stands, lane, lanes, places, marks)
             owner[lane] = waiting
             waiting, running = waiting + 1, running + 1
         else:
             start_lane(lanes, places, lane, fixed)
             start_parts(lanes, lane, fixed)
             idle(places, lane)
-            look_ahead(places, links, exits, opens.lines, lane)
+            look_ahead(places, links, course.exits, course.opens.lines, lane)
     while running > 0:
-        _step(opens, sizes, payments, fixed, portions, tiers, links, exits, lanes, places)
+        _step(course, links, lanes, places)
         if _note(lanes, places, marks) == LANES - running:
             continue
         for lane in range(LANES):
@@ -178,10 +168,7 @@ def _play(
             figures_of(lanes, lane, marks, fixed, sums, found[owner[lane]])
             if waiting < count:
                 item = sets[waiting]
-                take_parts(
-                    opens, wishes, item, decides, given, exits, shares, fixed, links, lane, lanes,
-                    places, marks,
-                )  # fmt: skip # one call
+                take_parts(course, wishes, item, links, stands, lane, lanes, places, marks)
                 owner[lane], waiting = waiting, waiting + 1
             else:
                 owner[lane], running = NO_SET, running - 1
@@ -193,25 +180,20 @@ play_parts = shared(_play)
 def _advance(stamp: int) -> Advance:
     """Return the pass that runs sets which differ in wishes and levels."""
 
-    def advance(
-        opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, given: Given,
-        exits: PartExits, shares: Shares, sizes: Sizes, payments: Payments, fixed: Fixed,
-        portions: Portions, tiers: F64_2D, found: F64_2D,
-    ) -> None:  # fmt: skip # one list
-        room = 0 if stamp != 0 else 1
+    def advance(course: PartCourse, wishes: I32_1D, sets: I64_2D, found: F64_2D) -> None:
+        room, months = 0 if stamp != 0 else 1, course.fixed.months
         for item in range(len(found)):
             entries = sets[item, SET_STOP] - sets[item, SET_START] + 1
-            room = max(room, entries * (exits.parts + 1))
-        own = np.empty(LANES * room if shares.are_own else 0)
+            room = max(room, entries * (course.exits.parts + 1))
+        own = np.empty(LANES * room if course.shares.are_own else 0)
         links = PartLinks(
             np.empty(LANES * room * LINK, np.int32), np.empty(LANES * room), own, room
         )  # fmt: skip # one call
-        lanes, places = np.zeros(PART_NUMBERS * LANES), np.zeros(PART_PLACES * LANES, np.uint64)
-        owner, marks = np.empty(LANES, np.int64), np.empty(fixed.months * LANES)
-        sums = np.empty(SUMS_SIZE)
+        lanes, places = np.zeros(GATE_NUMBERS * LANES), np.zeros(PART_PLACES * LANES, np.uint64)
+        owner, marks = np.empty(LANES, np.int64), np.empty(months * LANES)
+        stands, sums = np.zeros(STANDS * LANES, np.int64), np.empty(SUMS_SIZE)
         play_parts(
-            opens, wishes, sets, decides, given, exits, shares, sizes, payments, fixed, portions,
-            tiers, found, links, lanes, places, owner, marks, sums,
+            course, wishes, sets, found, links, stands, lanes, places, owner, marks, sums
         )  # fmt: skip # one call
 
     return driver(advance)

@@ -10,33 +10,40 @@ import math
 
 import numpy as np
 
-from engines.kernels._compiled import rule
+from engines.kernels._compiled import inlined, rule
 from engines.kernels._prefetch import prefetch
 from engines.kernels.chains.columns import (
     AT_LEVEL,
     I32_1D,
+    LINE,
     MODE_BITS,
     MODE_MASK,
     SIDE_MASK,
     WISH_BITS,
     WISH_MASK,
-    Decides,
     Given,
     Opens,
 )
 from engines.kernels.chains.walk import NO_ENTRY, lowest
+from engines.kernels.gates.columns import PartCourse
+from engines.kernels.gates.rules import count_end, count_entry, has_gates, open_gates, refuses
 from engines.kernels.parts.columns import (
+    CLOSE,
     CODE_BITS,
     L_CODE,
     L_FOUND,
     L_NEXT,
+    L_RESULT,
     LINK,
     LINK_BITS,
+    LOST,
     REST,
+    UNTOLD,
     PartExits,
     PartLinks,
 )
 from engines.kernels.parts.exits import walk_parts
+from engines.kernels.parts.results import asks_for_results, foretell
 from engines.kernels.passage.columns import ALONE, OPEN_AT_END, RELIEVED, REVERSED
 from engines.kernels.slots import (
     ENDS,
@@ -45,61 +52,139 @@ from engines.kernels.slots import (
     LEAVES_LONG,
     LEAVES_SHORT,
 )
+from engines.types import I64_1D
 
 AHEAD = 6  # wishes that are looked at ahead
 
 
 @rule
 def link_parts(
-    wishes: I32_1D, opens: Opens, decides: Decides, given: Given, exits: PartExits, plan: int,
-    links: PartLinks, lane: int,
+    wishes: I32_1D, course: PartCourse, given: Given, plan: int, links: PartLinks,
+    stands: I64_1D, lane: int,
 ) -> int:  # fmt: skip # what it reads, then where it writes
     """Write the links of the set in a lane; return how many.
 
-    `plan` is the row of its plan among the exits. Levels that the set gives itself close positions
-    as found when each is taken, in places of the lane's own.
+    `plan` is the row of its plan among the exits. `stands` is room for what gates count.
     """
-    bars, is_given, free = opens.bars, len(given.stops) > 0, lane * exits.entries
-    count, entry, closes, leaves, level, at = lane * links.room, NO_ENTRY, 0, 0, bars, 0
+    opens, exits, decides = course.opens, course.exits, course.decides
+    free, count, at = lane * exits.entries, lane * links.room, 0
+    entry, closes, leaves, level = NO_ENTRY, 0, 0, opens.bars
+    open_gates(stands, lane)
     _end(links, count, 0, OPEN_AT_END)
     for place in range(len(wishes)):
         bar, wish = int(wishes[place]) >> WISH_BITS, int(wishes[place]) & WISH_MASK
-        if bar >= bars - 1:
+        if bar >= opens.bars - 1:
             break
-        _look_ahead(wishes, exits, place, plan)
-        enters, timed = wish & decides.enters, entry + decides.held_max
+        _look_ahead(wishes, opens, exits, place, plan, asks_for_results(course.gates))
+        enters, timed, is_ahead = wish & decides.enters, entry + decides.held_max, False
         if entry != NO_ENTRY:
-            if min(level, timed) > bar and wish & closes == 0:
+            is_held = min(level, timed) > bar
+            if is_held and not _closes(course, wish, closes, leaves, stands, lane, bar):
                 continue
-            mode = _mode(timed, bar, enters, wish & leaves)
-            count = _close(exits, at, min(timed, bar), mode, opens, links, count)
+            is_ahead = min(level - 1, timed) >= bar  # An entry here comes before the end counts.
+            if is_ahead and _refuses(course, stands, lane, bar):
+                enters = 0
+            mode, last = _mode(timed, bar, enters, wish & leaves), min(timed, bar)
+            count = _close(exits, at, last, mode, opens, links, count)
+            _count_end(course, entry, closes, at, min(level, last), links, count, stands, lane)
         entry = NO_ENTRY
-        if enters != 0 and bar >= decides.start:
-            is_long = enters & ENTERS_LONG != 0
-            leaves = (LEAVES_LONG if is_long else LEAVES_SHORT) | ENDS
-            closes = leaves | (ENTERS_SHORT if is_long else ENTERS_LONG)
-            entry, follower = bar, ((bar + 1) << 1) | (0 if is_long else 1)
-            links.links[count * LINK + L_NEXT] = np.int32(follower)
-            at = free if is_given else plan * exits.entries + exits.places[follower]
-            if is_given:
-                walk_parts(
-                    given.runs[plan], opens, given.prices, given.slip_ratio, follower, bars - 1,
-                    given.stops[place], given.targets[place], math.nan, exits, at,
-                )  # fmt: skip # one call
-                free += 1
-            level = int(exits.levels[at])
-            count += 1
+        if enters == 0 or bar < decides.start:
+            continue
+        if not is_ahead and _refuses(course, stands, lane, bar):
+            continue
+        entry, leaves, closes = bar, *_closing(enters)
+        count_entry(stands, lane, course.days.closes, bar)
+        follower = ((bar + 1) << 1) | (0 if enters & ENTERS_LONG != 0 else 1)
+        links.links[count * LINK + L_NEXT] = np.int32(follower)
+        at = _place_of(course, given, plan, follower, place, free)
+        free, level, count = free + len(given.stops[:1]), int(exits.levels[at]), count + 1
     if entry != NO_ENTRY:
-        timed = min(entry + decides.held_max, bars - 1)
-        mode = ALONE if timed < bars - 1 else OPEN_AT_END
-        count = _close(exits, at, timed, mode, opens, links, count)
-    links.links[count * LINK + L_NEXT] = np.int32((bars + 1) << 1)
+        count = _hold_on(exits, at, entry + decides.held_max, opens, links, count)
+    links.links[count * LINK + L_NEXT] = np.int32((opens.bars + 1) << 1)
     return count + 1 - lane * links.room
 
 
+@inlined
+def _closes(
+    course: PartCourse, wish: int, closes: int, leaves: int, stands: I64_1D, lane: int, bar: int
+) -> bool:
+    """Return whether a wish closes what is held; gates may refuse one that only reverses it."""
+    if wish & closes == 0:
+        return False
+    return wish & leaves != 0 or not _refuses(course, stands, lane, bar)
+
+
+@inlined
+def _refuses(course: PartCourse, stands: I64_1D, lane: int, bar: int) -> bool:
+    """Return whether gates, if the plan has any, let a lane not enter at the close of `bar`."""
+    return has_gates(course.gates) and refuses(stands, lane, course.gates, course.days.closes, bar)
+
+
+@inlined
+def _closing(enters: int) -> tuple[int, int]:
+    """Return which wishes leave the position of an entry, and which close it."""
+    is_long = enters & ENTERS_LONG != 0
+    leaves = (LEAVES_LONG if is_long else LEAVES_SHORT) | ENDS
+    return leaves, leaves | (ENTERS_SHORT if is_long else ENTERS_LONG)
+
+
 @rule
-def _look_ahead(wishes: I32_1D, exits: PartExits, place: int, plan: int) -> None:
-    """Ask for where the exits of wishes ahead are kept, if they are, and for nearer ones."""
+def _hold_on(
+    exits: PartExits, at: int, timed: int, opens: Opens, links: PartLinks, count: int
+) -> int:
+    """Write links of the closes of an entry that no wish closes; return the place of the last."""
+    last = min(timed, opens.bars - 1)
+    mode = ALONE if last < opens.bars - 1 else OPEN_AT_END
+    count = _close(exits, at, last, mode, opens, links, count)
+    links.links[count * LINK + L_RESULT] = UNTOLD
+    return count
+
+
+@rule
+def _place_of(
+    course: PartCourse, given: Given, plan: int, follower: int, wish: int, free: int
+) -> int:
+    """Return the place of an entry among the exits.
+
+    Levels that the set gives itself close it as found here, in the next place of the lane's own.
+    """
+    if len(given.stops) == 0:
+        return int(plan * course.exits.entries + course.exits.places[follower])
+    walk_parts(
+        given.runs[plan], course.opens, given.prices, given.slip_ratio, follower,
+        course.opens.bars - 1, given.stops[wish], given.targets[wish], math.nan, course.exits, free,
+    )  # fmt: skip # one call
+    return free
+
+
+@rule
+def _count_end(
+    course: PartCourse, entry: int, closes: int, at: int, end: int, links: PartLinks, count: int,
+    stands: I64_1D, lane: int,
+) -> None:  # fmt: skip # what has ended and where it is held, then where it counts
+    """Let gates count the position of an entry that has ended in bar `end`, or by a wish there."""
+    opens, exits, result = course.opens, course.exits, UNTOLD
+    if not has_gates(course.gates):
+        return
+    if asks_for_results(course.gates):
+        follower = ((entry + 1) << 1) | (0 if closes & ENTERS_SHORT != 0 else 1)
+        result = foretell(opens, exits, course.portions, course.fixed, follower, at, end)
+    links.links[count * LINK + L_RESULT] = result
+    bar, pnl = (
+        end if exits.levels[at] <= end else end + 1 - opens.lag,
+        -1.0 if result == LOST else 1.0,
+    )
+    count_end(stands, lane, course.gates, course.days.opens, bar, pnl)
+
+
+@rule
+def _look_ahead(
+    wishes: I32_1D, opens: Opens, exits: PartExits, place: int, plan: int, tells: bool
+) -> None:
+    """Ask for where the exits of wishes ahead are kept, if they are, and for nearer ones.
+
+    What these closed at is asked for if links tell of results.
+    """
     if len(exits.places) == 0 or place + 2 * AHEAD >= len(wishes):
         return
     far, near = int(wishes[place + 2 * AHEAD]), int(wishes[place + AHEAD])
@@ -109,6 +194,10 @@ def _look_ahead(wishes: I32_1D, exits: PartExits, place: int, plan: int) -> None
     at = plan * exits.entries + exits.places[(((near >> WISH_BITS) + 1) << 1) | side]
     prefetch(exits.levels, at)
     prefetch(exits.codes, at * exits.parts)
+    if tells:
+        prefetch(exits.closes, at * exits.parts * CLOSE)
+        prefetch(exits.closes, ((at + 1) * exits.parts - 1) * CLOSE)
+        prefetch(opens.lines, ((near >> WISH_BITS) + 1) * LINE)
 
 
 @rule
@@ -146,6 +235,7 @@ def _end(links: PartLinks, count: int, line: int, mode: int) -> None:
     link = count * LINK
     links.links[link + L_CODE] = np.int32((line << CODE_BITS) | (REST << MODE_BITS) | mode)
     links.links[link + L_FOUND], links.worst[count] = np.int32(0), 0.0
+    links.links[link + L_RESULT] = np.int32(UNTOLD)
 
 
 @rule
