@@ -2,8 +2,8 @@
 
 Plans are drawn from `plans_random` within what campaigns follow: all ladders, stops, targets and
 late targets from every basis, sizes, commissions, slippage, hours, filters, close rules, funding,
-leverage of both margin modes, sizes by risk and volatility, rules that look back at earlier
-campaigns, closes in profit alone.
+leverage of both margin modes, sizes by risk and volatility, all of equity, whose margin is called,
+rules that look back at earlier campaigns, closes in profit alone.
 What a figure may differ by is that of the machine's summary. A set that is left to the machine
 proves nothing of campaigns, so where none may be, that is asserted.
 """
@@ -109,10 +109,12 @@ def cases(draw: st.DrawFn) -> Case:
     """Return strategies of random wishes on random bars, and a ladder that campaigns follow."""
     seed, market = draw(markets())
     count = draw(st.integers(CHAINS_MIN, STRATEGIES))
-    sizing = draw(followed()).sizing
-    if draw(st.integers(0, 2)) == 0:
+    sizing, kind = draw(followed()).sizing, draw(st.integers(0, 4))
+    if kind == 0:
         sizing = draw(random_plans.sizings().filter(lambda sizing: sizing.kind in OWN_SHARES))
-    if sizing.kind is SizingKind.EQUITY_RATIO:
+    elif kind == 1:
+        sizing = Sizing(SizingKind.EQUITY_RATIO, 1.0)
+    elif sizing.kind is SizingKind.EQUITY_RATIO:
         sizing = replace(sizing, value=min(sizing.value, 1.0))
     levels = draw(exits())
     if sizing.kind is SizingKind.RISK and levels.stop_loss_ratio is None:  # which it is counted by
@@ -147,11 +149,14 @@ AVERAGED = Exits(
 PLANS = {
     "a leg for each lot": Plan(ladder=FOUR, exits=AVERAGED),
     "one exit": Plan(ladder=FOUR, exits=AVERAGED, close_rule=CloseRule.ALL),
-    "all of the equity": Plan(
+    "all of the equity, a leg for each lot": Plan(
+        ladder=FOUR, exits=AVERAGED, sizing=Sizing(SizingKind.EQUITY_RATIO, 1.0)
+    ),
+    "all of the equity, one exit": Plan(
         ladder=FOUR,
-        exits=AVERAGED,
+        exits=replace(AVERAGED, stop_loss_ratio=0.2, basis=Basis.ENTRY),
         sizing=Sizing(SizingKind.EQUITY_RATIO, 1.0),
-        direction=Direction.LONG,
+        close_rule=CloseRule.ALL,
     ),
     "cash without a stop": Plan(
         ladder=DcaLadder(late_target=LateTarget(3, 0.002)),

@@ -37,20 +37,24 @@ PLAN = RUN + 7
     IS_LATE,  # the late target holds
     IS_DUE,  # the close before has passed it
     CLOSE_THEN, EQUITY_THEN, SLIP_THEN,  # of the close that decided
-) = range(PLAN, PLAN + 16)  # fmt: skip # one list
-POSITION = PLAN + 16
+    GUARD,  # the signed price at and below which margin may be called
+    NET_BEFORE,  # the net result ahead of the campaign
+    ALONE_FROM,  # the line of the fill since which the oldest lot was alone, if it was
+) = range(PLAN, PLAN + 19)  # fmt: skip # one list
+POSITION = PLAN + 19
 # The bar that is walked.
 (
     NOW,  # the signed price at which the walk stands
     OVER,  # the first bar that is not over here
     WORST, BEST,  # the lowest and the highest signed price of its way
     FRESH,  # how many lots were held before it
+    STARTED,  # the last bar that START_STEPS and START_EQUITY were noted for
     CLOSE_BEFORE,
     IS_FILLED,  # something has filled in it
     IS_WALKED,  # the bar of the first fill was
     IS_PASSED,  # the exit that it meets lies behind its open
-) = range(POSITION, POSITION + 9)  # fmt: skip # one list
-WALK = POSITION + 9
+) = range(POSITION, POSITION + 10)  # fmt: skip # one list
+WALK = POSITION + 10
 # The set: how many bars there are, the wish that comes next, where the settlements end and the next
 # lies that is not paid, and sums that `summary` keeps otherwise.
 (
@@ -64,7 +68,7 @@ RUNG_LEVEL, RUNG_PRICE, RUNG_ABOVE = range(3)
 RUNG_SIZE = 3
 RUNGS_FROM = SET
 # A lot: what it closes with, the lowest signed price behind its fill in that bar, and the steps of
-# its leg, which are those that it was opened with.
+# its leg, which are those that it was opened with, less what margin calls have sold.
 (
     L_STEPS, L_PRICE, L_BAR, L_UNIT, L_FEE, L_FUNDING, L_WORST, L_LEG,
 ) = range(8)  # fmt: skip # one list

@@ -47,6 +47,7 @@ from engines.kernels.campaigns.columns import (
     RUNGS_FROM,
     UNIT,
 )
+from engines.kernels.campaigns.margin import set_guard
 from engines.kernels.columns import Run
 from engines.kernels.rounding import price_of, qty_of, ticks_nearest
 from engines.kernels.slots import (
@@ -105,6 +106,7 @@ def open_lot(
     run[LOTS] += 1
     run[PRICE_LAST], run[IS_FILLED] = price, 1.0
     set_levels(run, side)
+    set_guard(run, side)
 
 
 @rule
@@ -192,6 +194,7 @@ def pay_until(run: Run, time: float) -> None:
         run[FUNDED_MAX] = max(run[FUNDED_MAX], run[FUNDING_OPEN])
         at += PAY_SIZE
     run[PAY_NEXT] = at
+    set_guard(run, run[STEPS])
 
 
 @apart

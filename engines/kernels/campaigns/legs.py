@@ -10,6 +10,7 @@ A first lot that closes in parts is marked with the stretch in which it was held
 
 from engines.kernels._compiled import apart, rule
 from engines.kernels.campaigns.columns import (
+    ALONE_FROM,
     IS_PASSED,
     L_BAR,
     L_FEE,
@@ -29,6 +30,7 @@ from engines.kernels.campaigns.tally import add_trade, end_position, look_back, 
 from engines.kernels.columns import F64_2D, Run
 from engines.kernels.rounding import qty_of
 from engines.kernels.slots import (
+    BAR,
     CALLS_MARGIN,
     CAPITAL,
     LOTS,
@@ -48,7 +50,7 @@ def close_by_legs(run: Run, reach: F64_2D, side: float, price: float) -> None:
     count, is_passed = int(run[LOTS]), run[IS_PASSED] != 0
     youngest = LOTS_FROM + (count - 1) * LOT_SIZE
     if is_passed and run[youngest + L_LEG] < run[LOTS_FROM + L_STEPS]:
-        _mark_alone(run, reach, side)
+        mark_alone(run, reach, side)
     for number in range(count):
         leg = LOTS_FROM + (count - 1 - number if is_passed else number) * LOT_SIZE
         steps = left = run[leg + L_LEG]
@@ -57,13 +59,13 @@ def close_by_legs(run: Run, reach: F64_2D, side: float, price: float) -> None:
             lot = LOTS_FROM + place * LOT_SIZE
             part = min(left, run[lot + L_STEPS])
             if part > 0:
-                _close_part(run, reach, lot, side, price, part, paid * part / steps)
+                close_part(run, reach, lot, side, price, part, paid * part / steps)
                 left -= part
     end_position(run)
 
 
 @rule
-def _close_part(
+def close_part(
     run: Run, reach: F64_2D, lot: int, side: float, price: float, part: float, share: float
 ) -> None:
     """Close a part of a lot, which pays `share` for it."""
@@ -79,11 +81,11 @@ def _close_part(
 
 
 @rule
-def _mark_alone(run: Run, reach: F64_2D, side: float) -> None:
+def mark_alone(run: Run, reach: F64_2D, side: float) -> None:
     """Mark the bars in which the first lot was held alone."""
     lot = LOTS_FROM
-    lag = int(run[LAG])
-    start, stop = int(run[lot + L_BAR]) + 1 - lag, int(run[lot + LOT_SIZE + L_BAR]) - lag
+    stop = int(run[lot + LOT_SIZE + L_BAR] if run[LOTS] > 1 else run[BAR]) - int(run[LAG])
+    start = int(run[ALONE_FROM] - run[LAG]) + 1
     if stop <= start:
         return
     unit = side * run[lot + L_UNIT]

@@ -19,21 +19,26 @@ from engines.kernels.campaigns.columns import (
     BARS,
     CLOSE_BEFORE,
     COST,
-    ENTRY_BAR,
+    GUARD,
     IS_DUE,
     IS_GATED,
     IS_UNSURE,
+    L_BAR,
     LAG,
     LEG_UP,
+    LOTS_FROM,
     LOWEST,
     NEAR_DOWN,
     NEAR_UP,
+    NET_BEFORE,
     NEXT_BAR,
     OVER,
     PAY_NEXT,
+    PAY_TIME,
     PAYS_END,
     PAYS_FROM,
     PLACE,
+    STARTED,
     WORST,
 )
 from engines.kernels.campaigns.fills import fee_of_qty, pay_until
@@ -78,16 +83,19 @@ from engines.kernels.chains.columns import (
     Decides,
 )
 from engines.kernels.columns import F64_2D, Run
+from engines.kernels.passage.lanes import SURE
 from engines.kernels.rounding import qty_of
 from engines.kernels.search import first_touch
 from engines.kernels.slots import (
     BAR,
     CALLS_MARGIN,
+    CAPITAL,
     CLOSES_ALL,
     ENDS,
     ENTERS,
     ENTERS_LONG,
     ENTERS_SHORT,
+    EQUITY_MIN,
     FEES_OPEN,
     FUNDING_OPEN,
     LAST_FILL_BAR,
@@ -110,6 +118,8 @@ def begin_set(run: Run) -> None:
     run[NET] = run[IS_UNSURE] = run[PLACE] = 0.0
     run[STEPS] = run[LOTS] = run[FEES_OPEN] = run[FUNDING_OPEN] = run[PRICE_AVG] = run[COST] = 0.0
     run[PAY_NEXT] = PAYS_FROM
+    run[GUARD] = run[EQUITY_MIN] = -math.inf
+    run[STARTED] = -1.0
     begin_tally(run)
     begin_gates(run)
 
@@ -121,7 +131,7 @@ def play_set(
 ) -> None:  # fmt: skip # one list
     """Let a set live on through the bars before `until`."""
     last, place, count = min(until, int(run[BARS]) - 1), int(run[PLACE]), len(wishes)
-    while True:
+    while run[IS_UNSURE] == 0:
         if run[STEPS] != 0:
             if run[NEXT_BAR] >= until:
                 break
@@ -148,6 +158,9 @@ def end_set(run: Run, lines: F64_1D, reach: F64_2D, months: int) -> None:
     if run[STEPS] != 0:
         _value(run, lines, reach, 1.0 if run[STEPS] > 0 else -1.0)
     end_tally(run, months)
+    # What is left of a ruined account is noise, of which its yearly growth would be made.
+    if abs(run[CAPITAL] + run[NET]) <= run[CAPITAL] * (1 - SURE):
+        run[IS_UNSURE] = 1.0
 
 
 @rule
@@ -164,10 +177,10 @@ def _hold(
 
     `place` is that of the first wish which may close it.
     """
-    bars, side, before = int(run[BARS]), 1.0 if run[STEPS] > 0 else -1.0, run[NET]
+    bars, side = int(run[BARS]), 1.0 if run[STEPS] > 0 else -1.0
     leaves = (LEAVES_LONG if side > 0 else LEAVES_SHORT) | ENDS
     closes = leaves | (ENTERS_SHORT if side > 0 else ENTERS_LONG)
-    timed, first = int(run[ENTRY_BAR]) - 1 + decides.held_max, place
+    timed, first = _timed(run, decides), place
     bar, wish = bars - 1, 0
     while place < len(wishes):
         wish = int(wishes[place])
@@ -178,9 +191,9 @@ def _hold(
     last = min(bar, timed)
     prefetch(lines, (last + 1) * LINE)  # which is read where no level comes before
     if _follow(run, lines, prices, reach, min(last, until - 1), side):
-        count_end(run, asked, before)
+        count_end(run, asked, run[NET_BEFORE])
         return _place_from(wishes, first, int(run[OVER]))
-    if last >= until:
+    if last >= until or (last == timed and timed != _timed(run, decides)):
         return first
     if last >= bars - 1:
         return len(wishes)
@@ -194,12 +207,18 @@ def _hold(
 
 
 @rule
+def _timed(run: Run, decides: Decides) -> int:
+    """Return the last close of the oldest lot, by its age."""
+    return int(run[LOTS_FROM + L_BAR]) - 1 + decides.held_max
+
+
+@rule
 def _end(
     run: Run, lines: F64_1D, reach: F64_2D, wish: int, decides: Decides, asked: Closes, last: int,
     is_reversal: bool,
 ) -> None:  # fmt: skip # one list
     """End the position at the open after `last`, unless an entry that would reverse it may not."""
-    side, before, enters = 1.0 if run[STEPS] > 0 else -1.0, run[NET], wish & ENTERS
+    side, before, enters = 1.0 if run[STEPS] > 0 else -1.0, run[NET_BEFORE], wish & ENTERS
     if enters != 0 and run[IS_GATED] != 0 and not may_enter(run, asked, last):
         if is_reversal:
             return
@@ -251,11 +270,11 @@ def _follow(run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, last: int, s
         if run[IS_DUE] != 0:
             close_late(run, lines, reach, bar - 1, side)
             return True
-        down, up = run[NEAR_DOWN], run[NEAR_UP]
+        down, up = max(run[NEAR_DOWN], run[GUARD]), run[NEAR_UP]
         run[LOWEST] = min(run[LOWEST], down)
         stop = bar + 1 if turns_late(run) else last + 1
         low, high = (down, up) if side > 0 else (-up, -down)
-        bar = first_touch(reach, bars, bar, stop, low, high)
+        bar = first_touch(reach, bars, bar, min(stop, _next_pay(run)), low, high)
         if bar < stop and _ends_in(run, lines, prices, reach, bar, side):
             return True
         bar = min(bar + 1, stop)
@@ -263,6 +282,15 @@ def _follow(run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, last: int, s
             _note_passed(run, lines, bar - 1, side)
     run[NEXT_BAR] = last + 1
     return False
+
+
+@rule
+def _next_pay(run: Run) -> int:
+    """Return the next bar that pays funding, which may call margin; all bars, if none does."""
+    at, end = int(run[PAY_NEXT]), int(run[PAYS_END])
+    if at >= end or run[CALLS_MARGIN] == 0:
+        return int(run[BARS])
+    return int(run[at + PAY_TIME]) >> 1
 
 
 @apart
@@ -280,6 +308,7 @@ def _ends_in(run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, bar: int, s
     """Walk a bar; return whether the position has ended."""
     if run[LAST_FILL_BAR] != bar:
         mark_stretch(run, reach, bar)
+    reach_month(run, lines[(bar + int(run[LAG])) * LINE + O_MONTH])
     high, low = reach[bar, 0], reach[bar, 1]
     # Where closes fill, a line's open is a close.
     opened = lines[bar * LINE + O_OPEN] if run[LAG] == 0 else prices[bar, OPEN]
@@ -290,15 +319,14 @@ def _ends_in(run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, bar: int, s
         find_lowest(run, reach, side, bar, math.inf)
     run[SLIP_NOW] = lines[bar * LINE + O_SLIP]
     price = walk(
-        run, bar, side, side * opened, against, along, side * close_of(run, lines, bar),
+        run, reach, bar, side, side * opened, against, along, side * close_of(run, lines, bar),
         is_high_first != is_long,
     )  # fmt: skip # one call
     run[LOWEST] = min(run[LOWEST], run[WORST])
     if price == price or run[LOTS] != held:
         run[LAST_FILL_BAR] = bar
     if price != price:
-        return False
-    reach_month(run, lines[(bar + int(run[LAG])) * LINE + O_MONTH])
+        return run[STEPS] == 0
     if run[CLOSES_ALL] == 0 and run[LOTS] > 1:
         close_by_legs(run, reach, side, price)
         return True

@@ -1,37 +1,56 @@
-"""Whether a ladder with leverage comes near to its liquidation, by the bound of `chains.margin`.
+"""What an account lets a ladder open, and how near the position is to a call or a liquidation.
 
-Theory. What a position is covered by is judged whenever a rung is about to change it, and when it
-ends, at the lowest price that the campaign has come to: no price before was worse. The maintenance
-of a value is the largest that any tier asks for, and funding counts at the most that was paid.
+Theory. What a fill may open is the machine's to say (`admission`), unless even the worse of the
+equities that it looks at is clearly enough. The price from which on margin is called is the
+machine's as well (`guards`); it changes with what is held and what is paid.
 
-Isolated, the margin is that of the average entry; where legs close one after the other, of any
-lots that may be left, the worst of which is the one with the highest signed price. What the legs
-before it have paid by then is taken off too.
+With leverage nothing is called, and a ladder that comes near to its liquidation is left to the
+machine, by the bound of `chains.margin`. What a position is covered by is judged whenever a rung is
+about to change it, and when it ends, at the lowest price that the campaign has come to: no price
+before was worse. The maintenance of a value is the largest that any tier asks for, and funding
+counts at the most that was paid.
+
+Isolated, the margin is that of the average entry; where legs close one after the other, of any lots
+that may be left, the worst of which is the one with the highest signed price. What the legs before
+it have paid by then is taken off too.
 """
 
 from engines.kernels._compiled import apart, rule
 from engines.kernels.campaigns.columns import (
     FUNDED_MAX,
+    GUARD,
     IS_UNSURE,
     L_PRICE,
     LOT_SIZE,
     LOTS_FROM,
+    STARTED,
+    STEP_SIZE,
     UNIT,
 )
 from engines.kernels.columns import Run
-from engines.kernels.machine.admission import lacks_where_it_fills
+from engines.kernels.machine.admission import is_too_large, lacks_where_it_fills
+from engines.kernels.machine.guards import refresh_guards
+from engines.kernels.money import equity_at, margin_ratio
 from engines.kernels.passage.lanes import SURE
 from engines.kernels.slots import (
+    CALLS_MARGIN,
     CAPITAL,
     CLOSES_ALL,
     DEDUCTION,
     FEES_OPEN,
+    GUARD_DOWN,
+    GUARD_UP,
+    IS_EXACT,
     IS_ISOLATED,
     LEVERAGE,
     LOTS,
     MAINTENANCE,
     NET,
+    POINT_VALUE,
     PRICE_AVG,
+    START_EQUITY,
+    START_STEPS,
+    STEPS,
     TIER,
     TIERS,
     TIERS_AT,
@@ -57,10 +76,44 @@ def judge_cover(run: Run, side: float, lowest: float, paid: float) -> None:
             run[IS_UNSURE] = 1.0
 
 
+@rule
+def note_start(run: Run, bar: int, close_before: float) -> None:
+    """Note what the account starts a bar with, unless that was noted ahead of a fill in it."""
+    if run[STARTED] != bar:
+        run[STARTED], run[START_STEPS] = bar, run[STEPS]
+        run[START_EQUITY] = equity_at(run, close_before)
+
+
+@rule
+def is_refused(run: Run, side: float, opening: float, price: float, is_at_open: bool) -> bool:
+    """Return whether an entry may not open so much where it fills."""
+    if run[IS_EXACT] == 0:
+        steps = max(0.0, run[STEPS] * side) + opening
+        needed = steps * run[STEP_SIZE] * price * run[POINT_VALUE] * margin_ratio(run, side)
+        equity = min(equity_at(run, price), run[START_EQUITY])
+        if equity > 0 and needed <= equity * SURE:
+            return False
+    return _is_refused(run, side, opening, price, is_at_open)
+
+
 @apart
-def cannot_carry(run: Run, side: float, opening: float, price: float, is_at_open: bool) -> bool:
-    """Return whether an account that nothing trims cannot carry what an entry opens."""
-    return lacks_where_it_fills(run, side, opening, price, is_at_open)
+def _is_refused(run: Run, side: float, opening: float, price: float, is_at_open: bool) -> bool:
+    """Return the same as the machine finds it."""
+    is_large = is_too_large(run, side, opening, price)
+    return is_large or lacks_where_it_fills(run, side, opening, price, is_at_open)
+
+
+@rule
+def set_guard(run: Run, side: float) -> None:
+    """Set the signed price at and below which margin may be called, if it ever is."""
+    if run[CALLS_MARGIN] != 0:
+        _set_guard(run, side)
+
+
+@apart
+def _set_guard(run: Run, side: float) -> None:
+    refresh_guards(run)
+    run[GUARD] = run[GUARD_DOWN] if side > 0 else -run[GUARD_UP]
 
 
 @rule

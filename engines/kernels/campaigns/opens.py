@@ -15,6 +15,7 @@ import math
 
 from engines.kernels._compiled import apart, rule
 from engines.kernels.campaigns.columns import (
+    ALONE_FROM,
     BARS,
     CLOSE_THEN,
     ENTRY_BAR,
@@ -32,6 +33,7 @@ from engines.kernels.campaigns.columns import (
     LOWEST,
     NEAR_DOWN,
     NEAR_UP,
+    NET_BEFORE,
     NEXT_BAR,
     OVER,
     PAYS_END,
@@ -54,7 +56,7 @@ from engines.kernels.campaigns.fills import (
     tick_down,
 )
 from engines.kernels.campaigns.gates import count_placed
-from engines.kernels.campaigns.margin import cannot_carry
+from engines.kernels.campaigns.margin import is_refused, note_start
 from engines.kernels.campaigns.sizes import cannot_pay, is_too_small, order_steps
 from engines.kernels.campaigns.tally import close_lots, mark_stretch, reach_month
 from engines.kernels.chains.columns import (
@@ -68,14 +70,13 @@ from engines.kernels.chains.columns import (
     SHORT,
 )
 from engines.kernels.columns import F64_2D, Run
-from engines.kernels.machine.admission import is_too_large
-from engines.kernels.money import due_price, equity_at, expected_slip, settled
+from engines.kernels.money import due_price, equity_at, expected_slip
 from engines.kernels.rounding import qty_of
 from engines.kernels.slots import (
     BAR,
-    IS_EXACT,
     LAST_FILL_BAR,
     LOTS,
+    NET,
     ROOM,
     ROOM_STEPS,
     RUNGS,
@@ -120,14 +121,17 @@ def _can_be_issued(run: Run, steps: float, side: float) -> bool:
 
 
 @rule
+def _start(run: Run, lines: F64_1D, line: int) -> None:
+    """Note what the account starts the bar of a line's fills with."""
+    bar = int(line - run[LAG])
+    note_start(run, bar, lines[bar * LINE + O_CLOSE])
+
+
+@rule
 def _opening(run: Run, steps: float, side: float, price: float) -> float:
     """Return how much of an entry a flat account opens at a price, 0 where it may not."""
     opening = min(steps, run[ROOM_STEPS])
-    if opening <= 0 or settled(run) <= 0 or is_too_large(run, side, opening, price):
-        return 0.0
-    if run[IS_EXACT] != 0 and cannot_carry(run, side, opening, price, True):
-        return 0.0
-    return opening
+    return 0.0 if opening <= 0 or is_refused(run, side, opening, price, run[LAG] == 0) else opening
 
 
 @rule
@@ -138,13 +142,9 @@ def enter(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> None
     if not _can_be_issued(run, steps, side):
         return
     count_placed(run)
+    _start(run, lines, bar + 1)
     opening = _opening(run, steps, side, price)
     if opening <= 0:
-        return
-    if cannot_pay(run, opening, side, price, settled(run)):
-        # Where a position has ended in the bar of this close, more is asked than what is missing.
-        if run[LAG] != 0 and run[LAST_FILL_BAR] == bar:
-            run[IS_UNSURE] = 1.0
         return
     run[BAR] = bar + 1
     mark_stretch(run, reach, bar + 1)
@@ -161,6 +161,7 @@ def _begin(run: Run, side: float, steps: float, qty: float, price: float, paid: 
     run[LAST_FILL_BAR], run[IS_WALKED] = run[BAR] - run[LAG], run[LAG]
     run[LEG_UP], run[LEG_DOWN], run[LOWEST] = math.inf, -math.inf, math.inf
     run[IS_LATE] = run[IS_DUE] = run[FUNDED_MAX] = 0.0
+    run[NET_BEFORE], run[ALONE_FROM] = run[NET], run[BAR]
     open_lot(run, side, steps, qty, price, paid)
     close, tick = run[CLOSE_THEN], run[TICK_SIZE]
     for place in range(int(run[RUNGS])):
@@ -181,6 +182,7 @@ def _stand_at(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> 
     """Stand with a position of this side at the open of a bar, ahead of its fills."""
     if run[PAYS_END] != 0:
         pay_until(run, 2.0 * bar - run[LAG])
+    _start(run, lines, bar)
     run[BAR] = run[OVER] = bar
     run[WORST] = side * lines[bar * LINE + O_OPEN]
     run[LOWEST] = min(run[LOWEST], run[WORST])
@@ -219,8 +221,6 @@ def relieve(run: Run, lines: F64_1D, reach: F64_2D, last: int, held: float, side
     opening = _opening(run, steps, side, price)
     if not is_issued or opening <= 0:
         return
-    if cannot_pay(run, opening, side, price, settled(run)):
-        run[IS_UNSURE] = 1.0
     qty = qty_of(run, opening)
     _begin(run, side, opening, qty, price, fee_of_qty(run, qty, price) * opening / opening)
     for place in range(0 if has_rungs else int(run[RUNGS])):
@@ -262,14 +262,7 @@ def reverse(run: Run, lines: F64_1D, reach: F64_2D, last: int, side: float) -> N
     count_placed(run)
     _stand_at(run, lines, reach, bar, -side)
     price = price_of(lines, bar, side)
-    # An open asks for what the account was worth at the close before.
-    before = equity_at(run, run[CLOSE_THEN] if run[LAG] == 0 else price)
-    is_sound &= equity_at(run, price) > 0 and not is_too_large(run, side, opening, price)
-    if run[IS_EXACT] == 0:
-        is_sound &= not cannot_pay(run, opening, side, price, before)
-    else:
-        is_sound &= not cannot_carry(run, side, opening, price, True)
-    if not is_sound:
+    if not is_sound or is_refused(run, side, opening, price, run[LAG] == 0):
         run[IS_UNSURE] = 1.0
         opening = max(opening, 1.0)
     total = held + opening

@@ -12,9 +12,10 @@ levels count from the average or the last fill they all lie at one price (`campa
 that would wait again once its own trade has closed never does. Rules that look back at earlier
 campaigns are asked as a set goes (`campaigns.gates`); with leverage a bound says whether a position
 may have been taken over (`campaigns.margin`). The share of equity that an entry by the volatility
-spends is known at each close. What this path does not follow is left to the machine: other close
-rules, a stop that moves, levels by the ATR. So is a set that comes to an order which the account
-may not be able to pay, or near to a margin call or a liquidation.
+spends is known at each close. What the account cannot pay is refused as in the machine, and margin
+is called at the points of each bar (`campaigns.calls`). What this path does not follow is left to
+the machine: other close rules, a stop that moves, levels by the ATR. So is a set that comes to a
+reversal which the account cannot pay, or near to a liquidation.
 """
 
 import numpy as np

@@ -20,8 +20,6 @@ from engines.kernels.campaigns.columns import (
     DIFFERENCES,
     ENTRY_BAR,
     FIRST_PNL,
-    FUNDED_MAX,
-    IS_UNSURE,
     IS_WALKED,
     L_BAR,
     L_FEE,
@@ -43,8 +41,7 @@ from engines.kernels.campaigns.columns import (
 )
 from engines.kernels.campaigns.margin import judge_cover
 from engines.kernels.columns import F64_2D, Run
-from engines.kernels.money import fee, margin_ratio
-from engines.kernels.passage.lanes import SURE
+from engines.kernels.money import fee
 from engines.kernels.search import extremes
 from engines.kernels.slots import (
     BAR,
@@ -188,16 +185,10 @@ def reach_month(run: Run, month: float) -> None:
 
 @rule
 def look_back(run: Run, reach: F64_2D, side: float) -> None:
-    """Find how low the campaign may have gone, and whether that is near to a forced close."""
+    """Find how low the campaign may have gone, and whether that is near to a liquidation."""
     find_lowest(run, reach, side, int(run[OVER]), run[WORST])
     if run[CALLS_MARGIN] == 0:
         judge_cover(run, side, run[LOWEST], 0.0)
-        return
-    ratio, unit, price = margin_ratio(run, side), run[UNIT], side * run[LOWEST]
-    owned = run[CAPITAL] + (run[NET] - run[FEES_OPEN] - run[FUNDED_MAX])
-    owned += (price - run[PRICE_AVG]) * unit
-    if ratio > 0 and price * abs(unit) * ratio > owned * SURE:
-        run[IS_UNSURE] = 1.0
 
 
 @apart
@@ -228,7 +219,7 @@ def _lowest_of(run: Run, reach: F64_2D, lot: int, side: float) -> float:
     """Return the lowest signed price of a lot's bars: of the first and the last what counts."""
     worst, start, stop = run[lot + L_WORST], int(run[lot + L_BAR] - run[LAG]), int(run[OVER])
     # A first bar that was not walked met nothing behind the fill: all of it counts.
-    is_whole = lot == LOTS_FROM and run[IS_WALKED] == 0
+    is_whole = run[lot + L_BAR] == run[ENTRY_BAR] and run[IS_WALKED] == 0
     if stop > start or is_whole:
         first = start if is_whole else start + 1
         high, low = extremes(reach, int(run[BARS]), first, stop)

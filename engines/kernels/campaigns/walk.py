@@ -6,14 +6,12 @@ has passed, rungs before the exit and of these the lowest price first; then to t
 the open, to the other one and to the close, the nearest level first. Signed prices make that one
 way for both sides, but for which rung an open fills first and for which extreme is first where both
 are equally near.
-
-An order that the account cannot pay may be dropped or not, by rules that look at more than this:
-the set is unsure then. Where no margin call would trim it, it is dropped.
 """
 
 import math
 
 from engines.kernels._compiled import apart, rule
+from engines.kernels.campaigns.calls import judge
 from engines.kernels.campaigns.columns import (
     BEST,
     CLOSE_BEFORE,
@@ -57,20 +55,20 @@ from engines.kernels.campaigns.fills import (
     pay_until,
     set_levels,
 )
-from engines.kernels.campaigns.margin import cannot_carry, judge_cover
+from engines.kernels.campaigns.margin import is_refused, judge_cover, note_start
 from engines.kernels.campaigns.sizes import cannot_pay, is_too_small, order_steps
-from engines.kernels.columns import Run
-from engines.kernels.machine.admission import is_too_large
-from engines.kernels.money import due_price, equity_at, expected_slip, slipped_price
+from engines.kernels.columns import F64_2D, Run
+from engines.kernels.money import due_price, expected_slip, slipped_price
 from engines.kernels.rounding import qty_of
 from engines.kernels.slots import (
     BAR,
     BASIS,
     CALLS_MARGIN,
     FROM_ENTRY,
-    IS_EXACT,
     LATE_ENTRIES,
+    LATE_RATIO,
     LOTS,
+    PROFIT_RATIO,
     ROOM_STEPS,
     RUNGS,
     STEPS,
@@ -93,18 +91,22 @@ def tend(run: Run, side: float) -> bool:
     is_late = turns_late(run)
     if is_late:
         run[IS_LATE] = 1.0
-        set_levels(run, side)
-        find_nearest(run)
+        if run[LATE_RATIO] != run[PROFIT_RATIO]:
+            set_levels(run, side)
+            find_nearest(run)
     run[IS_FILLED] = 0.0
     return is_late
 
 
 @rule
 def walk(
-    run: Run, bar: int, side: float, opened: float, against: float, along: float, close: float,
-    is_against_first: bool,
+    run: Run, reach: F64_2D, bar: int, side: float, opened: float, against: float, along: float,
+    close: float, is_against_first: bool,
 ) -> float:  # fmt: skip # one list
-    """Go the way of a bar, in signed prices; return at what price the exit fills, STAYS if not."""
+    """Go the way of a bar, in signed prices; return at what price the exit fills, STAYS if not.
+
+    A margin call may end the position too.
+    """
     run[BAR], run[OVER], run[FRESH] = bar + run[LAG], bar, run[LOTS]
     run[NOW] = run[WORST] = run[BEST] = opened
     if bar == run[ENTRY_BAR] - run[LAG]:
@@ -113,19 +115,25 @@ def walk(
     is_paid = run[PAYS_END] != 0
     if is_paid:
         pay_until(run, 2.0 * bar)
+    note_start(run, bar, run[CLOSE_BEFORE])
     while not run[NEAR_DOWN] < opened < run[NEAR_UP]:
         found = _passed(run, opened, side)
         if found == THE_LEG:
             run[IS_PASSED] = 1.0
             return _exit(run, opened, run[LEG_UP] <= opened, side)
         _fill_rung(run, found, due_price(run, side * opened), True, side)
-    if is_paid:
+    judge(run, reach, side, opened)
+    if is_paid and run[STEPS] != 0:
         pay_until(run, 2.0 * bar + 1.0)
-    filled = _travel(run, against if is_against_first else along, side)
-    if filled != filled:
-        filled = _travel(run, along if is_against_first else against, side)
-    if filled != filled:
-        filled = _travel(run, close, side)
+        judge(run, reach, side, opened)
+    part, filled = 0, STAYS
+    while part < 3 and filled != filled and run[STEPS] != 0:
+        target = against if is_against_first == (part == 0) else along
+        target = close if part == 2 else target
+        filled = _travel(run, target, side)
+        if filled != filled:
+            judge(run, reach, side, target)
+        part += 1
     return filled
 
 
@@ -237,29 +245,13 @@ def _fill_rung(run: Run, place: int, due: float, is_at_open: bool, side: float) 
         return
     price, held = slipped_price(run, due, side, 0.0) if is_above else due, abs(run[STEPS])
     opening = min(steps, run[ROOM_STEPS] - held)
-    if opening > 0 and run[IS_EXACT] != 0:
-        is_refused = is_too_large(run, side, opening, price)
-        if is_refused or cannot_carry(run, side, opening, price, is_at_open):
-            opening = 0.0
-        elif run[CALLS_MARGIN] == 0:
+    if opening > 0 and not is_refused(run, side, opening, price, is_at_open):
+        if run[CALLS_MARGIN] == 0:
             judge_cover(run, side, min(run[LOWEST], run[WORST]), 0.0)
-    elif opening > 0 and _may_lack(run, held + opening, side, price, is_at_open):
-        run[IS_UNSURE] = 1.0
-    if opening > 0:
         qty = qty_of(run, opening)
         paid = fee_of_qty(run, qty, price) * opening / opening
         open_lot(run, side, opening, qty, price, paid)
     find_nearest(run)
-
-
-@rule
-def _may_lack(run: Run, steps: float, side: float, price: float, is_at_open: bool) -> bool:
-    """Return whether the account may not be able to pay a position of so many steps."""
-    now = equity_at(run, price)
-    is_unsure = now <= 0 or cannot_pay(run, steps, side, price, now)
-    if is_at_open and run[FRESH] == run[LOTS]:
-        is_unsure |= cannot_pay(run, steps, side, price, equity_at(run, run[CLOSE_BEFORE]))
-    return is_unsure
 
 
 @rule
