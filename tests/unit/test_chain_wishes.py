@@ -4,11 +4,20 @@ import math
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from engines.kernels.chains.columns import WISH_BITS
 from engines.kernels.chains.wishes import BLOCK, WORD, collect_wishes, take_levels
-from engines.kernels.slots import ENTERS_LONG, ENTERS_SHORT, LEAVES_LONG, LEAVES_SHORT
+from engines.kernels.slots import (
+    ANY_WISH,
+    ENDS,
+    ENTERS,
+    ENTERS_LONG,
+    ENTERS_SHORT,
+    LEAVES_LONG,
+    LEAVES_SHORT,
+)
 from engines.types import BOOL_1D, U8_1D
 
 BITS = ENTERS_LONG, ENTERS_SHORT, LEAVES_LONG, LEAVES_SHORT
@@ -22,11 +31,24 @@ def frozen(column: Column) -> Column:
     return column
 
 
+def counted(wished: npt.NDArray[np.uint8]) -> list[int]:
+    """Return the bars whose wishes count where a position is left at the first wish to."""
+    found, may_leave = [], 0
+    for bar, wish in enumerate(wished.tolist()):
+        if wish & (ENTERS | ENDS) or wish & may_leave:
+            found.append(bar)
+        may_leave &= ~wish
+        for enters, leaves in ((ENTERS_LONG, LEAVES_LONG), (ENTERS_SHORT, LEAVES_SHORT)):
+            may_leave |= leaves if wish & enters else 0
+    return found
+
+
+@pytest.mark.parametrize("thins", [False, True])
 @pytest.mark.parametrize("has_rules", [False, True])
 @pytest.mark.parametrize("share", [0.02, 0.5])
 @pytest.mark.parametrize("bars", [1, 7, 8, 65, WORD * BLOCK, 2 * WORD * BLOCK + 75])
 def test_each_bar_that_wishes_is_listed_with_its_bits(
-    bars: int, share: float, has_rules: bool
+    bars: int, share: float, has_rules: bool, thins: bool
 ) -> None:
     random = np.random.default_rng(bars)
     columns = [random.random(bars) < share for _ in BITS]
@@ -35,15 +57,15 @@ def test_each_bar_that_wishes_is_listed_with_its_bits(
         wished |= np.where(column, np.uint8(bit), np.uint8(0))
     allowed = forced = np.empty(0, np.uint8)
     if has_rules:
-        allowed = random.integers(0, 256, bars).astype(np.uint8)
-        forced = np.where(random.random(bars) < share, 1 << random.integers(0, 8, bars), 0)
+        allowed = random.integers(0, ANY_WISH + 1, bars).astype(np.uint8)
+        forced = np.where(random.random(bars) < share, 1 << random.integers(0, 6, bars), 0)
         forced = forced.astype(np.uint8)
         wished = wished & allowed | forced
     wishes = np.full(bars + 3, -1, np.int32)
     long, short, no_long, no_short = map(frozen, columns)
     may, must = frozen(allowed), frozen(forced)
-    count = collect_wishes(long, short, no_long, no_short, may, must, wishes, 2)
-    at = np.flatnonzero(wished)
+    count = collect_wishes(long, short, no_long, no_short, may, must, thins, wishes, 2)
+    at = np.array(counted(wished), np.int64) if thins else np.flatnonzero(wished)
     np.testing.assert_array_equal(wishes[2:count], (at << WISH_BITS) | wished[at].astype(np.int64))
     assert (wishes[:2] == -1).all() and (wishes[count:] == -1).all()
 

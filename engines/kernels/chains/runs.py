@@ -54,7 +54,7 @@ from engines.kernels.chains.entries import Entries
 from engines.kernels.chains.known_walks import KnownWalks
 from engines.kernels.chains.opens import Opened
 from engines.kernels.chains.shares import Shares
-from engines.kernels.chains.terms import decides_of, sizes_of
+from engines.kernels.chains.terms import decides_of, leaves_at_once, sizes_of
 from engines.kernels.chains.wishes import collect_wishes, fixed, price_levels, take_levels
 from engines.kernels.columns import F64_2D, I64_2D, Bars, Wants, frozen
 from engines.kernels.gates.columns import Course as Gated
@@ -105,6 +105,7 @@ class Wished:
         walks: KnownWalks,
     ) -> None:  # fmt: skip # what is listed, then with what
         self.group, self.are_plain, self.are_left, self._walks = group, are_plain, are_left, walks
+        self._thins = bool(leaves_at_once(group.terms).all())
         self.rows: list[int] = []
         self._items: list[I64_1D] = []
         self._opens, self._bars = opened
@@ -130,7 +131,8 @@ class Wished:
         start = int(self._starts[place])
         stop = collect_wishes(
             fixed(signals.entry_long), fixed(signals.entry_short), fixed(signals.exit_long),
-            fixed(signals.exit_short), permits.allowed, permits.forced, self._wishes, start,
+            fixed(signals.exit_short), permits.allowed, permits.forced, self._thins,
+            self._wishes, start,
         )  # fmt: skip # what is wished, what the rules say, where it goes
         if not self.are_plain and not self._take_levels(signals, slice(start, stop)):
             return False

@@ -5,8 +5,10 @@ import math
 from engines.instrument import STEP_NOISE
 from engines.kernels import slots
 from engines.kernels.chains.columns import Decides, Sizes
+from engines.kernels.columns import F64_2D
 from engines.kernels.passage.runs import OWN_SHARES
 from engines.kernels.slots import (
+    AT_MARKET,
     BY_CASH,
     BY_EQUITY,
     BY_KELLY,
@@ -17,7 +19,7 @@ from engines.kernels.slots import (
     PER_CONTRACT,
     PER_NOTIONAL,
 )
-from engines.types import F64_1D
+from engines.types import BOOL_1D, F64_1D
 
 
 def decides_of(terms: F64_1D, bars: int) -> Decides:
@@ -28,6 +30,13 @@ def decides_of(terms: F64_1D, bars: int) -> Decides:
     # A position that begins at a close is not seen before the next.
     held_max = max(1, min(terms[slots.BARS_HELD_MAX], bars) - terms[slots.SETTLES])
     return Decides(int(terms[slots.START_BAR]), int(held_max), enters)
+
+
+def leaves_at_once(terms: F64_2D) -> BOOL_1D:
+    """Return which plans [N] hold at once what they enter, and leave it at the first wish to."""
+    found: BOOL_1D = (terms[:, slots.ENTRY_KIND] == AT_MARKET) & (terms[:, slots.ROOM] == 1)
+    found &= terms[:, slots.ONLY_IN_PROFIT] == 0
+    return found
 
 
 def sizes_of(terms: F64_1D) -> Sizes:

@@ -6,6 +6,10 @@ which do is a coin's toss to a processor. So of each bar a bit is left that tell
 anything, one word for 64 bars, and its lowest bit finds the next: nothing is asked of any other
 bar. The bars behind the last whole word are looked at one by one.
 
+Many strategies wish to leave at every bar on the wrong side of some average, ten times as often as
+they enter. Where a position is held at once and left at the first wish to, no wish to leave a side
+counts before the next one to enter it, and is not listed for its own sake (`thins`).
+
 Stops and targets that a strategy gives are columns too, of which only those of its wishes are read,
 or a rule, by which only those of its entries are found.
 """
@@ -21,11 +25,20 @@ from engines.kernels._compiled import driver, rule, stamp_of
 from engines.kernels.chains.columns import I32_1D, WISH_BITS
 from engines.kernels.columns import U8_1D
 from engines.kernels.passage.columns import U64_1D
-from engines.kernels.slots import ENTERS, ENTERS_LONG, ENTERS_SHORT, LEAVES_LONG, LEAVES_SHORT
+from engines.kernels.slots import (
+    ANY_WISH,
+    ENTERS,
+    ENTERS_LONG,
+    ENTERS_SHORT,
+    LEAVES_LONG,
+    LEAVES_SHORT,
+)
 from engines.types import BOOL_1D, F64_1D
 
 WORD, MASK_BITS = 8, 64  # bars of a word of flags, and of one of marks
+LEAVES, LEAVES_SHIFT = LEAVES_LONG | LEAVES_SHORT, 2  # from entering a side to leaving it
 BLOCK = 1024  # words whose wishes stay in the first-level cache
+BYTES = np.uint64(0x0101010101010101)
 SEVENS, LASTS = np.uint64(0x7F7F7F7F7F7F7F7F), np.uint64(0x8080808080808080)
 # Times the flags of eight bars, one in the lowest bit of each byte, it leaves them in the last one.
 GATHERS, LAST = np.uint64(0x0102040810204080), np.uint64(56)
@@ -33,7 +46,9 @@ GATHERS, LAST = np.uint64(0x0102040810204080), np.uint64(56)
 # NumPy has no word for it.
 trailing_zeros = cast(Callable[[np.uint64], int], numbers.trailing_zeros)
 
-Collect: TypeAlias = Callable[[BOOL_1D, BOOL_1D, BOOL_1D, BOOL_1D, U8_1D, U8_1D, I32_1D, int], int]
+Collect: TypeAlias = Callable[
+    [BOOL_1D, BOOL_1D, BOOL_1D, BOOL_1D, U8_1D, U8_1D, bool, I32_1D, int], int
+]
 Take: TypeAlias = Callable[[I32_1D, F64_1D, float, F64_1D], bool]
 PriceAll: TypeAlias = Callable[[I32_1D, F64_1D, F64_1D, float, float, float, F64_1D, F64_1D], bool]
 
@@ -82,11 +97,20 @@ def _gather(words: U64_1D, flags: Flags, first: int) -> None:
             words[word] = words[word] & allowed[word] | forced[word]
 
 
+class Marks(NamedTuple):
+    """Which bars of a block wish for anything that counts by itself, or to leave a side."""
+
+    always: U8_1D
+    leave_long: U8_1D
+    leave_short: U8_1D
+
+
 @rule
-def _mark(words: U64_1D, marks: U8_1D) -> None:
-    """Write for each word of wishes which of its bars wish anything, none behind the last word."""
+def _mark(words: U64_1D, bits: int, marks: U8_1D) -> None:
+    """Write for each word of wishes which of its bars wish for any of `bits`; none behind them."""
+    own = np.uint64(bits) * BYTES
     for word in range(len(words)):
-        wishes = words[word]
+        wishes = words[word] & own
         # Adding seven ones carries into the last bit of each byte that is not empty.
         flags = (((wishes & SEVENS) + SEVENS) | wishes) & LASTS
         marks[word] = np.uint8(((flags >> np.uint64(7)) * GATHERS) >> LAST)
@@ -94,22 +118,39 @@ def _mark(words: U64_1D, marks: U8_1D) -> None:
 
 
 @rule
+def _may_leave(before: int, wish: int) -> int:
+    """Return which wishes to leave count after a wish, and which of `before` did until it."""
+    return (before & ~wish | wish << LEAVES_SHIFT) & LEAVES
+
+
+@rule
 def _list_block(
-    wished: U8_1D, marks: U64_1D, first: int, wishes: I32_1D, place: np.uint64
-) -> np.uint64:
-    """List the bars of a block that wish anything; return where the next goes."""
-    one, bars = np.uint64(1), np.uint64(0)
+    wished: U8_1D, marks: Marks, first: int, wishes: I32_1D, place: np.uint64, counts: int
+) -> tuple[np.uint64, int]:
+    """List the bars of a block whose wishes count; return where the next goes.
+
+    `counts` says which wishes to leave do, before the block and, returned, behind it.
+    """
+    one, bars, always = np.uint64(1), np.uint64(0), marks.always.view(np.uint64)
+    leave_long, leave_short = marks.leave_long.view(np.uint64), marks.leave_short.view(np.uint64)
     base = np.uint64(first * WORD)
-    for mark in range(len(marks)):
-        bits = marks[mark]
-        while bits != np.uint64(0):
+    for mark in range(len(always)):
+        left = ~np.uint64(0)  # the bars of the word that are to be looked at
+        while True:
+            bits = always[mark]
+            bits |= leave_long[mark] if counts & LEAVES_LONG != 0 else np.uint64(0)
+            bits |= leave_short[mark] if counts & LEAVES_SHORT != 0 else np.uint64(0)
+            bits &= left
+            if bits == np.uint64(0):
+                break
             bar = bars + np.uint64(trailing_zeros(bits))
             own = np.uint64(wished[bar])
             wishes[place] = np.int32(((base + bar) << np.uint64(WISH_BITS)) | own)
             place += one
-            bits &= bits - one
+            counts = _may_leave(counts, int(np.int64(own)))
+            left = ~(bits ^ (bits - one))
         bars += np.uint64(MASK_BITS)
-    return place
+    return place, counts
 
 
 def _collector(stamp: int) -> Collect:
@@ -117,7 +158,7 @@ def _collector(stamp: int) -> Collect:
 
     def collect(
         enter_long: BOOL_1D, enter_short: BOOL_1D, leave_long: BOOL_1D, leave_short: BOOL_1D,
-        allowed: U8_1D, forced: U8_1D, wishes: I32_1D, found: int,
+        allowed: U8_1D, forced: U8_1D, thins: bool, wishes: I32_1D, found: int,
     ) -> int:  # fmt: skip # one list
         count, place = len(enter_long) if stamp != 0 else 0, np.uint64(found)
         whole = count - count % WORD
@@ -126,18 +167,25 @@ def _collector(stamp: int) -> Collect:
             _words_of(leave_long, whole), _words_of(leave_short, whole),
             _words_of(allowed, whole), _words_of(forced, whole),
         )  # fmt: skip # the order of its fields
-        block, marks = np.empty(BLOCK, np.uint64), np.empty(BLOCK, np.uint8)
+        block, counts = np.empty(BLOCK, np.uint64), 0
+        marks = Marks(
+            np.zeros(BLOCK, np.uint8), np.zeros(BLOCK, np.uint8), np.zeros(BLOCK, np.uint8)
+        )
         for first in range(0, whole // WORD, BLOCK):
             words = block[: min(BLOCK, whole // WORD - first)]
             _gather(words, flags, first)
-            _mark(words, marks)
-            place = _list_block(block.view(np.uint8), marks.view(np.uint64), first, wishes, place)
+            if thins:
+                _mark(words, LEAVES_LONG, marks.leave_long)
+                _mark(words, LEAVES_SHORT, marks.leave_short)
+            _mark(words, ANY_WISH & ~LEAVES if thins else ANY_WISH, marks.always)
+            place, counts = _list_block(block.view(np.uint8), marks, first, wishes, place, counts)
         for bar in range(whole, count):
             bits = enter_long[bar] * ENTERS_LONG | enter_short[bar] * ENTERS_SHORT
             bits |= leave_long[bar] * LEAVES_LONG | leave_short[bar] * LEAVES_SHORT
             if len(allowed) > 0:
                 bits = bits & allowed[bar] | forced[bar]
-            if bits != 0:
+            if bits & (~LEAVES | counts if thins else ANY_WISH) != 0:
+                counts = _may_leave(counts, bits)
                 wishes[place] = np.int32((bar << WISH_BITS) | bits)
                 place += np.uint64(1)
         return int(place)
