@@ -1,14 +1,16 @@
 """Follow price out of a volatility channel, on volume."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from engines.features._shared import shared
 from engines.features.moving_averages import sma
 from engines.features.volatility import atr
 from engines.klines import Klines
 from engines.signals import Signals
+from engines.types import BOOL_1D, F64_1D
 from strategies.base import Presets, SignalStrategy, parameter
 from strategies.levels import atr_bracketed, newly, previous, sides
 
@@ -62,19 +64,47 @@ class AtrBreakout(SignalStrategy):
     def signals(self, klines: Klines) -> Signals:
         """Return the wishes at each close [T]."""
         middle = sma(klines.close, self.lookback)
-        reach = self.atr_multiplier * atr(klines.high, klines.low, klines.close, self.atr_period)
-        above, below = klines.high >= middle + reach, klines.low <= middle - reach
-        may_enter = ~np.isnan(previous(middle + reach)) & ~(above & below)
+        ranges = atr(klines.high, klines.low, klines.close, self.atr_period)
+        found = _breakouts(klines.high, klines.low, middle, ranges, self.atr_multiplier)
+        up, down = found.up, found.down
         if self.volume_confirm:
             average = sma(klines.volume, self.lookback)
-            may_enter &= klines.volume >= self.volume_threshold * average
-        side = sides(newly(above) & may_enter, newly(below) & may_enter)
+            is_loud = _beyond(klines.volume, average, self.volume_threshold)
+            up, down = up & is_loud, down & is_loud
+        side = sides(up, down)
         return atr_bracketed(
             klines,
             side,
             self.atr_period,
             self.stop_multiplier,
             self.reward_ratio,
-            exit_long=below,
-            exit_short=above,
+            exit_long=found.below,
+            exit_short=found.above,
         )
+
+
+class Breakouts(NamedTuple):
+    """Where a bar reaches beyond a level, and where it does anew and on one side, bool [T] each."""
+
+    above: BOOL_1D
+    below: BOOL_1D
+    up: BOOL_1D
+    down: BOOL_1D
+
+
+@shared
+def _breakouts(
+    high: F64_1D, low: F64_1D, middle: F64_1D, ranges: F64_1D, multiplier: float
+) -> Breakouts:
+    """Return where bars reach so many ranges from the middle, the same for many sets."""
+    reach = multiplier * ranges
+    above, below = high >= middle + reach, low <= middle - reach
+    may_enter = ~np.isnan(previous(middle + reach)) & ~(above & below)
+    return Breakouts(above, below, newly(above) & may_enter, newly(below) & may_enter)
+
+
+@shared
+def _beyond(volume: F64_1D, average: F64_1D, threshold: float) -> BOOL_1D:
+    """Return where volume is so many times its average or more, the same for many sets."""
+    found: BOOL_1D = volume >= threshold * average
+    return found

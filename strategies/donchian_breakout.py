@@ -1,15 +1,17 @@
 """Follow price out of the channel of the bars before."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from engines.errors import ParameterFault
+from engines.features._shared import shared
 from engines.features.channels import donchian
 from engines.features.volatility import atr
 from engines.klines import Klines
 from engines.signals import Signals
+from engines.types import F64_1D
 from strategies.base import Presets, SignalStrategy, parameter
 from strategies.levels import bracketed, previous, sides
 
@@ -70,8 +72,20 @@ class DonchianBreakout(SignalStrategy):
         falls, rises = low <= previous(near.lower), high >= previous(near.upper)
         side = sides((high >= top) & ~falls, (low <= bottom) & ~rises)
         least = atr(high, low, close, self.atr_period)
-        long_stop, short_stop = np.minimum(bottom, close - least), np.maximum(top, close + least)
-        stop_price = np.where(side > 0, long_stop, np.where(side < 0, short_stop, np.nan))
+        stop_price = np.where(side > 0, *_stops(bottom, top, close, least))
         return bracketed(
             klines, side, stop_price, self.reward_ratio, exit_long=falls, exit_short=rises
         )
+
+
+class Stops(NamedTuple):
+    """Where the stop of a position of each side would lie [T]."""
+
+    long: F64_1D
+    short: F64_1D
+
+
+@shared
+def _stops(bottom: F64_1D, top: F64_1D, close: F64_1D, least: F64_1D) -> Stops:
+    """Return stops behind the channel, `least` away from the close, the same for many sets."""
+    return Stops(np.minimum(bottom, close - least), np.maximum(top, close + least))

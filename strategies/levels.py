@@ -26,6 +26,7 @@ from engines.types import BOOL_1D, F64_1D
 I8_1D: TypeAlias = npt.NDArray[np.int8]
 
 
+@shared
 def previous(source: F64_1D, bars: int = 1) -> F64_1D:
     """Return the source of so many bars ago [T], NaN where there is none."""
     values = np.full(source.size, np.nan)

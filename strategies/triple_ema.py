@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from engines.errors import ParameterFault
+from engines.features.events import compared
 from engines.features.moving_averages import ema
 from engines.klines import Klines
 from engines.signals import Signals
@@ -64,7 +65,9 @@ class TripleEma(SignalStrategy):
         close = klines.close
         fast, mid, slow = (ema(close, period) for period in (self.fast, self.mid, self.slow))
         was_known = ~np.isnan(previous(slow))
-        rises, falls = (fast > mid) & (mid > slow), (fast < mid) & (mid < slow)
+        over, under = compared(fast, mid), compared(mid, slow)
+        rises, falls = over.above & under.above, over.below & under.below
         up, down = newly(rises) & was_known, newly(falls) & was_known
-        side = sides(up & (close > fast), down & (close < fast))
+        trend = compared(close, fast)
+        side = sides(up & trend.above, down & trend.below)
         return atr_bracketed(klines, side, self.atr_period, self.atr_multiplier, self.reward_ratio)

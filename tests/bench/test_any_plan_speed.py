@@ -47,6 +47,7 @@ from engines.plan import (
 from engines.signals import Signals
 from engines.synthetic import synthetic_klines
 from strategies.base import SignalStrategy, parameter
+from strategies.bollinger_bands import BollingerBands
 from strategies.ema_crossover import EmaCrossover
 from tests.bench.test_grid_speed import EmaCross
 
@@ -79,6 +80,12 @@ REVERSIONS = [
 OWN = [
     EmaCrossover(fast=fast, slow=slow, atr_multiplier=multiplier)
     for fast, slow, multiplier in product(range(5, 15), range(16, 41, 3), (1.5, 2.0, 3.0))
+]
+BANDS = [
+    BollingerBands(period=period, deviations=deviations, atr_multiplier=multiplier)
+    for period, deviations, multiplier in product(
+        range(10, 30, 2), (1.5, 2.0, 2.5, 3.0), (1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
+    )
 ]
 # Plans of a case: one, or a handful and as many as make 10,240 sets.
 ONE, MANY, HANDFUL = 1, 160, 4
@@ -155,6 +162,10 @@ SETTINGS = {
 }
 
 
+def as_it_is(plan: Plan, _: float) -> Plan:
+    return plan
+
+
 def with_stop(plan: Plan, stop: float) -> Plan:
     return replace(plan, exits=replace(plan.exits, stop_loss_ratio=stop))
 
@@ -181,6 +192,18 @@ CASES |= {
     for shape, plan in SHAPES.items()
     for setting, other in SETTINGS.items()
     if setting != "exits in profit"  # which is one of the exits, and those are the shape's
+}
+OWN_SETTINGS = (
+    "risk", "Kelly", "all of equity", "cooldown of 8 bars", "3 trades a day", "leverage of 5",
+    "fills at the close",
+)  # fmt: skip # beside levels of strategies
+CASES |= {
+    f"ema_crossover, its own ATR levels, {name}": Case(OWN, partial(as_it_is, SETTINGS[name]), ONE)
+    for name in OWN_SETTINGS
+}
+CASES |= {
+    "ema_crossover, its own ATR levels, funding": Case(OWN, bare, ONE, has_funding=True),
+    "bollinger_bands, its own ATR stops": Case(BANDS, bare, ONE),
 }
 SIZES = [
     (name, count)
