@@ -2,8 +2,8 @@
 
 Plans are drawn from `plans_random` within what campaigns follow: all ladders, stops, targets and
 late targets from every basis, sizes, commissions, slippage, hours, filters, close rules, funding,
-leverage of both margin modes, sizes by risk and volatility, all of equity, whose margin is called,
-rules that look back at earlier campaigns, closes in profit alone.
+leverage of both margin modes, sizes by risk, volatility and Kelly, all of equity, whose margin is
+called, rules that look back at earlier campaigns, closes in profit alone.
 What a figure may differ by is that of the machine's summary. A set that is left to the machine
 proves nothing of campaigns, so where none may be, that is asserted.
 """
@@ -64,7 +64,7 @@ from tests.property.test_gates_equal_reference import reentries
 
 EXAMPLES, EXAMPLES_LONG, STRATEGIES, SPAN = 30, 4_000, 12, 17
 RULES = st.sampled_from((CloseRule.ALL, CloseRule.ALL, CloseRule.FIFO))
-OWN_SHARES = SizingKind.RISK, SizingKind.VOLATILITY
+OWN_SHARES = SizingKind.RISK, SizingKind.VOLATILITY, SizingKind.KELLY
 RATIOS = 0.001, 0.004, 0.01, 0.02, 0.05, 0.2
 
 
@@ -224,6 +224,11 @@ ASKING = {
         LADDER, sizing=Sizing(SizingKind.RISK, 0.005), close_rule=CloseRule.FIFO, leverage=2.0,
     ),
     "by volatility": replace(LADDER, sizing=Sizing(SizingKind.VOLATILITY, 0.0005)),
+    "by Kelly": replace(LADDER, sizing=Sizing(SizingKind.KELLY, 0.5, trades=20, trades_min=5)),
+    "by Kelly, legs": replace(
+        LADDER, sizing=Sizing(SizingKind.KELLY, 0.5, trades=30, trades_min=5),
+        close_rule=CloseRule.FIFO, reentry=Reentry(losses_in_a_row_max=3),
+    ),
     "by volatility, a day": replace(
         LADDER, sizing=Sizing(SizingKind.VOLATILITY, 0.0005), direction=Direction.LONG,
         reentry=Reentry(trades_per_day_max=1),

@@ -25,7 +25,8 @@ from engines.kernels.chains.columns import I32_1D, Decides, Opens
 from engines.kernels.columns import F64_2D, I64_2D, Run
 from engines.kernels.machine.liquidation import put_tiers
 from engines.kernels.passage.columns import Fixed, Payments
-from engines.kernels.slots import SUMS, TERMS, TIER, TIERS_AT
+from engines.kernels.slots import KELLY_AT, KELLY_ROOM, SUMS, TERMS, TIER, TIERS_AT
+from engines.kernels.stacks.kelly import KELLY_SUMS
 from engines.kernels.summary import FIGURES, finish
 from engines.types import F64_1D
 
@@ -45,7 +46,7 @@ play = shared(play_set)
 
 @rule
 def _put_plan(run: Run, terms: F64_1D, opens: Opens, payments: Payments, tiers: F64_2D) -> None:
-    """Put a plan into a row, and behind it the settlements of the market and margin tiers."""
+    """Put a plan into a row, and behind it the settlements, margin tiers, and room for rounds."""
     for place in range(TERMS):
         run[place] = terms[place]
     for place in range(TERMS, len(terms)):
@@ -59,7 +60,7 @@ def _put_plan(run: Run, terms: F64_1D, opens: Opens, payments: Payments, tiers: 
         run[at + PAY_TIME] = 2.0 * bar + (1.0 if is_late else 0.0)
         run[at + PAY_PRICE], run[at + PAY_RATE] = payments.prices[place], payments.rates[place]
         at += PAY_SIZE
-    run[TIERS_AT] = at
+    run[TIERS_AT], run[KELLY_AT] = at, at + TIER * len(tiers)
     put_tiers(run, tiers)
     run[BARS], run[LAG], run[PAYS_END] = opens.bars, opens.lag, at if count > 0 else 0.0
 
@@ -74,6 +75,7 @@ def _runner(stamp: int) -> RunAll:
     ) -> None:  # fmt: skip # one list
         count = len(found) if stamp != 0 else 0
         size = PAYS_FROM + PAY_SIZE * len(payments.rates) + TIER * len(tiers)
+        size += int(terms[KELLY_ROOM]) + KELLY_SUMS
         rows = np.zeros((min(count, SETS), size))
         for row in range(len(rows)):
             _put_plan(rows[row], terms, opens, payments, tiers)

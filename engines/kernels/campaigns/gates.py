@@ -5,21 +5,21 @@ enter, held or flat, and an entry counts where it is placed. What a position has
 difference of two nets, of which the rules read the sign alone: a set whose result is too near to
 nothing for the noise of these sums is unsure.
 
-An entry sized by the volatility spends a share that the close knows; one without a share is
-refused ahead of all rules. The share is kept for the rungs, so it is set where an entry is decided.
+An entry sized by the volatility spends a share that the close knows, one by Kelly what the rounds
+until then say; one without a share is refused ahead of all rules.
 """
 
 import math
 from typing import NamedTuple
 
 from engines.kernels._compiled import apart, rule
-from engines.kernels.campaigns.columns import IS_GATED, IS_UNSURE, LAG, MONEY_SHARE
+from engines.kernels.campaigns.columns import IS_GATED, IS_UNSURE, LAG
+from engines.kernels.campaigns.kelly import begin_rounds, end_campaign
 from engines.kernels.columns import Run
 from engines.kernels.machine.gates import count_entry, count_round, passes_gates
 from engines.kernels.money import fee, pnl_open
 from engines.kernels.slots import (
     BAR,
-    BUDGET_RATIO,
     BY_VOLATILITY,
     CAPITAL,
     COOLDOWN_BARS,
@@ -31,9 +31,9 @@ from engines.kernels.slots import (
     FEES_OPEN,
     FUNDING_OPEN,
     HALTED_DAY,
+    KELLY_ROOM,
     LAST_END_BAR,
     LAST_ROUND,
-    LEVERAGE,
     LOSSES_MAX,
     NET,
     OPEN_DAY,
@@ -43,6 +43,7 @@ from engines.kernels.slots import (
     TRADES_DAY_MAX,
     TRADES_WEEK_MAX,
     WEEK_ENTRIES,
+    WISH_SHARE,
 )
 from engines.types import F64_1D, I64_1D
 
@@ -65,8 +66,10 @@ def begin_gates(run: Run) -> None:
     """Let nothing have been counted yet."""
     delays = max(run[DELAY_BARS], run[COOLDOWN_BARS])
     limits = min(run[TRADES_DAY_MAX], run[TRADES_WEEK_MAX], run[LOSSES_MAX])
-    is_asked = delays > 0 or limits < math.inf or run[SIZING_KIND] == BY_VOLATILITY
+    is_asked = delays > 0 or limits < math.inf
+    is_asked |= run[SIZING_KIND] == BY_VOLATILITY or run[KELLY_ROOM] > 0
     run[IS_GATED] = 1.0 if is_asked else 0.0
+    begin_rounds(run)
     run[LAST_END_BAR], run[HALTED_DAY] = -math.inf, -1.0
     run[LAST_ROUND] = run[ENTRY_DAY] = run[ENTRY_WEEK] = 0.0
     run[DAY_ENTRIES] = run[WEEK_ENTRIES] = run[ROUND_LOSSES] = 0.0
@@ -75,16 +78,13 @@ def begin_gates(run: Run) -> None:
 @apart
 def may_enter(run: Run, asked: Closes, bar: int) -> bool:
     """Return whether the rules let a wish at the close of `bar` enter, whose share it then has."""
-    if len(asked.shares) > 0 and not asked.shares[bar] > 0:
+    if len(asked.shares) > 0:
+        run[WISH_SHARE] = asked.shares[bar]
+    if run[WISH_SHARE] <= 0:  # False where NaN: no share is asked for.
         return False
     if len(asked.closes) > 0:
         run[DECISION_DAY] = asked.closes[bar]
-    if not passes_gates(run, bar):
-        return False
-    if len(asked.shares) > 0:
-        run[BUDGET_RATIO] = asked.shares[bar]
-        run[MONEY_SHARE] = run[BUDGET_RATIO] * run[LEVERAGE]
-    return True
+    return passes_gates(run, bar)
 
 
 @rule
@@ -97,12 +97,16 @@ def count_placed(run: Run) -> None:
 @rule
 def count_end(run: Run, asked: Closes, before: float) -> None:
     """Count a position that has ended in this bar; `before` was the net result until then."""
-    pnl = run[NET] - before
-    _doubt(run, pnl, max(abs(before), abs(run[NET])))
     bar = run[BAR] - run[LAG]
-    run[LAST_END_BAR], run[LAST_ROUND] = bar, pnl
     if len(asked.opens) > 0:
         run[OPEN_DAY] = asked.opens[int(bar)]
+    if run[KELLY_ROOM] > 0:
+        end_campaign(run)
+        run[LAST_END_BAR] = bar
+        return
+    pnl = run[NET] - before
+    _doubt(run, pnl, max(abs(before), abs(run[NET])))
+    run[LAST_END_BAR], run[LAST_ROUND] = bar, pnl
     count_round(run, pnl)
 
 

@@ -25,6 +25,7 @@ from engines.kernels.campaigns.columns import (
     LOWEST,
 )
 from engines.kernels.campaigns.fills import fee_of_qty
+from engines.kernels.campaigns.kelly import weigh
 from engines.kernels.campaigns.margin import judge_cover
 from engines.kernels.campaigns.tally import add_trade, end_position, look_back, mark_bars, mark_lot
 from engines.kernels.columns import F64_2D, Run
@@ -77,6 +78,7 @@ def close_part(
     run[lot + L_FEE] -= entry_fee
     run[lot + L_FUNDING] -= funding
     add_trade(run, lot, pnl, entry_fee + share, funding)
+    weigh(run, lot, part, pnl, entry_fee)
     mark_lot(run, reach, lot, side, price, unit, pnl, entry_fee)
 
 

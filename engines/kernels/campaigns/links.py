@@ -46,7 +46,6 @@ from engines.kernels.campaigns.gates import (
     Closes,
     begin_gates,
     count_end,
-    count_placed,
     is_in_profit,
     may_enter,
 )
@@ -55,7 +54,6 @@ from engines.kernels.campaigns.opens import (
     close_at,
     close_late,
     close_of,
-    decide,
     enter,
     enter_in_vain,
     relieve,
@@ -102,6 +100,7 @@ from engines.kernels.slots import (
     LEAVES_LONG,
     LEAVES_SHORT,
     LOTS,
+    NEEDS_REFERENCE,
     NET,
     ONLY_IN_PROFIT,
     OPEN,
@@ -159,7 +158,8 @@ def end_set(run: Run, lines: F64_1D, reach: F64_2D, months: int) -> None:
         _value(run, lines, reach, 1.0 if run[STEPS] > 0 else -1.0)
     end_tally(run, months)
     # What is left of a ruined account is noise, of which its yearly growth would be made.
-    if abs(run[CAPITAL] + run[NET]) <= run[CAPITAL] * (1 - SURE):
+    is_ruined = abs(run[CAPITAL] + run[NET]) <= run[CAPITAL] * (1 - SURE)
+    if is_ruined or run[NEEDS_REFERENCE] != 0:
         run[IS_UNSURE] = 1.0
 
 
@@ -224,10 +224,9 @@ def _end(
             return
         enters = 0
     is_allowed = enters & decides.enters != 0
-    if is_reversal and is_allowed:
-        reverse(run, lines, reach, last, -side)
-    elif is_reversal:
-        _close_by_order(run, lines, reach, last, side)
+    if is_reversal:
+        if not reverse(run, lines, reach, last, -side, is_allowed):
+            return
     elif is_allowed:
         relieve(run, lines, reach, last, side, _side_of(enters))
     else:
@@ -251,15 +250,6 @@ def _place_from(wishes: I32_1D, place: int, bar: int) -> int:
     while place < len(wishes) and int(wishes[place]) >> WISH_BITS < bar:
         place += 1
     return place
-
-
-@apart
-def _close_by_order(run: Run, lines: F64_1D, reach: F64_2D, last: int, side: float) -> None:
-    """Close by an entry of a side that the plan forbids: it closes only where it was placed."""
-    if decide(run, lines, last, -side) == 0:
-        run[IS_UNSURE] = 1.0
-    count_placed(run)
-    close_at(run, lines, reach, last + 1, side)
 
 
 @inlined

@@ -5,8 +5,10 @@ next open fills. Both fills of a reversal are one, whose commission is shared by
 reason to close leaves each fill to itself. Funding is settled between: the close has seen what came
 until then, the open's fills what comes ahead of them.
 
-A flat account that cannot carry an entry, or not one step of it, passes the wish over. What becomes
-of a position that would reverse into such an entry is the machine's to say: the set is unsure.
+A flat account that cannot carry an entry, or not one step of it, passes the wish over. So does a
+position that would reverse into an entry of not one step, or into one that the account cannot pay
+where it fills: it lives on with the rungs and the terms that it had. Any other entry that may not
+open closes it all the same.
 
 Where what a close decides fills at that close, that is the open here, the last of a bar's prices.
 """
@@ -22,7 +24,6 @@ from engines.kernels.campaigns.columns import (
     EQUITY_THEN,
     FUNDED_MAX,
     IS_DUE,
-    IS_GATED,
     IS_LATE,
     IS_UNSURE,
     IS_WALKED,
@@ -31,6 +32,7 @@ from engines.kernels.campaigns.columns import (
     LEG_DOWN,
     LEG_UP,
     LOWEST,
+    MONEY_SHARE,
     NEAR_DOWN,
     NEAR_UP,
     NET_BEFORE,
@@ -70,11 +72,14 @@ from engines.kernels.chains.columns import (
     SHORT,
 )
 from engines.kernels.columns import F64_2D, Run
+from engines.kernels.machine.admission import is_too_large
 from engines.kernels.money import due_price, equity_at, expected_slip
 from engines.kernels.rounding import qty_of
 from engines.kernels.slots import (
     BAR,
+    BUDGET_RATIO,
     LAST_FILL_BAR,
+    LEVERAGE,
     LOTS,
     NET,
     ROOM,
@@ -83,6 +88,7 @@ from engines.kernels.slots import (
     STEPS,
     TICK_SIZE,
     VERIFY_TICKS,
+    WISH_SHARE,
 )
 from engines.types import F64_1D
 
@@ -108,16 +114,24 @@ def decide(run: Run, lines: F64_1D, bar: int, side: float) -> float:
         pay_until(run, 2.0 * bar + 1.0)
     run[CLOSE_THEN], run[EQUITY_THEN] = close, equity_at(run, close)
     run[SLIP_THEN] = lines[(bar + 1) * LINE + O_SLIP]
+    if run[WISH_SHARE] == run[WISH_SHARE]:  # An entry has a share of its own, as its rungs have.
+        run[BUDGET_RATIO] = run[WISH_SHARE]
+        run[MONEY_SHARE] = run[WISH_SHARE] * run[LEVERAGE]
     return order_steps(run, 0, side)
 
 
 @rule
-def _can_be_issued(run: Run, steps: float, side: float) -> bool:
-    """Return whether an entry of so many steps is placed at the close that was reckoned with."""
+def _can_be_paid(run: Run, steps: float, side: float) -> bool:
+    """Return whether the account can pay an entry at the close that was reckoned with."""
     close = run[CLOSE_THEN]
     price = close + expected_slip(run, side, close, run[SLIP_THEN])
-    is_large = steps > 0 and not is_too_small(run, steps)
-    return is_large and not cannot_pay(run, steps, side, price, run[EQUITY_THEN])
+    return steps > 0 and not cannot_pay(run, steps, side, price, run[EQUITY_THEN])
+
+
+@rule
+def _can_be_issued(run: Run, steps: float, side: float) -> bool:
+    """Return whether an entry of so many steps may open after the close that was reckoned with."""
+    return _can_be_paid(run, steps, side) and not is_too_small(run, steps)
 
 
 @rule
@@ -178,11 +192,17 @@ def _begin(run: Run, side: float, steps: float, qty: float, price: float, paid: 
 
 
 @rule
+def _reach(run: Run, lines: F64_1D, line: int) -> None:
+    """Come with a position to the fills of a line."""
+    if run[PAYS_END] != 0:
+        pay_until(run, 2.0 * line - run[LAG])
+    _start(run, lines, line)
+
+
+@rule
 def _stand_at(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> None:
     """Stand with a position of this side at the open of a bar, ahead of its fills."""
-    if run[PAYS_END] != 0:
-        pay_until(run, 2.0 * bar - run[LAG])
-    _start(run, lines, bar)
+    _reach(run, lines, bar)
     run[BAR] = run[OVER] = bar
     run[WORST] = side * lines[bar * LINE + O_OPEN]
     run[LOWEST] = min(run[LOWEST], run[WORST])
@@ -243,29 +263,45 @@ def relieve_in_vain(run: Run, lines: F64_1D, last: int, side: float) -> None:
 
 @rule
 def _place_to_relieve(run: Run, steps: float, side: float) -> bool:
-    """Place an entry beside the close of what is held; return whether it was placed."""
-    is_issued = _can_be_issued(run, steps, side)
-    if is_issued:
-        count_placed(run)
-    elif run[IS_GATED] != 0 and steps > 0:  # One that is too small may have been placed.
-        run[IS_UNSURE] = 1.0
-    return is_issued
+    """Place an entry beside the close of what is held; return whether it may open.
+
+    One that is too small is placed too.
+    """
+    if not _can_be_paid(run, steps, side):
+        return False
+    count_placed(run)
+    return not is_too_small(run, steps)
 
 
 @rule
-def reverse(run: Run, lines: F64_1D, reach: F64_2D, last: int, side: float) -> None:
-    """Close and enter on `side` in one fill at the open after `last`."""
-    bar, held = last + 1, abs(run[STEPS])
+def reverse(
+    run: Run, lines: F64_1D, reach: F64_2D, last: int, side: float, is_allowed: bool
+) -> bool:
+    """Close and enter on `side` in one fill at the open after `last`; return whether that was done.
+
+    An entry on a side that is not allowed only closes.
+    """
+    line, held = last + 1, abs(run[STEPS])
+    close, equity, slip = run[CLOSE_THEN], run[EQUITY_THEN], run[SLIP_THEN]
+    budget, share = run[BUDGET_RATIO], run[MONEY_SHARE]
     steps = decide(run, lines, last, side)
-    opening = min(steps, run[ROOM_STEPS])
-    is_sound = opening > 0 and _can_be_issued(run, steps, side)
-    count_placed(run)
-    _stand_at(run, lines, reach, bar, -side)
-    price = price_of(lines, bar, side)
-    if not is_sound or is_refused(run, side, opening, price, run[LAG] == 0):
-        run[IS_UNSURE] = 1.0
-        opening = max(opening, 1.0)
+    opening, is_placed = 0.0, steps > 0
+    price = price_of(lines, line, side)
+    if is_placed:
+        count_placed(run)
+        _reach(run, lines, line)
+        if is_allowed and _can_be_issued(run, steps, side):
+            opening = min(steps, run[ROOM_STEPS])
+        if is_too_large(run, side, opening, price):
+            opening = 0.0
+    if not is_placed or (opening > 0 and is_refused(run, side, opening, price, run[LAG] == 0)):
+        run[CLOSE_THEN], run[EQUITY_THEN], run[SLIP_THEN] = close, equity, slip
+        run[BUDGET_RATIO], run[MONEY_SHARE] = budget, share
+        return False
+    _stand_at(run, lines, reach, line, -side)
     total = held + opening
     paid = fee_of_qty(run, qty_of(run, total), price)
     close_lots(run, reach, -side, price, paid * held / total)
-    _begin(run, side, opening, qty_of(run, opening), price, paid * opening / total)
+    if opening > 0:
+        _begin(run, side, opening, qty_of(run, opening), price, paid * opening / total)
+    return True

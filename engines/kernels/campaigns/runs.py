@@ -10,12 +10,12 @@ bars is looked up only where a bound says that it may matter (`campaigns.tally`)
 That exits close all is what the rule ALL says. Under FIFO each lot has a leg of its own, but where
 levels count from the average or the last fill they all lie at one price (`campaigns.legs`). A rung
 that would wait again once its own trade has closed never does. Rules that look back at earlier
-campaigns are asked as a set goes (`campaigns.gates`); with leverage a bound says whether a position
-may have been taken over (`campaigns.margin`). The share of equity that an entry by the volatility
-spends is known at each close. What the account cannot pay is refused as in the machine, and margin
-is called at the points of each bar (`campaigns.calls`). What this path does not follow is left to
-the machine: other close rules, a stop that moves, levels by the ATR. So is a set that comes to a
-reversal which the account cannot pay, or near to a liquidation.
+campaigns are asked as a set goes (`campaigns.gates`), as what Kelly's sizing spends is; with
+leverage a bound says whether a position may have been taken over (`campaigns.margin`). The share of
+equity that an entry by the volatility spends is known at each close. What the account cannot pay is
+refused as in the machine, and margin is called at the points of each bar (`campaigns.calls`). What
+this path does not follow is left to the machine: other close rules, a stop that moves, levels by
+the ATR. So is a set that comes near to a liquidation.
 """
 
 import numpy as np
@@ -25,12 +25,12 @@ from engines.kernels.chains.columns import BARS_MAX
 from engines.kernels.columns import F64_2D, Bars
 from engines.kernels.gates.runs import DELAYS, MAXIMA
 from engines.kernels.passage.runs import BORROWS, OTHERS, OWN_SHARES, SIZINGS, are_plain
-from engines.kernels.slots import BY_RISK, FIFO, FROM_ENTRY
+from engines.kernels.slots import BY_KELLY, BY_RISK, FIFO, FROM_ENTRY
 from engines.types import BOOL_1D, F64_1D
 
 # What a ladder may say besides.
 LADDERED = [
-    *BORROWS, *DELAYS, *MAXIMA, slots.ONLY_IN_PROFIT,
+    slots.KELLY_ROOM, *BORROWS, *DELAYS, *MAXIMA, slots.ONLY_IN_PROFIT,
     slots.ROOM, slots.BASIS, slots.LEGS_EACH, slots.LOTS_ROOM, slots.RUNGS, slots.BUDGET_RATIO,
     slots.REFILLS, slots.LATE_ENTRIES, slots.LATE_RATIO, slots.IS_TENDED,
     slots.VERIFY_TICKS, slots.SETTLES,
@@ -49,7 +49,7 @@ def is_campaigned(bars: Bars, terms: F64_2D) -> BOOL_1D:
     by_atr = ~np.isnan(terms[:, [slots.STOP_ATR, slots.PROFIT_ATR]]).all(axis=1)
     is_sized = (terms[:, slots.SIZING_KIND] != BY_RISK) | ~np.isnan(terms[:, slots.STOP_RATIO])
     found: BOOL_1D = has_rungs & ~by_atr & is_sized
-    found &= are_plain(terms, UNLADDERED, (*SIZINGS, *OWN_SHARES))
+    found &= are_plain(terms, UNLADDERED, (*SIZINGS, *OWN_SHARES, BY_KELLY))
     if len(bars.marks) > 0:  # which then tell what is liquidated
         found &= terms[:, slots.IS_LIQUIDABLE] == 0
     return found

@@ -33,10 +33,12 @@ from engines.kernels.slots import (
     BUDGET_RATIO,
     BY_CASH,
     BY_EQUITY,
+    BY_KELLY,
     BY_RISK,
     BY_VOLATILITY,
     COMMISSION,
     COMMISSION_KIND,
+    KELLY_ROOM,
     LADDER_AT,
     LEVERAGE,
     NOTIONAL_MIN,
@@ -52,6 +54,7 @@ from engines.kernels.slots import (
     STEP_UNDER,
     STOP_RATIO,
     TICK_SIZE,
+    WISH_SHARE,
 )
 
 NOISE = 2e-9
@@ -61,13 +64,15 @@ STEPS_FEW = 1e6  # up to here whole steps come back from their quantity
 @rule
 def prepare_sizes(run: Run) -> None:
     """Put what a plan says of sizes into the form of this path."""
-    kind = run[SIZING_KIND]
-    if kind == BY_RISK and run[BUDGET_RATIO] != run[BUDGET_RATIO]:
+    kind, run[WISH_SHARE] = run[SIZING_KIND], math.nan
+    if run[BUDGET_RATIO] == run[BUDGET_RATIO]:
+        run[KELLY_ROOM] = 0.0
+    elif kind == BY_RISK:
         # Of a stop at a ratio the share is the same at every close.
         run[BUDGET_RATIO] = share_of_equity(run, run[STOP_RATIO], math.nan)
     share = run[BUDGET_RATIO]
     is_cash, is_budget = kind == BY_CASH, share == share
-    by_share = is_budget or kind in (BY_EQUITY, BY_VOLATILITY)
+    by_share = is_budget or kind in (BY_EQUITY, BY_VOLATILITY, BY_KELLY)
     # What is borrowed is bought with, and pays for it.
     commission, commission_kind = run[COMMISSION] * run[LEVERAGE], run[COMMISSION_KIND]
     run[HAS_MONEY] = 1.0 if by_share or is_cash else 0.0

@@ -39,6 +39,7 @@ from engines.kernels.campaigns.columns import (
     UNIT,
     WORST,
 )
+from engines.kernels.campaigns.kelly import weigh
 from engines.kernels.campaigns.margin import judge_cover
 from engines.kernels.columns import F64_2D, Run
 from engines.kernels.money import fee
@@ -123,6 +124,7 @@ def close_lots(run: Run, reach: F64_2D, side: float, price: float, paid: float) 
         share = paid * run[lot + L_STEPS] / held
         pnl, entry_fee, funding = _result(run, lot, side, price, share)
         add_trade(run, lot, pnl, entry_fee + share, funding)
+        weigh(run, lot, run[lot + L_STEPS], pnl, entry_fee)
         mark_lot(run, reach, lot, side, price, run[lot + L_UNIT], pnl, entry_fee)
     end_position(run)
 
