@@ -80,10 +80,11 @@ def equity_at(state: F64_1D, price: float, fixed: Fixed) -> float:
 def settle(stack: Stack, course: Course, bar: int, is_over: bool) -> None:
     """Settle funding as far as the fills of a bar's open, or the end of the bar if it `is_over`.
 
-    What its fills are judged by is noted unless there were some, or the bar was settled before.
+    What its fills are judged by is noted unless there were some, or the bar was settled before, or
+    it `is_over` and none may come.
     """
     state, payments, opens = stack.state, course.payments, course.opens
-    is_new = stack.counts[LAST_BAR] != bar
+    is_new = stack.counts[LAST_BAR] != bar and (opens.lag != 0 or not is_over)
     for phase in range(2 if is_over else 1):
         if len(payments.rates) > 0:
             stop = payments.after[bar] if phase == 0 else payments.before[bar + 1]

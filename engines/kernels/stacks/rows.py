@@ -146,6 +146,11 @@ def _give_back(stack: Stack, row: int) -> None:
 def _add_up(stack: Stack, fixed: Fixed) -> None:
     """Add up what a close has left."""
     state, counts, rows = stack.state, stack.counts, stack.rows
+    if state[HELD] == 0:
+        counts[FROM] = counts[TO] = 0
+        state[FEES_OPEN] = state[FUNDING_OPEN] = state[FUNDING_MOST] = 0.0
+        state[QTY] = state[AVERAGE] = 0.0
+        return
     fees = funding = 0.0
     for row in range(counts[FROM], counts[TO]):
         fees += rows[row * ROW + ROW_FEE]
@@ -153,8 +158,6 @@ def _add_up(stack: Stack, fixed: Fixed) -> None:
     state[FEES_OPEN], state[FUNDING_OPEN] = fees, funding
     state[FUNDING_MOST] = funding
     state[QTY] = qty_of(fixed, state[HELD])
-    if counts[FROM] == counts[TO]:
-        counts[FROM] = counts[TO] = 0
     _average(stack)
 
 
