@@ -12,7 +12,10 @@ level (`path`). Under the close rule that closes all, the first that ends takes 
 
 import math
 
+import numpy as np
+
 from engines.kernels._compiled import inlined
+from engines.kernels._prefetch import prefetch
 from engines.kernels.chains.columns import (
     AT_LEVEL,
     I32_1D,
@@ -25,6 +28,7 @@ from engines.kernels.chains.columns import (
     O_MONTH,
     O_PRICE,
     SHORT,
+    SPANS,
     WISH_BITS,
     WISH_MASK,
     Given,
@@ -111,6 +115,8 @@ from engines.kernels.stacks.kelly import end_weighed_round
 from engines.kernels.stacks.rows import close_at_end, close_rows, open_row, qty_of
 from engines.kernels.stacks.tally import check_margin, reach
 
+SOON = 4  # wishes ahead of the one that acts, what is read of the market is asked for
+
 
 @inlined
 def walk_set(
@@ -123,9 +129,9 @@ def walk_set(
     """
     state, counts, bars, lag = stack.state, stack.counts, course.opens.bars, course.opens.lag
     while state[IS_UNSURE] == 0:
-        what = int(counts[QUEUED])
-        counts[QUEUED] = NOTHING
+        what, counts[QUEUED] = int(counts[QUEUED]), NOTHING
         if what == NOTHING:
+            _ask_ahead(course, wishes, int(counts[CURSOR]), plan)
             what = _next(stack, course, given, wishes, terms, until)
             if what == NOTHING:
                 continue
@@ -158,6 +164,27 @@ def walk_set(
     # What is left of a ruined account is noise, of which its yearly growth would be made.
     if stack.run[NEEDS_REFERENCE] != 0 or abs(capital + state[NET]) <= capital * (1 - SURE):
         state[IS_UNSURE] = 1.0
+
+
+@inlined
+def _ask_ahead(course: Course, wishes: I32_1D, place: int, plan: int) -> None:
+    """Ask for what a wish some places on reads, and for the end of an entry at a nearer one.
+
+    Which spans it looks up is not known yet: the middle ones are most likely.
+    """
+    opens, ends, last = course.opens, course.ends, len(wishes) - 1
+    if last < 0:
+        return
+    line = np.uint64(wishes[min(place + SOON, last)]) >> np.uint64(WISH_BITS)
+    prefetch(opens.lines, (line + np.uint64(1)) * np.uint64(LINE))
+    for kind in range(1, SPANS - 1):
+        for side in (LONG, SHORT):
+            prefetch(opens.lowest, np.uint64((2 * kind + side) * opens.bars) + line)
+    if plan != NO_LEVELS and len(ends.places) > 0:
+        wish = int(wishes[min(place + SOON // 2, last)])
+        entry = (((wish >> WISH_BITS) + 1) << 1) | (LONG if wish & ENTERS_LONG != 0 else SHORT)
+        own = int(ends.places[entry]) * END + plan * ends.values.shape[1]
+        prefetch(ends.values, own)
 
 
 @inlined
