@@ -71,17 +71,6 @@ def _finder(stamp: int) -> Find:
     return driver(find)
 
 
-def _walk_one(
-    stack: Stack, course: Course, given: Given, wishes: I32_1D, item: I64_1D, until: int
-) -> None:  # fmt: skip # what a set is, then how far it goes
-    start, stop = item[SET_START], item[SET_STOP]
-    levels = given_with(given, start, stop)
-    walk_set(stack, course, levels, wishes[start:stop], item[SET_ROW], item[SET_PLAN], until)
-
-
-walk_one = shared(_walk_one)
-
-
 @rule
 def _nth(stacks: Stacks, place: int) -> Stack:
     """Return the set at a place of those that go side by side."""
@@ -89,6 +78,20 @@ def _nth(stacks: Stacks, place: int) -> Stack:
         stacks.state[place], stacks.counts[place], stacks.rows[place], stacks.entries[place],
         stacks.marks[place], stacks.runs[place],
     )  # fmt: skip # the order of its fields
+
+
+def _walk_span(
+    stacks: Stacks, course: Course, given: Given, wishes: I32_1D, sets: I64_2D, until: int
+) -> None:  # fmt: skip # what the sets are, then how far they go
+    for place in range(len(sets)):
+        start, stop = sets[place, SET_START], sets[place, SET_STOP]
+        walk_set(
+            _nth(stacks, place), course, given_with(given, start, stop), wishes[start:stop],
+            sets[place, SET_ROW], sets[place, SET_PLAN], until,
+        )  # fmt: skip # one call
+
+
+walk_span = shared(_walk_span)
 
 
 def _advance(stamp: int) -> Advance:
@@ -111,9 +114,7 @@ def _advance(stamp: int) -> Advance:
                 terms = given.runs[sets[first + place, SET_PLAN]]
                 begin_stack(_nth(stacks, place), fixed, terms)
             for until in range(span, course.opens.bars + span, span):
-                for place in range(own):
-                    item = sets[first + place]
-                    walk_one(_nth(stacks, place), course, given, wishes, item, until)
+                walk_span(stacks, course, given, wishes, sets[first : first + own], until)
             for place in range(own):
                 write_figures(_nth(stacks, place), lanes, fixed, sums, found[first + place])
 
