@@ -29,6 +29,8 @@ from engines.plan import (
     CustomLadder,
     DcaLadder,
     Direction,
+    EntryKind,
+    EntryTerms,
     Exits,
     Hours,
     LateTarget,
@@ -65,6 +67,8 @@ from tests.property.test_gates_equal_reference import reentries
 EXAMPLES, EXAMPLES_LONG, STRATEGIES, SPAN = 30, 4_000, 12, 17
 RULES = st.sampled_from((CloseRule.ALL, CloseRule.ALL, CloseRule.FIFO))
 OWN_SHARES = SizingKind.RISK, SizingKind.VOLATILITY, SizingKind.KELLY
+BY_CLOSES = SizingKind.VOLATILITY, SizingKind.KELLY  # whose shares no order takes along
+OFFSETS = 0.0001, 0.0005, 0.002, 0.01
 RATIOS = 0.001, 0.004, 0.01, 0.02, 0.05, 0.2
 
 
@@ -104,6 +108,12 @@ def exits(draw: st.DrawFn) -> Exits:
     )
 
 
+def awaited() -> st.SearchStrategy[EntryTerms]:
+    """Return a first entry that waits at a price."""
+    kinds, offsets = st.sampled_from((EntryKind.LIMIT, EntryKind.STOP)), st.sampled_from(OFFSETS)
+    return st.builds(EntryTerms, kinds, offsets, st.integers(1, 12))
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     """Return strategies of random wishes on random bars, and a ladder that campaigns follow."""
@@ -127,6 +137,8 @@ def cases(draw: st.DrawFn) -> Case:
         process_on_close=draw(st.booleans()),
     )  # fmt: skip # one list
     plan = draw(borrowed(plan))
+    if sizing.kind not in BY_CLOSES and draw(st.booleans()):
+        plan = replace(plan, entry=draw(awaited()), process_on_close=False)
     return case_of(market, plan, [PlainWishes(seed + own, own % 5 == 1) for own in range(count)])
 
 
@@ -207,6 +219,16 @@ ASKING = {
     "late targets at closes": replace(
         LADDER, process_on_close=True, ladder=replace(FOUR, late_target=LateTarget(2, 0.001))
     ),
+    "a limit": replace(LADDER, entry=EntryTerms(EntryKind.LIMIT, 0.002, 5)),
+    "a stop, legs": replace(
+        LADDER, entry=EntryTerms(EntryKind.STOP, 0.001, 8), close_rule=CloseRule.FIFO,
+        reentry=Reentry(2, 20, 2, 8, 3),
+    ),
+    "a limit, long only": replace(
+        LADDER, entry=EntryTerms(EntryKind.LIMIT, 0.001, 3), direction=Direction.LONG,
+        limit_verify_ticks=2,
+    ),
+    "a stop, cross": replace(LADDER, entry=EntryTerms(EntryKind.STOP, 0.002, 20), leverage=5.0),
     "verified": replace(LADDER, limit_verify_ticks=2),
     "verified legs": replace(LADDER, limit_verify_ticks=40, close_rule=CloseRule.FIFO),
     "cross": replace(LADDER, leverage=5.0, sizing=Sizing(SizingKind.EQUITY_RATIO, 0.5)),

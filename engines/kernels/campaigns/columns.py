@@ -62,11 +62,20 @@ WALK = POSITION + 10
     IS_GATED,  # a rule looks back at earlier positions before one enters
 ) = range(WALK, WALK + 11)  # fmt: skip # one list
 SET = WALK + 11
+# The order that waits for the first entry (W_SIDE 0: none): its side, where it is met and its own
+# price, its steps, the last bar in which it may be met, whether the plan lets it open anything, and
+# what of the close that decided it the campaign will know.
+(
+    W_SIDE, W_MET, W_PRICE, W_STEPS, W_LAST, W_ALLOWED, W_CLOSE, W_EQUITY, W_SLIP,
+    MET_AT,  # what it fills at where it has been met, 0 where it has not
+    STAGE,  # which part of its bar's way is walked, 0 at the open
+) = range(SET, SET + 11)  # fmt: skip # one list
+ORDER = SET + 11
 
 # A rung: where it is met and its own price, signed, and whether it waits above.
 RUNG_LEVEL, RUNG_PRICE, RUNG_ABOVE = range(3)
 RUNG_SIZE = 3
-RUNGS_FROM = SET
+RUNGS_FROM = ORDER
 # A lot: what it closes with, the lowest signed price behind its fill in that bar, and the steps of
 # its leg, which are those that it was opened with, less what margin calls have sold.
 (
@@ -81,4 +90,4 @@ PAY_TIME, PAY_PRICE, PAY_RATE = range(3)
 PAY_SIZE = 3
 PAYS_FROM = LADDER_FROM + 2 * RUNGS_MAX
 
-NO_ORDER, THE_LEG = -2, -1  # what a price meets, else the number of a rung
+NO_ORDER, THE_ORDER, THE_LEG = -3, -2, -1  # what a price meets, else the number of a rung

@@ -6,6 +6,7 @@ from typing import TypeAlias
 import numpy as np
 
 from engines.kernels._compiled import driver, rule, shared, stamp_of
+from engines.kernels.campaigns.awaited import play_awaited
 from engines.kernels.campaigns.columns import (
     BARS,
     IS_UNSURE,
@@ -25,7 +26,16 @@ from engines.kernels.chains.columns import I32_1D, Decides, Opens
 from engines.kernels.columns import F64_2D, I64_2D, Run
 from engines.kernels.machine.liquidation import put_tiers
 from engines.kernels.passage.columns import Fixed, Payments
-from engines.kernels.slots import KELLY_AT, KELLY_ROOM, SUMS, TERMS, TIER, TIERS_AT
+from engines.kernels.slots import (
+    AT_MARKET,
+    ENTRY_KIND,
+    KELLY_AT,
+    KELLY_ROOM,
+    SUMS,
+    TERMS,
+    TIER,
+    TIERS_AT,
+)
 from engines.kernels.stacks.kelly import KELLY_SUMS
 from engines.kernels.summary import FIGURES, finish
 from engines.types import F64_1D
@@ -41,7 +51,7 @@ RunAll: TypeAlias = Callable[
     None,
 ]
 
-play = shared(play_set)
+play, play_after = shared(play_set), shared(play_awaited)
 
 
 @rule
@@ -79,17 +89,24 @@ def _runner(stamp: int) -> RunAll:
         rows = np.zeros((min(count, SETS), size))
         for row in range(len(rows)):
             _put_plan(rows[row], terms, opens, payments, tiers)
+        waits = terms[ENTRY_KIND] != AT_MARKET
         for first in range(0, count, SETS):
             own = min(SETS, count - first)
             for row in range(own):
                 begin_set(rows[row])
             for until in range(span, opens.bars + span, span):
                 for row in range(own):
-                    start, stop = sets[first + row, SET_START], sets[first + row, SET_STOP]
-                    play(
-                        rows[row], opens.lines, prices, opens.reach, wishes[start:stop],
-                        decides, asked, min(until, opens.bars),
-                    )  # fmt: skip # one call
+                    own_wishes = wishes[sets[first + row, SET_START] : sets[first + row, SET_STOP]]
+                    if waits:
+                        play_after(
+                            rows[row], opens.lines, opens.reach, own_wishes, decides, asked,
+                            min(until, opens.bars),
+                        )  # fmt: skip # one call
+                    else:
+                        play(
+                            rows[row], opens.lines, prices, opens.reach, own_wishes, decides, asked,
+                            min(until, opens.bars),
+                        )  # fmt: skip # one call
             for row in range(own):
                 end_set(rows[row], opens.lines, opens.reach, fixed.months)
                 finish(rows[row], SUMS, fixed.days, fixed.bars, found[first + row], 0)

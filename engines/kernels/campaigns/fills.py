@@ -46,8 +46,10 @@ from engines.kernels.campaigns.columns import (
     RUNG_SIZE,
     RUNGS_FROM,
     UNIT,
+    W_SIDE,
 )
 from engines.kernels.campaigns.margin import set_guard
+from engines.kernels.campaigns.orders import add_order
 from engines.kernels.columns import Run
 from engines.kernels.rounding import price_of, qty_of, ticks_nearest
 from engines.kernels.slots import (
@@ -171,6 +173,8 @@ def find_nearest(run: Run) -> None:
         up = min(up, level if is_above else math.inf)
         down = max(down, -math.inf if is_above else level)
     run[NEAR_UP], run[NEAR_DOWN] = up, down
+    if run[W_SIDE] != 0:
+        add_order(run)
 
 
 @rule

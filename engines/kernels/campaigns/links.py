@@ -28,6 +28,7 @@ from engines.kernels.campaigns.columns import (
     LEG_UP,
     LOTS_FROM,
     LOWEST,
+    MET_AT,
     NEAR_DOWN,
     NEAR_UP,
     NET_BEFORE,
@@ -39,6 +40,7 @@ from engines.kernels.campaigns.columns import (
     PAYS_FROM,
     PLACE,
     STARTED,
+    W_SIDE,
     WORST,
 )
 from engines.kernels.campaigns.fills import fee_of_qty, pay_until
@@ -114,7 +116,7 @@ from engines.types import F64_1D
 @rule
 def begin_set(run: Run) -> None:
     """Put the row of a set into the state before its first wish; the plan is in it."""
-    run[NET] = run[IS_UNSURE] = run[PLACE] = 0.0
+    run[NET] = run[IS_UNSURE] = run[PLACE] = run[W_SIDE] = run[MET_AT] = 0.0
     run[STEPS] = run[LOTS] = run[FEES_OPEN] = run[FUNDING_OPEN] = run[PRICE_AVG] = run[COST] = 0.0
     run[PAY_NEXT] = PAYS_FROM
     run[GUARD] = run[EQUITY_MIN] = -math.inf
@@ -144,9 +146,9 @@ def play_set(
             if run[IS_GATED] != 0 and not may_enter(run, asked, bar):
                 is_allowed = False
             elif run[IS_GATED] != 0 and not is_allowed:
-                enter_in_vain(run, lines, bar, _side_of(enters))
+                enter_in_vain(run, lines, bar, side_of(enters))
             if is_allowed:
-                enter(run, lines, reach, bar, _side_of(enters))
+                enter(run, lines, reach, bar, side_of(enters))
         place += 1
     run[PLACE] = place
 
@@ -164,7 +166,8 @@ def end_set(run: Run, lines: F64_1D, reach: F64_2D, months: int) -> None:
 
 
 @rule
-def _side_of(wish: int) -> float:
+def side_of(wish: int) -> float:
+    """Return the side of an entry wish."""
     return 1.0 if wish & ENTERS_LONG != 0 else -1.0
 
 
@@ -180,7 +183,7 @@ def _hold(
     bars, side = int(run[BARS]), 1.0 if run[STEPS] > 0 else -1.0
     leaves = (LEAVES_LONG if side > 0 else LEAVES_SHORT) | ENDS
     closes = leaves | (ENTERS_SHORT if side > 0 else ENTERS_LONG)
-    timed, first = _timed(run, decides), place
+    timed, first = timed_of(run, decides), place
     bar, wish = bars - 1, 0
     while place < len(wishes):
         wish = int(wishes[place])
@@ -192,22 +195,22 @@ def _hold(
     prefetch(lines, (last + 1) * LINE)  # which is read where no level comes before
     if _follow(run, lines, prices, reach, min(last, until - 1), side):
         count_end(run, asked, run[NET_BEFORE])
-        return _place_from(wishes, first, int(run[OVER]))
-    if last >= until or (last == timed and timed != _timed(run, decides)):
+        return place_from(wishes, first, int(run[OVER]))
+    if last >= until or (last == timed and timed != timed_of(run, decides)):
         return first
     if last >= bars - 1:
         return len(wishes)
     is_wished = bar == last and place < len(wishes)
     wish = wish if is_wished else 0
     is_sure = timed == last or wish & ENDS != 0
-    if is_sure or run[ONLY_IN_PROFIT] == 0 or _is_in_profit(run, lines, last):
+    if is_sure or run[ONLY_IN_PROFIT] == 0 or closes_in_profit(run, lines, last):
         is_reversal = timed != last and wish & leaves == 0
         _end(run, lines, reach, wish, decides, asked, last, is_reversal)
     return place + 1 if is_wished else place
 
 
 @rule
-def _timed(run: Run, decides: Decides) -> int:
+def timed_of(run: Run, decides: Decides) -> int:
     """Return the last close of the oldest lot, by its age."""
     return int(run[LOTS_FROM + L_BAR]) - 1 + decides.held_max
 
@@ -228,16 +231,16 @@ def _end(
         if not reverse(run, lines, reach, last, -side, is_allowed):
             return
     elif is_allowed:
-        relieve(run, lines, reach, last, side, _side_of(enters))
+        relieve(run, lines, reach, last, side, side_of(enters))
     else:
         if enters != 0 and run[IS_GATED] != 0:
-            relieve_in_vain(run, lines, last, _side_of(enters))
+            relieve_in_vain(run, lines, last, side_of(enters))
         close_at(run, lines, reach, last + 1, side)
     count_end(run, asked, before)
 
 
 @apart
-def _is_in_profit(run: Run, lines: F64_1D, bar: int) -> bool:
+def closes_in_profit(run: Run, lines: F64_1D, bar: int) -> bool:
     """Return whether the position would bring anything at the close of a bar."""
     if run[PAYS_END] != 0:
         pay_until(run, 2.0 * bar + 1.0)
@@ -245,7 +248,7 @@ def _is_in_profit(run: Run, lines: F64_1D, bar: int) -> bool:
 
 
 @rule
-def _place_from(wishes: I32_1D, place: int, bar: int) -> int:
+def place_from(wishes: I32_1D, place: int, bar: int) -> int:
     """Return the first place from `place` on whose wish is not before `bar`."""
     while place < len(wishes) and int(wishes[place]) >> WISH_BITS < bar:
         place += 1
@@ -264,7 +267,7 @@ def _follow(run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, last: int, s
         run[LOWEST] = min(run[LOWEST], down)
         stop = bar + 1 if turns_late(run) else last + 1
         low, high = (down, up) if side > 0 else (-up, -down)
-        bar = first_touch(reach, bars, bar, min(stop, _next_pay(run)), low, high)
+        bar = first_touch(reach, bars, bar, min(stop, next_pay(run)), low, high)
         if bar < stop and _ends_in(run, lines, prices, reach, bar, side):
             return True
         bar = min(bar + 1, stop)
@@ -275,7 +278,7 @@ def _follow(run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, last: int, s
 
 
 @rule
-def _next_pay(run: Run) -> int:
+def next_pay(run: Run) -> int:
     """Return the next bar that pays funding, which may call margin; all bars, if none does."""
     at, end = int(run[PAY_NEXT]), int(run[PAYS_END])
     if at >= end or run[CALLS_MARGIN] == 0:
@@ -317,13 +320,19 @@ def _ends_in(run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, bar: int, s
         run[LAST_FILL_BAR] = bar
     if price != price:
         return run[STEPS] == 0
+    close_by_level(run, reach, side, price)
+    return True
+
+
+@rule
+def close_by_level(run: Run, reach: F64_2D, side: float, price: float) -> None:
+    """Close the position where the price has met its target or its stop."""
     if run[CLOSES_ALL] == 0 and run[LOTS] > 1:
         close_by_legs(run, reach, side, price)
-        return True
+        return
     steps = abs(run[STEPS])
     paid = fee_of_qty(run, qty_of(run, steps), price)
     close_lots(run, reach, side, price, paid * steps / steps)
-    return True
 
 
 @rule

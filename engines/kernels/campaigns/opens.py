@@ -165,11 +165,11 @@ def enter(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> None
     if run[PAYS_END] != 0:
         skip_until(run, 2.0 * (bar + 1) - run[LAG])
     qty = qty_of(run, opening)
-    _begin(run, side, opening, qty, price, fee_of_qty(run, qty, price) * opening / opening)
+    begin(run, side, opening, qty, price, fee_of_qty(run, qty, price) * opening / opening)
 
 
 @apart
-def _begin(run: Run, side: float, steps: float, qty: float, price: float, paid: float) -> None:
+def begin(run: Run, side: float, steps: float, qty: float, price: float, paid: float) -> None:
     """Begin a campaign with a fill at the open of this bar that has paid `paid`."""
     run[ENTRY_BAR] = run[NEXT_BAR] = run[BAR]
     run[LAST_FILL_BAR], run[IS_WALKED] = run[BAR] - run[LAG], run[LAG]
@@ -242,7 +242,7 @@ def relieve(run: Run, lines: F64_1D, reach: F64_2D, last: int, held: float, side
     if not is_issued or opening <= 0:
         return
     qty = qty_of(run, opening)
-    _begin(run, side, opening, qty, price, fee_of_qty(run, qty, price) * opening / opening)
+    begin(run, side, opening, qty, price, fee_of_qty(run, qty, price) * opening / opening)
     for place in range(0 if has_rungs else int(run[RUNGS])):
         drop_rung(run, place)
     find_nearest(run)
@@ -303,5 +303,5 @@ def reverse(
     paid = fee_of_qty(run, qty_of(run, total), price)
     close_lots(run, reach, -side, price, paid * held / total)
     if opening > 0:
-        _begin(run, side, opening, qty_of(run, opening), price, paid * opening / total)
+        begin(run, side, opening, qty_of(run, opening), price, paid * opening / total)
     return True

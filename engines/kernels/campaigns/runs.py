@@ -12,10 +12,11 @@ levels count from the average or the last fill they all lie at one price (`campa
 that would wait again once its own trade has closed never does. Rules that look back at earlier
 campaigns are asked as a set goes (`campaigns.gates`), as what Kelly's sizing spends is; with
 leverage a bound says whether a position may have been taken over (`campaigns.margin`). The share of
-equity that an entry by the volatility spends is known at each close. What the account cannot pay is
-refused as in the machine, and margin is called at the points of each bar (`campaigns.calls`). What
-this path does not follow is left to the machine: other close rules, a stop that moves, levels by
-the ATR. So is a set that comes near to a liquidation.
+equity that an entry by the volatility spends is known at each close. A first entry may wait at a
+price (`campaigns.awaited`). What the account cannot pay is refused as in the machine, and margin is
+called at the points of each bar (`campaigns.calls`). What this path does not follow is left to the
+machine: other close rules, a stop that moves, levels by the ATR. So is a set that comes near to a
+liquidation.
 """
 
 import numpy as np
@@ -25,7 +26,15 @@ from engines.kernels.chains.columns import BARS_MAX
 from engines.kernels.columns import F64_2D, Bars
 from engines.kernels.gates.runs import DELAYS, MAXIMA
 from engines.kernels.passage.runs import BORROWS, OTHERS, OWN_SHARES, SIZINGS, are_plain
-from engines.kernels.slots import BY_KELLY, BY_RISK, FIFO, FROM_ENTRY
+from engines.kernels.slots import (
+    AT_MARKET,
+    BY_KELLY,
+    BY_RISK,
+    BY_VOLATILITY,
+    FIFO,
+    FROM_ENTRY,
+)
+from engines.kernels.waits.runs import WAIT_TERMS
 from engines.types import BOOL_1D, F64_1D
 
 # What a ladder may say besides.
@@ -33,7 +42,7 @@ LADDERED = [
     slots.KELLY_ROOM, *BORROWS, *DELAYS, *MAXIMA, slots.ONLY_IN_PROFIT,
     slots.ROOM, slots.BASIS, slots.LEGS_EACH, slots.LOTS_ROOM, slots.RUNGS, slots.BUDGET_RATIO,
     slots.REFILLS, slots.LATE_ENTRIES, slots.LATE_RATIO, slots.IS_TENDED,
-    slots.VERIFY_TICKS, slots.SETTLES,
+    slots.VERIFY_TICKS, slots.SETTLES, *WAIT_TERMS,
 ]  # fmt: skip # one list
 UNLADDERED = np.setdiff1d(OTHERS, LADDERED)
 
@@ -48,7 +57,10 @@ def is_campaigned(bars: Bars, terms: F64_2D) -> BOOL_1D:
     has_rungs = (terms[:, slots.RUNGS] > 0) & (is_level | (terms[:, slots.CLOSES_ALL] != 0))
     by_atr = ~np.isnan(terms[:, [slots.STOP_ATR, slots.PROFIT_ATR]]).all(axis=1)
     is_sized = (terms[:, slots.SIZING_KIND] != BY_RISK) | ~np.isnan(terms[:, slots.STOP_RATIO])
-    found: BOOL_1D = has_rungs & ~by_atr & is_sized
+    # While one waits the rungs of another campaign may spend their own share yet.
+    waits = terms[:, slots.ENTRY_KIND] != AT_MARKET
+    is_sized &= ~waits | ~np.isin(terms[:, slots.SIZING_KIND], (BY_VOLATILITY, BY_KELLY))
+    found: BOOL_1D = has_rungs & ~by_atr & is_sized & ~(waits & (terms[:, slots.SETTLES] != 0))
     found &= are_plain(terms, UNLADDERED, (*SIZINGS, *OWN_SHARES, BY_KELLY))
     if len(bars.marks) > 0:  # which then tell what is liquidated
         found &= terms[:, slots.IS_LIQUIDABLE] == 0

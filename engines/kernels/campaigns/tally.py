@@ -45,9 +45,11 @@ from engines.kernels.columns import F64_2D, Run
 from engines.kernels.money import fee
 from engines.kernels.search import extremes
 from engines.kernels.slots import (
+    AT_MARKET,
     BAR,
     CALLS_MARGIN,
     CAPITAL,
+    ENTRY_KIND,
     FEES_OPEN,
     FUNDING_OPEN,
     LAST_FILL_BAR,
@@ -101,7 +103,9 @@ def mark_stretch(run: Run, reach: F64_2D, stop: int) -> None:
     if run[LOTS] < 2 or stop <= start:
         return
     held = settled - unit * run[PRICE_AVG] - run[FEES_OPEN]
-    if _may_deepen(run, peak, held + abs(unit) * run[NEAR_DOWN]):
+    # Beside an order that waits what is nearest may have changed since.
+    bound = run[NEAR_DOWN] if run[ENTRY_KIND] == AT_MARKET else min(run[LOWEST], run[NEAR_DOWN])
+    if _may_deepen(run, peak, held + abs(unit) * bound):
         mark_bars(run, reach, start, stop, held, unit)
 
 

@@ -32,6 +32,7 @@ from engines.kernels.campaigns.columns import (
     LOT_SIZE,
     LOTS_FROM,
     LOWEST,
+    MET_AT,
     NEAR_DOWN,
     NEAR_UP,
     NO_ORDER,
@@ -45,6 +46,8 @@ from engines.kernels.campaigns.columns import (
     RUNGS_FROM,
     SLIP_THEN,
     THE_LEG,
+    THE_ORDER,
+    W_SIDE,
     WORST,
 )
 from engines.kernels.campaigns.fills import (
@@ -56,6 +59,7 @@ from engines.kernels.campaigns.fills import (
     set_levels,
 )
 from engines.kernels.campaigns.margin import is_refused, judge_cover, note_start
+from engines.kernels.campaigns.orders import meets_or_order, order_price, passed_or_order
 from engines.kernels.campaigns.sizes import cannot_pay, is_too_small, order_steps
 from engines.kernels.columns import F64_2D, Run
 from engines.kernels.money import due_price, expected_slip, slipped_price
@@ -117,11 +121,11 @@ def walk(
         pay_until(run, 2.0 * bar)
     note_start(run, bar, run[CLOSE_BEFORE])
     while not run[NEAR_DOWN] < opened < run[NEAR_UP]:
-        found = _passed(run, opened, side)
+        found = passed(run, opened, side)
         if found == THE_LEG:
             run[IS_PASSED] = 1.0
-            return _exit(run, opened, run[LEG_UP] <= opened, side)
-        _fill_rung(run, found, due_price(run, side * opened), True, side)
+            return exit_price(run, opened, run[LEG_UP] <= opened, side)
+        fill_rung(run, found, due_price(run, side * opened), True, side)
     judge(run, reach, side, opened)
     if is_paid and run[STEPS] != 0:
         pay_until(run, 2.0 * bar + 1.0)
@@ -130,7 +134,7 @@ def walk(
     while part < 3 and filled != filled and run[STEPS] != 0:
         target = against if is_against_first == (part == 0) else along
         target = close if part == 2 else target
-        filled = _travel(run, target, side)
+        filled = travel(run, target, side)
         if filled != filled:
             judge(run, reach, side, target)
         part += 1
@@ -138,14 +142,14 @@ def walk(
 
 
 @rule
-def _exit(run: Run, price: float, rises: bool, side: float) -> float:
+def exit_price(run: Run, price: float, rises: bool, side: float) -> float:
     """Return what the exit fills at that a price meets: the target as it rises, else the stop."""
     due = due_price(run, side * price)
     return due if rises else slipped_price(run, due, -side, 0.0)
 
 
 @apart
-def _passed(run: Run, price: float, side: float) -> int:
+def passed(run: Run, price: float, side: float) -> int:
     """Return what fills next of all that an open has passed: the rung at the lowest price first."""
     found, lowest = THE_LEG, math.inf
     for place in range(int(run[RUNGS])):
@@ -154,12 +158,16 @@ def _passed(run: Run, price: float, side: float) -> int:
         is_passed = level <= price if run[rung + RUNG_ABOVE] != 0 else level >= price
         if is_passed and side * level < lowest:
             found, lowest = place, side * level
+    if run[W_SIDE] != 0:
+        return passed_or_order(run, price, side, found, lowest)
     return found
 
 
 @rule
-def _travel(run: Run, target: float, side: float) -> float:
+def travel(run: Run, target: float, side: float) -> float:
     """Move the price to `target`; return what the exit fills at on the way, STAYS if it is not met.
+
+    Where an order for a first entry is met it stays too, and MET_AT says at what price.
 
     Prices on the way are ticks, as the levels are, but where a fill has put one behind the price.
     """
@@ -169,18 +177,21 @@ def _travel(run: Run, target: float, side: float) -> float:
         if run[NEAR_UP] > high and run[NEAR_DOWN] < low:
             _advance(run, target)
             return STAYS
-        found, rises, at = _meets(run, price, high, low)
+        found, rises, at = _meets(run, price, high, low, side)
         level = max(at, price) if rises else min(at, price)
         _advance(run, level)
+        if found == THE_ORDER:
+            run[MET_AT] = order_price(run, level, side, level == at)
+            return STAYS
         asked = level
         if level == at:
             asked = _limit_price(run, found, rises, level)
         elif found == THE_LEG:
             _doubt_order(run)
         if found == THE_LEG:
-            return _exit(run, asked, rises, side)
+            return exit_price(run, asked, rises, side)
         due = side * level if asked == at else due_price(run, side * asked)
-        _fill_rung(run, found, due, False, side)
+        fill_rung(run, found, due, False, side)
 
 
 @rule
@@ -201,7 +212,7 @@ def _doubt_order(run: Run) -> None:
 
 
 @rule
-def _meets(run: Run, price: float, high: float, low: float) -> tuple[int, bool, float]:
+def _meets(run: Run, price: float, high: float, low: float, side: float) -> tuple[int, bool, float]:
     """Return what is met first between two prices, whether the price rises to it, and its level."""
     found, rises, level, nearest = NO_ORDER, False, price, math.inf
     for place in range(int(run[RUNGS])):
@@ -220,6 +231,8 @@ def _meets(run: Run, price: float, high: float, low: float) -> tuple[int, bool, 
         # With both behind the price the limit fills.
         found, rises = THE_LEG, above <= below
         level = up if rises else down
+    if run[W_SIDE] != 0:
+        return meets_or_order(run, price, high, low, side, found, rises, level)
     return found, rises, level
 
 
@@ -234,7 +247,7 @@ def _advance(run: Run, price: float) -> None:
 
 
 @rule
-def _fill_rung(run: Run, place: int, due: float, is_at_open: bool, side: float) -> None:
+def fill_rung(run: Run, place: int, due: float, is_at_open: bool, side: float) -> None:
     """Fill a rung, or let it go where it is too small or was never placed."""
     is_above = run[RUNGS_FROM + place * RUNG_SIZE + RUNG_ABOVE] != 0
     level = run[RUNGS_FROM + place * RUNG_SIZE + RUNG_PRICE]
