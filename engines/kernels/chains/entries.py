@@ -10,10 +10,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from engines.kernels.chains.columns import I32_1D, Decides
+from engines.kernels.chains.columns import I32_1D, Decides, Exits
 from engines.kernels.chains.drivers import SET_ROW, ask_exits
 from engines.kernels.columns import I64_2D
 from engines.kernels.gates.runs import sure_wishes
+from engines.kernels.passage.lanes import LANES
 from engines.kernels.passage.runs import has_levels
 from engines.types import F64_1D, I64_1D
 
@@ -61,3 +62,9 @@ class Entries:
         places = np.empty(len(until), np.int32)
         places[entries] = np.arange(len(entries))
         return places, asked, len(entries)
+
+
+def room_of_lanes() -> Exits:
+    """Return room for the exit of the one entry that each lane stands behind."""
+    shape = 1, LANES
+    return Exits(np.empty(0, np.int32), np.empty(shape, np.int32), np.empty(shape), np.empty(shape))

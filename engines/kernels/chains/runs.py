@@ -50,7 +50,7 @@ from engines.kernels.chains.drivers import (
     advance_chains,
     find_exits,
 )
-from engines.kernels.chains.entries import Entries
+from engines.kernels.chains.entries import Entries, room_of_lanes
 from engines.kernels.chains.known_walks import KnownWalks
 from engines.kernels.chains.opens import Opened
 from engines.kernels.chains.shares import Shares
@@ -68,12 +68,18 @@ from engines.kernels.parts.levels import PART_WALK
 from engines.kernels.parts.runs import part_exits_of, part_room, portions_of
 from engines.kernels.passage.columns import Fixed
 from engines.kernels.passage.funding import payments_of
-from engines.kernels.passage.lanes import LANES
 from engines.kernels.passage.runs import fixed_of, has_levels
 from engines.kernels.plan_terms import PRICE_TICKS_MAX
 from engines.kernels.stacks.columns import Course, Ends, Stacking
 from engines.kernels.stacks.drivers import advance_stacks
-from engines.kernels.stacks.runs import NO_ENDS, ends_of, spends_all, stacking_of, stacks_one
+from engines.kernels.stacks.runs import (
+    NO_ENDS,
+    NO_PARTS,
+    ends_of,
+    spends_all,
+    stacking_of,
+    stacks_one,
+)
 from engines.kernels.summary import FIGURES
 from engines.kernels.waits.columns import Orders, Waiting, Way
 from engines.kernels.waits.runs import AT_ONCE, orders_of, run_waits, waiting_of
@@ -243,16 +249,17 @@ class Wished:
             for row, (_, own) in enumerate(plans)
         ]
         found = np.ones((sum(map(len, sets)), FIGURES + 1))
-        if waiting != AT_ONCE or portions.targets > 0:
-            run = self._await if waiting != AT_ONCE else self._part
-            run(bars, rows, sets, money, found)
+        if waiting != AT_ONCE:
+            self._await(bars, rows, sets, money, found)
             return found
         for terms, own in zip(rows, sets, strict=True):
             if self.are_plain and not has_levels(terms):
                 own[:, SET_ROW] = NO_LEVELS
         may_stack = stacking.room > 1 or bool(stacks_one(bars, rows[0][None])[0])
+        in_parts = portions.targets > 0
+        may_stack &= self.are_plain or not in_parts
         if stacking.room == 1 and not (may_stack and (self.are_left or spends_all(fixed))):
-            self._follow(bars, rows, sets, money, found)
+            (self._part if in_parts else self._follow)(bars, rows, sets, money, found)
         if may_stack:
             self._stack(bars, rows, sets, money, found)
         return found
@@ -264,14 +271,14 @@ class Wished:
         left, stops = found[:, FIGURES] != 0, np.cumsum(list(map(len, sets)))
         if not left.any():
             return
-        decides, sizes, fixed, _, stacking, (_, kelly), _ = money
+        decides, sizes, fixed, portions, stacking, (_, kelly), _ = money
         sets = [own[of] for own, of in zip(sets, np.split(left, stops[:-1]), strict=True)]
-        ends, given = self._ends(bars, rows, sets, decides), self._given(bars, rows)
+        ends, parts = self._ends(bars, rows, sets, decides)
         course = Course(
-            self._opens, decides, ends, stacking, self._shares(sizes, kelly), sizes,
-            self._payments, fixed, self._days, self.group.charges.tiers,
+            self._opens, decides, ends, stacking, parts, portions, self._shares(sizes, kelly),
+            sizes, self._payments, fixed, self._days, self.group.charges.tiers,
         )  # fmt: skip # the order of its fields
-        figures = found[left]
+        given, figures = self._given(bars, rows), found[left]
         advance_stacks(course, given, self._wishes, np.concatenate(sets), SPAN, figures)
         found[left] = figures
 
@@ -299,12 +306,11 @@ class Wished:
     ) -> None:
         """Find the figures of sets whose positions close in parts."""
         decides, sizes, fixed, portions, _, (gates, kelly), _ = money
-        given, tiers = self._given(bars, rows), self.group.charges.tiers
-        is_ahead = are_made_ahead(gates, kelly, fixed, self._payments)
-        exits = self._part_exits(bars, rows, sets, decides, is_ahead)
+        ahead = are_made_ahead(gates, kelly, fixed, self._payments)
+        exits, given = self._part_exits(bars, rows, sets, decides, ahead), self._given(bars, rows)
         course = PartCourse(
             self._opens, decides, given, exits, portions, self._shares(sizes, kelly), sizes,
-            self._payments, fixed, gates, kelly, self._days, tiers,
+            self._payments, fixed, gates, kelly, self._days, self.group.charges.tiers,
         )  # fmt: skip # the order of its fields
         run_parts(course, self._wishes, np.concatenate(sets), found)
 
@@ -313,7 +319,7 @@ class Wished:
     ) -> None:
         """Find the figures of sets of one entry and one leg at a time."""
         decides, sizes, fixed, _, _, (gates, kelly), _ = money
-        exits = self._exits(bars, rows, sets, decides) if self.are_plain else self._room()
+        exits = self._exits(bars, rows, sets, decides) if self.are_plain else room_of_lanes()
         given, shares = self._given(bars, rows), self._shares(sizes, kelly)
         plans = self.group, *(terms.tobytes() for terms in rows)
         if not self.are_plain:
@@ -344,13 +350,6 @@ class Wished:
         slip_ratio = self.group.charges.slip_ratio
         return Given(self._stops, self._targets, runs, bars.prices, slip_ratio, np.empty(0))
 
-    def _room(self) -> Exits:
-        """Return room for the exit of the one entry that each lane stands behind."""
-        shape = 1, LANES
-        return Exits(
-            np.empty(0, np.int32), np.empty(shape, np.int32), np.empty(shape), np.empty(shape)
-        )
-
     def _exits(self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Exits:
         """Return how the levels of plans, by their terms, end what sets of theirs may enter."""
         places, asked, count = self._entries.asked(rows, sets, decides)
@@ -375,17 +374,22 @@ class Wished:
         asked = self._entries.asked(rows, sets, decides)
         return part_exits_of(self._opens, bars.prices, slip_ratio, atr, rows, *asked)
 
-    def _ends(self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Ends:
-        """Return how the levels of plans end each entry that sets of theirs may stack."""
+    def _ends(
+        self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides
+    ) -> tuple[Ends, PartExits]:
+        """Return how the levels of plans end or close each entry that sets of theirs may stack."""
         if not self.are_plain:
-            return NO_ENDS
+            return NO_ENDS, NO_PARTS
         # An entry may outlive its own row, whose age is what a plan limits.
         lasting = decides._replace(held_max=self._opens.bars)
         # What would close an entry by reversing it may be refused for want of money.
         sure = sure_wishes(rows[0]) & ~slots.ENTERS
         places, asked, count = self._entries.asked(rows, sets, lasting, sure)
-        slip_ratio, atr = self.group.charges.slip_ratio, frozen(self.group.rules.atr)
-        return ends_of(self._opens, bars.prices, slip_ratio, atr, rows, asked, places, count)
+        atr = frozen(self.group.rules.atr)
+        market = self._opens, bars.prices, self.group.charges.slip_ratio, atr, rows
+        if portions_of(rows[0]).targets > 0:
+            return NO_ENDS, part_exits_of(*market, places, asked, count)
+        return ends_of(*market, asked, places, count), NO_PARTS
 
     def wants(self, place: int) -> Wants:
         """Return what the strategy at a place of the list wants, for the machine."""

@@ -37,7 +37,7 @@ from engines.kernels.chains.columns import (
 )
 from engines.kernels.chains.walk import lowest
 from engines.kernels.columns import F64_2D
-from engines.kernels.exit_walk import enter, find_exit, find_exit_after
+from engines.kernels.exit_walk import PART, enter, find_exit, find_exit_after
 from engines.kernels.money import due_price, slipped_price
 from engines.kernels.parts.columns import (
     C_MONTH,
@@ -137,9 +137,9 @@ def _advance(run: F64_1D, price: float) -> None:
 
 
 @rule
-def _settle(run: F64_1D, opens: Opens, exits: PartExits, price: float, is_at_open: bool) -> None:
+def _settle(run: F64_1D, opens: Opens, exits: PartExits, price: float, mode: int) -> None:
     """Let `price` act on every leg; list what closes."""
-    done, held_to = int(run[DONE]), int(run[HELD_TO])
+    done, held_to, is_at_open = int(run[DONE]), int(run[HELD_TO]), mode == AT_LEVEL
     met = done
     while met < held_to and run[TRIGGERS + met] <= price:
         met += 1
@@ -164,14 +164,12 @@ def _settle(run: F64_1D, opens: Opens, exits: PartExits, price: float, is_at_ope
             filled = slipped_price(run, due, -run[SIGN], 0.0)
         elif not is_at_open:
             filled = due_price(run, run[SIGN] * max(run[LIMITS + leg], run[BAR_LOW]))
-        _list(run, opens, exits, leg, filled, is_at_open)
+        _list(run, opens, exits, leg, filled, mode)
     run[DONE], run[HELD_TO] = met, out
 
 
 @rule
-def _list(
-    run: F64_1D, opens: Opens, exits: PartExits, part: int, price: float, is_at_open: bool
-) -> None:
+def _list(run: F64_1D, opens: Opens, exits: PartExits, part: int, price: float, mode: int) -> None:
     """List a close of a part at `price`."""
     bar, before = int(run[BAR]), int(run[FILL_BAR])
     side = np.uint64(LONG if run[SIGN] > 0 else 1 - LONG)
@@ -184,7 +182,7 @@ def _list(
             run[FULL_LOW] = min(run[FULL_LOW], full)
         run[FULL_LOW] = min(run[FULL_LOW], quiet)
         run[FILL_BAR], run[QUIET_LOW] = bar, quiet
-    mode, line = AT_LEVEL if is_at_open else ON_THE_WAY, bar + opens.lag
+    line = bar + opens.lag
     found = int(run[FIRST]) + int(run[LISTED])
     exits.codes[found] = np.int32((line << CODE_BITS) | (part << MODE_BITS) | mode)
     row = found * CLOSE
@@ -202,12 +200,12 @@ def _open(run: F64_1D, opens: Opens, exits: PartExits, price: float, is_first: b
         run[BAR_LOW] = price
         _advance(run, price)
     if _next_limit(run) <= price or _nearest_stop(run) >= price:
-        _settle(run, opens, exits, price, True)
+        _settle(run, opens, exits, price, AT_LEVEL)
 
 
 @rule
-def _travel(run: F64_1D, opens: Opens, exits: PartExits, target: float) -> None:
-    """Move the price to `target` and let each level act that it meets."""
+def _travel(run: F64_1D, opens: Opens, exits: PartExits, target: float, part: int) -> None:
+    """Move the price to `target`, a part of a bar's way, and let each level act that it meets."""
     while _is_held(run):
         price, up, down = run[AT], _next_limit(run), _nearest_stop(run)
         above = max(0.0, up - price) if up <= max(target, price) else math.inf
@@ -218,7 +216,7 @@ def _travel(run: F64_1D, opens: Opens, exits: PartExits, target: float) -> None:
         # With both at the price the limit fills.
         level = max(up, price) if above <= below else min(down, price)
         _advance(run, level)
-        _settle(run, opens, exits, level, False)
+        _settle(run, opens, exits, level, ON_THE_WAY + part)
 
 
 @rule
@@ -237,9 +235,9 @@ def _pass_bar(
     opened = prices[bar, OPEN]
     is_high_first = prices[bar, HIGH] - opened < opened - prices[bar, LOW]
     is_up_first = is_high_first == (run[SIGN] > 0)
-    _travel(run, opens, exits, up if is_up_first else down)
-    _travel(run, opens, exits, down if is_up_first else up)
-    _travel(run, opens, exits, run[SIGN] * prices[bar, CLOSE_PRICE])
+    _travel(run, opens, exits, up if is_up_first else down, 0)
+    _travel(run, opens, exits, down if is_up_first else up, 1)
+    _travel(run, opens, exits, run[SIGN] * prices[bar, CLOSE_PRICE], 2)
 
 
 @rule
@@ -290,7 +288,9 @@ def _walk_whole(
         end, is_at_open, price, worst = find_exit(run, prices, reach, slip_ratio, bar, last)
     else:
         end, is_at_open, price, worst = find_exit_after(run, prices, reach, slip_ratio, bar, last)
-    mode, row, line = AT_LEVEL if is_at_open else ON_THE_WAY, first * CLOSE, end + opens.lag
+    is_met = end < opens.bars and not is_at_open
+    mode = ON_THE_WAY + int(run[PART]) if is_met else AT_LEVEL
+    row, line = first * CLOSE, end + opens.lag
     exits.codes[first] = np.int32((line << CODE_BITS) | (REST << MODE_BITS) | mode)
     exits.closes[row + C_PRICE], exits.closes[row + C_WORST] = price, worst
     exits.closes[row + C_QUIET] = math.inf

@@ -5,9 +5,9 @@ Both are the same arithmetic: the part's share of the entry's commission and of 
 from the lot, by the reference's divisions, and what is left is held on. A part that leaves
 something is followed by the line that enters nothing.
 
-The steps of a portion are found when its entry is sized, as `legs` does. An entry may be so small
-that the last targets get none; the others close it as ever, and then it ends sooner than a chain
-that was made ahead can know: such a set is unsure, unless its lane finds closes as it goes.
+The steps of a portion are found when its entry is sized, as `legs` does. Of a small entry the last
+targets may get none; the others close it as ever, and then it ends sooner than a chain made ahead
+can know: such a set is unsure, unless its lane finds closes as it goes.
 
 Parts that are held together are marked together in the quiet bars before a close that leaves
 something (`metrics.run_ups_and_drawdowns`): the whole position at its lowest price there, after the
@@ -325,11 +325,11 @@ def divide(lanes: F64_1D, portions: Portions, are_ahead: bool) -> None:
     """
     for lane in range(LANES):
         steps = lanes[N_STEPS + lane]
-        first = _leg_steps(steps, portions.first, steps) if portions.targets > 1 else steps
+        first = leg_steps(steps, portions.first, steps) if portions.targets > 1 else steps
         left = steps - first
-        second = _leg_steps(steps, portions.second, left) if portions.targets > 2 else left
+        second = leg_steps(steps, portions.second, left) if portions.targets > 2 else left
         left -= second
-        third = _leg_steps(steps, portions.third, left) if portions.targets > 3 else left
+        third = leg_steps(steps, portions.third, left) if portions.targets > 3 else left
         fourth = left - third
         last = first
         last = second if portions.targets == 2 else last
@@ -345,7 +345,8 @@ def divide(lanes: F64_1D, portions: Portions, are_ahead: bool) -> None:
 
 
 @rule
-def _leg_steps(steps: float, portion: float, left: float) -> float:
+def leg_steps(steps: float, portion: float, left: float) -> float:
+    """Return how many of `left` steps a portion of an entry of `steps` takes."""
     return min(left, max(1.0, float(np.floor(steps * portion + PORTION_NOISE))))
 
 

@@ -105,7 +105,7 @@ def _enter_at_close(
     if run[LIMITS] > price and run[STOP] < price:
         return 0
     slip_at(run, slip_ratio, max(0, bar - 1))
-    return _settle(run, opens, exits, bar, 0, price, True, run[BAR_LOW], math.inf)
+    return _settle(run, opens, exits, bar, 0, price, AT_LEVEL, run[BAR_LOW], math.inf)
 
 
 @rule
@@ -124,27 +124,28 @@ def _pass_bar(
     opened *= sign
     slip_at(run, slip_ratio, bar - 1)
     if run[LIMITS + done] <= opened or _stop(run, done) >= opened:
-        done = _settle(run, opens, exits, bar, done, opened, True, min(full, low), quiet)
+        done = _settle(run, opens, exits, bar, done, opened, AT_LEVEL, min(full, low), quiet)
     stop = _stop(run, done)
     if not is_up_first:
         if done < held and stop >= down:
             worst = min(full, low, stop)
-            return _settle(run, opens, exits, bar, done, stop, False, worst, quiet)
+            return _settle(run, opens, exits, bar, done, stop, ON_THE_WAY, worst, quiet)
         low = min(low, down)
     while done < held and run[LIMITS + done] <= up:
-        price = run[LIMITS + done]
-        done = _settle(run, opens, exits, bar, done, price, False, min(full, low), quiet)
+        price, mode = run[LIMITS + done], ON_THE_WAY + (0 if is_up_first else 1)
+        done = _settle(run, opens, exits, bar, done, price, mode, min(full, low), quiet)
     stop, down = _stop(run, done), down if is_up_first else sign * prices[bar, CLOSE_PRICE]
     if done < held and stop >= down:
         worst = min(full, low, stop)
-        return _settle(run, opens, exits, bar, done, stop, False, worst, quiet)
+        mode = ON_THE_WAY + (1 if is_up_first else 2)
+        return _settle(run, opens, exits, bar, done, stop, mode, worst, quiet)
     return done
 
 
 @rule
 def _settle(
     run: F64_1D, opens: Opens, exits: PartExits, bar: int, done: int, price: float,
-    is_at_open: bool, worst: float, quiet: float,
+    mode: int, worst: float, quiet: float,
 ) -> int:  # fmt: skip # where it writes, then what
     """Let `price` close what it has come to, of which `done` legs had been closed; return how many.
 
@@ -154,10 +155,10 @@ def _settle(
     while met < held and run[LIMITS + met] <= price:
         met += 1
     out = held if _stop(run, met) >= price else met
-    due, mode = due_price(run, sign * price), AT_LEVEL if is_at_open else ON_THE_WAY
+    due = due_price(run, sign * price)
     stopped = slipped_price(run, due, -sign, 0.0) if out > met else due
     for turn in range(done, out):
-        leg, place = done + out - 1 - turn if is_at_open else turn, int(run[FIRST]) + turn
+        leg, place = done + out - 1 - turn if mode == AT_LEVEL else turn, int(run[FIRST]) + turn
         exits.codes[place] = np.int32((line << CODE_BITS) | (leg << MODE_BITS) | mode)
         row = place * CLOSE
         exits.closes[row + C_PRICE] = stopped if leg >= met else due

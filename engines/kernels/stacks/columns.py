@@ -31,6 +31,7 @@ from engines.kernels.chains.columns import I32_1D, Decides, Opens, Sizes
 from engines.kernels.chains.shares import Shares
 from engines.kernels.columns import F64_2D, I64_2D, Run
 from engines.kernels.gates.columns import Days
+from engines.kernels.parts.columns import PARTS_MAX, PartExits, Portions
 from engines.kernels.passage.columns import Fixed, Payments
 from engines.kernels.passage.lanes import SUMS
 from engines.types import F64_1D, I64_1D
@@ -48,6 +49,11 @@ END = END_ARMED + 1
 # An entry: what it may still close, then its end.
 ENTRY_STEPS, ENTRY_END = range(2)
 ENTRY = ENTRY_END + END
+
+# Where the one entry closes in parts these lie behind it (`stacks.parts`): what its next close
+# takes, the place of the one after that among the closes, how many these are, and its portions.
+PART_STEPS, PART_PLACE, PARTS_LEFT, PORTION = range(ENTRY, ENTRY + 4)
+BLOCK = PORTION + PARTS_MAX
 
 # A row: what is left of it, its price and bar, what it has paid, the lowest signed price since, and
 # the deepest fall of equity while it alone was held, in money and over its peak.
@@ -161,12 +167,14 @@ class Deal(NamedTuple):
 
 
 class Course(NamedTuple):
-    """What all sets of a call read."""
+    """What all sets of a call read; `parts` are the closes of plans that have `portions`."""
 
     opens: Opens
     decides: Decides
     ends: Ends
     stacking: Stacking
+    parts: PartExits
+    portions: Portions
     shares: Shares
     sizes: Sizes
     payments: Payments

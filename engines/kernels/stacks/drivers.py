@@ -19,6 +19,7 @@ from engines.kernels.exit_walk import WALK
 from engines.kernels.passage.lanes import LANES, SUMS
 from engines.kernels.slots import KELLY_ROOM, RUN, TERMS
 from engines.kernels.stacks.columns import (
+    BLOCK,
     COUNTS,
     END,
     ENTRY,
@@ -105,7 +106,8 @@ def _advance(stamp: int) -> Advance:
         room, rounds = min(count, SETS), int(given.runs[0, KELLY_ROOM])
         stacks = Stacks(
             np.empty((room, STATE)), np.empty((room, COUNTS), np.int64),
-            np.empty((room, ROWS_MAX * ROW)), np.empty((room, (course.stacking.room + 1) * ENTRY)),
+            np.empty((room, ROWS_MAX * ROW)),
+            np.empty((room, course.stacking.room * ENTRY + BLOCK)),
             np.empty((room, fixed.months * LANES)), np.zeros((room, RUN + rounds + KELLY_SUMS)),
         )  # fmt: skip # the order of its fields
         for first in range(0, count, SETS):

@@ -253,3 +253,13 @@ def enter_at_line(stack: Stack, course: Course, line: int, what: int) -> Deal:
         line, OF_ALL, closing, price, paid * closing / total, low, low, opening, sign, price,
         paid * opening / total,
     )  # fmt: skip # the order of its fields
+
+
+@inlined
+def gains(stack: Stack, course: Course, bar: int) -> bool:
+    """Return whether the position would bring anything if it closed at the close of `bar`."""
+    state, fixed = stack.state, course.fixed
+    close = course.opens.lines[(bar + 1) * LINE + O_CLOSE]
+    paid = fee(fixed, qty_of(fixed, state[HELD]), close)
+    gross = (close - state[AVERAGE]) * (state[SIGN] * state[QTY]) * fixed.point_value
+    return bool(gross - state[FEES_OPEN] - state[FUNDING_OPEN] - paid > 0)

@@ -21,15 +21,18 @@ from engines.kernels import slots
 from engines.kernels.chains.columns import BARS_MAX, I32_1D, Opens
 from engines.kernels.columns import F64_2D, Bars
 from engines.kernels.gates.runs import LOOKS_BACK, NO_GATES, gates_of, kelly_of
+from engines.kernels.parts.columns import PartExits
 from engines.kernels.passage.columns import MONTHS_MAX, Fixed
 from engines.kernels.passage.runs import (
     BORROWS,
     CLOSING,
+    DIVIDES,
     FILLS,
     MOVES,
     OTHERS,
     OWN_SHARES,
     SIZINGS,
+    are_alike,
     are_plain,
 )
 from engines.kernels.slots import BY_KELLY, OWN_FIRST
@@ -37,8 +40,10 @@ from engines.kernels.stacks.columns import END, Ends, Stacking
 from engines.kernels.stacks.drivers import find_ends
 from engines.types import BOOL_1D, F64_1D, I64_1D
 
+NOWHERE = np.empty(0, np.int32)
+NO_PARTS = PartExits(NOWHERE, NOWHERE, NOWHERE, np.empty(0), 0, 0)
 NO_ENDS = Ends(np.empty(0, np.int32), np.empty((0, 0)))
-STACKED = [*MOVES, *FILLS, *BORROWS, *CLOSING, *LOOKS_BACK, slots.ROOM, slots.LOTS_ROOM]
+STACKED = [*MOVES, *DIVIDES, *FILLS, *BORROWS, *CLOSING, *LOOKS_BACK, slots.ROOM, slots.LOTS_ROOM]
 UNSTACKED = np.setdiff1d(OTHERS, STACKED)
 
 
@@ -50,8 +55,12 @@ def is_stacked(bars: Bars, terms: F64_2D) -> BOOL_1D:
 
 
 def stacks_one(bars: Bars, terms: F64_2D) -> BOOL_1D:
-    """Return which plans [N] stacks follow if entries are one at a time, too."""
+    """Return which plans [N] stacks follow if entries are one at a time, which may close in parts.
+
+    Those do at levels of the plan alone.
+    """
     found = are_plain(terms, UNSTACKED, (*SIZINGS, *OWN_SHARES, BY_KELLY))
+    found &= are_alike(terms, DIVIDES) | (terms[:, slots.ROOM] <= 1)
     if len(bars.marks) > 0:  # which then tell what is liquidated
         found &= terms[:, slots.IS_LIQUIDABLE] == 0
     return found

@@ -24,7 +24,6 @@ from engines.kernels.chains.columns import (
     MODE_BITS,
     MODE_MASK,
     NO_LEVELS,
-    O_CLOSE,
     O_MONTH,
     O_PRICE,
     SHORT,
@@ -37,7 +36,7 @@ from engines.kernels.chains.shares import share_of
 from engines.kernels.gates.columns import Days
 from engines.kernels.machine.gates import passes_gates
 from engines.kernels.machine.rounds import end_round
-from engines.kernels.passage.lanes import LANES, SURE, fee
+from engines.kernels.passage.lanes import LANES, SURE
 from engines.kernels.slots import (
     BAR,
     DECISION_DAY,
@@ -61,7 +60,6 @@ from engines.kernels.stacks.calls import (
     spend,
 )
 from engines.kernels.stacks.columns import (
-    AVERAGE,
     CURSOR,
     END,
     END_ARMED,
@@ -73,10 +71,8 @@ from engines.kernels.stacks.columns import (
     ENTRY,
     ENTRY_END,
     ENTRY_STEPS,
-    FEES_OPEN,
     FOLLOWED,
     FROM,
-    FUNDING_OPEN,
     HELD,
     IS_CALLED,
     IS_OVER,
@@ -92,7 +88,6 @@ from engines.kernels.stacks.columns import (
     NOTHING,
     OF_ALL,
     PAUSES,
-    QTY,
     QUEUED,
     ROW,
     ROW_BAR,
@@ -108,11 +103,13 @@ from engines.kernels.stacks.fills import (
     close_at_level,
     close_at_line,
     enter_at_line,
+    gains,
     place_order,
     settle,
 )
 from engines.kernels.stacks.kelly import end_weighed_round
-from engines.kernels.stacks.rows import close_at_end, close_rows, open_row, qty_of
+from engines.kernels.stacks.parts import close_part_at_level, divide_entry, wait_for_part
+from engines.kernels.stacks.rows import close_at_end, close_rows, open_row
 from engines.kernels.stacks.tally import check_margin, reach
 
 SOON = 4  # wishes ahead of the one that acts, what is read of the market is asked for
@@ -142,7 +139,7 @@ def walk_set(
             reach(stack, course, line - lag, line)
             break
         if what == ENDS_BY_LEVEL:
-            deal = close_at_level(stack, course, line)
+            deal = _end_by_level(stack, course, line)
         elif what == IS_CALLED:
             deal = close_at_call(stack, course, line)
         elif what == LEAVES:
@@ -185,6 +182,14 @@ def _ask_ahead(course: Course, wishes: I32_1D, place: int, plan: int) -> None:
         entry = (((wish >> WISH_BITS) + 1) << 1) | (LONG if wish & ENTERS_LONG != 0 else SHORT)
         own = int(ends.places[entry]) * END + plan * ends.values.shape[1]
         prefetch(ends.values, own)
+
+
+@inlined
+def _end_by_level(stack: Stack, course: Course, line: int) -> Deal:
+    """Return what the levels of the entry that comes first close, which may be a part of it."""
+    if course.portions.targets > 0:
+        return close_part_at_level(stack, course, line)
+    return close_at_level(stack, course, line)
 
 
 @inlined
@@ -278,7 +283,7 @@ def _decide(stack: Stack, course: Course, bar: int, wish: int, is_timed: bool) -
     if is_timed or wish & ENDS != 0:
         return counts | LEAVES
     if wish & leaves != 0 or enters == turns:
-        if not stacking.only_in_profit or _gains(stack, course, bar):
+        if not stacking.only_in_profit or gains(stack, course, bar):
             return counts | LEAVES if wish & leaves != 0 else enters
         if enters == turns:
             return NOTHING
@@ -286,16 +291,6 @@ def _decide(stack: Stack, course: Course, bar: int, wish: int, is_timed: bool) -
     is_full = stack.counts[ENTRIES] >= stacking.room
     is_full |= (not stacking.is_gated) & (state[HELD] >= course.fixed.room_steps)
     return NOTHING if is_full else counts
-
-
-@inlined
-def _gains(stack: Stack, course: Course, bar: int) -> bool:
-    """Return whether the position would bring anything if it closed at the close of `bar`."""
-    state, fixed = stack.state, course.fixed
-    close = course.opens.lines[(bar + 1) * LINE + O_CLOSE]
-    paid = fee(fixed, qty_of(fixed, state[HELD]), close)
-    gross = (close - state[AVERAGE]) * (state[SIGN] * state[QTY]) * fixed.point_value
-    return bool(gross - state[FEES_OPEN] - state[FUNDING_OPEN] - paid > 0)
 
 
 @inlined
@@ -330,6 +325,8 @@ def _close(stack: Stack, course: Course, deal: Deal) -> None:
         return
     if deal.own == OF_ALL:
         spend(stack, deal.closing)
+    elif course.portions.targets > 0:
+        wait_for_part(stack, course)
     else:
         counts[ENTRIES] -= 1
         for place in range(deal.own * ENTRY, counts[ENTRIES] * ENTRY):
@@ -372,7 +369,9 @@ def _open(stack: Stack, course: Course, given: Given, deal: Deal, place: int, pl
     entries[first + ENTRY_END + END_AT] = (opens.bars + opens.lag) << MODE_BITS
     entries[first + ENTRY_END + END_ARMED] = math.inf
     entry = (deal.bar << 1) | (LONG if deal.sign > 0 else SHORT)
-    if len(given.stops) > 0:
+    if course.portions.targets > 0:
+        divide_entry(stack, course, plan, entry)
+    elif len(given.stops) > 0:
         walk(
             given.runs[plan], opens, given.prices, given.slip_ratio, entry, opens.bars - 1,
             given.stops[place], given.targets[place], math.nan, entries, first + ENTRY_END,
