@@ -29,12 +29,23 @@ class RangeBracket:
     The target lies `reward_ratio` times as far on its other side, or there is none. `close` and
     `ranges` [T] are in quote, read-only columns. An entry where the stop would not lie behind the
     close is the strategy's own mistake.
+    Raises: StrategyFault if the multiplier or the ratio is no number.
     """
 
     close: F64_1D
     ranges: F64_1D
     multiplier: float
     reward_ratio: float | None
+
+    def __post_init__(self) -> None:
+        for name in ("multiplier", "reward_ratio"):
+            value = getattr(self, name)
+            if value is None and name == "reward_ratio":
+                continue
+            try:  # Compiled code takes floats alone, far from whoever may be told of another.
+                object.__setattr__(self, name, float(value))
+            except (TypeError, ValueError):
+                raise StrategyFault(f"signal bracket's {name}", "a number", repr(value)) from None
 
     def columns(self, long: BOOL_1D, short: BOOL_1D) -> tuple[F64_1D, F64_1D | None]:
         """Return the stops and the targets of entries [T], NaN where nothing enters."""

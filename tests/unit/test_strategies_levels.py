@@ -1,6 +1,7 @@
 """What the signal strategies share, by hand: sides, stops, targets, the bar before."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,3 +95,17 @@ def test_a_bracket_has_a_range_for_each_bar() -> None:
     short = RangeBracket(bars.close, np.ones(BARS - 1), 1.0, 2.0)
     with pytest.raises(StrategyFault, match="ranges"):
         Signals(enters, never, never, never, bracket=short)
+
+
+@pytest.mark.parametrize(("multiplier", "ratio"), [(None, 2.0), ("wide", 2.0), (1.5, "far")])
+def test_a_bracket_of_no_numbers_is_the_strategys_fault(multiplier: Any, ratio: Any) -> None:
+    bars = klines([100.0] * BARS)
+    with pytest.raises(StrategyFault, match=r"signal bracket's (multiplier|reward_ratio)"):
+        RangeBracket(bars.close, np.ones(BARS), multiplier, ratio)
+
+
+def test_a_bracket_takes_what_counts_as_a_number() -> None:
+    bars = klines([100.0] * BARS)
+    bracket = RangeBracket(bars.close, np.ones(BARS), 1, 2)
+    assert isinstance(bracket.multiplier, float)
+    assert isinstance(bracket.reward_ratio, float)
