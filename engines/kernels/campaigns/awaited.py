@@ -42,7 +42,6 @@ from engines.kernels.campaigns.columns import (
     PAYS_END,
     PLACE,
     SLIP_THEN,
-    STAGE,
     THE_LEG,
     THE_ORDER,
     W_ALLOWED,
@@ -54,6 +53,7 @@ from engines.kernels.campaigns.columns import (
     W_SIDE,
     W_SLIP,
     W_STEPS,
+    WAY_PART,
     WORST,
 )
 from engines.kernels.campaigns.fills import (
@@ -279,7 +279,7 @@ def _play_bar(run: Run, lines: F64_1D, reach: F64_2D, asked: Closes, bar: int) -
     opened, is_other = lines[bar * LINE + O_OPEN], False
     run[CLOSE_BEFORE], run[SLIP_NOW] = lines[bar * LINE + O_CLOSE], lines[bar * LINE + O_SLIP]
     run[BAR] = run[OVER] = bar
-    run[FRESH], run[STAGE] = run[LOTS], AT_OPEN
+    run[FRESH], run[WAY_PART] = run[LOTS], AT_OPEN
     run[NOW] = run[WORST] = run[BEST] = sign_of(run) * opened
     while run[STEPS] != 0 or run[W_SIDE] != 0:
         side, held = sign_of(run), run[LOTS]
@@ -320,7 +320,7 @@ def _go_on(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> flo
     opened, high, low = lines[bar * LINE + O_OPEN], reach[bar, 0], reach[bar, 1]
     is_high_first, is_paid = high - opened < opened - low, run[PAYS_END] != 0
     is_held, run[IS_PASSED] = run[STEPS] != 0, 0.0
-    if run[STAGE] == AT_OPEN:
+    if run[WAY_PART] == AT_OPEN:
         opened = side * opened
         if is_paid:
             pay_until(run, 2.0 * bar)
@@ -338,16 +338,16 @@ def _go_on(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> flo
         if is_paid:
             pay_until(run, 2.0 * bar + 1.0)
             _judge(run, reach, side, opened)
-        run[STAGE] = FIRST_PART
-    while run[STAGE] <= LAST_PART and is_held == (run[STEPS] != 0):
-        target = high if (run[STAGE] == FIRST_PART) == is_high_first else low
-        if run[STAGE] == LAST_PART:
+        run[WAY_PART] = FIRST_PART
+    while run[WAY_PART] <= LAST_PART and is_held == (run[STEPS] != 0):
+        target = high if (run[WAY_PART] == FIRST_PART) == is_high_first else low
+        if run[WAY_PART] == LAST_PART:
             target = close_of(run, lines, bar)
         filled = travel(run, side * target, side)
         if filled == filled or run[MET_AT] != 0:
             return filled
         _judge(run, reach, side, side * target)
-        run[STAGE] += 1
+        run[WAY_PART] += 1
     return STAYS
 
 
@@ -366,7 +366,7 @@ def _fill_order(run: Run, reach: F64_2D, asked: Closes, bar: int, side: float) -
     run[MET_AT] = run[W_SIDE] = 0.0
     if opening > 0 and _may_ask_for_all(run, own, opening, price):
         run[IS_UNSURE] = 1.0
-    if opening > 0 and is_refused(run, own, opening, price, run[STAGE] == AT_OPEN):
+    if opening > 0 and is_refused(run, own, opening, price, run[WAY_PART] == AT_OPEN):
         if held > 0 and run[VALUE_MAX] != math.inf:
             run[IS_UNSURE] = 1.0  # What is worth too much closes, what cannot be paid does not.
         find_nearest(run)

@@ -68,7 +68,7 @@ SET = WALK + 11
 (
     W_SIDE, W_MET, W_PRICE, W_STEPS, W_LAST, W_ALLOWED, W_CLOSE, W_EQUITY, W_SLIP,
     MET_AT,  # what it fills at where it has been met, 0 where it has not
-    STAGE,  # which part of its bar's way is walked, 0 at the open
+    WAY_PART,  # which part of its bar's way is walked, 0 at the open
 ) = range(SET, SET + 11)  # fmt: skip # one list
 ORDER = SET + 11
 
