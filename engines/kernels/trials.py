@@ -22,7 +22,8 @@ from engines.features._shared import Shelf, sharing
 from engines.kernels import slots
 from engines.kernels.chains.lists import Aside, ChainRuns
 from engines.kernels.chains.opens import Opened, opened_of
-from engines.kernels.chains.runs import Found, Wished
+from engines.kernels.chains.runs import Found
+from engines.kernels.chains.wished import Wished
 from engines.kernels.columns import F64_2D, F64_3D, U8_1D, U8_2D, Wants
 from engines.kernels.cpu import run_sets
 from engines.kernels.gpu import GpuRuns

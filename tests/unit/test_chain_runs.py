@@ -13,7 +13,8 @@ from engines.costs import Costs
 from engines.instrument import Instrument
 from engines.kernels.chains import runs as chains
 from engines.kernels.chains.lists import ChainRuns
-from engines.kernels.chains.runs import Found, Part, Wished
+from engines.kernels.chains.runs import Found, Part
+from engines.kernels.chains.wished import Wished
 from engines.kernels.pending import CHAINS_MIN, Pending
 from engines.kernels.trials import Engine, Market, Trials
 from engines.kernels.waits import runs as waits

@@ -26,7 +26,8 @@ from typing import Protocol, TypeAlias
 from engines.kernels import slots
 from engines.kernels.chains.known_walks import KnownWalks
 from engines.kernels.chains.opens import Opened
-from engines.kernels.chains.runs import Found, Part, Wished
+from engines.kernels.chains.runs import Found, Part, WishedRuns
+from engines.kernels.chains.wished import Wished
 from engines.kernels.groups import Group
 from engines.kernels.passage.lanes import LANES
 from engines.signals import Signals
@@ -118,7 +119,7 @@ class ChainRuns:
                 break
         else:
             room = self._room(group, items, are_plain, taken)
-            wished = Wished(group, are_plain, are_left, opened, room, self._walks)
+            wished = Wished(group, are_plain, are_left, opened, room)
             self._filling.append(wished)
         self._held -= wished.held
         is_listed = wished.add(row, signals, items)
@@ -158,7 +159,7 @@ class ChainRuns:
     def _hand_over(self, wished: Wished) -> None:
         self._filling.remove(wished)
         self._held -= wished.held
-        for part in wished.parts():
+        for part in WishedRuns(wished, self._walks).parts():
             busy = sum(not waits.done() for *_, waits in self._running)
             if self._aside is None or busy >= self._threads:
                 waits: Waits = Ran(part())

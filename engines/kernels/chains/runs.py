@@ -18,11 +18,10 @@ their own: several targets (`gates.part_runs`), several entries (`stacks`), ladd
 entries that hang on how earlier ones went (`gates.runs`), and those that wait at a price (`waits`).
 
 1. `groups.Group`: which plans can be followed.
-2. `Wished`: the wishes of many strategies, listed one after the other as each is asked.
+2. `chains.wished`: the wishes of many strategies, listed one after the other as each is asked.
 3. `chains.lists`: full lists are run part by part, beside the strategies that are asked meanwhile.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeAlias
@@ -34,10 +33,7 @@ from engines.kernels.campaigns.drivers import SPAN, run_campaigns
 from engines.kernels.campaigns.gates import Closes
 from engines.kernels.campaigns.runs import shares_of
 from engines.kernels.chains.columns import (
-    I32_1D,
     NO_LEVELS,
-    WISH_BITS,
-    WISH_MASK,
     Decides,
     Exits,
     Given,
@@ -52,24 +48,21 @@ from engines.kernels.chains.drivers import (
 )
 from engines.kernels.chains.entries import Entries, room_of_lanes
 from engines.kernels.chains.known_walks import KnownWalks
-from engines.kernels.chains.opens import Opened
 from engines.kernels.chains.shares import Shares
-from engines.kernels.chains.terms import decides_of, leaves_at_once, sizes_of
-from engines.kernels.chains.wishes import collect_wishes, fixed, price_levels, take_levels
-from engines.kernels.columns import F64_2D, I64_2D, Bars, Wants, frozen
+from engines.kernels.chains.terms import decides_of, sizes_of
+from engines.kernels.chains.wished import Wished
+from engines.kernels.columns import F64_2D, I64_2D, Bars, frozen
 from engines.kernels.gates.columns import Course as Gated
 from engines.kernels.gates.columns import Days, Gates, Kelly, PartCourse
 from engines.kernels.gates.drivers import advance_gated
 from engines.kernels.gates.part_runs import are_made_ahead, run_parts
 from engines.kernels.gates.runs import NO_KELLY, gates_of, kelly_of, looks_back, sure_wishes
-from engines.kernels.groups import Group
 from engines.kernels.parts.columns import PartExits, Portions
 from engines.kernels.parts.levels import PART_WALK
 from engines.kernels.parts.runs import part_exits_of, part_room, portions_of
 from engines.kernels.passage.columns import Fixed
 from engines.kernels.passage.funding import payments_of
 from engines.kernels.passage.runs import fixed_of, has_levels
-from engines.kernels.plan_terms import PRICE_TICKS_MAX
 from engines.kernels.stacks.columns import Course, Ends, Stacking
 from engines.kernels.stacks.drivers import advance_stacks
 from engines.kernels.stacks.runs import (
@@ -83,12 +76,9 @@ from engines.kernels.stacks.runs import (
 from engines.kernels.summary import FIGURES
 from engines.kernels.waits.columns import Orders, Waiting, Way
 from engines.kernels.waits.runs import AT_ONCE, orders_of, run_waits, waiting_of
-from engines.kernels.wants import wants_of_list
-from engines.signals import Signals
 from engines.types import F64_1D, I64_1D
 
 ORDERS_KEPT = 8  # ways to wait whose orders are kept, 1 to 10 MB each
-WISHES_ROOM = 1 << 21  # of a list, of which memory is taken as it fills
 PART_MIN = 32  # sets that advance side by side: the last ones leave lanes idle
 # Of each plan that is asked for its place in the group, the places of the list that ask for it, and
 # their figures [N] with, behind them, 0 where they are sure.
@@ -100,95 +90,29 @@ EXITS_MAX = 16  # plans whose exits are kept at a time: their sets fill the lane
 Part: TypeAlias = Callable[[], Found]
 
 
-class Wished:
-    """The wishes of strategies that wait for one group of plans, listed one after the other.
+class WishedRuns:
+    """The runs of a list's strategies with the plans that they wait for."""
 
-    `are_left` where lanes have left their sets already.
-    """
-
-    def __init__(
-        self, group: Group, are_plain: bool, are_left: bool, opened: Opened, sets_max: int,
-        walks: KnownWalks,
-    ) -> None:  # fmt: skip # what is listed, then with what
-        self.group, self.are_plain, self.are_left, self._walks = group, are_plain, are_left, walks
-        self._thins = bool(leaves_at_once(group.terms).all())
-        self.rows: list[int] = []
-        self._items: list[I64_1D] = []
-        self._opens, self._bars = opened
-        self._sets_max = sets_max
-        room = max(self._opens.bars, WISHES_ROOM)
-        self._wishes: I32_1D = np.empty(room, np.int32)
-        # Empty ones of the same kind, so that passes are compiled once for both.
-        self._stops, self._targets = (np.empty(0 if are_plain else room) for _ in range(2))
-        self._starts = np.zeros(sets_max + 1, np.int64)
-        columns = (self._wishes, self._stops, self._targets)
-        self._bytes_each = sum(column.itemsize for column in columns if len(column))
-        self._payments = payments_of(group.charges, self._opens.bars)
-        self._days = Days(group.charges.open_day, group.charges.close_day)
-        self._entries = Entries(self._wishes, self._opens.bars)
+    def __init__(self, wished: Wished, walks: KnownWalks) -> None:
+        self._group, self._list, self._walks = wished.group, wished, walks
+        charges, self._opens = wished.group.charges, wished.opens
+        self._payments = payments_of(charges, wished.opens.bars)
+        self._days = Days(charges.open_day, charges.close_day)
+        self._entries = Entries(wished.wishes, wished.opens.bars)
         self._orders = dict[Waiting, Orders]()
-
-    def add(self, row: int, signals: Signals, items: I64_1D) -> bool:
-        """List what the strategy at `row` wishes, for some plans of the group.
-
-        Returns: whether it is listed; levels that only the reference can judge are not.
-        """
-        place, permits = len(self.rows), self.group.permits
-        start = int(self._starts[place])
-        stop = collect_wishes(
-            fixed(signals.entry_long), fixed(signals.entry_short), fixed(signals.exit_long),
-            fixed(signals.exit_short), permits.allowed, permits.forced, self._thins,
-            self._wishes, start,
-        )  # fmt: skip # what is wished, what the rules say, where it goes
-        if not self.are_plain and not self._take_levels(signals, slice(start, stop)):
-            return False
-        self._starts[place + 1] = stop
-        self.rows.append(row)
-        self._items.append(items)
-        return True
-
-    def _take_levels(self, signals: Signals, own: slice) -> bool:
-        """List the levels of listed wishes; return whether engines can judge them."""
-        price_max = PRICE_TICKS_MAX * float(self.group.terms[0, slots.TICK_SIZE])
-        bracket = signals.bracket
-        if bracket is not None:
-            ratio = math.nan if bracket.reward_ratio is None else bracket.reward_ratio
-            return price_levels(
-                self._wishes[own], frozen(bracket.close), frozen(bracket.ranges),
-                bracket.multiplier, ratio, price_max, self._stops[own], self._targets[own],
-            )  # fmt: skip # one call
-        return all(
-            take_levels(self._wishes[own], frozen(given), price_max, to)
-            for given, to in (
-                (signals.stop_price, self._stops[own]),
-                (signals.target_price, self._targets[own]),
-            )
-        )
-
-    @property
-    def held(self) -> int:
-        """Return the bytes of what is listed."""
-        return self._bytes_each * int(self._starts[len(self.rows)])
-
-    @property
-    def is_full(self) -> bool:
-        """Return whether the wishes of one strategy more may not fit."""
-        place = len(self.rows)
-        room = len(self._wishes) - int(self._starts[place])
-        return place == self._sets_max or room < self._opens.bars
 
     def parts(self) -> list[Part]:
         """Return the runs of all strategies of the list with the plans that they wait for.
 
         None of them needs another, so they may run at the same time.
         """
-        bars = self._bars
-        places = np.repeat(np.arange(len(self.rows)), list(map(len, self._items)))
-        items = np.concatenate(self._items)
+        bars = self._list.bars
+        places = np.repeat(np.arange(len(self._list.rows)), list(map(len, self._list.items)))
+        items = np.concatenate(self._list.items)
         order = np.argsort(items, kind="stable")
         distinct, firsts = np.unique(items[order], return_index=True)
         owns = np.split(places[order], firsts[1:])
-        is_ladder = self.group.terms[distinct, slots.RUNGS] > 0
+        is_ladder = self._group.terms[distinct, slots.RUNGS] > 0
         ladders = np.flatnonzero(is_ladder).tolist()
         others = [own for own, is_own in zip(owns, is_ladder, strict=True) if not is_own]
         return [
@@ -198,15 +122,15 @@ class Wished:
 
     def _run_ladder(self, bars: Bars, item: int, own: I64_1D) -> Found:
         """Run a ladder, which follows no levels of strategies, with its own places of the list."""
-        assert self.are_plain, "ladders come from `Group.plain` alone"
+        assert self._list.are_plain, "ladders come from `Group.plain` alone"
         found = np.empty((len(own), FIGURES + 1))
         decides, _, fixed, *_ = self._money(bars, item)
-        sets = np.column_stack((self._starts[own], self._starts[own + 1]))
-        terms = self.group.terms[item]
-        asked = Closes(*self._days, frozen(shares_of(terms, self.group.rules.atr_ratio)))
+        sets = np.column_stack((self._list.starts[own], self._list.starts[own + 1]))
+        terms = self._group.terms[item]
+        asked = Closes(*self._days, frozen(shares_of(terms, self._group.rules.atr_ratio)))
         run_campaigns(
-            self._opens, bars.prices, self._payments, self._wishes, sets, terms, decides, fixed,
-            self.group.charges.tiers, asked, SPAN, found,
+            self._opens, bars.prices, self._payments, self._list.wishes, sets, terms, decides,
+            fixed, self._group.charges.tiers, asked, SPAN, found,
         )  # fmt: skip # one call
         return [(item, own, found)]
 
@@ -231,7 +155,7 @@ class Wished:
 
     def _money(self, bars: Bars, item: int) -> Money:
         """Return what of a plan all sets that advance together share."""
-        terms = self.group.terms[item]
+        terms = self._group.terms[item]
         decides = decides_of(terms, self._opens.bars)
         fixed, portions = fixed_of(bars, terms), portions_of(terms)
         looks, waiting = (gates_of(terms), kelly_of(terms)), waiting_of(terms)
@@ -241,10 +165,14 @@ class Wished:
         """Return the figures of a part, plan by plan."""
         money = self._money(bars, plans[0][0])
         _, _, fixed, portions, stacking, _, waiting = money
-        rows = [self.group.terms[item] for item, _ in plans]
+        rows = [self._group.terms[item] for item, _ in plans]
         sets = [
             np.column_stack(
-                (self._starts[own], self._starts[own + 1], *[np.full(len(own), row)] * 2)
+                (
+                    self._list.starts[own],
+                    self._list.starts[own + 1],
+                    *[np.full(len(own), row)] * 2,
+                )
             )
             for row, (_, own) in enumerate(plans)
         ]
@@ -253,12 +181,12 @@ class Wished:
             self._await(bars, rows, sets, money, found)
             return found
         for terms, own in zip(rows, sets, strict=True):
-            if self.are_plain and not has_levels(terms):
+            if self._list.are_plain and not has_levels(terms):
                 own[:, SET_ROW] = NO_LEVELS
         may_stack = stacking.room > 1 or bool(stacks_one(bars, rows[0][None])[0])
         in_parts = portions.targets > 0
-        may_stack &= self.are_plain or not in_parts
-        if stacking.room == 1 and not (may_stack and (self.are_left or spends_all(fixed))):
+        may_stack &= self._list.are_plain or not in_parts
+        if stacking.room == 1 and not (may_stack and (self._list.are_left or spends_all(fixed))):
             (self._part if in_parts else self._follow)(bars, rows, sets, money, found)
         if may_stack:
             self._stack(bars, rows, sets, money, found)
@@ -276,10 +204,10 @@ class Wished:
         ends, parts = self._ends(bars, rows, sets, decides)
         course = Course(
             self._opens, decides, ends, stacking, parts, portions, self._shares(sizes, kelly),
-            sizes, self._payments, fixed, self._days, self.group.charges.tiers,
+            sizes, self._payments, fixed, self._days, self._group.charges.tiers,
         )  # fmt: skip # the order of its fields
         given, figures = self._given(bars, rows), found[left]
-        advance_stacks(course, given, self._wishes, np.concatenate(sets), SPAN, figures)
+        advance_stacks(course, given, self._list.wishes, np.concatenate(sets), SPAN, figures)
         found[left] = figures
 
     def _await(
@@ -287,10 +215,10 @@ class Wished:
     ) -> None:
         """Find the figures of sets whose entries wait at a price."""
         decides, sizes, fixed, *_, (gates, _), waiting = money
-        charges, atr = self.group.charges, frozen(self.group.rules.atr)
+        charges, atr = self._group.charges, frozen(self._group.rules.atr)
         orders = self._orders.get(waiting)
         if orders is None:  # Two threads that find them at the same time find the same.
-            listed = self._wishes[: self._starts[len(self.rows)]]
+            listed = self._list.wishes[: self._list.starts[len(self._list.rows)]]
             orders = orders_of(bars, charges, rows[0], listed)
             kept = list(self._orders.items())[1 - ORDERS_KEPT :]
             self._orders = dict([*kept, (waiting, orders)])
@@ -299,7 +227,7 @@ class Wished:
             self._shares(sizes, NO_KELLY), sizes, self._payments, fixed, gates, self._days,
             charges.tiers,
         )  # fmt: skip # the order of its fields
-        run_waits(way, rows, self._wishes, sets, found)
+        run_waits(way, rows, self._list.wishes, sets, found)
 
     def _part(
         self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], money: Money, found: F64_2D
@@ -310,52 +238,54 @@ class Wished:
         exits, given = self._part_exits(bars, rows, sets, decides, ahead), self._given(bars, rows)
         course = PartCourse(
             self._opens, decides, given, exits, portions, self._shares(sizes, kelly), sizes,
-            self._payments, fixed, gates, kelly, self._days, self.group.charges.tiers,
+            self._payments, fixed, gates, kelly, self._days, self._group.charges.tiers,
         )  # fmt: skip # the order of its fields
-        run_parts(course, self._wishes, np.concatenate(sets), found)
+        run_parts(course, self._list.wishes, np.concatenate(sets), found)
 
     def _follow(
         self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], money: Money, found: F64_2D
     ) -> None:
         """Find the figures of sets of one entry and one leg at a time."""
         decides, sizes, fixed, _, _, (gates, kelly), _ = money
-        exits = self._exits(bars, rows, sets, decides) if self.are_plain else room_of_lanes()
+        exits = self._exits(bars, rows, sets, decides) if self._list.are_plain else room_of_lanes()
         given, shares = self._given(bars, rows), self._shares(sizes, kelly)
-        plans = self.group, *(terms.tobytes() for terms in rows)
-        if not self.are_plain:
+        plans = self._group, *(terms.tobytes() for terms in rows)
+        if not self._list.are_plain:
             given = given._replace(known=self._walks.lend(plans))
         if looks_back(gates, kelly):
             gated = Gated(
                 self._opens, decides, given, exits, shares, sizes, self._payments, fixed, gates,
-                kelly, self._days, self.group.charges.tiers,
+                kelly, self._days, self._group.charges.tiers,
             )  # fmt: skip # the order of its fields
-            advance_gated(gated, self._wishes, np.concatenate(sets), found)
+            advance_gated(gated, self._list.wishes, np.concatenate(sets), found)
         else:
             advance_chains(
-                self._opens, self._wishes, np.concatenate(sets), decides, given, exits, shares,
-                sizes, self._payments, fixed, self.group.charges.tiers, found,
+                self._opens, self._list.wishes, np.concatenate(sets), decides, given, exits,
+                shares, sizes, self._payments, fixed, self._group.charges.tiers, found,
             )  # fmt: skip # one call
-        if not self.are_plain:
+        if not self._list.are_plain:
             self._walks.give_back(plans, given.known)
 
     def _shares(self, sizes: Sizes, kelly: Kelly) -> Shares:
         """Return what the shares of entries are made of that hang on the entry alone."""
-        rules, are_own = self.group.rules, sizes.has_own_shares and kelly.room == 0
+        rules, are_own = self._group.rules, sizes.has_own_shares and kelly.room == 0
         return Shares(are_own, frozen(rules.atr), frozen(rules.atr_ratio))
 
     def _given(self, bars: Bars, rows: list[F64_1D]) -> Given:
         """Return the levels that strategies give, and the terms of plans to walk them by."""
         runs = np.zeros((len(rows), PART_WALK))
         runs[:, : slots.TERMS] = [terms[: slots.TERMS] for terms in rows]
-        slip_ratio = self.group.charges.slip_ratio
-        return Given(self._stops, self._targets, runs, bars.prices, slip_ratio, np.empty(0))
+        slip_ratio = self._group.charges.slip_ratio
+        return Given(
+            self._list.stops, self._list.targets, runs, bars.prices, slip_ratio, np.empty(0)
+        )
 
     def _exits(self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Exits:
         """Return how the levels of plans, by their terms, end what sets of theirs may enter."""
         places, asked, count = self._entries.asked(rows, sets, decides)
         shape = len(rows), count
         exits = Exits(places, np.empty(shape, np.int32), np.empty(shape), np.empty(shape))
-        slip_ratio, atr = self.group.charges.slip_ratio, frozen(self.group.rules.atr)
+        slip_ratio, atr = self._group.charges.slip_ratio, frozen(self._group.rules.atr)
         for row, (terms, (own, last)) in enumerate(zip(rows, asked, strict=True)):
             find_exits(
                 self._opens, bars.prices, slip_ratio, atr, terms, own, last, exits, row
@@ -366,11 +296,11 @@ class Wished:
         self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides, is_ahead: bool
     ) -> PartExits:
         """Return how the levels of plans close in parts what sets of theirs may enter."""
-        if not self.are_plain:
+        if not self._list.are_plain:
             taken = max(int((own[:, SET_STOP] - own[:, SET_START]).max()) for own in sets)
             # Unless links are made ahead, a lane stands behind one entry at a time.
             return part_room(taken if is_ahead else 1, portions_of(rows[0]))
-        slip_ratio, atr = self.group.charges.slip_ratio, frozen(self.group.rules.atr)
+        slip_ratio, atr = self._group.charges.slip_ratio, frozen(self._group.rules.atr)
         asked = self._entries.asked(rows, sets, decides)
         return part_exits_of(self._opens, bars.prices, slip_ratio, atr, rows, *asked)
 
@@ -378,23 +308,15 @@ class Wished:
         self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides
     ) -> tuple[Ends, PartExits]:
         """Return how the levels of plans end or close each entry that sets of theirs may stack."""
-        if not self.are_plain:
+        if not self._list.are_plain:
             return NO_ENDS, NO_PARTS
         # An entry may outlive its own row, whose age is what a plan limits.
         lasting = decides._replace(held_max=self._opens.bars)
         # What would close an entry by reversing it may be refused for want of money.
         sure = sure_wishes(rows[0]) & ~slots.ENTERS
         places, asked, count = self._entries.asked(rows, sets, lasting, sure)
-        atr = frozen(self.group.rules.atr)
-        market = self._opens, bars.prices, self.group.charges.slip_ratio, atr, rows
+        atr = frozen(self._group.rules.atr)
+        market = self._opens, bars.prices, self._group.charges.slip_ratio, atr, rows
         if portions_of(rows[0]).targets > 0:
             return NO_ENDS, part_exits_of(*market, places, asked, count)
         return ends_of(*market, asked, places, count), NO_PARTS
-
-    def wants(self, place: int) -> Wants:
-        """Return what the strategy at a place of the list wants, for the machine."""
-        own = slice(int(self._starts[place]), int(self._starts[place + 1]))
-        bars, wishes = self._wishes[own] >> WISH_BITS, self._wishes[own] & WISH_MASK
-        levels = self._stops[own], self._targets[own]
-        count = self._opens.bars - self._opens.lag
-        return wants_of_list(bars, wishes, levels, count, self.group.rules)
