@@ -62,7 +62,7 @@ def test_wishes_are_causal_orders_wherever_the_parameters_lie(id: str) -> None:
         assert isinstance(strategy, SignalStrategy)
         tried += 1
         whole = strategy.signals(market)
-        require_orders(whole, market.close)
+        require_orders(whole.priced(), market.close)
         enters = np.flatnonzero(whole.entry_long | whole.entry_short)
         assert not enters.size or enters[0] >= strategy.min_bars() - 1
         cut = drawn.draw(st.integers(1, BARS - 1))

@@ -26,7 +26,7 @@ SWITCHED: list[tuple[str, dict[str, object]]] = [
 
 def require_equal(strategy: SignalStrategy, klines: Klines, id: str) -> None:
     """Compare every column of both computations and see that there is something to compare."""
-    found = strategy.signals(klines)
+    found = strategy.signals(klines).priced()
     frame = frame_from_klines(klines).reset_index(drop=True)
     wanted = RULES[id](frame, dataclasses.asdict(strategy))
     decided = ~wanted.get("undecided", wanted.long & False).to_numpy(dtype=bool)

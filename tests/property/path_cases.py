@@ -55,7 +55,7 @@ class PlainWishes(SignalStrategy):
     def signals(self, klines: Klines) -> Signals:
         """Return random wishes."""
         wishes = replace(Wishes(self.seed).signals(klines), size=None, equity_ratio=None)
-        return wishes if self.has_levels else replace(wishes, stop_price=None, target_price=None)
+        return wishes if self.has_levels else wishes.without_levels()
 
 
 @st.composite

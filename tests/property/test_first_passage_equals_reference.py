@@ -64,7 +64,7 @@ class Case:
         start = 0 if self.since_ms is None else klines.index_at(self.since_ms)
         signals = self.strategy.signals(klines)
         if plan.exits.levels is LevelSource.PLAN:
-            signals = replace(signals, stop_price=None, target_price=None)
+            signals = signals.without_levels()
         rules = rule_columns(max(self.plans, key=lambda p: p.exits.uses_atr), klines)
         terms = np.array([terms_row(p, self.costs, instrument, start) for p in self.plans])
         found = np.ones((len(terms), FIGURES + 1))
