@@ -219,12 +219,14 @@ class Trials:
         self, row: int, wants: Wants, group: Group, items: I64_1D, batch: Pending
     ) -> I64_1D:
         """Run by first passage what can be of some plans of a group; return which it leaves."""
-        if len(items) < PLANS_MIN:
+        tried = items[~group.spent[items]]
+        if len(tried) < PLANS_MIN:
             return items
-        found = np.full((len(items), FIGURES + 1), UNDECIDED)
-        run_first_passage(self._groups.bars, wants, group.charges, group.terms[items], found)
-        columns = group.places[items]
-        return items[~batch.put(np.full(len(items), row), columns, found, Engine.FIRST_PASSAGE)]
+        found = np.full((len(tried), FIGURES + 1), UNDECIDED)
+        run_first_passage(self._groups.bars, wants, group.charges, group.terms[tried], found)
+        rows, columns = np.full(len(tried), row), group.places[tried]
+        is_run = batch.put(rows, columns, found, Engine.FIRST_PASSAGE)
+        return np.setdiff1d(items, tried[is_run], assume_unique=True)
 
     def _settle(self, wished: Wished, found: Found, batch: Pending) -> None:
         """Keep what chains have found; what they have not decided waits for the machine."""

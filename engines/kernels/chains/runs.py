@@ -69,7 +69,6 @@ from engines.kernels.stacks.runs import (
     NO_ENDS,
     NO_PARTS,
     ends_of,
-    spends_all,
     stacking_of,
     stacks_one,
 )
@@ -164,7 +163,7 @@ class WishedRuns:
     def _advance(self, bars: Bars, plans: list[tuple[int, I64_1D]]) -> F64_2D:
         """Return the figures of a part, plan by plan."""
         money = self._money(bars, plans[0][0])
-        _, _, fixed, portions, stacking, _, waiting = money
+        *_, portions, stacking, _, waiting = money
         rows = [self._group.terms[item] for item, _ in plans]
         sets = [
             np.column_stack(
@@ -186,7 +185,8 @@ class WishedRuns:
         may_stack = stacking.room > 1 or bool(stacks_one(bars, rows[0][None])[0])
         in_parts = portions.targets > 0
         may_stack &= self._list.are_plain or not in_parts
-        if stacking.room == 1 and not (may_stack and (self._list.are_left or spends_all(fixed))):
+        is_left = self._list.are_left or bool(self._group.spent[plans[0][0]])
+        if stacking.room == 1 and not (may_stack and is_left):
             (self._part if in_parts else self._follow)(bars, rows, sets, money, found)
         if may_stack:
             self._stack(bars, rows, sets, money, found)

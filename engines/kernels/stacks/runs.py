@@ -22,7 +22,7 @@ from engines.kernels.chains.columns import BARS_MAX, I32_1D, Opens
 from engines.kernels.columns import F64_2D, Bars
 from engines.kernels.gates.runs import LOOKS_BACK, NO_GATES, gates_of, kelly_of
 from engines.kernels.parts.columns import PartExits
-from engines.kernels.passage.columns import MONTHS_MAX, Fixed
+from engines.kernels.passage.columns import MONTHS_MAX
 from engines.kernels.passage.runs import (
     BORROWS,
     CLOSING,
@@ -35,7 +35,7 @@ from engines.kernels.passage.runs import (
     are_alike,
     are_plain,
 )
-from engines.kernels.slots import BY_KELLY, OWN_FIRST
+from engines.kernels.slots import BY_EQUITY, BY_KELLY, OWN_FIRST
 from engines.kernels.stacks.columns import END, Ends, Stacking
 from engines.kernels.stacks.drivers import find_ends
 from engines.types import BOOL_1D, F64_1D, I64_1D
@@ -66,10 +66,16 @@ def stacks_one(bars: Bars, terms: F64_2D) -> BOOL_1D:
     return found
 
 
-def spends_all(fixed: Fixed) -> bool:
-    """Return whether each entry takes all that an account has: lanes leave nearly all such sets."""
-    margin = max(fixed.margin_long, fixed.margin_short)
-    return fixed.share * fixed.leverage * margin >= 1
+def spend_all(terms: F64_2D) -> BOOL_1D:
+    """Return of which plans [N] each entry takes all that an account has.
+
+    Nearly all of their sets see a margin call or an entry that cannot be paid, of which lanes and
+    first passage know nothing.
+    """
+    share = np.where(terms[:, slots.SIZING_KIND] == BY_EQUITY, terms[:, slots.SIZING_VALUE], 0.0)
+    margin = np.maximum(terms[:, slots.MARGIN_LONG], terms[:, slots.MARGIN_SHORT])
+    found: BOOL_1D = share * terms[:, slots.LEVERAGE] * margin >= 1
+    return found
 
 
 def stacking_of(terms: F64_1D) -> Stacking:
