@@ -66,14 +66,8 @@ def atr_bracketed(
     bars = len(klines)
     wants_long, wants_short = np.empty(bars, dtype=np.bool_), np.empty(bars, dtype=np.bool_)
     _enter(side, *_behind(klines.close, ranges, bracket.multiplier), wants_long, wants_short)
-    none = np.zeros(bars, dtype=np.bool_)
-    return Signals(
-        entry_long=wants_long,
-        exit_long=none if exit_long is None else exit_long,
-        entry_short=wants_short,
-        exit_short=none if exit_short is None else exit_short,
-        bracket=bracket,
-    )
+    leaves = _leaves(bars, exit_long), _leaves(bars, exit_short)
+    return Signals(wants_long, leaves[0], wants_short, leaves[1], bracket=bracket)
 
 
 def bracketed(
@@ -93,15 +87,14 @@ def bracketed(
         klines.close, side, stop_price, float(reward_ratio or 0.0), wants_long, wants_short,
         stops, targets,
     )  # fmt: skip # what is read, what is filled
-    none = np.zeros(bars, dtype=np.bool_)
-    return Signals(
-        entry_long=wants_long,
-        exit_long=none if exit_long is None else exit_long,
-        entry_short=wants_short,
-        exit_short=none if exit_short is None else exit_short,
-        stop_price=stops,
-        target_price=None if reward_ratio is None else targets,
-    )
+    leaves = _leaves(bars, exit_long), _leaves(bars, exit_short)
+    given = stops, None if reward_ratio is None else targets
+    return Signals(wants_long, leaves[0], wants_short, leaves[1], *given)
+
+
+def _leaves(bars: int, exits: BOOL_1D | None) -> BOOL_1D:
+    """Return the wishes to leave, none if a strategy has no such rule."""
+    return np.zeros(bars, dtype=np.bool_) if exits is None else exits
 
 
 class Behind(NamedTuple):

@@ -23,7 +23,7 @@ from engines.kernels.cpu import bars_of
 from engines.kernels.gates.runs import is_gated
 from engines.kernels.passage.runs import follows, is_chained, may_lack_shares
 from engines.kernels.plan_terms import counts_days, price_range, refusal, terms_row, terms_table
-from engines.kernels.stacks.runs import is_stacked, spend_all, stacks_one
+from engines.kernels.stacks.runs import is_stacked, spends_all, stacks_one
 from engines.kernels.waits.runs import is_awaited
 from engines.kernels.wants import charges_of, permits_of
 from engines.klines import Klines
@@ -61,7 +61,7 @@ class Group:
     of the list and of the terms: `plain` parts them for strategies that give no levels, `given` for
     those that do, whose ladders no chain follows, and `alone` if first passage follows so many of
     these that its tables pay. `stacked` [N] says which stacks follow if others leave their sets,
-    `spent` [N] of which first passage would leave nearly all.
+    `spends_all` [N] those of which first passage would leave nearly all.
     """
 
     places: I64_1D
@@ -75,7 +75,7 @@ class Group:
     given: Ways
     alone: Ways
     stacked: BOOL_1D
-    spent: BOOL_1D
+    spends_all: BOOL_1D
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,7 +132,7 @@ class Groups:
             own, items = np.array(group), np.arange(len(group))
             ways = plain, _ways(given), _ways(given & ~follows(terms))
             stacked = stacks_one(self.bars, terms) & ~may_lack_shares(terms, True, is_flat)
-            walks = stacked, spend_all(terms)
+            walks = stacked, spends_all(terms)
             found.groups.append(Group(own, terms, *columns, takes_levels, items, *ways, *walks))
         return found
 

@@ -219,7 +219,7 @@ class Trials:
         self, row: int, wants: Wants, group: Group, items: I64_1D, batch: Pending
     ) -> I64_1D:
         """Run by first passage what can be of some plans of a group; return which it leaves."""
-        tried = items[~group.spent[items]]
+        tried = items[~group.spends_all[items]]
         if len(tried) < PLANS_MIN:
             return items
         found = np.full((len(tried), FIGURES + 1), UNDECIDED)

@@ -129,7 +129,7 @@ from engines.kernels.slots import (
 )
 from engines.types import F64_1D
 
-AT_OPEN, FIRST_PART, LAST_PART = 0.0, 1.0, 3.0  # stages of a bar's way
+AT_OPEN, FIRST_PART, LAST_PART = 0.0, 1.0, 3.0  # values of WAY_PART
 
 
 @rule

@@ -185,7 +185,7 @@ class WishedRuns:
         may_stack = stacking.room > 1 or bool(stacks_one(bars, rows[0][None])[0])
         in_parts = portions.targets > 0
         may_stack &= self._list.are_plain or not in_parts
-        is_left = self._list.are_left or bool(self._group.spent[plans[0][0]])
+        is_left = self._list.are_left or bool(self._group.spends_all[plans[0][0]])
         if stacking.room == 1 and not (may_stack and is_left):
             (self._part if in_parts else self._follow)(bars, rows, sets, money, found)
         if may_stack:

@@ -66,7 +66,7 @@ def stacks_one(bars: Bars, terms: F64_2D) -> BOOL_1D:
     return found
 
 
-def spend_all(terms: F64_2D) -> BOOL_1D:
+def spends_all(terms: F64_2D) -> BOOL_1D:
     """Return of which plans [N] each entry takes all that an account has.
 
     Nearly all of their sets see a margin call or an entry that cannot be paid, of which lanes and
