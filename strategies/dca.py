@@ -1,6 +1,7 @@
 """Buy at fixed times, more on a dip, and sell all above the average."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -74,35 +75,45 @@ class Dca(SignalStrategy):
             raise PlanFault("direction", "long or both, as dca only buys", plan.direction.value)
         if plan.ladder is not None:
             raise PlanFault("ladder", "none, as dca makes its own purchases", plan.ladder.kind)
-        sizing = Sizing(SizingKind.EQUITY_RATIO, self.base_pct / 100)
-        exits = replace(
-            plan.exits,
-            basis=Basis.AVERAGE,
-            take_profit_ratio=self.take_profit_pct / 100,
-            target_atr=None,
-            targets=(),
-        )
-        return replace(
-            plan,
-            direction=Direction.LONG,
-            sizing=sizing,
-            pyramiding=self.max_positions,
-            exits=exits,
-        )
+        return _bought(plan, self.base_pct, self.take_profit_pct, self.max_positions)
 
     def signals(self, klines: Klines) -> Signals:
         """Return the wishes at each close [T], sized by `equity_ratio`."""
-        top = highest(klines.high, HIGH_BARS)
-        buys = (np.arange(len(klines)) % self.interval == 0) & ~np.isnan(top)
+        # Nothing is bought but at fixed times, so all else is asked there alone.
+        times = slice(0, len(klines), self.interval)
+        close, top = klines.close[times], highest(klines.high, HIGH_BARS)[times]
+        is_bought = ~np.isnan(top)
         if self.rsi_filter:
-            buys &= rsi(klines.close, RSI_PERIOD) <= self.rsi_max
-        is_dip = klines.close <= top * (1 - self.dip_threshold_pct / 100)
+            is_bought &= rsi(klines.close, RSI_PERIOD)[times] <= self.rsi_max
+        is_dip = close <= top * (1 - self.dip_threshold_pct / 100)
         ratio = self.base_pct / 100 * np.where(is_dip, self.dip_multiplier, 1.0)
-        none = np.zeros(len(klines), dtype=np.bool_)
+        buys, none = np.zeros((2, len(klines)), dtype=np.bool_)
+        buys[times] = is_bought
+        spent = np.full(len(klines), np.nan)
+        spent[times] = np.where(is_bought, ratio, np.nan)
         return Signals(
             entry_long=buys,
             exit_long=none,
             entry_short=none,
             exit_short=none,
-            equity_ratio=np.where(buys, ratio, np.nan),
+            equity_ratio=spent,
         )
+
+
+@lru_cache(maxsize=1024)  # Sets that differ in their signals alone share a plan.
+def _bought(plan: Plan, base_pct: float, take_profit_pct: float, max_positions: int) -> Plan:
+    """Return `plan` with a size for each purchase, room for all and one target for them."""
+    exits = replace(
+        plan.exits,
+        basis=Basis.AVERAGE,
+        take_profit_ratio=take_profit_pct / 100,
+        target_atr=None,
+        targets=(),
+    )
+    return replace(
+        plan,
+        direction=Direction.LONG,
+        sizing=Sizing(SizingKind.EQUITY_RATIO, base_pct / 100),
+        pyramiding=max_positions,
+        exits=exits,
+    )

@@ -85,10 +85,22 @@ def run_sets(
     Returns the figures of each set and behind them whether only the reference can run it, not 0.
     """
     found = np.empty((len(sets), FIGURES + 1))
+    if len(sets) == 1:  # One alone would keep the other threads waiting for it.
+        want, row = sets[0].tolist()
+        _run_alone(bars, wants[want], charges, terms[row], found[0])
+        return found
     run_block(bars, tables_of(wants), charges, terms, sets, found)
     if was_compiled(run_block) and not is_ready(run_one):
         run_one(bars, wants[0], charges, terms[0], float(terms[0, LOTS_ROOM]), 0)
     return found
+
+
+def _run_alone(bars: Bars, wants: Wants, charges: Charges, terms: F64_1D, found: F64_1D) -> None:
+    """Run one set, with more room for its lots until they fit."""
+    lots = float(terms[LOTS_ROOM])
+    while (run := run_one(bars, wants, charges, terms, lots, 0))[OVERFLOWS] != 0:
+        lots *= LOTS_GROWTH
+    found[:FIGURES], found[FIGURES] = run[FOUND : FOUND + FIGURES], run[NEEDS_REFERENCE]
 
 
 def run_many(bars: Bars, wants: Wants, charges: Charges, terms: F64_2D, found: F64_2D) -> None:

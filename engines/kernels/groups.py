@@ -80,9 +80,13 @@ class Group:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sorted:
-    """Where each plan of a list goes: to a group, to the reference, or nowhere, and why."""
+    """Where each plan of a list goes: to a group, to the reference, or nowhere, and why.
+
+    `items` are of each group the places at which it has them, which may be some of all.
+    """
 
     groups: list[Group] = field(default_factory=list)
+    items: list[I64_1D] = field(default_factory=list)
     left: list[int] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
 
@@ -134,6 +138,7 @@ class Groups:
             stacked = stacks_one(self.bars, terms) & ~may_lack_shares(terms, True, is_flat)
             walks = stacked, spends_all(terms)
             found.groups.append(Group(own, terms, *columns, takes_levels, items, *ways, *walks))
+            found.items.append(items)
         return found
 
     def _columns_for(self, key: Key, plan: Plan) -> Columns | Fault:

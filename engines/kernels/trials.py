@@ -11,7 +11,7 @@ row of NaN and one sentence that says why; the other sets go on.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numba
 import numpy as np
@@ -27,11 +27,12 @@ from engines.kernels.chains.wished import Wished
 from engines.kernels.columns import F64_2D, F64_3D, U8_1D, U8_2D, Wants
 from engines.kernels.cpu import run_sets
 from engines.kernels.gpu import GpuRuns
-from engines.kernels.groups import Group, Groups, Market, Sorted
+from engines.kernels.groups import Group, Groups, Market
 from engines.kernels.ordering import in_tiles
 from engines.kernels.passage.runs import PLANS_MIN, run_first_passage
 from engines.kernels.pending import Asked, Engine, Pending, Waiting
 from engines.kernels.plan_terms import refusal_of_signals
+from engines.kernels.sorting import Sorting
 from engines.kernels.summary import FIGURES, SUMMARY
 from engines.kernels.wants import wants_of
 from engines.metrics.measure import measure
@@ -42,9 +43,7 @@ from engines.wishes import (
     MakesSignals,
     Tradable,
     checked_signals,
-    effective_plan,
     makes_signals,
-    with_room,
 )
 
 __all__ = ["Engine", "Market", "Summaries", "Trials"]
@@ -99,7 +98,7 @@ class Trials:
         self._threads = min(threads, numba.get_num_threads())
         self._groups = Groups(market)
         self._shelf = Shelf(SHARED_BYTES)
-        self._sorted: Sorted | None = None
+        self._sorting = Sorting(self._groups, self.plans)
         self._opened = dict[bool, Opened]()
 
     def run(self, strategies: Sequence[Tradable]) -> Summaries:
@@ -130,7 +129,9 @@ class Trials:
         threads = self._threads
         chains = ChainRuns(len(strategies), self._aside, threads, settle)
         try:
-            for row in in_tiles(strategies):
+            order = in_tiles(strategies)
+            self._sorting.begin(strategies, order)
+            for row in order:
                 strategy = strategies[row]
                 if makes_signals(strategy):
                     self._want(row, strategy, batch, chains)
@@ -151,17 +152,17 @@ class Trials:
         except Fault as fault:
             batch.fail(row, columns, str(fault))
             return
-        sets = self._sort(strategy)
+        sets = self._sorting.sort(row)
+        is_common = sets is self._sorting.common
         if sets.left or sets.failed:
             asked = set(columns.tolist())
             batch.leave(row, asked.intersection(sets.left))
             for column in asked.intersection(sets.failed):
                 batch.fail(row, np.array([column]), sets.failed[column])
-        for group in sets.groups:
+        for group, items in zip(sets.groups, sets.items, strict=True):
             taken = signals if group.takes_levels else signals.without_levels()
-            items = group.items
-            # Groups that are sorted for one strategy alone are chains of one set.
-            is_listed = batch.is_wide and sets is self._sorted and taken.have_no_size
+            # Plans that a strategy makes are no other's: they would be chains of one set.
+            is_listed = batch.is_wide and is_common and taken.have_no_size
             if is_listed:
                 items = self._chain(row, taken, group, batch, chains)
             items = batch.asked.among(row, group.places, items)
@@ -176,7 +177,7 @@ class Trials:
             if is_listed:
                 items = self._stack(row, taken, group, items, chains)
             self._await(row, wants, group, items, batch)
-            if sets is not self._sorted:  # No more will come for this group.
+            if not is_common:  # No other strategy shares these wishes' plans.
                 self._play_all(batch)
 
     def _chain(
@@ -314,39 +315,3 @@ class Trials:
             subject, text = f"signals of {type(strategy).__name__}", f"{error}"
             found = type(error).__name__ + (f": {text}" if text else "")
             raise StrategyFault(subject, "an answer", found) from error
-
-    def _leaves_plans(self, strategy: MakesSignals) -> bool:
-        """Return whether a strategy makes of each plan that very plan."""
-        ask: object = getattr(strategy, "plan", None)
-        if not callable(ask):
-            return True
-        try:
-            for plan in self.plans:
-                if ask(plan) is not plan:
-                    return False
-        except (Exception, SystemExit):  # of which `effective_plan` tells
-            return False
-        return True
-
-    def _sort(self, strategy: MakesSignals) -> Sorted:
-        """Return where the plans go as this strategy makes them; most leave them as they are."""
-        leaves_them = self._leaves_plans(strategy)
-        if leaves_them and self._sorted is not None:
-            return self._sorted
-        failed, effective = dict[int, str](), dict[int, Plan]()
-        for place, plan in enumerate(self.plans):
-            try:
-                effective[place] = effective_plan(strategy, plan)
-            except Fault as fault:
-                failed[place] = str(fault)
-        are_same = not failed and all(
-            plan is self.plans[place] or plan == with_room(self.plans[place])
-            for place, plan in effective.items()
-        )
-        if are_same and self._sorted is not None:
-            return self._sorted
-        sets = self._groups.sort(effective)
-        sets = replace(sets, failed={**sets.failed, **failed})
-        if leaves_them or are_same:
-            self._sorted = sets
-        return sets
