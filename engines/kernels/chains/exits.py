@@ -144,8 +144,8 @@ def walk_given(
         return
     stop, target = given.stops[wish], given.targets[wish]
     walk(
-        given.runs[plan], opens, given.prices, given.slip_ratio, entry, _narrow(opens.bars - 1),
-        stop, target, math.nan, exits, int(np.int64(0)), _narrow(place),
+        given.runs[plan], opens, given.prices, given.slip_ratio, entry, narrow(opens.bars - 1),
+        stop, target, math.nan, exits, int(np.int64(0)), narrow(place),
     )  # fmt: skip # one call
     known[at + np.uint64(K_ENTRY)], known[at + np.uint64(K_PLAN)] = entry, plan
     known[at + np.uint64(K_STOP)], known[at + np.uint64(K_TARGET)] = stop, target
@@ -171,7 +171,7 @@ def _tell(known: F64_1D, at: np.uint64, exits: Exits, place: int) -> None:
 
 
 @rule
-def _narrow(number: int) -> int:
+def narrow(number: int) -> int:
     """Return a number as those who walk ahead have it, so that `walk` is compiled once for all."""
     return np.int32(number)  # type: ignore[return-value] # a number all the same
 

@@ -8,7 +8,7 @@ import numpy as np
 from engines.kernels import slots
 from engines.kernels.chains.columns import LINE, SPANS, Opens, on_cache_lines
 from engines.kernels.chains.drivers import find_lowest, price_lines
-from engines.kernels.columns import Bars, Charges, frozen
+from engines.kernels.columns import F64_2D, Bars, Charges, frozen
 from engines.kernels.layout import reach_of
 from engines.types import F64_1D
 
@@ -33,6 +33,16 @@ def opened_of(bars: Bars, charges: Charges, terms: F64_1D) -> Opened:
     price_lines(bars.prices, charges.slip_ratio, bars.months, terms, lag, lines)
     find_lowest(bars.prices, lowest)
     return Opened(Opens(lines, lowest, bars.reach, count, lag), bars)
+
+
+def closes_of(opens: Opens, prices: F64_2D) -> Opens:
+    """Return a market whose bars have no price but their close."""
+    closes = prices[:, slots.CLOSE].copy()
+    if opens.lag != 0:
+        closes[-1] = closes[-2]  # of the bar that is one more
+    lowest = np.empty_like(opens.lowest)
+    find_lowest(frozen(np.column_stack([closes] * 4)), lowest)
+    return opens._replace(lowest=lowest, reach=frozen(reach_of(frozen(closes), frozen(closes))))
 
 
 def _with_one_more(bars: Bars) -> Bars:

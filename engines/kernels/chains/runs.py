@@ -53,10 +53,19 @@ from engines.kernels.chains.terms import decides_of, sizes_of
 from engines.kernels.chains.wished import Wished
 from engines.kernels.columns import F64_2D, I64_2D, Bars, frozen
 from engines.kernels.gates.columns import Course as Gated
-from engines.kernels.gates.columns import Days, Gates, Kelly, PartCourse
+from engines.kernels.gates.columns import Days, Gates, Kelly, PartCourse, Watch
 from engines.kernels.gates.drivers import advance_gated
 from engines.kernels.gates.part_runs import are_made_ahead, run_parts
-from engines.kernels.gates.runs import NO_KELLY, gates_of, kelly_of, looks_back, sure_wishes
+from engines.kernels.gates.runs import (
+    NO_KELLY,
+    counts_days,
+    counts_money,
+    gates_of,
+    kelly_of,
+    looks_back,
+    sure_wishes,
+    watch_of,
+)
 from engines.kernels.parts.columns import PartExits, Portions
 from engines.kernels.parts.levels import PART_WALK
 from engines.kernels.parts.runs import part_exits_of, part_room, portions_of
@@ -99,6 +108,7 @@ class WishedRuns:
         self._days = Days(charges.open_day, charges.close_day)
         self._entries = Entries(wished.wishes, wished.opens.bars)
         self._orders = dict[Waiting, Orders]()
+        self._watches = dict[tuple[bool, bool], Watch]()
 
     def parts(self) -> list[Part]:
         """Return the runs of all strategies of the list with the plans that they wait for.
@@ -255,7 +265,7 @@ class WishedRuns:
         if looks_back(gates, kelly):
             gated = Gated(
                 self._opens, decides, given, exits, shares, sizes, self._payments, fixed, gates,
-                kelly, self._days, self._group.charges.tiers,
+                kelly, self._days, self._group.charges.tiers, self._watch(bars, gates),
             )  # fmt: skip # the order of its fields
             advance_gated(gated, self._list.wishes, np.concatenate(sets), found)
         else:
@@ -265,6 +275,16 @@ class WishedRuns:
             )  # fmt: skip # one call
         if not self._list.are_plain:
             self._walks.give_back(plans, given.known)
+
+    def _watch(self, bars: Bars, gates: Gates) -> Watch:
+        """Return what the limits of a plan read; two threads that find it find the same."""
+        key = counts_days(gates), counts_money(gates)
+        watch = self._watches.get(key)
+        if watch is None:
+            start = int(self._group.terms[0, slots.START_BAR])
+            watch = watch_of(gates, self._opens, bars.prices, self._days.opens, start)
+            self._watches[key] = watch
+        return watch
 
     def _shares(self, sizes: Sizes, kelly: Kelly) -> Shares:
         """Return what the shares of entries are made of that hang on the entry alone."""

@@ -30,23 +30,29 @@ NEVER = 1 << 40  # beyond every bar, and beyond every count
 # day and week with an entry and how many they had, losses in a row, the last day they have ended,
 # and whether its share of equity is none. Of what closes in parts: how many closes it has had, and
 # whether the one that comes leaves something.
+# Of limits (`gates.limits`): the bar before which nothing is entered any more; the wish behind the
+# one that entered; the first bar of the next trading day, and the fills of this one; whether a cap
+# closes what was entered at once, and which limit has ended what was held.
 (
     CURSOR, STOP, ROW, PLAN, ENTRY, IS_SHORT, PLACE, ENDS, NEXT, WISH,
     LAST_END, HAS_LOST, ENTRY_DAY, ENTRY_WEEK, DAY_ENTRIES, WEEK_ENTRIES, LOSSES, HALTED_DAY,
-    HAS_NO_SHARE, TAKEN, IS_LEFT,
-) = range(0, 21 * LANES, LANES)  # fmt: skip # one list
-STANDS = 21
+    HAS_NO_SHARE, TAKEN, IS_LEFT, HALTED_UNTIL, BEGUN, DAY_END, DAY_FILLS, IS_AT_ONCE, CUT,
+) = range(0, 27 * LANES, LANES)  # fmt: skip # one list
+STANDS = 27
 
 # Behind the numbers of a lane, what Kelly's sizing knows: the rounds that have ended; of the last
 # ones how many won and lost, and what their ratios add up to, each as a sum and what it has lost.
 # Then what has closed of a position: how many trades, what their results and the sizes of these add
-# up to, and of each its ratio as it weighs, and its weight.
+# up to, and of each its ratio as it weighs, and its weight. Last what limits know: the highest
+# equity at a close, and the one at which the loss of the day is reached.
 (
     ENDED, WON_COUNT, LOST_COUNT, WON_SUM, WON_REST, LOST_SUM, LOST_REST,
     CLOSED, CLOSED_PNL, CLOSED_SIZE, WEIGHED,
 ) = range(PART_NUMBERS * LANES, (PART_NUMBERS + 11) * LANES, LANES)  # fmt: skip # one list
 WEIGHTS = WEIGHED + PARTS_MAX * LANES
-GATE_NUMBERS = PART_NUMBERS + 10 + 2 * PARTS_MAX
+TOP = WEIGHTS + PARTS_MAX * LANES
+DAY_LEAST = TOP + LANES
+GATE_NUMBERS = PART_NUMBERS + 12 + 2 * PARTS_MAX
 
 NO_ENTRY = -1  # the close of a position that there is not
 UNKNOWN = 0  # what comes next, while nobody has looked
@@ -57,6 +63,8 @@ class Gates(NamedTuple):
 
     `cooldown` bars after a loss are no fewer than the `delay` after any end. `vain` are wishes that
     count as entries although the plan does not allow their side (`gates.vain`).
+    Limits are the fills of a day, NEVER without one, its losses, as a share of equity or in money,
+    and the drawdown, infinite without.
     """
 
     delay: int
@@ -66,6 +74,10 @@ class Gates(NamedTuple):
     losses_max: int
     only_in_profit: bool
     vain: int
+    fills_max: int
+    loss_ratio: float
+    loss_quote: float
+    drawdown: float
 
 
 class Kelly(NamedTuple):
@@ -83,6 +95,18 @@ class Days(NamedTuple):
 
     opens: I64_1D
     closes: I64_1D
+
+
+class Watch(NamedTuple):
+    """What limits read of a market: by bar the first one of the next trading day [T], and closes.
+
+    `first` is where a run's first trading day begins. `closes` have the closes of bars as their
+    only prices. Columns are empty where nothing asks for them.
+    """
+
+    next_day: I64_1D
+    first: int
+    closes: Opens
 
 
 class Room(NamedTuple):
@@ -115,6 +139,7 @@ class Course(NamedTuple):
     kelly: Kelly
     days: Days
     tiers: F64_2D
+    watch: Watch
 
 
 class PartCourse(NamedTuple):

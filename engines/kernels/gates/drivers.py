@@ -8,13 +8,14 @@ from typing import TypeAlias
 
 import numpy as np
 
-from engines.kernels._compiled import driver, inlined, shared, stamp_of
+from engines.kernels._compiled import driver, inlined, rule, shared, stamp_of
 from engines.kernels.chains.columns import I32_1D
 from engines.kernels.chains.drivers import NO_SET
 from engines.kernels.chains.lanes import weigh
 from engines.kernels.chains.margin import judge
 from engines.kernels.columns import F64_2D, I64_2D
 from engines.kernels.gates.columns import GATE_NUMBERS, STANDS, Course, Room
+from engines.kernels.gates.limits import conclude, has_limits, heed
 from engines.kernels.gates.links import (
     count_alone,
     count_joined,
@@ -27,6 +28,7 @@ from engines.kernels.gates.links import (
 )
 from engines.kernels.gates.sets import hand_over, note, vacate
 from engines.kernels.gates.shares import weigh_exactly, weigh_rounds
+from engines.kernels.passage.columns import Fixed, Payments
 from engines.kernels.passage.funding import pay, pay_until_closes
 from engines.kernels.passage.lanes import (
     LANE_PLACES,
@@ -45,6 +47,16 @@ from engines.types import F64_1D, I64_1D
 Advance: TypeAlias = Callable[[Course, I32_1D, I64_2D, F64_2D], None]
 
 
+@rule
+def settle(lanes: F64_1D, payments: Payments, fixed: Fixed) -> None:
+    """Find what the position of each lane pays for funding until its end."""
+    if len(payments.rates) > 0:
+        if fixed.settles:
+            pay_until_closes(lanes, payments, fixed)
+        else:
+            pay(lanes, payments, fixed)
+
+
 @inlined
 def _step(course: Course, wishes: I32_1D, room: Room) -> None:
     """Let every lane end its position and begin the one after."""
@@ -58,12 +70,15 @@ def _step(course: Course, wishes: I32_1D, room: Room) -> None:
         fixed,
     )  # fmt: skip # one call
     read_ends(stands, lanes, room.places, opens, exits)
-    if len(payments.rates) > 0:
-        if fixed.settles:
-            pay_until_closes(lanes, payments, fixed)
-        else:
-            pay(lanes, payments, fixed)
+    settle(lanes, payments, fixed)
+    if has_limits(gates) and heed(
+        stands, lanes, room.places, gates, course.watch, opens, given, exits,
+        course.shares.atr, payments, fixed,
+    ):  # fmt: skip # one call
+        settle(lanes, payments, fixed)
     result(lanes, fixed)
+    if has_limits(gates):
+        conclude(stands, lanes, gates, fixed)
     count_alone(stands, lanes, ratios, gates, opened, opens.lag, kelly, unit)
     if kelly.room > 0:
         weigh_rounds(stands, lanes, ratios, kelly, run)

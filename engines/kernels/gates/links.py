@@ -47,6 +47,7 @@ from engines.kernels.chains.lanes import stand_at_end, stand_before
 from engines.kernels.chains.shares import Shares, share_of
 from engines.kernels.chains.walk import lowest
 from engines.kernels.gates.columns import (
+    BEGUN,
     CURSOR,
     ENDS,
     ENTRY,
@@ -109,7 +110,7 @@ def seek_ends(
 ) -> None:  # fmt: skip # where the lanes stand, then what is read
     """Find how the position of each lane ends, and the entry that ends it, if one does."""
     for lane in range(LANES):
-        stands[NEXT + lane] = UNKNOWN
+        stands[NEXT + lane], stands[BEGUN + lane] = UNKNOWN, stands[CURSOR + lane]
         if stands[ENTRY + lane] == NO_ENTRY:
             stands[ENDS + lane] = OPEN_AT_END
             continue

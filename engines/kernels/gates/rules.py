@@ -11,6 +11,7 @@ from engines.kernels.gates.columns import (
     ENTRY_DAY,
     ENTRY_WEEK,
     HALTED_DAY,
+    HALTED_UNTIL,
     HAS_LOST,
     HAS_NO_SHARE,
     LAST_END,
@@ -40,13 +41,13 @@ def open_gates(stands: I64_1D, lane: int) -> None:
     stands[LAST_END + lane] = -NEVER
     stands[HAS_LOST + lane] = stands[LOSSES + lane] = 0
     stands[ENTRY_DAY + lane] = stands[ENTRY_WEEK + lane] = stands[HALTED_DAY + lane] = -1
-    stands[DAY_ENTRIES + lane] = stands[WEEK_ENTRIES + lane] = 0
+    stands[DAY_ENTRIES + lane] = stands[WEEK_ENTRIES + lane] = stands[HALTED_UNTIL + lane] = 0
 
 
 @inlined
 def refuses(stands: I64_1D, lane: int, gates: Gates, closes: I64_1D, bar: int) -> bool:
     """Return whether a lane may not enter at the close of `bar`; `closes` are days of closes."""
-    if stands[HAS_NO_SHARE + lane] != 0:
+    if stands[HAS_NO_SHARE + lane] != 0 or bar < stands[HALTED_UNTIL + lane]:
         return True
     waits = gates.cooldown if stands[HAS_LOST + lane] != 0 else gates.delay
     if bar - stands[LAST_END + lane] < waits:

@@ -15,9 +15,10 @@ import math
 import numpy as np
 
 from engines.kernels import slots
-from engines.kernels.chains.columns import BARS_MAX
-from engines.kernels.columns import F64_2D, Bars
-from engines.kernels.gates.columns import NEVER, Gates, Kelly
+from engines.kernels.chains.columns import BARS_MAX, Opens
+from engines.kernels.chains.opens import closes_of
+from engines.kernels.columns import F64_2D, Bars, frozen
+from engines.kernels.gates.columns import NEVER, Gates, Kelly, Watch
 from engines.kernels.passage.columns import MONTHS_MAX
 from engines.kernels.passage.runs import (
     BORROWS,
@@ -33,14 +34,19 @@ from engines.kernels.passage.runs import (
 )
 from engines.kernels.slots import ANY_WISH, BY_KELLY, ENTERS, ENTERS_LONG, ENTERS_SHORT
 from engines.kernels.slots import ENDS as RULES_END
-from engines.types import BOOL_1D, F64_1D
+from engines.types import BOOL_1D, F64_1D, I64_1D
 
-NO_GATES = Gates(0, 0, NEVER, NEVER, NEVER, False, 0)
+NO_GATES = Gates(0, 0, NEVER, NEVER, NEVER, False, 0, NEVER, math.inf, math.inf, math.inf)
+NO_DAYS: I64_1D = np.empty(0, np.int64)
 NO_KELLY = Kelly(0, 0, 0.0, 0.0, 0.0)
 DELAYS = [slots.DELAY_BARS, slots.COOLDOWN_BARS]
 MAXIMA = [slots.TRADES_DAY_MAX, slots.TRADES_WEEK_MAX, slots.LOSSES_MAX]
 LOOKS_BACK = [*DELAYS, *MAXIMA, slots.ONLY_IN_PROFIT, slots.KELLY_ROOM]
-UNGATED = np.setdiff1d(OTHERS, [*MOVES, *DIVIDES, *FILLS, *BORROWS, *CLOSING, *LOOKS_BACK])
+LIMITS = [
+    slots.FILLS_MAX, slots.LOSS_RATIO_MAX, slots.LOSS_QUOTE_MAX, slots.HAS_CAPS, slots.DRAWDOWN_MAX,
+]  # fmt: skip # one list
+FOLLOWED = [*MOVES, *DIVIDES, *FILLS, *BORROWS, *CLOSING, *LOOKS_BACK, *LIMITS]
+UNGATED = np.setdiff1d(OTHERS, FOLLOWED)
 
 
 def is_gated(bars: Bars, terms: F64_2D) -> BOOL_1D:
@@ -48,7 +54,9 @@ def is_gated(bars: Bars, terms: F64_2D) -> BOOL_1D:
     if len(bars.months) >= MONTHS_MAX or len(bars.prices) >= BARS_MAX:
         return np.zeros(len(terms), np.bool_)
     found = are_plain(terms, UNGATED, (*SIZINGS, *OWN_SHARES, BY_KELLY))
-    found &= ~are_alike(terms, LOOKS_BACK)
+    found &= ~are_alike(terms, [*LOOKS_BACK, *LIMITS])
+    # What a limit ends takes back no count of entries, and no part of a position.
+    found &= are_alike(terms, LIMITS) | are_alike(terms, [*MAXIMA[:2], *DIVIDES])
     counts = (terms[:, MAXIMA[:2]] < math.inf).any(axis=1) & (terms[:, slots.DIRECTION] != 0)
     found &= ~counts | np.isin(terms[:, slots.SIZING_KIND], SIZINGS)
     if len(bars.marks) > 0:  # which then tell what is liquidated
@@ -63,7 +71,12 @@ def gates_of(terms: F64_1D) -> Gates:
     in_profit, vain = bool(terms[slots.ONLY_IN_PROFIT] != 0), 0
     if min(by_day, by_week) < NEVER and terms[slots.DIRECTION] != 0:
         vain = ENTERS_SHORT if terms[slots.DIRECTION] > 0 else ENTERS_LONG
-    return Gates(delay, max(delay, cooldown), by_day, by_week, losses, in_profit, vain)
+    drawdown = terms[slots.DRAWDOWN_MAX]
+    return Gates(
+        delay, max(delay, cooldown), by_day, by_week, losses, in_profit, vain,
+        int(min(terms[slots.FILLS_MAX], NEVER)), float(terms[slots.LOSS_RATIO_MAX]),
+        float(terms[slots.LOSS_QUOTE_MAX]), math.inf if math.isnan(drawdown) else float(drawdown),
+    )  # fmt: skip # the order of its fields
 
 
 def kelly_of(terms: F64_1D) -> Kelly:
@@ -80,13 +93,41 @@ def looks_back(gates: Gates, kelly: Kelly) -> bool:
     return gates != NO_GATES or kelly != NO_KELLY
 
 
+def without_limits(gates: Gates) -> Gates:
+    """Return gates without the limits, which refuse entries while nothing is held."""
+    free, inf = gates._replace(fills_max=NEVER), math.inf
+    return free._replace(loss_ratio=inf, loss_quote=inf, drawdown=inf)
+
+
+def counts_days(gates: Gates) -> bool:
+    """Return whether a plan has limits of a day."""
+    return gates.fills_max < NEVER or min(gates.loss_ratio, gates.loss_quote) < math.inf
+
+
+def counts_money(gates: Gates) -> bool:
+    """Return whether a plan has limits that look at equity."""
+    return min(gates.loss_ratio, gates.loss_quote, gates.drawdown) < math.inf
+
+
+def watch_of(gates: Gates, opens: Opens, prices: F64_2D, days: I64_1D, start: int) -> Watch:
+    """Return what the limits of a plan read of a market, whose bars open on these days."""
+    next_day, first, closes = NO_DAYS, NEVER, opens._replace(lowest=np.empty(0))
+    if counts_days(gates):
+        begins = np.append(np.flatnonzero(np.diff(days, prepend=-1)), len(days))
+        next_day = begins[np.searchsorted(begins, np.arange(len(days)), side="right")]
+        first = int(begins[np.searchsorted(begins, start)])  # A day that has begun is not watched.
+    if counts_money(gates):
+        closes = closes_of(opens, prices)
+    return Watch(frozen(next_day, np.int64), first, closes)
+
+
 def sure_wishes(terms: F64_1D) -> int:
     """Return which wishes surely close the positions that they would close, under a plan.
 
     Gates may refuse a reversal: even delays do, soon after a position that began by one. A share of
     nothing refuses it too. In profit alone, no more than the hours' rules are sure to close.
     """
-    gates, kelly = gates_of(terms), kelly_of(terms)
+    gates, kelly = without_limits(gates_of(terms)), kelly_of(terms)
     if gates.only_in_profit:
         return RULES_END
     may_refuse = gates != NO_GATES or (kelly != NO_KELLY and kelly.low <= 0)

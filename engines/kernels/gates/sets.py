@@ -25,6 +25,7 @@ from engines.kernels.gates.columns import (
     Kelly,
     Room,
 )
+from engines.kernels.gates.limits import forget_limits
 from engines.kernels.gates.rules import open_gates
 from engines.kernels.gates.shares import forget
 from engines.kernels.parts.lanes import start_parts
@@ -83,6 +84,7 @@ def _clear(fixed: Fixed, kelly: Kelly, lane: int, room: Room) -> None:
     room.stands[TAKEN + lane] = room.stands[IS_LEFT + lane] = 0
     room.stands[ENTRY + lane] = NO_ENTRY
     open_gates(room.stands, lane)
+    forget_limits(room.stands, room.lanes, lane, fixed)
     forget(room.stands, room.lanes, room.ratios, lane, kelly)
     for number in (CLOSED, CLOSED_PNL, CLOSED_SIZE):
         room.lanes[number + lane] = 0.0
