@@ -10,22 +10,25 @@ the closes alone.
 """
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
 from engines.errors import ParameterFault, PlanFault
-from engines.features._columns import column, mirrored
+from engines.features._columns import column
 from engines.features._compiled import compiled
+from engines.features._shared import shared
 from engines.features.volatility import atr
 from engines.klines import Klines
 from engines.plan import CloseRule, Plan, Sizing, SizingKind
 from engines.signals import Signals
-from engines.types import F64_1D
+from engines.types import BOOL_1D, F64_1D
 from strategies.base import Presets, SignalStrategy, parameter
 
 # A level this small part of a step from the start price is the start price itself.
 LEVEL_NOISE = 1e-9
+
+Terms: TypeAlias = tuple[float, float, float, int, bool]  # multiple, edges, steps, target per grid
 
 
 @dataclass(frozen=True)
@@ -98,68 +101,86 @@ class GridTrading(SignalStrategy):
         return replace(plan, sizing=sizing, pyramiding=self.max_open, close_rule=CloseRule.ANY)
 
     def signals(self, klines: Klines) -> Signals:
-        """Return the wishes at each close [T], sized by `equity_ratio`."""
-        close, high, low = (column("price", c) for c in (klines.close, klines.high, klines.low))
-        reach = self.range_multiple * atr(high, low, close, self.atr_period)
-        # An automatic grid needs a floor above zero; NaN starts none.
-        reach = column("reach", np.where(reach < close, reach, np.nan))
-        long_stop, long_target = _grid_buys(
-            close, high, low, reach, self.lower, self.upper, self.grids, self.target_per_grid
-        )
-        mirror = [column("price", mirrored(prices)) for prices in (close, low, high)]
-        floor, top = 0.0 - self.upper, 0.0 - self.lower
-        short_stop, short_target = _grid_buys(
-            mirror[0], mirror[1], mirror[2], reach, floor, top, self.grids, self.target_per_grid
-        )
-        buys, sells = ~np.isnan(long_stop), ~np.isnan(short_stop)
-        none = np.zeros(len(klines), dtype=np.bool_)
-        return Signals(
-            entry_long=buys,
-            exit_long=none,
-            entry_short=sells,
-            exit_short=none,
-            stop_price=np.where(sells, 0.0 - short_stop, long_stop),
-            target_price=np.where(sells, 0.0 - short_target, long_target),
-            equity_ratio=np.where(buys | sells, self.size_pct / 100, np.nan),
-        )
+        """Return the wishes at each close [T]; the plan sizes them."""
+        high, low, close = (column("price", c) for c in (klines.high, klines.low, klines.close))
+        ranges = column("ranges", atr(high, low, close, self.atr_period))
+        terms = self.range_multiple, self.lower, self.upper, self.grids, self.target_per_grid
+        stops, targets, buys, sells = _orders(high, low, close, ranges, terms)
+        never = np.zeros(close.size, dtype=np.bool_)
+        return Signals(buys, never, sells, never, stops, targets)
+
+
+class Orders(NamedTuple):
+    """The levels of each order in quote, NaN where there is none, and its side [T]."""
+
+    stops: F64_1D
+    targets: F64_1D
+    buys: BOOL_1D
+    sells: BOOL_1D
+
+
+@shared
+def _orders(high: F64_1D, low: F64_1D, close: F64_1D, ranges: F64_1D, terms: Terms) -> Orders:
+    """Return the orders of both halves, the same for all sizes and numbers of open orders."""
+    stops, targets = np.full((2, close.size), np.nan)
+    buys, sells = np.zeros((2, close.size), dtype=np.bool_)
+    _list_orders(1.0, close, high, low, ranges, terms, buys, stops, targets)
+    _list_orders(-1.0, close, low, high, ranges, terms, sells, stops, targets)
+    return Orders(stops, targets, buys, sells)
 
 
 @compiled
-def _grid_buys(
-    close: F64_1D,
-    high: F64_1D,
-    low: F64_1D,
-    reach: F64_1D,
-    lower: float,
-    upper: float,
-    grids: int,
-    target_per_grid: bool,
-) -> tuple[F64_1D, F64_1D]:
-    """Return stop and target of each buy [T], NaN where there is none; lower = upper: automatic."""
-    stops, targets = np.full(close.size, np.nan), np.full(close.size, np.nan)
+def _list_orders(
+    sign: float, close: F64_1D, high: F64_1D, low: F64_1D, ranges: F64_1D, terms: Terms,
+    orders: BOOL_1D, stops: F64_1D, targets: F64_1D,
+) -> None:  # fmt: skip # prices, the strategy's terms, what is filled
+    """Note the orders of one half, which buys at prices times `sign`, with stops and targets [T].
+
+    An automatic grid (both edges are 0) needs a floor above zero.
+    """
+    multiple, lower, upper, grids, target_per_grid = terms
     is_fixed = lower < upper
     floor, top = (lower, upper) if is_fixed else (np.nan, np.nan)
+    if sign < 0.0:
+        floor, top = 0.0 - top, 0.0 - floor
     start, before = np.nan, np.nan
-    taken = np.full(grids, np.nan)  # The target of the buy at each level, NaN where it is free.
+    taken = np.full(grids, np.inf)  # The target of the buy at each level, endless where it is free.
+    lowest = grids  # level that is taken, with the nearest target
     for t in range(close.size):
-        now = close[t]
+        now = sign * close[t]
         if not floor < now < top:
-            taken[:] = np.nan
+            taken[:], lowest = np.inf, grids
             if not is_fixed:
-                floor, top, start = now - reach[t], now + reach[t], now
+                reach = multiple * ranges[t]
+                reach = reach if reach < close[t] else np.nan
+                floor, top, start = now - reach, now + reach, now
             before = now
             continue
         if np.isnan(start):
             start = now
-        step = (top - floor) / grids
-        for k in range(1, grids):
-            if high[t] >= taken[k] or low[t] <= floor:
-                taken[k] = np.nan
-        for k in range(1, grids):
-            level = floor + k * step
-            if now <= level < before and level < start - LEVEL_NOISE * step and np.isnan(taken[k]):
-                stops[t], targets[t] = floor, level + step if target_per_grid else start
-                taken[k] = targets[t]
-                break
+        if sign * low[t] <= floor:
+            taken[:], lowest = np.inf, grids
+        while lowest < grids and sign * high[t] >= taken[lowest]:
+            taken[lowest] = np.inf
+            while lowest < grids and taken[lowest] == np.inf:
+                lowest += 1
+        if now < before and now < start:
+            step = (top - floor) / grids
+            k = _free_level(floor, step, now, min(before, start - LEVEL_NOISE * step), taken)
+            if k > 0:
+                taken[k] = floor + k * step + step if target_per_grid else start
+                orders[t], stops[t], targets[t] = True, sign * floor, sign * taken[k]
+                lowest = min(lowest, k)
         before = now
-    return stops, targets
+
+
+@compiled
+def _free_level(floor: float, step: float, since: float, until: float, taken: F64_1D) -> int:
+    """Return the lowest free level from one price to below another, 0 if there is none."""
+    for k in range(max(1, int((since - floor) / step)), taken.size):  # lower ones lie below
+        level = floor + k * step
+        if level >= until:
+            break
+        if level >= since and taken[k] == np.inf:
+            return k
+    return 0

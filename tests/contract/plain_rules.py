@@ -197,9 +197,8 @@ def grid_trading(bars: pd.DataFrame, p: Terms) -> pd.DataFrame:
             row |= {"long": is_long, "short": not is_long, "target": target}
             row["stop"] = levels[0] if is_long else levels[-1]
             taken[k] = (is_long, target)
-    table = pd.DataFrame(rows, index=bars.index).assign(exit_long=False, exit_short=False)
-    ratio = pd.Series(p["size_pct"] / 100, index=bars.index)
-    return table.assign(ratio=ratio.where(table.long | table.short))
+    table = pd.DataFrame(rows, index=bars.index)
+    return table.assign(exit_long=False, exit_short=False, ratio=np.nan)
 
 
 def levels_between(lower: float, upper: float, grids: int) -> list[float]:

@@ -37,10 +37,11 @@ Line = tuple[int, int, int, int, int, int, str]
 
 @dataclass(frozen=True)
 class Terms:
-    """What the plan says: entries a side, and a target above the average price or None."""
+    """What the plan says: share of equity, entries a side, a target above the average or None."""
 
     capital: float
     fee_ratio: float
+    share: float = 0.1
     entries_max: int = 1
     average_target_ratio: float | None = None
 
@@ -90,7 +91,8 @@ class PlainLoop:
     def open(self, side: int, decided: int, equity: float, price: int) -> None:
         """Open a lot, its bracket rounded away from the entry."""
         signals, close = self.signals, self.rows[decided][3] / TICKS_PER_QUOTE
-        share = 0.1 if signals.equity_ratio is None else float(signals.equity_ratio[decided])
+        given = signals.equity_ratio
+        share = self.terms.share if given is None else float(given[decided])
         qty = share * equity / (close * (1 + self.terms.fee_ratio))
         steps = math.floor(qty * STEPS_PER_CONTRACT + NOISE)
         if not steps:

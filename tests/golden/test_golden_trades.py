@@ -14,7 +14,7 @@ from tests.parity.truth import bars, needs_truth
 PLAIN = Terms(PLAN.capital_quote, COSTS.commission)
 TERMS = {
     "dca": replace(PLAIN, entries_max=10, average_target_ratio=0.1),
-    "grid_trading": replace(PLAIN, entries_max=5),
+    "grid_trading": replace(PLAIN, share=0.01, entries_max=5),
 }
 
 
