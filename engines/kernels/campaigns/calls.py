@@ -5,7 +5,8 @@ inside the bar is paid, at both extremes and at the close (`forced`). A point at
 of the position (`campaigns.margin`) asks the machine how much is sold, and that is taken off the
 oldest lots, whose legs close what is left of them. The average price is that of what is left, but
 levels that count from it stay until something opens; of several lots' own those that are left
-count. A rung that has filled and been sold would wait again, which is left to the machine.
+count. A rung that has filled and been sold would wait again, which is left to the machine; so is a
+call under a close rule by which the oldest lots are not the first to go.
 """
 
 from engines.kernels._compiled import apart, rule
@@ -39,9 +40,11 @@ from engines.kernels.slots import (
     BAR,
     BASIS,
     FEES_OPEN,
+    FIFO,
     FROM_ENTRY,
     FUNDING_OPEN,
     LAST_FILL_BAR,
+    LOT_ORDER,
     LOTS,
     POINT_VALUE,
     PRICE_AVG,
@@ -62,6 +65,8 @@ def _call(run: Run, reach: F64_2D, side: float, price: float) -> None:
     steps, held = margin_call_steps(run, price), abs(run[STEPS])
     if steps == 0:
         return
+    if run[LOT_ORDER] != FIFO:
+        run[IS_UNSURE] = 1.0
     run[LOWEST], run[LAST_FILL_BAR] = min(run[LOWEST], run[WORST]), run[OVER]
     price = slipped_price(run, due_price(run, price), -side, 0.0)
     paid = fee_of_qty(run, qty_of(run, steps), price) * steps / steps

@@ -1,9 +1,11 @@
-"""How a position closes whose lots have a leg each, all at one level, under the close rule FIFO.
+"""How a position closes whose lots have a leg each, all at one level.
 
 Theory. The first leg that the price meets is the oldest, and it closes the oldest row, which is its
 own lot, and so on: the lots close whole, one fill each. At an open that has passed the level the
 youngest leg fills first (`path`). It closes as many steps as its lot has, but of the oldest rows:
-lots then close in parts, each a trade, with their part of what the lot has paid.
+lots then close in parts, each a trade, with their part of what the lot has paid. So it is under
+FIFO; under LIFO legs close the youngest rows, so lots close in parts on the way and whole at an
+open; under ANY each leg closes its own.
 
 A first lot that closes in parts is marked with the stretch in which it was held alone (`tally`).
 """
@@ -34,8 +36,12 @@ from engines.kernels.slots import (
     BAR,
     CALLS_MARGIN,
     CAPITAL,
+    FIFO,
+    LIFO,
+    LOT_ORDER,
     LOTS,
     NET,
+    OWN_FIRST,
     POINT_VALUE,
     STEPS,
 )
@@ -49,15 +55,18 @@ def close_by_legs(run: Run, reach: F64_2D, side: float, price: float) -> None:
         paid = fee_of_qty(run, qty_of(run, abs(run[STEPS])), price) * run[LOTS]
         judge_cover(run, side, min(run[LOWEST], side * price), paid)
     count, is_passed = int(run[LOTS]), run[IS_PASSED] != 0
-    youngest = LOTS_FROM + (count - 1) * LOT_SIZE
-    if is_passed and run[youngest + L_LEG] < run[LOTS_FROM + L_STEPS]:
+    youngest, order = LOTS_FROM + (count - 1) * LOT_SIZE, run[LOT_ORDER]
+    splits = order != OWN_FIRST and is_passed == (order == FIFO)
+    if splits and run[youngest + L_LEG] < run[LOTS_FROM + L_STEPS]:
         mark_alone(run, reach, side)
     for number in range(count):
-        leg = LOTS_FROM + (count - 1 - number if is_passed else number) * LOT_SIZE
+        own = count - 1 - number if is_passed else number
+        leg = LOTS_FROM + own * LOT_SIZE
         steps = left = run[leg + L_LEG]
         paid = fee_of_qty(run, qty_of(run, steps), price) * steps / steps
         for place in range(count):
-            lot = LOTS_FROM + place * LOT_SIZE
+            row = own if order == OWN_FIRST else count - 1 - place if order == LIFO else place
+            lot = LOTS_FROM + row * LOT_SIZE
             part = min(left, run[lot + L_STEPS])
             if part > 0:
                 close_part(run, reach, lot, side, price, part, paid * part / steps)

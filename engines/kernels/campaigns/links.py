@@ -9,6 +9,10 @@ Rules that look back (`campaigns.gates`) are asked at each close that would ente
 reverse a position is judged while that is held, and where it is refused the position stays, as it
 does where a plan closes in profit alone and there is none. An entry of a side that the plan forbids
 fills nothing, but the rules are asked, and it counts.
+
+Where a plan has no ladder but several entries, each wish of the side that is held adds a lot at the
+next open while there is room (`opens.join`). A wish that finds none is passed over without a look;
+one that a margin call would have made room for makes the set unsure.
 """
 
 import math
@@ -58,6 +62,7 @@ from engines.kernels.campaigns.opens import (
     close_of,
     enter,
     enter_in_vain,
+    join,
     relieve,
     relieve_in_vain,
     reverse,
@@ -107,6 +112,8 @@ from engines.kernels.slots import (
     ONLY_IN_PROFIT,
     OPEN,
     PRICE_AVG,
+    ROOM,
+    RUNGS,
     SLIP_NOW,
     STEPS,
 )
@@ -181,13 +188,14 @@ def _hold(
     `place` is that of the first wish which may close it.
     """
     bars, side = int(run[BARS]), 1.0 if run[STEPS] > 0 else -1.0
-    leaves = (LEAVES_LONG if side > 0 else LEAVES_SHORT) | ENDS
-    closes = leaves | (ENTERS_SHORT if side > 0 else ENTERS_LONG)
+    closes, joins = _closing(side), ENTERS_LONG if side > 0 else ENTERS_SHORT
+    has_room = run[RUNGS] == 0 and run[LOTS] < run[ROOM]
+    counts = closes | joins if has_room else closes
     timed, first = timed_of(run, decides), place
     bar, wish = bars - 1, 0
     while place < len(wishes):
         wish = int(wishes[place])
-        if wish & closes != 0 or wish >> WISH_BITS >= timed:
+        if wish & counts != 0 or wish >> WISH_BITS >= timed:
             bar = min(wish >> WISH_BITS, bars - 1)
             break
         place += 1
@@ -196,17 +204,29 @@ def _hold(
     if _follow(run, lines, prices, reach, min(last, until - 1), side):
         count_end(run, asked, run[NET_BEFORE])
         return place_from(wishes, first, int(run[OVER]))
+    if run[RUNGS] == 0 and not has_room and run[LOTS] < run[ROOM]:
+        run[IS_UNSURE] = 1.0
     if last >= until or (last == timed and timed != timed_of(run, decides)):
-        return first
+        return place_from(wishes, first, until) if last >= until else first
     if last >= bars - 1:
         return len(wishes)
     is_wished = bar == last and place < len(wishes)
     wish = wish if is_wished else 0
     is_sure = timed == last or wish & ENDS != 0
-    if is_sure or run[ONLY_IN_PROFIT] == 0 or closes_in_profit(run, lines, last):
-        is_reversal = timed != last and wish & leaves == 0
+    may_end = is_sure or wish & closes != 0
+    may_end &= is_sure or run[ONLY_IN_PROFIT] == 0 or closes_in_profit(run, lines, last)
+    if may_end:
+        is_reversal = timed != last and wish & (closes & ~ENTERS) == 0
         _end(run, lines, reach, wish, decides, asked, last, is_reversal)
+    elif wish & counts & joins != 0 and (run[IS_GATED] == 0 or may_enter(run, asked, last)):
+        join(run, lines, reach, last, side)
     return place + 1 if is_wished else place
+
+
+@rule
+def _closing(side: float) -> int:
+    """Return which wishes may close a position of a side."""
+    return ENDS | (LEAVES_LONG | ENTERS_SHORT if side > 0 else LEAVES_SHORT | ENTERS_LONG)
 
 
 @rule

@@ -58,9 +58,9 @@ from engines.kernels.campaigns.fills import (
     tick_down,
 )
 from engines.kernels.campaigns.gates import count_placed
-from engines.kernels.campaigns.margin import is_refused, note_start
+from engines.kernels.campaigns.margin import is_refused, judge_cover, note_start
 from engines.kernels.campaigns.sizes import cannot_pay, is_too_small, order_steps
-from engines.kernels.campaigns.tally import close_lots, mark_stretch, reach_month
+from engines.kernels.campaigns.tally import close_lots, find_lowest, mark_stretch, reach_month
 from engines.kernels.chains.columns import (
     LINE,
     LONG,
@@ -78,6 +78,7 @@ from engines.kernels.rounding import qty_of
 from engines.kernels.slots import (
     BAR,
     BUDGET_RATIO,
+    CALLS_MARGIN,
     LAST_FILL_BAR,
     LEVERAGE,
     LOTS,
@@ -126,6 +127,17 @@ def _can_be_paid(run: Run, steps: float, side: float) -> bool:
     close = run[CLOSE_THEN]
     price = close + expected_slip(run, side, close, run[SLIP_THEN])
     return steps > 0 and not cannot_pay(run, steps, side, price, run[EQUITY_THEN])
+
+
+@rule
+def _is_placed(run: Run, steps: float, side: float) -> bool:
+    """Return whether an entry beside a position is placed after the close that was reckoned with.
+
+    It may be of no step where it is no ladder's.
+    """
+    if steps > 0 or run[RUNGS] > 0:
+        return _can_be_paid(run, steps, side)
+    return not cannot_pay(run, steps, side, run[CLOSE_THEN], run[EQUITY_THEN])
 
 
 @rule
@@ -230,6 +242,26 @@ def close_late(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) ->
 
 
 @apart
+def join(run: Run, lines: F64_1D, reach: F64_2D, last: int, side: float) -> None:
+    """Add an entry at the open after a close to the position of its side, if the account can."""
+    steps, line = decide(run, lines, last, side), last + 1
+    if not _is_placed(run, steps, side):
+        return
+    count_placed(run)
+    price, opening = price_of(lines, line, side), min(steps, run[ROOM_STEPS] - abs(run[STEPS]))
+    _reach(run, lines, line)
+    if opening <= 0 or is_too_small(run, steps) or is_refused(run, side, opening, price, True):
+        return
+    if run[CALLS_MARGIN] == 0:
+        find_lowest(run, reach, side, line, math.inf)
+        judge_cover(run, side, min(run[LOWEST], side * lines[line * LINE + O_OPEN]), 0.0)
+    _stand_at(run, lines, reach, line, side)
+    qty = qty_of(run, opening)
+    open_lot(run, side, opening, qty, price, fee_of_qty(run, qty, price) * opening / opening)
+    find_nearest(run)
+
+
+@apart
 def relieve(run: Run, lines: F64_1D, reach: F64_2D, last: int, held: float, side: float) -> None:
     """Close at the open after `last` what is held and let an entry fill for itself there."""
     steps = decide(run, lines, last, side)
@@ -267,7 +299,7 @@ def _place_to_relieve(run: Run, steps: float, side: float) -> bool:
 
     One that is too small is placed too.
     """
-    if not _can_be_paid(run, steps, side):
+    if not _is_placed(run, steps, side):
         return False
     count_placed(run)
     return not is_too_small(run, steps)
@@ -285,7 +317,7 @@ def reverse(
     close, equity, slip = run[CLOSE_THEN], run[EQUITY_THEN], run[SLIP_THEN]
     budget, share = run[BUDGET_RATIO], run[MONEY_SHARE]
     steps = decide(run, lines, last, side)
-    opening, is_placed = 0.0, steps > 0
+    opening, is_placed = 0.0, steps > 0 or run[RUNGS] == 0
     price = price_of(lines, line, side)
     if is_placed:
         count_placed(run)

@@ -1,4 +1,4 @@
-"""Ladders whose exits close the whole position, campaign by campaign: a faster equal.
+"""Ladders, and entries of one level, that close whole, campaign by campaign: a faster equal.
 
 Theory. A campaign begins flat at an open and ends flat, and its rungs wait at prices that its
 deciding close alone fixes. Between two fills nothing moves but the price, so a set needs no state
@@ -14,9 +14,14 @@ campaigns are asked as a set goes (`campaigns.gates`), as what Kelly's sizing sp
 leverage a bound says whether a position may have been taken over (`campaigns.margin`). The share of
 equity that an entry by the volatility spends is known at each close. A first entry may wait at a
 price (`campaigns.awaited`). What the account cannot pay is refused as in the machine, and margin is
-called at the points of each bar (`campaigns.calls`). What this path does not follow is left to the
-machine: other close rules, a stop that moves, levels by the ATR. So is a set that comes near to a
-liquidation.
+called at the points of each bar (`campaigns.calls`).
+
+Several entries without a ladder are campaigns too where their levels count from the average or the
+last fill, and so lie at one price: a wish adds a lot at an open, where a rung would on the way. Any
+close rule is followed there.
+
+What this path does not follow is left to the machine: other close rules of ladders, a stop that
+moves, levels by the ATR. So is a set that comes near to a liquidation.
 """
 
 import numpy as np
@@ -55,6 +60,7 @@ def is_campaigned(bars: Bars, terms: F64_2D) -> BOOL_1D:
     is_level = (terms[:, slots.BASIS] != FROM_ENTRY) & (terms[:, slots.LOT_ORDER] == FIFO)
     is_level &= terms[:, slots.LATE_ENTRIES] == np.inf
     has_rungs = (terms[:, slots.RUNGS] > 0) & (is_level | (terms[:, slots.CLOSES_ALL] != 0))
+    has_rungs |= joins_at_opens(terms)
     by_atr = ~np.isnan(terms[:, [slots.STOP_ATR, slots.PROFIT_ATR]]).all(axis=1)
     is_sized = (terms[:, slots.SIZING_KIND] != BY_RISK) | ~np.isnan(terms[:, slots.STOP_RATIO])
     # While one waits the rungs of another campaign may spend their own share yet.
@@ -64,6 +70,13 @@ def is_campaigned(bars: Bars, terms: F64_2D) -> BOOL_1D:
     found &= are_plain(terms, UNLADDERED, (*SIZINGS, *OWN_SHARES, BY_KELLY))
     if len(bars.marks) > 0:  # which then tell what is liquidated
         found &= terms[:, slots.IS_LIQUIDABLE] == 0
+    return found
+
+
+def joins_at_opens(terms: F64_2D) -> BOOL_1D:
+    """Return which plans [N] have no ladder but several entries at opens, and one level for all."""
+    found: BOOL_1D = (terms[:, slots.RUNGS] == 0) & (terms[:, slots.BASIS] != FROM_ENTRY)
+    found &= (terms[:, slots.ENTRY_KIND] == AT_MARKET) & (terms[:, slots.SETTLES] == 0)
     return found
 
 

@@ -19,6 +19,7 @@ from engines.kernels.campaigns.columns import (
     LADDER_FROM,
     MONEY_FIXED,
     MONEY_SHARE,
+    SLIP_THEN,
     STEP_SIZE,
     STEPS_A_QTY,
     UNIT_ADDED,
@@ -27,7 +28,14 @@ from engines.kernels.campaigns.columns import (
 from engines.kernels.columns import Run
 from engines.kernels.machine.desk import is_large_enough
 from engines.kernels.machine.rungs import steps_of
-from engines.kernels.money import lacks_funds, margin_ratio, money_for, share_of_equity
+from engines.kernels.money import (
+    expected_slip,
+    lacks_funds,
+    margin_ratio,
+    money_for,
+    share_of_equity,
+    steps_for,
+)
 from engines.kernels.passage.lanes import SURE
 from engines.kernels.slots import (
     BUDGET_RATIO,
@@ -48,6 +56,7 @@ from engines.kernels.slots import (
     PER_ORDER,
     POINT_VALUE,
     QTY_MIN,
+    RUNGS,
     SIZING_KIND,
     SIZING_VALUE,
     STEP_OVER,
@@ -97,8 +106,7 @@ def order_steps(run: Run, place: int, side: float) -> float:
     """Return the steps of an order of the ladder, by the close that decides; the entry is 0."""
     close = run[CLOSE_THEN]
     if run[HAS_MONEY] != 0:
-        offset, weight = run[LADDER_FROM + 2 * place], run[LADDER_FROM + 2 * place + 1]
-        price = max(run[TICK_SIZE], close * (1 - side * offset))
+        price, weight = _price_and_weight(run, place, side, close)
         money = run[EQUITY_THEN] * run[MONEY_SHARE] + run[MONEY_FIXED]
         wanted = money * weight * run[STEPS_A_QTY] / (price * run[UNIT_FACTOR] + run[UNIT_ADDED])
         whole = float(np.floor(wanted))
@@ -109,10 +117,25 @@ def order_steps(run: Run, place: int, side: float) -> float:
     return _exact_steps(run, place, side)
 
 
+@rule
+def _price_and_weight(run: Run, place: int, side: float, close: float) -> tuple[float, float]:
+    """Return what an order reckons with a contract at, and its part of the money.
+
+    An entry without a ladder reckons with what it would slip.
+    """
+    if run[RUNGS] == 0:
+        return close + expected_slip(run, side, close, run[SLIP_THEN]), 1.0
+    offset, weight = run[LADDER_FROM + 2 * place], run[LADDER_FROM + 2 * place + 1]
+    return max(run[TICK_SIZE], close * (1 - side * offset)), weight
+
+
 @apart
 def _exact_steps(run: Run, place: int, side: float) -> float:
     """Return the steps of an order as the reference does."""
     run[ORDER_MONEY] = money_for(run, run[EQUITY_THEN], run[BUDGET_RATIO])
+    if run[RUNGS] == 0:
+        price, _ = _price_and_weight(run, place, side, run[CLOSE_THEN])
+        return steps_for(run, run[ORDER_MONEY], price)
     return steps_of(run, place, side, run[CLOSE_THEN], math.nan)
 
 

@@ -53,10 +53,13 @@ from engines.kernels.slots import (
     FEES_OPEN,
     FUNDING_OPEN,
     LAST_FILL_BAR,
+    LIFO,
+    LOT_ORDER,
     LOTS,
     NET,
     NEXT_MONTH,
     PRICE_AVG,
+    RUNGS,
     SETTLED_PEAK,
     STEPS,
     SUMS,
@@ -123,8 +126,9 @@ def close_lots(run: Run, reach: F64_2D, side: float, price: float, paid: float) 
     """Close all that is held on `side` at `price`, paying `paid` for it."""
     look_back(run, reach, side)
     held = abs(run[STEPS])
-    for place in range(int(run[LOTS])):
-        lot = LOTS_FROM + place * LOT_SIZE
+    last, is_last_first = int(run[LOTS]) - 1, run[LOT_ORDER] == LIFO
+    for number in range(last + 1):
+        lot = LOTS_FROM + (last - number if is_last_first else number) * LOT_SIZE
         share = paid * run[lot + L_STEPS] / held
         pnl, entry_fee, funding = _result(run, lot, side, price, share)
         add_trade(run, lot, pnl, entry_fee + share, funding)
@@ -226,6 +230,7 @@ def _lowest_of(run: Run, reach: F64_2D, lot: int, side: float) -> float:
     worst, start, stop = run[lot + L_WORST], int(run[lot + L_BAR] - run[LAG]), int(run[OVER])
     # A first bar that was not walked met nothing behind the fill: all of it counts.
     is_whole = run[lot + L_BAR] == run[ENTRY_BAR] and run[IS_WALKED] == 0
+    is_whole |= run[RUNGS] == 0 and stop > start
     if stop > start or is_whole:
         first = start if is_whole else start + 1
         high, low = extremes(reach, int(run[BARS]), first, stop)
@@ -241,6 +246,8 @@ def end_open(run: Run, reach: F64_2D, side: float, close: float) -> None:
     for place in range(int(run[LOTS])):
         lot = LOTS_FROM + place * LOT_SIZE
         share = fee(run, run[lot + L_STEPS], close)
+        if run[RUNGS] == 0 and run[lot + L_BAR] == run[BAR]:
+            run[lot + L_WORST] = min(run[lot + L_WORST], run[WORST])
         pnl, entry_fee, funding = _result(run, lot, side, close, share)
         run[NET_PROFIT] = run[NET]
         add_open(run, SUMS, entry_fee, funding)

@@ -24,6 +24,7 @@ from engines.kernels.campaigns.columns import (
     IS_PASSED,
     IS_UNSURE,
     IS_WALKED,
+    L_BAR,
     L_WORST,
     LAG,
     LEG_DOWN,
@@ -115,6 +116,8 @@ def walk(
     run[NOW] = run[WORST] = run[BEST] = opened
     if bar == run[ENTRY_BAR] - run[LAG]:
         run[FRESH], run[IS_WALKED] = 0.0, 1.0
+    elif run[LOTS_FROM + (int(run[LOTS]) - 1) * LOT_SIZE + L_BAR] == run[BAR]:
+        run[FRESH] -= 1.0  # It joined at the open.
     run[IS_PASSED] = 0.0
     is_paid = run[PAYS_END] != 0
     if is_paid:

@@ -31,7 +31,7 @@ import numpy as np
 from engines.kernels import slots
 from engines.kernels.campaigns.drivers import SPAN, run_campaigns
 from engines.kernels.campaigns.gates import Closes
-from engines.kernels.campaigns.runs import shares_of
+from engines.kernels.campaigns.runs import joins_at_opens, shares_of
 from engines.kernels.chains.columns import (
     NO_LEVELS,
     Decides,
@@ -121,7 +121,8 @@ class WishedRuns:
         order = np.argsort(items, kind="stable")
         distinct, firsts = np.unique(items[order], return_index=True)
         owns = np.split(places[order], firsts[1:])
-        is_ladder = self._group.terms[distinct, slots.RUNGS] > 0
+        terms = self._group.terms[distinct]
+        is_ladder = (terms[:, slots.RUNGS] > 0) | joins_at_opens(terms)
         ladders = np.flatnonzero(is_ladder).tolist()
         others = [own for own, is_own in zip(owns, is_ladder, strict=True) if not is_own]
         return [
