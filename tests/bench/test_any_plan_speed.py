@@ -1,32 +1,15 @@
 """How fast `Trials` is whatever the plan: trailing, targets, ladders, several entries, funding.
 
-Everything a set costs is counted: indicators, signals, the run and the 24 figures. Strategies and
-plans are a grid, as a sweep has them; the best of some runs in this process, caches warm, on
-70,080 synthetic 15-minute bars (two years). One set of each is shown equal to the reference first.
+Strategies and plans are a grid, as a sweep has them (`grids`).
 """
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import fields, replace
 from functools import partial
 from itertools import product
 
-import numpy as np
 import pytest
 
-from cluster.memory import keep_freed_memory
-from cluster.tasks import threads_aside
-from engines.backtest import run_backtest
-from engines.costs import Costs
-from engines.features.events import crossover, crossunder
-from engines.features.oscillators import rsi
-from engines.funding import constant_funding
-from engines.instrument import Instrument
-from engines.kernels.summary import SUMMARY
-from engines.kernels.trials import Engine, Market, Trials
-from engines.klines import MINUTE_MS, Klines
-from engines.margin import MarginTier
-from engines.metrics.measure import measure
 from engines.plan import (
     Basis,
     Breakeven,
@@ -44,34 +27,15 @@ from engines.plan import (
     Target,
     Trailing,
 )
-from engines.signals import Signals
-from engines.synthetic import synthetic_klines
-from strategies.base import SignalStrategy, parameter
 from strategies.bollinger_bands import BollingerBands
 from strategies.ema_crossover import EmaCrossover
+from tests.bench.grids import Case, RsiReversion, run_and_print
 from tests.bench.test_grid_speed import EmaCross
 
 pytestmark = pytest.mark.bench
 
-BARS, THREADS = 70_080, 2
-SECONDS = 1.5  # for which runs are repeated: the first ones take the memory that later ones keep
-LEVELS = 0.01, 0.03  # the nearest and the farthest
 TARGETS = Target(0.004, 0.5), Target(0.01, 0.3), Target(0.03, 0.2)
 RUNGS = Rung(0.0, 0.1), Rung(0.01, 0.2), Rung(0.02, 0.3), Rung(0.04, 0.4)
-
-
-@dataclass(frozen=True)
-class RsiReversion(SignalStrategy):
-    """The index comes back from its outer bands."""
-
-    period: int = parameter(14, low=2, high=50, step=1)
-    band: float = parameter(30.0, low=5.0, high=45.0, step=1.0)
-
-    def signals(self, klines: Klines) -> Signals:
-        value = rsi(klines.close, self.period)
-        never = np.zeros(len(klines), dtype=np.bool_)
-        enters = crossover(value, self.band), crossunder(value, 100.0 - self.band)
-        return Signals(enters[0], never, enters[1], never)
 
 
 CROSSES = [EmaCross(fast, slow) for fast, slow in product(range(5, 21, 2), range(25, 105, 10))]
@@ -117,20 +81,6 @@ def laddered(target: float) -> Plan:
 
 def pyramided(stop: float) -> Plan:
     return replace(stopped(stop), pyramiding=3)
-
-
-@dataclass(frozen=True)
-class Case:
-    """What is run: strategies, plans by a level of theirs, and how many plans at a time."""
-
-    strategies: Sequence[SignalStrategy]
-    plan: Callable[[float], Plan]
-    count: int
-    has_funding: bool = False
-
-    def plans(self, count: int) -> list[Plan]:
-        """Return so many plans whose levels lie evenly."""
-        return [self.plan(level) for level in np.linspace(*LEVELS, count).tolist()]
 
 
 CASES = {
@@ -212,39 +162,6 @@ SIZES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def klines() -> Klines:
-    """Return two years of seeded synthetic bars."""
-    return synthetic_klines(BARS, 15 * MINUTE_MS, seed=7)
-
-
 @pytest.mark.parametrize(("name", "count"), SIZES)
-def test_a_grid_of_strategies_and_plans(name: str, count: int, klines: Klines) -> None:
-    case = CASES[name]
-    strategies, plans = case.strategies, case.plans(count)
-    funding = constant_funding(0.0001, 8, klines) if case.has_funding else None
-    tiers = (MarginTier(1e9, 0.005, leverage_max=100.0),)
-    instrument = Instrument("SYNTHETIC", tick_size=0.1, qty_step=0.001, margin_tiers=tiers)
-    market = Market(klines, instrument, Costs(), funding)
-    keep_freed_memory()  # as a worker does
-    aside = threads_aside(THREADS)
-    found = Trials(market, plans, THREADS, aside=aside).run(strategies)
-    assert found.errors == {}
-    result = run_backtest(strategies[7], klines, instrument, plans[-1], Costs(), funding=funding)
-    figures = measure(result)
-    wanted = [figures[name] for name in SUMMARY]
-    np.testing.assert_allclose(found.values[7, -1], wanted, rtol=1e-9, atol=1e-9)
-    walls, cpus = list[float](), list[float]()
-    while sum(walls) < SECONDS:
-        trials = Trials(market, plans, THREADS, aside=aside)  # which remembers no signals yet
-        wall, cpu = time.perf_counter(), time.process_time()
-        trials.run(strategies)
-        walls.append(time.perf_counter() - wall)
-        cpus.append(time.process_time() - cpu)
-    sets, trades = len(strategies) * len(plans), found.values[..., SUMMARY.index("trades")].mean()
-    cpu, engine = min(cpus) / sets, found.engine[7, -1]
-    print(
-        f"{name:40} {sets:6,} sets, {sets / min(walls):8,.0f} a second, {cpu * 1e6:6,.0f} us of "
-        f"CPU a set, {trades:,.0f} trades, {cpu / trades * 1e9:,.0f} ns each, "
-        f"{Engine(int(engine)).name.lower()} {(found.engine == engine).mean():.1%}"
-    )
+def test_a_grid_of_strategies_and_plans(name: str, count: int) -> None:
+    run_and_print(name, CASES[name], count)
