@@ -28,6 +28,7 @@ from engines.kernels.chains.columns import (
 )
 from engines.kernels.chains.exits import narrow, walk
 from engines.kernels.chains.lanes import WORST, stand_at_end
+from engines.kernels.columns import F64_2D
 from engines.kernels.exit_walk import PART
 from engines.kernels.gates.columns import (
     BEGUN,
@@ -217,7 +218,8 @@ def walk_limits(
     entered, mode = stands[ENTRY + lane] + 1, stands[ENDS + lane] & MODE_MASK
     end, lowest, how = (stands[ENDS + lane] >> MODE_BITS) - lag, math.inf, NOT_CUT
     settled, paid = first_settlement(stands, lane, payments, lag), 0.0
-    for bar in range(entered, min(end, opens.bars - 1 - lag) + 1):
+    bar, last = entered, min(end, opens.bars - 1 - lag)
+    while bar <= last:
         is_entry = lag == 0 and bar == entered
         # What fills at the open does so between the two limits.
         is_left = bar != end or mode == ON_THE_WAY or (lag != 0 and mode < AT_LEVEL)
@@ -239,8 +241,41 @@ def walk_limits(
         )  # fmt: skip # one call
         if how != NOT_CUT:
             return how
-        lowest = min(lowest, side * worst)
+        bar, lowest = _pass_calm(
+            stands, lanes, lane, gates, prices, payments, fixed, bar + 1, min(end, last + 1),
+            min(lowest, side * worst), settled, paid,
+        )  # fmt: skip # one call
     return how
+
+
+@rule
+def _pass_calm(
+    stands: I64_1D, lanes: F64_1D, lane: int, gates: Gates, prices: F64_2D, payments: Payments,
+    fixed: Fixed, bar: int, end: int, lowest: float, settled: int, paid: float,
+) -> tuple[int, float]:  # fmt: skip # where the lane stands, what it reads, then where it is
+    """Return the first bar from `bar` on that may matter to a limit, and the lowest until then.
+
+    In the others nothing is paid, no day begins, no limit is near and equity comes to no new peak.
+    """
+    side, unit = lanes[SIDE + lane], lanes[QTY + lane] * fixed.point_value
+    owned, base = settled_at(lanes, lane, fixed, paid), side * lanes[ENTRY_PRICE + lane]
+    margin = NOISE * lanes[TOP + lane] / unit
+    floor = lanes[TOP + lane] * (1 - gates.drawdown)
+    guard = base + (max(lanes[DAY_LEAST + lane], floor) - owned) / unit + margin
+    crest = math.inf
+    if gates.drawdown < math.inf:
+        crest = base + (lanes[TOP + lane] - owned) / unit - margin
+    extreme, pays = LOW if side > 0 else HIGH, len(payments.rates) > 0
+    end = min(end, stands[DAY_END + lane])
+    while bar < end:
+        worst = side * prices[bar, extreme]
+        if not (worst > guard and side * prices[bar - 1, CLOSE] < crest):
+            break
+        if pays and payments.before[bar + 1] > settled:
+            break
+        lowest = min(lowest, worst)
+        bar += 1
+    return bar, lowest
 
 
 @rule
