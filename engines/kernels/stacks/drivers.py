@@ -32,7 +32,7 @@ from engines.kernels.stacks.columns import (
     Stacks,
 )
 from engines.kernels.stacks.exits import walk
-from engines.kernels.stacks.kelly import KELLY_SUMS
+from engines.kernels.stacks.rounds import KELLY_SUMS
 from engines.kernels.stacks.tally import begin_stack, write_figures
 from engines.kernels.stacks.walk import walk_set
 from engines.kernels.summary import SUMS_SIZE

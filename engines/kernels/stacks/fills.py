@@ -63,6 +63,7 @@ from engines.kernels.stacks.columns import (
     Deal,
     Stack,
 )
+from engines.kernels.stacks.rounds import slack_of
 from engines.kernels.stacks.rows import pay, qty_of
 from engines.types import F64_1D
 
@@ -96,9 +97,13 @@ def settle(stack: Stack, course: Course, bar: int, is_over: bool) -> None:
 
 @inlined
 def steps_for(
-    lines: F64_1D, line: int, side: int, equity: float, share: float, fixed: Fixed, sizes: Sizes
-) -> float:
-    """Return the steps that the deciding close of a line asks for, which may spend a share."""
+    lines: F64_1D, line: int, side: int, equity: float, share: float, slack: float, fixed: Fixed,
+    sizes: Sizes,
+) -> float:  # fmt: skip # where it fills, then what with
+    """Return the steps that the deciding close of a line asks for, which may spend a share.
+
+    A share that is known to `slack` buys infinitely many if its whole steps are not.
+    """
     ordered = lines[line * LINE + O_ORDERED + side]
     if sizes.is_by_cash:
         qty = sizes.cash / (ordered * fixed.point_value)
@@ -112,9 +117,14 @@ def steps_for(
     part = wanted - steps
     if min(part, 1.0 - part) <= STEPS_NOISE * (wanted + 1.0):
         steps = exact_steps(
-            equity, share, fixed.order_fee, unit, fixed.step_over, fixed.step_under,
+            equity, share - slack, fixed.order_fee, unit, fixed.step_over, fixed.step_under,
             fixed.leverage,
         )  # fmt: skip # one call
+        if slack > 0 and steps != exact_steps(
+            equity, share + slack, fixed.order_fee, unit, fixed.step_over, fixed.step_under,
+            fixed.leverage,
+        ):  # fmt: skip # one call
+            return math.inf
     return steps
 
 
@@ -130,9 +140,12 @@ def place_order(stack: Stack, course: Course, line: int, what: int) -> int:
     sign, close = 1.0 - 2.0 * side, lines[line * LINE + O_CLOSE]
     turns = state[HELD] > 0 and state[SIGN] != sign and what & LEAVES == 0
     equity = equity_at(state, close, fixed)
-    wanted = max(0.0, steps_for(lines, line, side, equity, state[SHARE], fixed, course.sizes))
-    if not wanted <= STEPS_MAX:
+    wanted = steps_for(
+        lines, line, side, equity, state[SHARE], slack_of(stack.run), fixed, course.sizes
+    )  # fmt: skip # one call
+    if not wanted <= STEPS_MAX:  # which are not known, or too many
         state[IS_UNSURE] = 1.0
+    wanted = max(0.0, wanted)
     qty = qty_of(fixed, wanted)
     is_large = (wanted >= 1.0) & (qty >= fixed.qty_min)
     is_large &= qty * close * fixed.point_value >= fixed.notional_min

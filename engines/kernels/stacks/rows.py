@@ -8,7 +8,6 @@ and what it opens, and what it closes among rows in the order of the close rule.
 import math
 
 from engines.kernels._compiled import inlined
-from engines.kernels.machine.rounds import add_to_round
 from engines.kernels.passage.columns import Fixed, Payments
 from engines.kernels.passage.lanes import fee
 from engines.kernels.slots import LIFO, OWN_FIRST
@@ -46,6 +45,7 @@ from engines.kernels.stacks.columns import (
     Deal,
     Stack,
 )
+from engines.kernels.stacks.rounds import weigh_trade
 from engines.kernels.stacks.tally import add_result, deepen, expose, fall_of, may_deepen, part_with
 
 
@@ -101,7 +101,7 @@ def close_part(
             state[IS_UNSURE] = 1.0
     if course.stacking.counts_rounds:
         qty, run = qty_of(fixed, steps), stack.run
-        add_to_round(run, pnl, price * (qty * fixed.point_value) + entry_fee, price * qty)
+        weigh_trade(run, pnl, price * (qty * fixed.point_value) + entry_fee, price * qty)
     bars_held = deal.bar - rows[row + ROW_BAR] + 1
     add_result(state, pnl, entry_fee + exit_fee, funding, bars_held, fixed.capital)
     part_with(state, rows, row, held > steps)

@@ -35,7 +35,6 @@ from engines.kernels.chains.columns import (
 from engines.kernels.chains.shares import share_of
 from engines.kernels.gates.columns import Days
 from engines.kernels.machine.gates import passes_gates
-from engines.kernels.machine.rounds import end_round
 from engines.kernels.passage.lanes import LANES, SURE
 from engines.kernels.slots import (
     BAR,
@@ -107,8 +106,8 @@ from engines.kernels.stacks.fills import (
     place_order,
     settle,
 )
-from engines.kernels.stacks.kelly import end_weighed_round
 from engines.kernels.stacks.parts import close_part_at_level, divide_entry, wait_for_part
+from engines.kernels.stacks.rounds import end_stack, share_after
 from engines.kernels.stacks.rows import close_at_end, close_rows, open_row
 from engines.kernels.stacks.tally import check_margin, reach
 
@@ -128,8 +127,7 @@ def walk_set(
     while state[IS_UNSURE] == 0:
         what, counts[QUEUED] = int(counts[QUEUED]), NOTHING
         if what == NOTHING:
-            _ask_ahead(course, wishes, int(counts[CURSOR]), plan)
-            what = _next(stack, course, given, wishes, terms, until)
+            what = _next(stack, course, given, wishes, plan, terms, until)
             if what == NOTHING:
                 continue
         line = int(counts[THE_LINE])
@@ -194,8 +192,8 @@ def _end_by_level(stack: Stack, course: Course, line: int) -> Deal:
 
 @inlined
 def _next(
-    stack: Stack, course: Course, given: Given, wishes: I32_1D, terms: int, until: int
-) -> int:
+    stack: Stack, course: Course, given: Given, wishes: I32_1D, plan: int, terms: int, until: int
+) -> int:  # fmt: skip # one list
     """Return what happens next, and go to its line; NOTHING if it is but a wish in vain.
 
     What happens from bar `until` on waits.
@@ -222,6 +220,7 @@ def _next(
     settle(stack, course, line - 1, True)
     if bar <= timed:
         counts[CURSOR] = place + 1
+        _ask_ahead(course, wishes, place + 1, plan)
         what = _decide(stack, course, bar, wish, timed == bar)
         if what & ENTERS != 0 and not _may_enter(stack, course, given, bar, place, terms):
             what &= LEAVES
@@ -347,9 +346,8 @@ def _count_end(stack: Stack, days: Days, bar: int) -> None:
     if len(days.opens) > 0:
         run[OPEN_DAY] = days.opens[bar]
     if run[KELLY_ROOM] > 0:
-        stack.state[SHARE] = end_weighed_round(run)
-    else:
-        end_round(run)
+        stack.state[SHARE] = share_after(run)
+    end_stack(run)
 
 
 @inlined
