@@ -30,14 +30,13 @@ from engines.kernels.gates.sets import hand_over, note, vacate
 from engines.kernels.gates.shares import weigh_exactly, weigh_rounds
 from engines.kernels.parts.funding import begin_paying, pay_parts, pay_parts_until_closes
 from engines.kernels.parts.lanes import (
-    divide,
     mark_parts,
     move_parts,
     size_parts,
     size_parts_exactly,
-    split,
     turn_parts,
 )
+from engines.kernels.parts.portions import divide, split
 from engines.kernels.passage.lanes import LANE_PLACES, LANES, tally
 from engines.kernels.slots import RUN, TERMS
 from engines.kernels.summary import SUMS_SIZE

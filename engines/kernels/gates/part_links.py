@@ -80,8 +80,8 @@ from engines.kernels.parts.lanes import (
     NEXT_PAID,
     PART,
     QUIET,
-    portion_of,
 )
+from engines.kernels.parts.portions import portion_of
 from engines.kernels.parts.results import SUM_NOISE
 from engines.kernels.passage.columns import (
     OPEN_AT_END,

@@ -23,18 +23,17 @@ from engines.kernels.parts.exits import walk_parts
 from engines.kernels.parts.funding import begin_paying, pay_parts, pay_parts_until_closes
 from engines.kernels.parts.lanes import (
     PART_PLACES,
-    divide,
     follow_parts,
     look_ahead,
     mark_parts,
     move_parts,
     size_parts,
     size_parts_exactly,
-    split,
     start_parts,
     turn_parts,
 )
 from engines.kernels.parts.levels import PART_WALK
+from engines.kernels.parts.portions import divide, split
 from engines.kernels.parts.results import asks_for_results, check_results
 from engines.kernels.parts.walk import link_parts, look_back_parts
 from engines.kernels.passage.columns import U64_1D

@@ -65,7 +65,9 @@ from engines.kernels.parts.levels import (
     LIMITS,
     LISTED,
     LOCKS,
+    MET_AT,
     QUIET_LOW,
+    REST_LOW,
     SIGN,
     STOP,
     TRIGGERS,
@@ -177,10 +179,10 @@ def _list(run: F64_1D, opens: Opens, exits: PartExits, part: int, price: float, 
         quiet = math.inf
         if before + 1 < bar:
             quiet = lowest(opens, np.uint64(before + 1), np.uint64(bar), side)
+        full = run[REST_LOW]
         if before >= run[WHOLE_FROM]:
             full = lowest(opens, np.uint64(before), np.uint64(before + 1), side)
-            run[FULL_LOW] = min(run[FULL_LOW], full)
-        run[FULL_LOW] = min(run[FULL_LOW], quiet)
+        run[FULL_LOW] = min(run[FULL_LOW], quiet, full)
         run[FILL_BAR], run[QUIET_LOW] = bar, quiet
     line = bar + opens.lag
     found = int(run[FIRST]) + int(run[LISTED])
@@ -189,6 +191,7 @@ def _list(run: F64_1D, opens: Opens, exits: PartExits, part: int, price: float, 
     exits.closes[row + C_PRICE], exits.closes[row + C_QUIET] = price, run[QUIET_LOW]
     exits.closes[row + C_WORST] = min(run[FULL_LOW], run[BAR_LOW])
     exits.closes[row + C_MONTH] = opens.lines[line * LINE + O_MONTH]
+    run[MET_AT + int(run[LISTED])] = run[AT]
     run[LISTED] += 1
 
 
@@ -271,7 +274,7 @@ def _walk_parts(
         if has_stages(run):
             listed, level = walk_stages(run, opens, prices, slip_ratio, bar, last, exits)
         else:
-            listed, level = _walk(run, opens, prices, slip_ratio, bar, last, exits)
+            listed, level = walk_at_open(run, opens, prices, slip_ratio, bar, last, exits)
     exits.levels[place] = np.int32(level)
     for part in range(listed, exits.parts):
         exits.codes[first + part] = np.int32((opens.bars + opens.lag) << CODE_BITS)
@@ -299,7 +302,7 @@ def _walk_whole(
 
 
 @rule
-def _walk(
+def walk_at_open(
     run: F64_1D, opens: Opens, prices: F64_2D, slip_ratio: F64_1D, entered: int, last: int,
     exits: PartExits,
 ) -> tuple[int, int]:  # fmt: skip # what it reads, then where it writes
@@ -309,21 +312,55 @@ def _walk(
     """
     bar, sign, is_first = entered, run[SIGN], opens.lag == 0
     run[LISTED], run[FILL_BAR], run[WHOLE_FROM] = 0.0, bar - opens.lag, bar
-    run[QUIET_LOW] = run[FULL_LOW] = math.inf
+    run[QUIET_LOW] = run[FULL_LOW] = run[REST_LOW] = math.inf
     if opens.lag != 0:
         slip_at(run, slip_ratio, max(0, bar - 2))
         run[BAR] = bar - 1
         _open(run, opens, exits, sign * prices[bar - 1, CLOSE_PRICE], True)
         bar = _next_bar(run, opens, bar, last + 1) if _is_held(run) else last + 1
+    first = entered if is_first else opens.bars
+    return _go_on(run, opens, prices, slip_ratio, bar, last, first, exits)
+
+
+@rule
+def _go_on(
+    run: F64_1D, opens: Opens, prices: F64_2D, slip_ratio: F64_1D, bar: int, last: int, first: int,
+    exits: PartExits,
+) -> tuple[int, int]:  # fmt: skip # what it reads, then where it writes
+    """Go from a bar on, at the open of whose `first` one the position begins, if it does there."""
+    sign = run[SIGN]
     while bar <= last:
         slip_at(run, slip_ratio, bar - 1)
         run[BAR] = bar
-        _open(run, opens, exits, sign * prices[bar, OPEN], is_first and bar == entered)
+        _open(run, opens, exits, sign * prices[bar, OPEN], bar == first)
         if _is_held(run):
             high, low = sign * prices[bar, HIGH], sign * prices[bar, LOW]
             _pass_bar(run, opens, exits, prices, bar, min(low, high), max(low, high))
         bar = _next_bar(run, opens, bar + 1, last + 1) if _is_held(run) else last + 1
     return int(run[LISTED]), opens.bars if _is_held(run) else int(run[FILL_BAR])
+
+
+@rule
+def walk_from(
+    run: F64_1D, opens: Opens, prices: F64_2D, slip_ratio: F64_1D, bar: int, part: int, at: float,
+    rest: float, last: int, exits: PartExits,
+) -> tuple[int, int]:  # fmt: skip # where it begins, then where it writes
+    """List the closes of an entry at the signed price `at`, on a part of a bar's way.
+
+    `rest` is the lowest signed price of the rest of that way. Returns: as `walk_stages`.
+    """
+    sign, opened, high, low = run[SIGN], prices[bar, OPEN], prices[bar, HIGH], prices[bar, LOW]
+    run[LISTED], run[FILL_BAR], run[WHOLE_FROM], run[REST_LOW] = 0.0, bar, bar + 1, rest
+    run[QUIET_LOW] = run[FULL_LOW] = math.inf
+    slip_at(run, slip_ratio, bar - 1)
+    run[BAR], run[AT] = bar, at
+    is_high_first = high - opened < opened - low
+    for point in range(part, 3):
+        to = high if (point == 0) == is_high_first else low
+        to = prices[bar, CLOSE_PRICE] if point == 2 else to
+        _travel(run, opens, exits, sign * to, point)
+    bar = _next_bar(run, opens, bar + 1, last + 1) if _is_held(run) else last + 1
+    return _go_on(run, opens, prices, slip_ratio, bar, last, opens.bars, exits)
 
 
 walk_parts = shared(_walk_parts)

@@ -46,7 +46,7 @@ def pay_parts(lanes: F64_1D, payments: Payments, fixed: Fixed) -> None:
             seen = last = int(payments.before[bar + np.uint64(1)])
         elif phase == 0 and mode in (REVERSED, RELIEVED):
             seen = int(payments.before[bar])
-        _add_up(lanes, lane, payments, fixed, first, seen, last)
+        add_up_parts(lanes, lane, payments, fixed, first, seen, last)
         lanes[NEXT_PAID + lane] = last
 
 
@@ -59,7 +59,7 @@ def pay_parts_until_closes(lanes: F64_1D, payments: Payments, fixed: Fixed) -> N
         opened = int(payments.after[max(line, np.uint64(1)) - np.uint64(1)])
         last = max(first, opened if lanes[PHASE + lane] == PASSED_AT_OPEN else closed)
         last = first if lanes[SIDE + lane] == 0 else last
-        _add_up(lanes, lane, payments, fixed, first, last, last)
+        add_up_parts(lanes, lane, payments, fixed, first, last, last)
         lanes[NEXT_PAID + lane] = last
 
 
@@ -75,7 +75,7 @@ def begin_paying(lanes: F64_1D, payments: Payments, settles: bool) -> None:
 
 
 @rule
-def _add_up(
+def add_up_parts(
     lanes: F64_1D, lane: int, payments: Payments, fixed: Fixed, first: int, seen: int, last: int
 ) -> None:
     """Add up the settlements [first, last) of a lane, of which the deciding close saw some."""

@@ -5,10 +5,6 @@ Both are the same arithmetic: the part's share of the entry's commission and of 
 from the lot, by the reference's divisions, and what is left is held on. A part that leaves
 something is followed by the line that enters nothing.
 
-The steps of a portion are found when its entry is sized, as `legs` does. Of a small entry the last
-targets may get none; the others close it as ever, and then it ends sooner than a chain made ahead
-can know: such a set is unsure, unless its lane finds closes as it goes.
-
 Parts that are held together are marked together in the quiet bars before a close that leaves
 something (`metrics.run_ups_and_drawdowns`): the whole position at its lowest price there, after the
 highest closed equity at the end of any bar before. What a margin call or a liquidation needs is
@@ -18,7 +14,7 @@ close: an isolated margin is given back with its part, a tier asks less of less.
 
 import numpy as np
 
-from engines.kernels._compiled import inlined, rule
+from engines.kernels._compiled import rule
 from engines.kernels._prefetch import prefetch
 from engines.kernels.chains.columns import (
     AT_LEVEL,
@@ -46,7 +42,6 @@ from engines.kernels.parts.columns import (
     PART_MASK,
     PartExits,
     PartLinks,
-    Portions,
 )
 from engines.kernels.passage.columns import (
     ALONE,
@@ -114,19 +109,20 @@ from engines.types import F64_1D
 
 # Behind the numbers of a chain's lane: which part closes, its steps and quantity, the lowest price
 # of the quiet bars, the lot's commission before; and carried on: the steps of each portion, the
-# highest closed equity at the end of a bar, the lot's funding and the settlement that it pays next.
+# highest closed equity at the end of a bar, the lot's funding and the settlement that it pays next;
+# where entries wait, whether this close is the first after the one that decides what comes next,
+# and equity there.
 (
     PART, CLOSING, CLOSING_QTY, QUIET, HELD_FEE, PORTION, SECOND, THIRD, FOURTH, SETTLED_PEAK,
-    LOT_FUNDING, NEXT_PAID,
-) = range(CHAIN_NUMBERS * LANES, (CHAIN_NUMBERS + 12) * LANES, LANES)  # fmt: skip # one list
-PART_NUMBERS = CHAIN_NUMBERS + 12
+    LOT_FUNDING, NEXT_PAID, SEES, EQUITY_THEN,
+) = range(CHAIN_NUMBERS * LANES, (CHAIN_NUMBERS + 14) * LANES, LANES)  # fmt: skip # one list
+PART_NUMBERS = CHAIN_NUMBERS + 14
 # The whole numbers of a lane, too: of the link that it follows next.
 LINK_CODE, LINK_CLOSE, LINK_LINE, LINK_NEXT = range(
     LANE_PLACES * LANES, (LANE_PLACES + 4) * LANES, LANES
 )
 PART_PLACES = LANE_PLACES + 4
 LINKS_AHEAD = 32  # numbers of links, two lines of the cache
-PORTION_NOISE = 1e-9  # as `legs` forgives it
 
 
 @rule
@@ -201,31 +197,12 @@ def follow_parts(
         look_ahead(places, links, exits, lines, lane)
 
 
-@inlined
-def portion_of(lanes: F64_1D, lane: int, part: float) -> float:
-    """Return the steps that a close of this part takes; the REST is all that is held."""
-    held, steps = lanes[STEPS + lane], lanes[PORTION + lane]
-    steps = lanes[SECOND + lane] if part == 1 else steps
-    steps = lanes[THIRD + lane] if part == 2 else steps
-    steps = lanes[FOURTH + lane] if part == 3 else steps
-    steps = held if (part > 3) | (steps > held) else steps
-    return float(steps)
-
-
 @rule
-def split(lanes: F64_1D, fixed: Fixed) -> None:
-    """Find the steps that each lane closes."""
-    for lane in range(LANES):
-        held = lanes[STEPS + lane]
-        steps = portion_of(lanes, lane, lanes[PART + lane])
-        qty = steps * fixed.step_over / fixed.step_under
-        lanes[CLOSING + lane] = steps
-        lanes[CLOSING_QTY + lane] = qty if steps < held else lanes[QTY + lane]
+def size_parts(lanes: F64_1D, fixed: Fixed, is_awaited: bool = False) -> bool:
+    """Find the size of each next entry; return whether one is too near to a whole step to tell.
 
-
-@rule
-def size_parts(lanes: F64_1D, fixed: Fixed) -> bool:
-    """Find the size of each next entry; return whether one is too near to a whole step to tell."""
+    What waits may have been decided before parts of the position closed (`is_awaited`).
+    """
     is_near_any = 0
     for lane in range(LANES):
         qty, steps, closing = lanes[QTY + lane], lanes[STEPS + lane], lanes[CLOSING + lane]
@@ -242,6 +219,9 @@ def size_parts(lanes: F64_1D, fixed: Fixed) -> bool:
         moved = lanes[N_CLOSE + lane] - lanes[ENTRY_PRICE + lane]
         held = fixed.capital + (net - lot_fee - lanes[FUNDING_SEEN + lane])
         held += moved * (lanes[SIDE + lane] * qty) * fixed.point_value
+        if is_awaited:
+            held = held if lanes[SEES + lane] > 0 else lanes[EQUITY_THEN + lane]
+            lanes[EQUITY_THEN + lane] = held
         equity = held if (mode == REVERSED) | (mode == RELIEVED) else flat
         wanted = equity * lanes[N_SHARE + lane] + lanes[N_FIXED + lane]
         whole = float(np.floor(wanted))
@@ -315,39 +295,6 @@ def turn_parts(lanes: F64_1D, fixed: Fixed) -> None:
         lanes[LOT_FEE + lane] = lot_fee - lanes[ENTRY_FEE + lane] if is_left else opened
         is_unsure = (lanes[N_SIDE + lane] != 0) & ((not is_sound) | is_left)
         lanes[IS_UNSURE + lane] = max(lanes[IS_UNSURE + lane], 1.0 if is_unsure else 0.0)
-
-
-@rule
-def divide(lanes: F64_1D, portions: Portions, are_ahead: bool) -> None:
-    """Find the steps of each portion of what a lane opens, the last ones perhaps none.
-
-    That is unsure where the closes of the position are chosen already, `are_ahead`.
-    """
-    for lane in range(LANES):
-        steps = lanes[N_STEPS + lane]
-        first = leg_steps(steps, portions.first, steps) if portions.targets > 1 else steps
-        left = steps - first
-        second = leg_steps(steps, portions.second, left) if portions.targets > 2 else left
-        left -= second
-        third = leg_steps(steps, portions.third, left) if portions.targets > 3 else left
-        fourth = left - third
-        last = first
-        last = second if portions.targets == 2 else last
-        last = third if portions.targets == 3 else last
-        last = fourth if portions.targets == 4 else last
-        is_new = lanes[CLOSING + lane] >= lanes[STEPS + lane]
-        lanes[PORTION + lane] = first if is_new else lanes[PORTION + lane]
-        lanes[SECOND + lane] = second if is_new else lanes[SECOND + lane]
-        lanes[THIRD + lane] = third if is_new else lanes[THIRD + lane]
-        lanes[FOURTH + lane] = fourth if is_new else lanes[FOURTH + lane]
-        is_unsure = are_ahead & is_new & (lanes[N_SIDE + lane] != 0) & (last < 1.0)
-        lanes[IS_UNSURE + lane] = max(lanes[IS_UNSURE + lane], 1.0 if is_unsure else 0.0)
-
-
-@rule
-def leg_steps(steps: float, portion: float, left: float) -> float:
-    """Return how many of `left` steps a portion of an entry of `steps` takes."""
-    return min(left, max(1.0, float(np.floor(steps * portion + PORTION_NOISE))))
 
 
 @rule

@@ -36,16 +36,18 @@ from engines.types import F64_1D
 # many limits the price has come to, the stop of all, where it begins to follow and at which
 # distance, what it has followed to; the price of the path, the lowest since the bar or the entry,
 # the lowest of the bars before, the bar of the last fill and of the path, the lowest of the bars
-# between, the first bar that counts whole, how many closes are listed, and where.
+# between, the first bar that counts whole, the lowest of the one before it since the entry, how
+# many closes are listed, and where.
 (
     SIGN, HELD_TO, DONE, GONE, STOP, ARM, FOLLOWS_TICKS, BEST, AT, BAR_LOW, FULL_LOW, FILL_BAR, BAR,
-    QUIET_LOW, WHOLE_FROM, LISTED, FIRST, LIMITS,
-) = range(RUN, RUN + 18)  # fmt: skip # one list
+    QUIET_LOW, WHOLE_FROM, REST_LOW, LISTED, FIRST, LIMITS,
+) = range(RUN, RUN + 19)  # fmt: skip # one list
 # Where the price must go to for the limit of the same place to fill, and where the stop of the legs
 # behind goes once the price has come to it.
 TRIGGERS = LIMITS + PARTS_MAX
 LOCKS = TRIGGERS + PARTS_MAX
-PART_WALK = max(LOCKS + PARTS_MAX, WALK)
+MET_AT = LOCKS + PARTS_MAX  # the price that has met each close that is listed
+PART_WALK = max(MET_AT + PARTS_MAX, WALK)
 
 
 @rule

@@ -28,7 +28,7 @@ def part_exits_of(
 
     `places` are those of all `count` entries.
     """
-    exits = _room(places, count, len(rows), portions_of(rows[0]).targets)
+    exits = part_exits(places, count, len(rows), portions_of(rows[0]).targets)
     for row, (terms, (own, last)) in enumerate(zip(rows, asked, strict=True)):
         find_part_exits(opens, prices, slip_ratio, atr, terms, own, last, exits, row)
     return exits
@@ -36,10 +36,11 @@ def part_exits_of(
 
 def part_room(entries: int, portions: Portions) -> PartExits:
     """Return room for the closes of so many entries of each lane's own."""
-    return _room(np.empty(0, np.int32), entries, LANES, portions.targets)
+    return part_exits(np.empty(0, np.int32), entries, LANES, portions.targets)
 
 
-def _room(places: I32_1D, entries: int, times: int, parts: int) -> PartExits:
+def part_exits(places: I32_1D, entries: int, times: int, parts: int) -> PartExits:
+    """Return room for so many closes of each of so many entries, each so many times."""
     count = max(1, entries * times)
     return PartExits(
         places, np.empty(count, np.int32), np.empty(count * parts, np.int32),

@@ -41,6 +41,7 @@ from engines.kernels.parts.levels import (
     HELD_TO,
     LIMITS,
     LOCKS,
+    MET_AT,
     SIGN,
     STOP,
 )
@@ -66,13 +67,39 @@ def walk_stages(
     `run` holds its levels, its price as the lowest one, and the place of its first close.
     Returns: how many, and the bar of the last one, the number of bars if something is left.
     """
-    side, held, done = LONG if run[SIGN] > 0 else SHORT, int(run[HELD_TO]), 0
+    side, done = LONG if run[SIGN] > 0 else SHORT, 0
     full, bar = math.inf, line - opens.lag
     if opens.lag != 0:
         done = _enter_at_close(run, opens, exits, prices, slip_ratio, bar)
     elif bar <= last:
         done = _pass_bar(run, opens, exits, prices, slip_ratio, bar, 0, math.inf, math.inf)
         full = _against(prices, bar, side)
+    return _go_on(run, opens, prices, slip_ratio, bar, last, done, full, exits)
+
+
+@rule
+def walk_stages_from(
+    run: F64_1D, opens: Opens, prices: F64_2D, slip_ratio: F64_1D, bar: int, part: int, at: float,
+    rest: float, last: int, exits: PartExits,
+) -> tuple[int, int]:  # fmt: skip # where it begins, then where it writes
+    """List the closes of an entry at the signed price `at`, on a part of a bar's way.
+
+    `rest` is the lowest signed price of the rest of that way. Returns: as `walk_stages`.
+    """
+    done = _pass_rest(run, opens, exits, prices, slip_ratio, bar, part, at)
+    return _go_on(run, opens, prices, slip_ratio, bar, last, done, rest, exits)
+
+
+@rule
+def _go_on(
+    run: F64_1D, opens: Opens, prices: F64_2D, slip_ratio: F64_1D, bar: int, last: int, done: int,
+    full: float, exits: PartExits,
+) -> tuple[int, int]:  # fmt: skip # where it stands, then where it writes
+    """Go from stage to stage behind a bar, at the end of which `done` legs had closed.
+
+    `full` is the lowest signed price until then.
+    """
+    side, held = LONG if run[SIGN] > 0 else SHORT, int(run[HELD_TO])
     while done < held:
         stop = _stop(run, done)
         bar, quiet = skip(opens, prices, bar + 1, last, side, stop, run[LIMITS + done])
@@ -143,6 +170,31 @@ def _pass_bar(
 
 
 @rule
+def _pass_rest(
+    run: F64_1D, opens: Opens, exits: PartExits, prices: F64_2D, slip_ratio: F64_1D, bar: int,
+    part: int, at: float,
+) -> int:  # fmt: skip # what it reads, then where the position begins
+    """Go what is left of the way of the bar in which the position begins; return as `_pass_bar`."""
+    sign, held, low, done = run[SIGN], int(run[HELD_TO]), run[BAR_LOW], 0
+    opened, high, low_price = prices[bar, OPEN], prices[bar, HIGH], prices[bar, LOW]
+    is_high_first = high - opened < opened - low_price
+    slip_at(run, slip_ratio, bar - 1)
+    if run[LIMITS] <= at or run[STOP] >= at:
+        low = min(low, at)
+        done = _settle(run, opens, exits, bar, 0, at, ON_THE_WAY + part, low, math.inf)
+    for point in range(part, 3):
+        to, mode = high if (point == 0) == is_high_first else low_price, ON_THE_WAY + point
+        to = sign * (prices[bar, CLOSE_PRICE] if point == 2 else to)
+        while done < held and run[LIMITS + done] <= to:
+            done = _settle(run, opens, exits, bar, done, run[LIMITS + done], mode, low, math.inf)
+        stop = _stop(run, done)
+        if done < held and stop >= to:
+            done = _settle(run, opens, exits, bar, done, stop, mode, min(low, stop), math.inf)
+        low = min(low, to)
+    return done
+
+
+@rule
 def _settle(
     run: F64_1D, opens: Opens, exits: PartExits, bar: int, done: int, price: float,
     mode: int, worst: float, quiet: float,
@@ -160,7 +212,7 @@ def _settle(
     for turn in range(done, out):
         leg, place = done + out - 1 - turn if mode == AT_LEVEL else turn, int(run[FIRST]) + turn
         exits.codes[place] = np.int32((line << CODE_BITS) | (leg << MODE_BITS) | mode)
-        row = place * CLOSE
+        row, run[MET_AT + turn] = place * CLOSE, price
         exits.closes[row + C_PRICE] = stopped if leg >= met else due
         exits.closes[row + C_WORST], exits.closes[row + C_QUIET] = worst, quiet
         exits.closes[row + C_MONTH] = opens.lines[line * LINE + O_MONTH]

@@ -16,7 +16,7 @@ from engines.kernels.parts.columns import (
     PART_MASK,
     REST,
 )
-from engines.kernels.parts.lanes import leg_steps
+from engines.kernels.parts.portions import leg_steps
 from engines.kernels.passage.lanes import fee
 from engines.kernels.stacks.columns import (
     END_AT,

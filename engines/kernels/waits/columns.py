@@ -19,6 +19,9 @@ then.
 
 A *link* says how one position ends and how the next begins. Of its end the mode is one of first
 passage's, with IS_LATE where it is on the way of a bar.
+
+Where positions close in parts the exit of an order is its last close, and which closes come before
+a position ends is told when its links are known (`part_links`): each becomes a link of its own.
 """
 
 from typing import NamedTuple
@@ -27,6 +30,7 @@ from engines.kernels.chains.columns import AT_LEVEL, I32_1D, Decides, Opens, Siz
 from engines.kernels.chains.shares import Shares
 from engines.kernels.columns import F64_2D
 from engines.kernels.gates.columns import Days, Gates
+from engines.kernels.parts.columns import PartExits, Portions
 from engines.kernels.passage.columns import Fixed, Payments
 from engines.types import F64_1D
 
@@ -75,12 +79,16 @@ class Orders(NamedTuple):
 class Levels(NamedTuple):
     """How levels end positions, by plan and order: codes [plans x N], values [plans x N, EXIT].
 
-    `runs` [plans, WALK] have room for a walk and hold the terms of each plan.
+    `runs` [plans, PART_WALK] have room for a walk and hold the terms of each plan. Where positions
+    close in parts, `parts` are the closes of each, as `portions` divide it, and `ways` theirs.
     """
 
     codes: I32_1D
     values: F64_1D
     runs: F64_2D
+    parts: PartExits
+    ways: F64_1D
+    portions: Portions
 
 
 class Way(NamedTuple):
@@ -116,4 +124,23 @@ class Turns(NamedTuple):
     prices: F64_1D
     worst: F64_1D
     shares: F64_1D
+    room: int
+
+
+# A link of a position that closes in parts: its code as in `parts.columns`, but with a mode as
+# above; the row of the order that comes next, whether that only closes and whether something is
+# left; the close that decided it, and whether this close is the first behind that; the month.
+# Then its price, the lowest until then and of quiet bars, and the next one's share.
+P_CODE, P_NEXT, P_DECIDED, P_MONTH = range(4)
+P_PRICE, P_WORST, P_QUIET, P_SHARE = range(4)
+PART_BITS = 2
+PART_LINK = 1 << PART_BITS
+IS_LEFT, NEXT_BITS = 2, 2
+
+
+class PartTurns(NamedTuple):
+    """The links of LANES sets whose positions close in parts, `room` for each [... x PART_LINK]."""
+
+    links: I32_1D
+    values: F64_1D
     room: int

@@ -11,9 +11,9 @@ An order that only closes is weighed as if it entered, and leaves an empty posit
 
 import numpy as np
 
-from engines.kernels._compiled import rule
+from engines.kernels._compiled import inlined, rule
 from engines.kernels.chains.columns import LINE_BITS, MODE_BITS, O_MONTH, Sizes
-from engines.kernels.chains.lanes import CHAIN_NUMBERS
+from engines.kernels.parts.lanes import PART_NUMBERS
 from engines.kernels.passage.columns import RELIEVED, REVERSED, U64_1D, Fixed, Payments
 from engines.kernels.passage.events import HALF
 from engines.kernels.passage.funding import FIRST, LAST, SEEN, add_up
@@ -71,16 +71,17 @@ from engines.kernels.waits.columns import (
 )
 from engines.types import F64_1D
 
-# Behind the numbers of a lane in chains, whose N_OPEN is where an order is met: of the end the
+# Behind the numbers of a lane in parts, whose N_OPEN is where an order is met: of the end the
 # lowest price, and whether it is on the way; of the order what the close reckons with, the close
 # before its fill, the one that decides, whether it is sized there, fills on the way and only
 # closes; the steps that it wants, at first over those of its close; whether the position was
-# entered on the way, and the losses in a row before it ended.
+# entered on the way, and the losses in a row before it ended; where it closes in parts, funding
+# paid since the close that decides what comes next.
 (
     WORST, ENDS_LATE, N_DECIDED, N_BEFORE, N_DECIDED_AT, N_SIZED_BEFORE, N_LATE, N_CLOSES,
-    N_WANTED, ENTERED_LATE, STREAK_BEFORE,
-) = range(CHAIN_NUMBERS * LANES, (CHAIN_NUMBERS + 11) * LANES, LANES)  # fmt: skip # one list
-WAIT_NUMBERS = CHAIN_NUMBERS + 11
+    N_WANTED, ENTERED_LATE, STREAK_BEFORE, LATE_SINCE,
+) = range(PART_NUMBERS * LANES, (PART_NUMBERS + 12) * LANES, LANES)  # fmt: skip # one list
+WAIT_NUMBERS = PART_NUMBERS + 12
 NOISE = 1e-9
 
 
@@ -114,20 +115,25 @@ def follow(lanes: F64_1D, places: U64_1D, turns: Turns, rows: F64_1D, lines: F64
         lanes[ENDS_LATE + lane] = end & np.uint64(IS_LATE)
         places[MONTH + lane] = np.uint64(lines[(bar << np.uint64(LINE_BITS)) + np.uint64(O_MONTH)])
         lanes[N_CLOSES + lane] = follower & np.uint64(CLOSES_ONLY)
-        row = (follower >> one) << np.uint64(ROW_BITS)
-        lanes[N_PRICE + lane] = rows[row + np.uint64(R_PRICE)]
-        lanes[N_DECIDED + lane] = rows[row + np.uint64(R_DECIDED)]
-        lanes[N_OPEN + lane] = rows[row + np.uint64(R_MET)]
-        lanes[N_CLOSE + lane] = rows[row + np.uint64(R_CLOSE)]
-        lanes[N_BEFORE + lane] = rows[row + np.uint64(R_BEFORE)]
-        where = np.uint64(rows[row + np.uint64(R_WHERE)])
-        lanes[N_BAR + lane] = where >> np.uint64(WHERE_BITS)
-        lanes[N_SIDE + lane] = where & np.uint64(IS_SHORT)
-        lanes[N_LATE + lane] = where & np.uint64(ON_ITS_WAY)
-        lanes[N_SIZED_BEFORE + lane] = where & np.uint64(SIZED_BEFORE)
+        stand_before(lanes, lane, (follower >> one) << np.uint64(ROW_BITS), rows)
     if len(turns.shares) > 0:
         for lane in range(LANES):
             lanes[N_OWN_SHARE + lane] = turns.shares[places[AT + lane]]
+
+
+@inlined
+def stand_before(lanes: F64_1D, lane: int, row: np.uint64, rows: F64_1D) -> None:
+    """Look up the order that comes next, whose row begins there."""
+    lanes[N_PRICE + lane] = rows[row + np.uint64(R_PRICE)]
+    lanes[N_DECIDED + lane] = rows[row + np.uint64(R_DECIDED)]
+    lanes[N_OPEN + lane] = rows[row + np.uint64(R_MET)]
+    lanes[N_CLOSE + lane] = rows[row + np.uint64(R_CLOSE)]
+    lanes[N_BEFORE + lane] = rows[row + np.uint64(R_BEFORE)]
+    where = np.uint64(rows[row + np.uint64(R_WHERE)])
+    lanes[N_BAR + lane] = where >> np.uint64(WHERE_BITS)
+    lanes[N_SIDE + lane] = where & np.uint64(IS_SHORT)
+    lanes[N_LATE + lane] = where & np.uint64(ON_ITS_WAY)
+    lanes[N_SIZED_BEFORE + lane] = where & np.uint64(SIZED_BEFORE)
 
 
 @rule

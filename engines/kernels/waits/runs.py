@@ -19,10 +19,12 @@ from engines.kernels.chains.columns import (
 )
 from engines.kernels.chains.drivers import SET_ROW
 from engines.kernels.columns import F64_2D, I64_2D, Bars, Charges
-from engines.kernels.exit_walk import WALK
+from engines.kernels.parts.levels import PART_WALK
+from engines.kernels.parts.runs import part_exits, portions_of
 from engines.kernels.passage.columns import MONTHS_MAX
 from engines.kernels.passage.runs import (
     BORROWS,
+    DIVIDES,
     FILLS,
     MOVES,
     OTHERS,
@@ -40,7 +42,7 @@ from engines.types import BOOL_1D, F64_1D
 WAIT_TERMS = [slots.ENTRY_KIND, slots.ENTRY_OFFSET, slots.TIMEOUT_BARS]
 ASKS_RESULTS = [slots.COOLDOWN_BARS, slots.LOSSES_MAX, slots.ONLY_IN_PROFIT]
 UNWAITED = np.setdiff1d(
-    OTHERS, [*MOVES, *FILLS, *BORROWS, *WAIT_TERMS, slots.DELAY_BARS, *ASKS_RESULTS]
+    OTHERS, [*MOVES, *DIVIDES, *FILLS, *BORROWS, *WAIT_TERMS, slots.DELAY_BARS, *ASKS_RESULTS]
 )
 AT_ONCE = Waiting(AT_MARKET, 0.0, 0, 0)
 
@@ -54,7 +56,8 @@ def is_awaited(bars: Bars, terms: F64_2D, is_flat: bool) -> BOOL_1D:
         return np.zeros(len(terms), np.bool_)
     found: BOOL_1D = are_plain(terms, UNWAITED, (*SIZINGS, *OWN_SHARES))
     found &= (terms[:, slots.ENTRY_KIND] != AT_MARKET) & ~_may_place_nothing(terms, is_flat)
-    found &= are_alike(terms, ASKS_RESULTS) | (terms[:, slots.COMMISSION_KIND] != PER_ORDER)
+    is_told = (terms[:, slots.COMMISSION_KIND] != PER_ORDER) & (terms[:, slots.TARGETS] == 0)
+    found &= are_alike(terms, ASKS_RESULTS) | is_told
     if len(bars.marks) > 0:  # which then tell what is liquidated
         found &= terms[:, slots.IS_LIQUIDABLE] == 0
     return found
@@ -97,11 +100,16 @@ def run_waits(
     way: Way, rows: list[F64_1D], wishes: I32_1D, sets: list[I64_2D], found: F64_2D
 ) -> None:
     """Find the figures of sets, plan by plan, whose terms are `rows`."""
-    count = len(rows) * (len(way.orders.rows) // ROW)
-    runs = np.zeros((len(rows), WALK))
+    entries, portions = len(way.orders.rows) // ROW, portions_of(rows[0])
+    count = len(rows) * entries
+    runs = np.zeros((len(rows), PART_WALK))
     runs[:, : slots.TERMS] = [terms[: slots.TERMS] for terms in rows]
     for terms, own in zip(rows, sets, strict=True):
         if not has_levels(terms):
             own[:, SET_ROW] = NO_LEVELS
-    levels = Levels(np.full(count, UNKNOWN, np.int32), np.empty(count * EXIT), runs)
+    parts = part_exits(way.orders.places, entries, len(rows), portions.targets)
+    levels = Levels(
+        np.full(count, UNKNOWN, np.int32), np.empty(count * EXIT), runs, parts,
+        np.empty(count * portions.targets), portions,
+    )  # fmt: skip # one call
     advance_waits(way, levels, wishes, np.concatenate(sets), found)

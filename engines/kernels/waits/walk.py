@@ -20,6 +20,7 @@ import math
 import numpy as np
 
 from engines.kernels._compiled import inlined, rule
+from engines.kernels._prefetch import prefetch
 from engines.kernels.chains.columns import (
     AT_LEVEL,
     I32_1D,
@@ -83,8 +84,10 @@ from engines.kernels.waits.gates import (
     count_ended,
     would_gain,
 )
+from engines.kernels.waits.part_exits import walk_in_parts
 from engines.types import I64_1D
 
+AHEAD = 6  # wishes that are looked at ahead
 SPAN = 32  # bars for which an exit is looked for at first, then twice as many each time
 
 
@@ -102,6 +105,7 @@ def link(
     _end(turns, now, 0, OPEN_AT_END)
     turns.prices[first], turns.worst[first] = 1.0, 0.0
     for own in range(len(wishes) + 1):
+        _look_ahead(wishes, way, levels, plan, own)
         bar, wish = bars - 1, 0
         if own < len(wishes):
             bar, wish = int(wishes[own]) >> WISH_BITS, int(wishes[own]) & WISH_MASK
@@ -126,6 +130,20 @@ def link(
     last = len(way.orders.rows) // ROW - 1
     turns.nexts[now[COUNT]], turns.decided[now[COUNT]] = np.int32(last << 1), np.int32(0)
     return int(now[COUNT]) + 1 - first
+
+
+@inlined
+def _look_ahead(wishes: I32_1D, way: Way, levels: Levels, plan: int, own: int) -> None:
+    """Ask for where orders and exits of wishes ahead are kept, and for exits of nearer ones."""
+    if own + 2 * AHEAD >= len(wishes):
+        return
+    far, near = int(wishes[own + 2 * AHEAD]), int(wishes[own + AHEAD])
+    entry = (((far >> WISH_BITS) + 1) << 1) | (LONG if far & ENTERS_LONG != 0 else SHORT)
+    prefetch(way.orders.codes, entry)
+    prefetch(way.orders.places, entry)
+    # Of a wish that enters nothing this is the place of nothing, for which nothing is asked.
+    entry = (((near >> WISH_BITS) + 1) << 1) | (LONG if near & ENTERS_LONG != 0 else SHORT)
+    prefetch(levels.codes, plan * (len(way.orders.rows) // ROW) + way.orders.places[entry])
 
 
 @inlined
@@ -262,11 +280,19 @@ def _look(now: I64_1D, way: Way, levels: Levels, plan: int, until: int) -> None:
     row, bar = int(way.orders.places[entry]) * ROW, code >> MODE_BITS
     end = min(bar + way.decides.held_max, way.opens.bars) - 1
     last = min(max(until, bar + max(SPAN, 2 * (-known - bar))), end)
-    known = walk(
-        levels.runs[plan], way.opens, way.prices, way.slip_ratio,
-        way.orders.rows[row : row + ROW], code, way.atr[decided] if len(way.atr) > 0 else math.nan,
-        known, last, levels.values[first : first + EXIT],
-    )  # fmt: skip # one call
+    atr = way.atr[decided] if len(way.atr) > 0 else math.nan
+    if levels.portions.targets > 0:
+        known = walk_in_parts(
+            levels.runs[plan], way.opens, way.prices, way.slip_ratio,
+            way.orders.rows[row : row + ROW], code, atr, last, levels.parts,
+            levels.ways, at, levels.values[first : first + EXIT],
+        )  # fmt: skip # one call
+    else:
+        known = walk(
+            levels.runs[plan], way.opens, way.prices, way.slip_ratio,
+            way.orders.rows[row : row + ROW], code, atr, known, last,
+            levels.values[first : first + EXIT],
+        )  # fmt: skip # one call
     known = way.opens.bars << MODE_BITS if known < 0 and last == end else known
     levels.codes[at] = np.int32(known)
     _know(now, known)
@@ -284,25 +310,30 @@ def share_out(way: Way, levels: Levels, plan: int, turns: Turns, first: int, cou
 @inlined
 def look_back(way: Way, turns: Turns, first: int, count: int) -> None:
     """Find the price of each end of a set, and how far prices went against the position."""
-    rows, lines = way.orders.rows, way.opens.lines
     for at in range(first + 1, first + count):
-        if turns.prices[at] == turns.prices[at]:
-            continue
-        before, end = int(turns.nexts[at - 1]), int(turns.ends[at])
-        if before & CLOSES_ONLY != 0:
-            turns.prices[at], turns.worst[at] = 1.0, 0.0
-            continue
-        row, follower = (before >> 1) * ROW, int(turns.nexts[at])
-        where, bar, mode = int(rows[row + R_WHERE]), end >> MODE_BITS, end & END_MODE
-        side, start, worst = where & IS_SHORT, (where >> WHERE_BITS) + 1, rows[row + R_REST]
-        if bar > start:
-            worst = min(worst, lowest(way.opens, np.uint64(start), np.uint64(bar), np.uint64(side)))
-        if mode == REVERSED or follower & CLOSES_ONLY != 0:
-            met = (follower >> 1) * ROW
-            price, worst = rows[met + R_PRICE], min(worst, rows[met + R_PATH])
-        else:
-            price = lines[bar * LINE + O_PRICE + 1 - side]
-            if mode != OPEN_AT_END:
-                opened = lines[bar * LINE + O_OPEN]
-                worst = min(worst, opened if side == LONG else -opened)
-        turns.prices[at], turns.worst[at] = price, worst
+        if turns.prices[at] != turns.prices[at]:
+            look_back_at(way, turns, at)
+
+
+@rule
+def look_back_at(way: Way, turns: Turns, at: int) -> None:
+    """Find the price of an end that no level has made, and how far prices went until then."""
+    rows, lines = way.orders.rows, way.opens.lines
+    before, end = int(turns.nexts[at - 1]), int(turns.ends[at])
+    if before & CLOSES_ONLY != 0:
+        turns.prices[at], turns.worst[at] = 1.0, 0.0
+        return
+    row, follower = (before >> 1) * ROW, int(turns.nexts[at])
+    where, bar, mode = int(rows[row + R_WHERE]), end >> MODE_BITS, end & END_MODE
+    side, start, worst = where & IS_SHORT, (where >> WHERE_BITS) + 1, rows[row + R_REST]
+    if bar > start:
+        worst = min(worst, lowest(way.opens, np.uint64(start), np.uint64(bar), np.uint64(side)))
+    if mode == REVERSED or follower & CLOSES_ONLY != 0:
+        met = (follower >> 1) * ROW
+        price, worst = rows[met + R_PRICE], min(worst, rows[met + R_PATH])
+    else:
+        price = lines[bar * LINE + O_PRICE + 1 - side]
+        if mode != OPEN_AT_END:
+            opened = lines[bar * LINE + O_OPEN]
+            worst = min(worst, opened if side == LONG else -opened)
+    turns.prices[at], turns.worst[at] = price, worst
