@@ -21,6 +21,7 @@ from engines.kernels.chains.columns import Permits
 from engines.kernels.columns import F64_2D, Charges
 from engines.kernels.cpu import bars_of
 from engines.kernels.gates.runs import is_gated
+from engines.kernels.hedges.runs import is_hedged
 from engines.kernels.passage.runs import follows, is_chained, may_lack_shares
 from engines.kernels.plan_terms import counts_days, price_range, refusal, terms_row, terms_table
 from engines.kernels.stacks.runs import is_stacked, spends_all, stacks_one
@@ -130,6 +131,7 @@ class Groups:
             chained |= is_gated(self.bars, terms)
             is_flat = any(c is not None and bool((c <= 0).any()) for c in _ranges(columns.rules))
             walked = is_campaigned(self.bars, terms) | is_awaited(self.bars, terms, is_flat)
+            walked |= is_hedged(self.bars, terms, bool(columns.charges.settles))
             given = chained & ~may_lack_shares(terms, True, is_flat)
             chained &= ~may_lack_shares(terms, False, is_flat)
             plain = _ways(chained | walked)

@@ -66,6 +66,8 @@ from engines.kernels.gates.runs import (
     sure_wishes,
     watch_of,
 )
+from engines.kernels.hedges.columns import Course as Hedged
+from engines.kernels.hedges.drivers import advance_hedges
 from engines.kernels.parts.columns import PartExits, Portions
 from engines.kernels.parts.levels import PART_WALK
 from engines.kernels.parts.runs import part_exits_of, part_room, portions_of
@@ -148,9 +150,9 @@ class WishedRuns:
         self, bars: Bars, items: I64_1D, owns: list[I64_1D]
     ) -> Iterator[list[tuple[int, I64_1D]]]:
         """Return plans that differ in levels alone, enough for full lanes, each with its places."""
-        parts = dict[Money, list[tuple[int, I64_1D]]]()
+        parts = dict[tuple[Money, bool], list[tuple[int, I64_1D]]]()
         for item, own in zip(items.tolist(), owns, strict=True):
-            key = self._money(bars, item)
+            key = self._money(bars, item), bool(self._group.terms[item, slots.IS_HEDGED])
             part = parts.setdefault(key, [])
             part.append((item, own))
             if len(part) == EXITS_MAX or sum(len(places) for _, places in part) >= PART_MIN:
@@ -193,6 +195,9 @@ class WishedRuns:
         for terms, own in zip(rows, sets, strict=True):
             if self._list.are_plain and not has_levels(terms):
                 own[:, SET_ROW] = NO_LEVELS
+        if rows[0][slots.IS_HEDGED] != 0:
+            self._hedge(bars, rows, sets, money, found)
+            return found
         may_stack = stacking.room > 1 or bool(stacks_one(bars, rows[0][None])[0])
         in_parts = portions.targets > 0
         may_stack &= self._list.are_plain or not in_parts
@@ -286,6 +291,16 @@ class WishedRuns:
             watch = watch_of(gates, self._opens, bars.prices, self._days.opens, start)
             self._watches[key] = watch
         return watch
+
+    def _hedge(
+        self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], money: Money, found: F64_2D
+    ) -> None:
+        """Find the figures of sets of two sides, whose entries follow no levels of strategies."""
+        decides, sizes, fixed, *_ = money
+        exits = self._exits(bars, rows, sets, decides)
+        tiers = self._group.charges.tiers
+        course = Hedged(self._opens, decides, exits, sizes, fixed, tiers)
+        advance_hedges(course, self._list.wishes, np.concatenate(sets), found)
 
     def _shares(self, sizes: Sizes, kelly: Kelly) -> Shares:
         """Return what the shares of entries are made of that hang on the entry alone."""

@@ -35,7 +35,7 @@ def decides_of(terms: F64_1D, bars: int) -> Decides:
 def leaves_at_once(terms: F64_2D) -> BOOL_1D:
     """Return which plans [N] hold at once what they enter, and leave it at the first wish to."""
     found: BOOL_1D = (terms[:, slots.ENTRY_KIND] == AT_MARKET) & (terms[:, slots.ROOM] == 1)
-    found &= terms[:, slots.ONLY_IN_PROFIT] == 0
+    found &= (terms[:, slots.ONLY_IN_PROFIT] == 0) & (terms[:, slots.IS_HEDGED] == 0)
     return found
 
 

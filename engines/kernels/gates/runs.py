@@ -131,4 +131,5 @@ def sure_wishes(terms: F64_1D) -> int:
     if gates.only_in_profit:
         return RULES_END
     may_refuse = gates != NO_GATES or (kelly != NO_KELLY and kelly.low <= 0)
+    may_refuse |= bool(terms[slots.IS_HEDGED] != 0)  # Then a side enters beside the other.
     return ANY_WISH & ~ENTERS if may_refuse else ANY_WISH

@@ -1,0 +1,1 @@
+"""Two sides over one account, each with one entry at a time."""
