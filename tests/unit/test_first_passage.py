@@ -18,7 +18,9 @@ from engines.plan import (
     EntryKind,
     EntryTerms,
     Exits,
+    LevelSource,
     Plan,
+    PositionMode,
     Reentry,
     Sizing,
     SizingKind,
@@ -33,9 +35,9 @@ TIERS = (MarginTier(math.inf, 0.005, 0.0, 100.0),)
 INSTRUMENT = Instrument("SYNTHETIC", 0.1, 0.001, margin_tiers=TIERS)
 KLINES = synthetic_klines(2_000, 15 * MINUTE_MS, seed=3)
 LEFT = {
-    "largest drawdown": Plan(exits=Exits(drawdown_ratio_max=0.2)),
-    "fills of a day": Plan(intraday_fills_max=3),
-    "loss of a day": Plan(intraday_loss_ratio_max=0.1),
+    "limits beside targets": Plan(
+        intraday_fills_max=3, exits=Exits(targets=(Target(0.01, 0.5), Target(0.02, 0.5)))
+    ),
     "entries whose exits count from the average": Plan(
         pyramiding=2, exits=Exits(stop_loss_ratio=0.02, basis=Basis.AVERAGE)
     ),
@@ -55,6 +57,10 @@ FOLLOWED = {
     "fills at the close": Plan(process_on_close=True),
     "trades of a day": Plan(reentry=Reentry(trades_per_day_max=1)),
     "losses in a row": Plan(reentry=Reentry(losses_in_a_row_max=2)),
+    "largest drawdown": Plan(exits=Exits(drawdown_ratio_max=0.2)),
+    "fills of a day": Plan(intraday_fills_max=3),
+    "loss of a day": Plan(intraday_loss_ratio_max=0.1),
+    "two sides": Plan(position_mode=PositionMode.HEDGE, exits=Exits(levels=LevelSource.PLAN)),
     "delay": Plan(reentry=Reentry(delay_bars=2)),
     "only in profit": Plan(exits=Exits(only_in_profit=True)),
     "verified limits": Plan(limit_verify_ticks=1),

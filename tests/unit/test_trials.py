@@ -15,7 +15,7 @@ from engines.kernels.summary import SUMMARY
 from engines.kernels.trials import Engine, Market, Trials
 from engines.klines import MINUTE_MS, Klines
 from engines.metrics.measure import measure
-from engines.plan import Exits, Plan, PositionMode, Trailing, TrendFilter
+from engines.plan import Exits, Plan, PositionMode, Reentry, Trailing, TrendFilter
 from engines.signals import Signals
 from engines.synthetic import synthetic_klines
 from engines.wishes import Tradable
@@ -186,7 +186,7 @@ def test_a_strategy_may_write_into_what_a_feature_gave_it(market: Market) -> Non
 
 
 def test_wishes_that_wait_for_the_machine_together_keep_their_places(market: Market) -> None:
-    capped = Plan(intraday_fills_max=6)  # which only it follows
+    capped = Plan(intraday_fills_max=6, reentry=Reentry(trades_per_day_max=9))  # only it follows
     stopped = replace(capped, exits=Exits(stop_loss_ratio=0.01))
     plans = capped, Plan(), stopped
     strategies = [EmaCrossover(fast=fast) for fast in range(3, 12)] + [RsiMeanReversion()]
