@@ -161,10 +161,9 @@ class Trials:
                 batch.fail(row, np.array([column]), sets.failed[column])
         for group, items in zip(sets.groups, sets.items, strict=True):
             taken = signals if group.takes_levels else signals.without_levels()
-            # Plans that a strategy makes are no other's: they would be chains of one set.
-            is_listed = batch.is_wide and is_common and taken.have_no_size
+            is_listed = batch.is_wide and taken.have_no_size
             if is_listed:
-                items = self._chain(row, taken, group, batch, chains)
+                items = self._chain(row, taken, group, items, batch, chains)
             items = batch.asked.among(row, group.places, items)
             if not len(items):
                 continue
@@ -181,20 +180,26 @@ class Trials:
                 self._play_all(batch)
 
     def _chain(
-        self, row: int, taken: Signals, group: Group, batch: Pending, chains: ChainRuns
-    ) -> I64_1D:
-        """Let chains run what they can of a group for one strategy; return which they leave."""
+        self, row: int, taken: Signals, group: Group, items: I64_1D, batch: Pending,
+        chains: ChainRuns,
+    ) -> I64_1D:  # fmt: skip # who wishes, then for what
+        """Let chains run what they can of a strategy's plans; return which they leave."""
         if not taken.are_plain and group.rules.atr is not None:
-            return group.items
+            return items
         ways = group.plain if taken.are_plain else group.given
-        chained = batch.asked.among(row, group.places, ways.chained)
+        chained = self._asked(row, group, ways.chained, items, batch)
         if not taken.are_plain:
-            alone = batch.asked.among(row, group.places, group.alone.chained)
+            alone = self._asked(row, group, group.alone.chained, items, batch)
             if len(chained) - len(alone) >= GIVEN_MAX:
                 ways, chained = group.alone, alone
         if len(chained) and not chains.add(row, taken, group, chained, self._opened_of(group)):
-            return group.items
-        return ways.unchained
+            return items
+        return np.intersect1d(ways.unchained, items, assume_unique=True)
+
+    def _asked(self, row: int, group: Group, some: I64_1D, items: I64_1D, batch: Pending) -> I64_1D:
+        """Return which of some plans of a group are a strategy's own `items` and asked of it."""
+        own = some if len(items) == len(group.items) else np.intersect1d(some, items)
+        return batch.asked.among(row, group.places, own)
 
     def _stack(
         self, row: int, taken: Signals, group: Group, items: I64_1D, chains: ChainRuns

@@ -37,6 +37,7 @@ from engines.plan import (
 from engines.plan import Market as Traded
 from engines.signals import Signals
 from strategies.base import SignalStrategy
+from strategies.grid_trading import GridTrading
 from tests.property import path_cases
 from tests.property.path_cases import (
     Case,
@@ -229,6 +230,19 @@ def test_margin_calls_of_several_entries_are_followed(
     trades = run_backtest(GRID[1], klines, INSTRUMENT, plan, market.costs, funding=funding).trades
     assert sum(trade.exit_name == MARGIN_CALL_NAME for trade in trades) > 5
     assert check(market, plan, GRID) == 1.0
+
+
+OWN_GRIDS: list[SignalStrategy] = [
+    GridTrading(range_multiple=reach, grids=grids, max_open=most, size_pct=size)
+    for reach, grids in ((2.0, 5), (3.0, 10), (4.0, 10), (6.0, 5))
+    for most, size in ((2, 2.0), (3, 5.0), (10, 1.0))
+]
+
+
+def test_orders_of_grids_are_stacked_under_plans_of_their_own(klines: Klines) -> None:
+    funding = constant_funding(0.0001, 8, klines)
+    market = Market(klines, INSTRUMENT, Costs(slippage_ticks=2), funding)
+    assert check(market, Plan(), OWN_GRIDS) == 1.0
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ class ChainRuns:
         Returns: whether it does; levels of its own that only the reference can judge do not.
         """
         are_plain = signals.are_plain
-        # The trials keep the group, so that no other has its id.
+        # A list keeps its group, so that no other has its id while it fills.
         key = id(group), are_plain, are_left
         taken = self._taken.get(key, 0)
         self._taken[key] = taken + 1
