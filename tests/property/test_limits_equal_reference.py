@@ -8,6 +8,7 @@ proves nothing of gates, so where nothing may be left to it, that is asserted.
 from dataclasses import replace
 from itertools import cycle, product
 
+import numpy as np
 import pytest
 from hypothesis import strategies as st
 
@@ -126,3 +127,16 @@ def test_signal_grids_under_limits_are_decided(
     funding = constant_funding(0.0001, 8, klines) if levels == "still" else None
     market = Market(klines, INSTRUMENT, costs, funding, since_ms=int(klines.open_time_ms[500]))
     assert check(market, plan, [*crosses, *rare], times=2) == 1.0
+
+
+def test_a_loss_of_a_day_that_closes_beyond_the_drawdown_is_left_to_the_machine() -> None:
+    """The reference ends trading only at an order that fills nothing: here a forbidden short."""
+    bars, hour_ms, level = 100, 3_600_000, np.full(100, 100.0)
+    times = 1_735_689_600_000 + hour_ms * np.arange(bars, dtype=np.int64)
+    klines = Klines("HAND", hour_ms, times, level, level, level, level, np.ones(bars))
+    plan = Plan(
+        capital_quote=1000.0, sizing=Sizing(SizingKind.QTY, 2.0), direction=Direction.LONG,
+        intraday_loss_quote_max=1.5, exits=Exits(drawdown_ratio_max=0.003),
+    )  # fmt: skip # in at 101, worth 998 at the close, out at 99: 996
+    market = Market(klines, Instrument("HAND", 1.0, 1.0), Costs(slippage_ticks=1))
+    assert check(market, plan, [Rare(20 + number) for number in range(CHAINS_MIN)]) == 0.0

@@ -11,7 +11,8 @@ once its end is looked up it is bounded: what equity was at the worst price, and
 from which both limits count. Only a position that comes near to a limit is walked, bar by bar, by
 the operations of the machine (`gates.limit_walk`), and so is one whose funding may tell how high
 equity has come. When its result is known, what is realised is judged, too (`conclude`): that may
-halt the day, and an entry that waits at the same open.
+halt the day, and an entry that waits at the same open. After a close by the loss of a day the
+drawdown is judged by a later order that fills nothing, if any: a set that came so low is unsure.
 
 A day begins with what equity was at the close before, so each position, walked or not, leaves the
 loss of the last day that began while it was held.
@@ -55,6 +56,7 @@ from engines.kernels.gates.columns import (
     Watch,
 )
 from engines.kernels.gates.limit_walk import (
+    BY_DRAWDOWN,
     BY_FILLS,
     BY_LOSS,
     NOISE,
@@ -80,6 +82,7 @@ from engines.kernels.passage.lanes import (
     AT_HORIZON,
     ENTRY_PRICE,
     FUNDING_MAX,
+    IS_UNSURE,
     LANES,
     MODE,
     NET,
@@ -239,8 +242,13 @@ def conclude(stands: I64_1D, lanes: F64_1D, gates: Gates, fixed: Fixed) -> None:
     """Judge what was realised, and the fills, where the position of each lane ends."""
     for lane in range(LANES):
         mode, how = stands[ENDS + lane] & MODE_MASK, stands[CUT + lane]
-        is_none = stands[ENTRY + lane] == NO_ENTRY or mode == OPEN_AT_END
-        if is_none or how >= BY_LOSS:
+        if stands[ENTRY + lane] == NO_ENTRY or mode == OPEN_AT_END or how == BY_DRAWDOWN:
+            continue
+        settled = fixed.capital + (lanes[NET + lane] + lanes[PNL + lane])
+        floor = lanes[TOP + lane] * (1 - gates.drawdown)
+        if how == BY_LOSS:
+            if settled <= floor + NOISE * lanes[TOP + lane]:
+                lanes[IS_UNSURE + lane] = 1.0
             continue
         is_halted = how == BY_FILLS
         if not is_halted:
@@ -249,11 +257,10 @@ def conclude(stands: I64_1D, lanes: F64_1D, gates: Gates, fixed: Fixed) -> None:
         if mode == REVERSED:
             stands[IS_AT_ONCE + lane] = 1 if is_halted else 0
             continue
-        settled = fixed.capital + (lanes[NET + lane] + lanes[PNL + lane])
         is_halted |= settled <= lanes[DAY_LEAST + lane]
         if is_halted:
             stands[HALTED_UNTIL + lane] = stands[DAY_END + lane]
-        is_over = settled <= lanes[TOP + lane] * (1 - gates.drawdown)
+        is_over = settled <= floor
         if mode == RELIEVED and (is_halted or is_over):  # The order that waits is cancelled.
             stands[NEXT + lane], stands[ENDS + lane] = UNKNOWN, stands[ENDS + lane] - RELIEVED
             lanes[AT_HORIZON + lane] = float(ALONE)
