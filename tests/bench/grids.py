@@ -25,11 +25,11 @@ from engines.kernels.summary import SUMMARY
 from engines.kernels.trials import Engine, Market, Trials
 from engines.klines import MINUTE_MS, Klines
 from engines.margin import MarginTier
-from engines.metrics.measure import measure
 from engines.plan import Plan
 from engines.signals import Signals
 from engines.synthetic import synthetic_klines
 from strategies.base import SignalStrategy, parameter
+from tests.property.test_summary_equals_measure import check_summary
 
 BARS, THREADS = 70_080, 2
 SECONDS = 1.5
@@ -83,9 +83,7 @@ def run_and_print(name: str, case: Case, count: int) -> None:
     found = Trials(market, plans, THREADS, aside=aside).run(strategies)
     assert found.errors == {}
     result = run_backtest(strategies[7], bars, instrument, plans[-1], Costs(), funding=funding)
-    figures = measure(result)
-    wanted = [figures[name] for name in SUMMARY]
-    np.testing.assert_allclose(found.values[7, -1], wanted, rtol=1e-9, atol=1e-9)
+    check_summary(found.values[7, -1], result)
     walls, cpus = list[float](), list[float]()
     while sum(walls) < SECONDS:
         trials = Trials(market, plans, THREADS, aside=aside)  # which remembers no signals yet

@@ -11,13 +11,12 @@ from engines.errors import PlanFault
 from engines.instrument import Instrument
 from engines.kernels import sorting
 from engines.kernels.groups import Sorted
-from engines.kernels.summary import SUMMARY
 from engines.kernels.trials import Engine, Market, Trials
 from engines.klines import MINUTE_MS
-from engines.metrics.measure import measure
 from engines.plan import Exits, Plan, PositionMode
 from engines.synthetic import synthetic_klines
 from strategies.ema_crossover import EmaCrossover
+from tests.property.test_summary_equals_measure import check_summary
 
 PLANS = (
     Plan(),
@@ -68,9 +67,8 @@ def test_each_set_has_its_own_summary_however_many_are_sorted_together(
             if (row, column) in found.errors:
                 assert "position_mode" in found.errors[row, column]
                 continue
-            figures = measure(run_backtest(strategy, klines, instrument, plan, costs))
-            wanted = [figures[name] for name in SUMMARY]
-            np.testing.assert_allclose(found.values[row, column], wanted, rtol=1e-9, equal_nan=True)
+            result = run_backtest(strategy, klines, instrument, plan, costs)
+            check_summary(found.values[row, column], result)
     assert sorted(found.errors) == [(1, 2), (6, 2)]
     assert (found.engine[:, 3] == Engine.REFERENCE).all()
     assert (found.engine[:, 0] != Engine.REFERENCE).all()

@@ -190,12 +190,12 @@ def _hold(
     bars, side = int(run[BARS]), 1.0 if run[STEPS] > 0 else -1.0
     closes, joins = _closing(side), ENTERS_LONG if side > 0 else ENTERS_SHORT
     has_room = run[RUNGS] == 0 and run[LOTS] < run[ROOM]
-    counts = closes | joins if has_room else closes
+    joins = joins if has_room else 0
     timed, first = timed_of(run, decides), place
     bar, wish = bars - 1, 0
     while place < len(wishes):
         wish = int(wishes[place])
-        if wish & counts != 0 or wish >> WISH_BITS >= timed:
+        if wish & (closes | joins) != 0 or wish >> WISH_BITS >= timed:
             bar = min(wish >> WISH_BITS, bars - 1)
             break
         place += 1
@@ -218,7 +218,7 @@ def _hold(
     if may_end:
         is_reversal = timed != last and wish & (closes & ~ENTERS) == 0
         _end(run, lines, reach, wish, decides, asked, last, is_reversal)
-    elif wish & counts & joins != 0 and (run[IS_GATED] == 0 or may_enter(run, asked, last)):
+    elif wish & joins != 0 and (run[IS_GATED] == 0 or may_enter(run, asked, last)):
         join(run, lines, reach, last, side)
     return place + 1 if is_wished else place
 

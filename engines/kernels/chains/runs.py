@@ -55,11 +55,11 @@ from engines.kernels.columns import F64_2D, I64_2D, Bars, frozen
 from engines.kernels.gates.columns import Course as Gated
 from engines.kernels.gates.columns import Days, Gates, Kelly, PartCourse, Watch
 from engines.kernels.gates.drivers import advance_gated
+from engines.kernels.gates.limits import looks_at_money
 from engines.kernels.gates.part_runs import are_made_ahead, run_parts
 from engines.kernels.gates.runs import (
     NO_KELLY,
     counts_days,
-    counts_money,
     gates_of,
     kelly_of,
     looks_back,
@@ -284,7 +284,7 @@ class WishedRuns:
 
     def _watch(self, bars: Bars, gates: Gates) -> Watch:
         """Return what the limits of a plan read; two threads that find it find the same."""
-        key = counts_days(gates), counts_money(gates)
+        key = counts_days(gates), looks_at_money(gates)
         watch = self._watches.get(key)
         if watch is None:
             start = int(self._group.terms[0, slots.START_BAR])

@@ -177,13 +177,11 @@ def _judge(
 @rule
 def level_of(lanes: F64_1D, lane: int, gates: Gates, fixed: Fixed, paid: float) -> float:
     """Return the price at which equity has fallen by the largest drawdown, none: infinite."""
-    level: float = -math.inf * lanes[SIDE + lane]
     if gates.drawdown == math.inf:
-        return level
+        return -math.inf * float(lanes[SIDE + lane])
     unit = lanes[SIDE + lane] * lanes[QTY + lane] * fixed.point_value
     floor = lanes[TOP + lane] * (1 - gates.drawdown)
-    level = lanes[ENTRY_PRICE + lane] + (floor - settled_at(lanes, lane, fixed, paid)) / unit
-    return level
+    return float(lanes[ENTRY_PRICE + lane] + (floor - settled_at(lanes, lane, fixed, paid)) / unit)
 
 
 @rule

@@ -19,6 +19,7 @@ from engines.kernels.chains.columns import BARS_MAX, Opens
 from engines.kernels.chains.opens import closes_of
 from engines.kernels.columns import F64_2D, Bars, frozen
 from engines.kernels.gates.columns import NEVER, Gates, Kelly, Watch
+from engines.kernels.gates.limits import looks_at_money
 from engines.kernels.passage.columns import MONTHS_MAX
 from engines.kernels.passage.runs import (
     BORROWS,
@@ -104,11 +105,6 @@ def counts_days(gates: Gates) -> bool:
     return gates.fills_max < NEVER or min(gates.loss_ratio, gates.loss_quote) < math.inf
 
 
-def counts_money(gates: Gates) -> bool:
-    """Return whether a plan has limits that look at equity."""
-    return min(gates.loss_ratio, gates.loss_quote, gates.drawdown) < math.inf
-
-
 def watch_of(gates: Gates, opens: Opens, prices: F64_2D, days: I64_1D, start: int) -> Watch:
     """Return what the limits of a plan read of a market, whose bars open on these days."""
     next_day, first, closes = NO_DAYS, NEVER, opens._replace(lowest=np.empty(0))
@@ -116,7 +112,7 @@ def watch_of(gates: Gates, opens: Opens, prices: F64_2D, days: I64_1D, start: in
         begins = np.append(np.flatnonzero(np.diff(days, prepend=-1)), len(days))
         next_day = begins[np.searchsorted(begins, np.arange(len(days)), side="right")]
         first = int(begins[np.searchsorted(begins, start)])  # A day that has begun is not watched.
-    if counts_money(gates):
+    if looks_at_money(gates):
         closes = closes_of(opens, prices)
     return Watch(frozen(next_day, np.int64), first, closes)
 
