@@ -1,6 +1,7 @@
 """How fast `Trials` is whatever the plan: trailing, targets, ladders, several entries, funding.
 
-Strategies and plans are a grid, as a sweep has them (`grids`).
+Strategies and plans are a grid, as a sweep has them (`grids`). Shapes of plans stand alone and
+beside settings; settings alone are in `test_each_setting_speed`.
 """
 
 from collections.abc import Callable
@@ -92,7 +93,7 @@ CASES = {
     "RSI, ladder of four": Case(REVERSIONS, laddered, MANY),
     "RSI, pyramid of three": Case(REVERSIONS, pyramided, MANY),
 }
-# Plans whose positions hang on what happened before, or fill elsewhere than at the next open.
+# What is set beside a shape, whose own the exits are.
 SETTINGS = {
     "risk": Plan(sizing=Sizing(SizingKind.RISK, 0.005)),
     "volatility": Plan(sizing=Sizing(SizingKind.VOLATILITY, 0.0005)),
@@ -107,17 +108,12 @@ SETTINGS = {
     "stop entry": Plan(entry=EntryTerms(EntryKind.STOP, 0.001, 5)),
     "leverage of 5": Plan(leverage=5.0),
     "fills at the close": Plan(process_on_close=True),
-    "exits in profit": Plan(exits=Exits(only_in_profit=True)),
     "limits by 2 ticks": Plan(exits=Exits(take_profit_ratio=0.03), limit_verify_ticks=2),
 }
 
 
 def as_it_is(plan: Plan, _: float) -> Plan:
     return plan
-
-
-def with_stop(plan: Plan, stop: float) -> Plan:
-    return replace(plan, exits=replace(plan.exits, stop_loss_ratio=stop))
 
 
 def with_setting(shape: Callable[[float], Plan], setting: Plan, level: float) -> Plan:
@@ -133,15 +129,9 @@ def with_setting(shape: Callable[[float], Plan], setting: Plan, level: float) ->
 
 SHAPES = {"three targets": targeted, "ladder of four": laddered, "pyramid of three": pyramided}
 CASES |= {
-    f"{name}, {setting}": Case(strategies, partial(with_stop, plan), MANY)
-    for setting, plan in SETTINGS.items()
-    for name, strategies in (("EMA cross", CROSSES), ("RSI", REVERSIONS))
-}
-CASES |= {
     f"RSI, {shape}, {setting}": Case(REVERSIONS, partial(with_setting, plan, other), MANY)
     for shape, plan in SHAPES.items()
     for setting, other in SETTINGS.items()
-    if setting != "exits in profit"  # which is one of the exits, and those are the shape's
 }
 OWN_SETTINGS = (
     "risk", "Kelly", "all of equity", "cooldown of 8 bars", "3 trades a day", "leverage of 5",

@@ -6,6 +6,7 @@ the built-in strategies run under their own plans, a grid over their first three
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import islice, product
 from typing import Any
@@ -50,7 +51,7 @@ from engines.plan import (
 from strategies.base import SignalStrategy
 from strategies.registry import REGISTRY
 from tests.bench.grids import Case, run_and_print
-from tests.bench.test_any_plan_speed import MANY, ONE, REVERSIONS, RUNGS, TARGETS, with_stop
+from tests.bench.test_any_plan_speed import MANY, ONE, REVERSIONS, RUNGS, TARGETS
 
 pytestmark = pytest.mark.bench
 
@@ -125,6 +126,12 @@ LADDERS: dict[str, Ladder] = {
     "ladder: custom": CustomLadder(rungs=RUNGS),
     "ladder: custom, refilled": CustomLadder(rungs=RUNGS, refill=True),
 }
+
+
+def with_stop(plan: Plan, stop: float) -> Plan:
+    return replace(plan, exits=replace(plan.exits, stop_loss_ratio=stop))
+
+
 CASES = {name: Case(REVERSIONS, partial(with_stop, plan), MANY) for name, plan in SETTINGS.items()}
 CASES |= {
     name: Case(
