@@ -4,12 +4,14 @@ Plans are those of `test_chains_equal_reference` in hedge mode, strategies give 
 that is left to the machine proves nothing of the walk, so most must be decided by it.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 from hypothesis import strategies as st
 
 from engines.costs import Costs
+from engines.instrument import Instrument
 from engines.kernels.pending import CHAINS_MIN
 from engines.kernels.trials import Market
 from engines.klines import Klines
@@ -23,6 +25,8 @@ from engines.plan import (
     Sizing,
     SizingKind,
 )
+from engines.signals import Signals
+from strategies.base import SignalStrategy
 from strategies.ema_crossover import EmaCrossover
 from tests.property import plans_random as random_plans
 from tests.property.path_cases import (
@@ -35,7 +39,7 @@ from tests.property.path_cases import (
     followed,
     markets,
 )
-from tests.property.test_chains_equal_reference import COSTS, INSTRUMENT, Rare, exits
+from tests.property.test_chains_equal_reference import COSTS, INSTRUMENT, LEVERED, Rare, exits
 
 EXAMPLES, EXAMPLES_LONG, STRATEGIES = 40, 4_000, 20
 
@@ -81,3 +85,50 @@ def test_signal_grids_of_two_sides_are_decided(name: str, costs: Costs, klines: 
     crosses = [EmaCrossover(fast, slow) for fast in (5, 9, 14) for slow in (15, 21, 50)]
     rare = [Rare(every, leaves) for every in (40, 2_000) for leaves in (False, True)]
     assert check(Market(klines, INSTRUMENT, costs), PLANS[name], [*crosses, *rare], times=2) == 1.0
+
+
+@dataclass(frozen=True)
+class Again(SignalStrategy):
+    """A long from the close of one bar, closed and entered again at another, and a short before."""
+
+    short_at: int = -1
+    long_at: int = 0
+    again_at: int = 4
+    out_at: int = 7
+
+    def signals(self, klines: Klines) -> Signals:
+        bars = np.arange(len(klines))
+        enters = (bars == self.long_at) | (bars == self.again_at)
+        leaves = (bars == self.again_at) | (bars == self.out_at)
+        return Signals(enters, leaves, bars == self.short_at, np.zeros(len(klines), np.bool_))
+
+
+SLIPPED = [99.5, 99.5, 99, 98, 97, 97, 98, 99, 100, 99, 98]
+FALLEN = [193, 193, 170, 150, 130, 110, 100, 100, 99, 96, 97, 98, 97, 96, 95]
+
+
+@pytest.mark.parametrize(
+    ("closes", "gap_to", "leverage", "ticks", "wishes"),
+    [(SLIPPED, None, 1.0, 2, Again()), (FALLEN, 95.0, 3.0, 0, Again(0, 6, 8, 11))],
+    ids=["slipped twice", "behind a gap"],
+)
+def test_an_entry_where_its_own_side_closes_is_paid_by_what_that_leaves(
+    closes: list[float], gap_to: float | None, leverage: float, ticks: int, wishes: Again
+) -> None:
+    """The account can pay at the close before, and no more where both fill."""
+    close = np.array(closes, dtype=np.float64)
+    opened = np.concatenate((close[:1], close[:-1]))
+    if gap_to is not None:
+        opened[wishes.again_at + 1] = gap_to
+    high, low, hour_ms = np.maximum(opened, close), np.minimum(opened, close), 3_600_000
+    times = 1_735_689_600_000 + hour_ms * np.arange(close.size, dtype=np.int64)
+    klines = Klines("HAND", hour_ms, times, opened, high, low, close, np.ones(close.size))
+    instrument = Instrument("HAND", 0.1, 0.001, margin_tiers=LEVERED.margin_tiers)
+    plan = Plan(
+        capital_quote=1000.0, position_mode=HEDGE, leverage=leverage,
+        sizing=Sizing(SizingKind.QTY, 10.0), exits=Exits(levels=LevelSource.PLAN),
+    )  # fmt: skip # one plan
+    costs = Costs(commission=0.0, slippage_ticks=ticks)
+    outs = range(wishes.out_at, wishes.out_at + CHAINS_MIN)
+    asked: list[SignalStrategy] = [replace(wishes, out_at=out_at) for out_at in outs]
+    assert check(Market(klines, instrument, costs), plan, asked) == 0.0

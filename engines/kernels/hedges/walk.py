@@ -242,14 +242,16 @@ def _can_pay(
     cost, other_qty = qty * high * unit, held[QTY + other]
     needed = cost * own + other_qty * high * unit * theirs + fees
     at_fill = _equity(held, sides.now, fixed, side, price)
-    lost = 0.0
+    lost, worse = 0.0, 0.0
     for at in range(2):
         if sides.now[ENTRY + at] != NO_ENTRY:
-            moved = (1.0 - 2.0 * at) * (high - held[PRICE + at]) * held[QTY + at] * unit
-            lost += max(0.0, -moved, -moved * (opened / high))
+            left_at = lines[line + O_PRICE + 1 - at]  # what it closes at, if it does at this open
+            sign = 1.0 - 2.0 * at
+            lost += max(0.0, sign * (held[PRICE + at] - left_at)) * held[QTY + at] * unit
+            worse += max(0.0, sign * (price - left_at)) * held[QTY + at] * unit
     settled = fixed.capital + (held[NET] - held[FEE]) + (held[NET + 1] - held[FEE + 1]) - lost
     values = (cost + other_qty * held[PRICE + other] * unit) / fixed.leverage + fees
-    owned = min(min(equity, at_fill), at_fill - abs(price - opened) * qty * unit)
+    owned = min(min(equity, at_fill), at_fill - abs(price - opened) * qty * unit - worse)
     return bool(
         needed <= owned * SURE and values <= settled * SURE and cost <= fixed.value_max * SURE
     )
