@@ -12,7 +12,8 @@ mixing these, and takes it from whichever was there.
 They lie anywhere in a table that no cache holds, and which entries a set takes is known one after
 the other. So a chain looks up those of many wishes at once, whether it takes them or not: look-ups
 that do not wait for each other cost a tenth. Meanwhile memory is asked for the wishes after these,
-and for the bars of those that have to be walked.
+and for the bars of those that have to be walked. Left out are wishes that only repeat the one
+before, as those at each new high do: few of them are taken, and each of these looks for itself.
 """
 
 import math
@@ -115,9 +116,13 @@ def recall(
     """
     count = len(wishes)
     for wish in range(min(first + RECALLED, count), min(first + 2 * RECALLED, count)):
-        entry = entry_of(int(wishes[wish]), enters)
-        prefetch(given.known, _place_of(given, plan, wish, entry))
+        if _is_new(wishes, enters, wish):
+            entry = entry_of(int(wishes[wish]), enters)
+            prefetch(given.known, _place_of(given, plan, wish, entry))
     for wish in range(first, min(first + RECALLED, count)):
+        if wish > first and not _is_new(wishes, enters, wish):
+            exits.ends[0, wish - first] = UNKNOWN
+            continue
         entry = entry_of(int(wishes[wish]), enters)
         at = _place_of(given, plan, wish, entry)
         is_known = _is_known(given, plan, wish, entry, at)
@@ -128,6 +133,13 @@ def recall(
         prefetch(opens.lines, bar * np.uint64(LINE))
         for bars in range(0, SOON, BARS_A_LINE):
             prefetch(given.prices, (bar + np.uint64(bars)) * np.uint64(PRICES))
+
+
+@inlined
+def _is_new(wishes: I32_1D, enters: int, wish: int) -> bool:
+    """Return whether a wish, not the first, is one to enter that the one before was not."""
+    own, before = int(wishes[wish]) & enters, int(wishes[wish - 1]) & enters
+    return bool((own != 0) & (own != before))
 
 
 @inlined
