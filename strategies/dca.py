@@ -100,7 +100,7 @@ class Dca(SignalStrategy):
         )
 
 
-@lru_cache(maxsize=1024)  # Sets that differ in their signals alone share a plan.
+@lru_cache(maxsize=128)  # Sets that differ in their signals alone, which come together, share one.
 def _bought(plan: Plan, base_pct: float, take_profit_pct: float, max_positions: int) -> Plan:
     """Return `plan` with a size for each purchase, room for all and one target for them."""
     exits = replace(

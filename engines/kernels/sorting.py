@@ -5,6 +5,7 @@ plans of its own, of its parameters, has them sorted for itself, and that costs 
 one plan as for a hundred, most of it passes over a table of terms. So a strategy which does is
 asked for its plans together with those that come after it, up to so many plans in all, and equal
 ones are sorted once. A group then holds plans of several strategies, each of which knows its own.
+No strategy to come shares it, so what waits for it is told to go when the next ones are sorted.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from engines.errors import Fault
-from engines.kernels.groups import Groups, Sorted
+from engines.kernels.groups import Group, Groups, Sorted
 from engines.plan import Plan
 from engines.wishes import Tradable, effective_plan, makes_signals, with_room
 
@@ -35,11 +36,18 @@ class Sorting:
         self._order: list[int] = []
         self._at = 0
         self._known = dict[int, Sorted]()
+        self._own, self._spent = list[Group](), list[Group]()
 
     def begin(self, strategies: Sequence[Tradable], order: list[int]) -> None:
         """Begin a call, whose strategies are asked for in this order; some may be left out."""
         self._strategies, self._order, self._at = strategies, order, 0
         self._known.clear()
+        self._own, self._spent = [], []
+
+    def take_spent(self) -> list[Group]:
+        """Return groups that no strategy from the one on shares that was sorted last, each once."""
+        spent, self._spent = self._spent, []
+        return spent
 
     def sort(self, row: int) -> Sorted:
         """Return where the plans go as the strategy at `row` makes them."""
@@ -74,7 +82,8 @@ class Sorting:
                 break
             owns[other] = made
             count += len(made[0])
-        self._known = _sort_made(self._groups, owns)
+        self._spent += self._own
+        self._own, self._known = _sort_made(self._groups, owns)
         return self._known.pop(row)
 
     def _leaves_plans(self, strategy: Tradable) -> bool:
@@ -108,8 +117,8 @@ class Sorting:
         )
 
 
-def _sort_made(groups: Groups, owns: dict[int, Made]) -> dict[int, Sorted]:
-    """Return for each strategy where the plans go that it makes."""
+def _sort_made(groups: Groups, owns: dict[int, Made]) -> tuple[list[Group], dict[int, Sorted]]:
+    """Return the groups of plans that strategies make, and for each where its own go."""
     numbers = dict[tuple[int, Plan], int]()
     asked = {
         row: [numbers.setdefault(item, len(numbers)) for item in made.items()]
@@ -139,4 +148,4 @@ def _sort_made(groups: Groups, owns: dict[int, Made]) -> dict[int, Sorted]:
         for at, own in sorted(items.items()):
             sets.groups.append(groups_of[at])
             sets.items.append(np.array(sorted(own)))
-    return found
+    return groups_of, found

@@ -153,7 +153,9 @@ class Trials:
             batch.fail(row, columns, str(fault))
             return
         sets = self._sorting.sort(row)
-        is_common = sets is self._sorting.common
+        if spent := self._sorting.take_spent():
+            chains.close(spent)
+            self._play_all(batch)
         if sets.left or sets.failed:
             asked = set(columns.tolist())
             batch.leave(row, asked.intersection(sets.left))
@@ -176,8 +178,6 @@ class Trials:
             if is_listed:
                 items = self._stack(row, taken, group, items, chains)
             self._await(row, wants, group, items, batch)
-            if not is_common:  # No other strategy shares these wishes' plans.
-                self._play_all(batch)
 
     def _chain(
         self, row: int, taken: Signals, group: Group, items: I64_1D, batch: Pending,
@@ -194,7 +194,8 @@ class Trials:
                 ways, chained = group.alone, alone
         if len(chained) and not chains.add(row, taken, group, chained, self._opened_of(group)):
             return items
-        return np.intersect1d(ways.unchained, items, assume_unique=True)
+        left = ways.unchained
+        return np.intersect1d(left, items, assume_unique=True) if len(left) else left
 
     def _asked(self, row: int, group: Group, some: I64_1D, items: I64_1D, batch: Pending) -> I64_1D:
         """Return which of some plans of a group are a strategy's own `items` and asked of it."""

@@ -1,6 +1,7 @@
 """Strategies that make plans of their own are sorted together, and each keeps what is its own."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from engines.costs import Costs
 from engines.errors import PlanFault
 from engines.instrument import Instrument
 from engines.kernels import sorting
+from engines.kernels.chains.lists import ChainRuns
 from engines.kernels.groups import Sorted
 from engines.kernels.trials import Engine, Market, Trials
 from engines.klines import MINUTE_MS
-from engines.plan import Exits, Plan, PositionMode
+from engines.plan import Exits, Hours, Plan, PositionMode
 from engines.synthetic import synthetic_klines
 from strategies.ema_crossover import EmaCrossover
 from tests.property.test_summary_equals_measure import check_summary
@@ -98,3 +100,33 @@ def test_equal_plans_of_several_strategies_are_sorted_once(
     monkeypatch.setattr(trials._groups, "sort", counted)
     trials.run([Stubborn(fast=fast, slow=40, entries=3 + fast % 2) for fast in range(5, 15)])
     assert sizes == [2], "ten strategies make two plans, which are sorted at once"
+
+
+@dataclass(frozen=True)
+class Stopped(EmaCrossover):
+    """Makes plans with a stop of its own, so that no other strategy shares them."""
+
+    def plan(self, plan: Plan) -> Plan:
+        return replace(plan, exits=Exits(stop_loss_ratio=0.001 * self.fast + 0.0001 * self.slow))
+
+
+def test_lists_of_plans_that_nobody_else_comes_for_are_not_kept(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_night = Plan(hours=Hours(no_trade_hours=(9, 10, 11)))  # which shares no columns with others
+    strategies = [Stopped(fast=fast, slow=slow) for fast in range(4, 12) for slow in range(16, 24)]
+    wanted = Trials(market, [Plan(), at_night], threads=1).run(strategies)
+    filling, add = list[int](), ChainRuns.add
+
+    def added(runs: ChainRuns, *rest: Any) -> bool:
+        is_listed = add(runs, *rest)
+        filling.append(len(runs._filling))
+        return is_listed
+
+    monkeypatch.setattr(ChainRuns, "add", added)
+    monkeypatch.setattr(sorting, "OWN_MAX", 8)  # plans, of four strategies
+    found = Trials(market, [Plan(), at_night], threads=1).run(strategies)
+    assert len(filling) == 2 * len(strategies)
+    assert max(filling) == 2, "a list for each of the two kinds of plans, those of four strategies"
+    np.testing.assert_array_equal(found.values, wanted.values)
+    np.testing.assert_array_equal(found.engine, wanted.engine)

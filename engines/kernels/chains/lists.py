@@ -15,11 +15,11 @@ leave a thread idle for long, and fill the lanes. Where a plan's levels end posi
 of a list share the walks to them, so it is as long as it can be while there are parts for every
 thread; where strategies give levels, known walks of several plans have to be forgotten part by
 part, so it is the longer the more plans there are. Those of many groups fill at the same time:
-when they hold too much together the longest one goes.
+when they hold too much together the longest one goes, and any whose plans nobody else comes for.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -139,11 +139,17 @@ class ChainRuns:
         least = LANES if are_plain else min(SETS_MAX, LANES * len(items))
         return max(least, min(ALONE_MAX, left // SHARE, taken) // LANES * LANES)
 
+    def close(self, groups: Sequence[Group]) -> None:
+        """Run what waits for groups for whose plans nobody comes any more."""
+        closed = set(map(id, groups))
+        for wished in list(self._filling):
+            if id(wished.group) in closed:
+                self._hand_over(wished)
+        self._taken = {key: taken for key, taken in self._taken.items() if key[0] not in closed}
+
     def finish(self) -> None:
         """Run what waits, and settle all."""
-        for wished in list(self._filling):
-            if wished.rows:  # whose only strategy may have been refused
-                self._hand_over(wished)
+        self.close([wished.group for wished in self._filling])
         for place in reversed(range(len(self._running))):
             wished, part, waits = self._running[place]
             if waits.cancel():
@@ -159,6 +165,8 @@ class ChainRuns:
     def _hand_over(self, wished: Wished) -> None:
         self._filling.remove(wished)
         self._held -= wished.held
+        if not wished.rows:  # whose only strategy was refused
+            return
         for part in WishedRuns(wished, self._walks).parts():
             busy = sum(not waits.done() for *_, waits in self._running)
             if self._aside is None or busy >= self._threads:
