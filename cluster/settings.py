@@ -21,7 +21,8 @@ class ClusterSettings(BaseSettings):
 
     `ray_address` is the cluster to join, a local one is started without it. A task gets
     `task_cpus` CPUs and work for about `task_seconds`; `tasks_ahead` of them wait for each that
-    runs. A task whose worker dies is run again up to `task_retries` times.
+    runs. A task whose worker dies is run again up to `task_retries` times. GPUs take part where the
+    CPUs alone would take `gpu_pays_seconds`: each worker on one compiles for two minutes first.
     """
 
     model_config = SettingsConfigDict(env_prefix="PHALANX_", frozen=True, extra="ignore")
@@ -31,6 +32,7 @@ class ClusterSettings(BaseSettings):
     task_seconds: float = Field(default=2.0, gt=0, le=600)
     tasks_ahead: int = Field(default=1, ge=0, le=100)
     task_retries: int = Field(default=5, ge=0, le=100)
+    gpu_pays_seconds: float = Field(default=300.0, ge=0)
 
 
 class HistorySettings(BaseSettings):

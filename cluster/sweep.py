@@ -14,7 +14,7 @@ that batch up again when it is resumed.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -73,6 +73,7 @@ class Sweep:
     watch: Watch
     ledger: TrialLedger | None = None
     causality_check: bool = True
+    rate: float | None = field(default=None, init=False)
 
     def run(self, *, anew: bool = False) -> SweepResult:
         """Do what is left of the study, all of it if it is to be done `anew`.
@@ -145,17 +146,29 @@ class Sweep:
                 raise StudyFault(f"folder {self.folder.path}", expected, manifest["study_id"])
             known = manifest["batches"]
             return BatchPlan(len(self.study.markets), known["sets_max"], known["plans_max"])
-        longest = max(self.study.markets, key=lambda market: len(market.klines))
-        rate = calibrated(self.study.recipe, longest) * self.settings.task_cpus
-        has = resources()
+        has, rate = resources(), self._rate() * self.settings.task_cpus
         cpus = max(has.cpus, 1.0) / self.settings.task_cpus
-        sets = sets_for(rate, self.settings.task_seconds, self.study.sets, cpus, has.gpus)
+        gpus = has.gpus if self._is_for_gpus(self.study.sets, has) else 0.0
+        sets = sets_for(rate, self.settings.task_seconds, self.study.sets, cpus, gpus)
         return BatchPlan(len(self.study.markets), sets)
+
+    def _rate(self) -> float:
+        """Return about how many sets a second a CPU evaluates, timed once a run."""
+        if self.rate is None:
+            longest = max(self.study.markets, key=lambda market: len(market.klines))
+            self.rate = calibrated(self.study.recipe, longest)
+        return self.rate
+
+    def _is_for_gpus(self, sets: int, has: Resources) -> bool:
+        """Return whether there are GPUs and CPUs alone would take longer than those pay for."""
+        if not has.gpus:
+            return False
+        return sets >= self._rate() * max(has.cpus, 1.0) * self.settings.gpu_pays_seconds
 
     def _evaluate(self, standing: Standing, finished: dict[int, Finished]) -> None:
         started = recorded = time.monotonic()
         batches, fresh = standing.plan.of(self.study.recipe), dict[int, Finished]()
-        for batch, outcome in fan_out(_left(batches, finished), self._lanes()):
+        for batch, outcome in fan_out(_left(batches, finished), self._lanes(standing)):
             if isinstance(outcome, BatchResult):
                 item = self.folder.keep(outcome)
                 finished[batch.number] = fresh[batch.number] = item
@@ -194,8 +207,8 @@ class Sweep:
             found = f"all {standing.excluded:,} excluded"
             raise StudyFault(f"space of {self.study.id}", "sets that no rule excludes", found)
 
-    def _lanes(self) -> list[Lane[Batch]]:
-        """Return the ways to run a batch: on a GPU where the cluster has any, and on CPUs."""
+    def _lanes(self, standing: Standing) -> list[Lane[Batch]]:
+        """Return the ways to run a batch: on CPUs, and on GPUs where what is left pays for them."""
         send_code(self.study.recipe.strategy)
         recipe = ray.put(self.study.recipe)
         markets = [ray.put(market) for market in self.study.markets]
@@ -214,7 +227,7 @@ class Sweep:
             )
 
         lanes = [lane(room.for_cpus, 0)]
-        if resources().gpus:
+        if self._is_for_gpus(self.study.sets - standing.counted, resources()):
             lanes.insert(0, lane(room.for_gpus, 1))
         return lanes
 

@@ -87,7 +87,8 @@ def test_a_gpu_that_does_not_answer_is_named_and_its_batches_are_run_by_cpus(
     nodes: Nodes, tmp_path: Path
 ) -> None:
     study = small_study()
-    result = swept(study, tmp_path, settings=FINE)  # one node has a GPU by name alone
+    # One node has a GPU by name alone.
+    result = swept(study, tmp_path, settings=FINE.model_copy(update={"gpu_pays_seconds": 0.0}))
     reason = why_not()
     assert reason is not None, "this machine has a GPU, so that its node runs batches on it"
     assert result.is_sound and result.standing.no_gpu[reason] > 0
@@ -95,6 +96,11 @@ def test_a_gpu_that_does_not_answer_is_named_and_its_batches_are_run_by_cpus(
     assert known["no_gpu"] == {reason: result.standing.no_gpu[reason]}
     assert "gpu" not in known["engines"]
     assert result.standing.table_hash == in_one_program(study)[0]
+
+
+def test_a_study_that_cpus_do_in_seconds_waits_for_no_gpu(nodes: Nodes, tmp_path: Path) -> None:
+    result = swept(small_study(), tmp_path, settings=FINE)
+    assert result.is_sound and not result.standing.no_gpu
 
 
 def test_a_finished_study_keeps_its_speed_when_it_is_run_again(
