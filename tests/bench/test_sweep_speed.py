@@ -21,7 +21,7 @@ from cluster.study_folder import StudyFolder
 from cluster.study_manifest import Ranking, Standing
 from cluster.study_table import added, table_hash
 from cluster.sweep import Sweep
-from cluster.tasks import _run_in_worker, run_batch
+from cluster.tasks import run_batch
 from cluster.user_strategy import find_strategy
 from engines.costs import Costs
 from engines.instrument import Instrument
@@ -33,6 +33,7 @@ from engines.search.objectives import Objective
 from engines.search.plan_axes import plan_settings
 from engines.search.space import Space
 from engines.synthetic import synthetic_klines
+from tests.cluster.worker_memory import own_memory_mb
 from tests.unit.test_cli import write_bars
 
 pytestmark = pytest.mark.bench
@@ -41,7 +42,6 @@ BARS = 70_080
 STOPS_AND_TARGETS = "stop_loss=1%:4.9%:0.1% take_profit=1%:10.75%:0.25%"  # 40 x 40
 HUNDRED_THOUSAND, MILLION = "rsi=9:20:1 oversold=20:40:4", "rsi=7:21:1 oversold=20:40:0.5"
 CORES = os.cpu_count() or 1
-OWN_MEMORY = "RssAnon:"
 
 
 def study(grid: str) -> Study:
@@ -64,29 +64,7 @@ class Watched:
         self.peaks_mb: list[float] = []
 
     def __call__(self, standing: Standing) -> None:
-        self.peaks_mb.append(max(map(own_memory_mb, workers()), default=0.0))
-
-
-def workers() -> list[Path]:
-    """Return the workers of Ray on this machine."""
-    name = f"ray::{_run_in_worker.__name__}"
-    return [path for path in Path("/proc").glob("[0-9]*") if _command(path).startswith(name)]
-
-
-def _command(path: Path) -> str:
-    try:
-        return (path / "cmdline").read_text()
-    except OSError:
-        return ""
-
-
-def own_memory_mb(path: Path) -> float:
-    """Return what a worker holds that nobody shares."""
-    try:
-        lines = (path / "status").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return sum(float(line.split()[1]) / 1024 for line in lines if line.startswith(OWN_MEMORY))
+        self.peaks_mb.append(own_memory_mb())
 
 
 def test_sweep_through_ray_beside_one_program(tmp_path: Path) -> None:
