@@ -5,9 +5,12 @@ it read and its other arguments. A column is known by its identity, which tells 
 for sure only while both exist and neither changes; so it is remembered only if it cannot be written
 to, and held as long as what was made of it. The klines' columns are such columns, and so is every
 answer that is remembered, by which features of features are shared too. What a feature asks of
-others meanwhile is its own business and not remembered. What was not asked for longest is forgotten
+others meanwhile is shared if they read nothing but what it was given and what others answered it:
+two lines of MACD that differ in one period have an average in common. What it asks about columns
+that it has made up itself nobody else will ask for. What was not asked for longest is forgotten
 first where the answers outgrow their room. What features make of a column for themselves, such as a
-shorter form to compare it by, is remembered in the same way: it is the column's companion.
+shorter form to compare it by, is remembered in the same way: it is the column's companion, made
+when it is asked for a second time, since many columns are read but once.
 
 Events are soon found again, and there are as many as strategies: each pair of averages crosses in a
 way of its own. So they have a small room for themselves, in which a sweep writes again and again to
@@ -18,7 +21,7 @@ shows. Nothing is shared unless somebody asks for it, and then in that context o
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -33,8 +36,7 @@ Column = TypeVar("Column", bound=npt.NDArray[Any])
 Key = tuple[object, ...]
 
 EVENTS_PART = 100  # of the room for numbers is added for events
-
-
+_ASKED = object()  # in the place of a companion that was asked for once
 _ACTIVE: ContextVar["Shelf | None"] = ContextVar("shared_features", default=None)
 
 
@@ -57,8 +59,9 @@ class _Room:
         """Remember an answer, and forget what there is no room for any more."""
         if size > self.bytes_max:
             return
+        _, _, gone = self._answers.pop(key, (None, (), 0))
         self._answers[key] = answer, arguments, size
-        self.bytes_held += size
+        self.bytes_held += size - gone
         while self.bytes_held > self.bytes_max:
             _, (_, _, gone) = self._answers.popitem(last=False)
             self.bytes_held -= gone
@@ -69,8 +72,9 @@ class Shelf:
 
     def __init__(self, bytes_max: int) -> None:
         self.bytes_max = bytes_max
-        self.is_busy = False  # with an answer, of which the parts are not remembered
         self._numbers, self._events = _Room(bytes_max), _Room(bytes_max // EVENTS_PART)
+        # Columns by their identity that a feature which answers now may share, None: nobody asks.
+        self._lent: dict[int, object] | None = None
 
     @property
     def bytes_held(self) -> int:
@@ -81,30 +85,49 @@ class Shelf:
         self, feature: Callable[..., object], given: tuple[object, ...], named: dict[str, object]
     ) -> object:
         """Return what the feature answers, remembered if its arguments allow that."""
-        key = _key_of(feature, given, named)
+        arguments = (*given, *named.values()) if named else given
+        lent = self._lent
+        key = _key_of(feature, arguments, named, lent)
         if key is None:
-            return feature(*given, **named)
+            return self._ask(feature, given, named, ())
         for room in (self._numbers, self._events):
             answer = room.answer(key)
             if answer is not None:
-                return answer
-        self.is_busy = True
-        try:
-            answer = feature(*given, **named)
-        finally:
-            self.is_busy = False
-        room = self._events if _is_event(answer) else self._numbers
-        room.keep(key, answer, (*given, *named.values()), _freeze(answer))
+                break
+        else:
+            answer = self._ask(feature, given, named, arguments)
+            room = self._events if _is_event(answer) else self._numbers
+            room.keep(key, answer, arguments, _freeze(answer))
+        if lent is not None:
+            _lend(lent, answer)
         return answer
 
-    def companion(self, make: Callable[[F64_1D], Column], column: F64_1D) -> Column:
-        """Return what is made of a column, remembered as long as there is room."""
+    def _ask(
+        self, feature: Callable[..., object], given: tuple[object, ...], named: dict[str, object],
+        columns: tuple[object, ...],
+    ) -> object:  # fmt: skip # what is asked, then what it may share
+        """Let a feature answer, which may share with others what they make of these columns."""
+        before = self._lent
+        lent = self._lent = {} if before is None else before
+        for column in columns:
+            _lend(lent, column)
+        try:
+            return feature(*given, **named)
+        finally:
+            self._lent = before
+
+    def companion(self, make: Callable[[F64_1D], Column], column: F64_1D) -> Column | None:
+        """Return what is made of a column, None at the first time and where there was no room."""
         key: Key = make, id(column)
-        made = cast("Column | None", self._numbers.answer(key))
+        made = self._numbers.answer(key)
         if made is None:
-            made = make(column)
-            self._numbers.keep(key, made, (column,), _freeze(made))
-        return made
+            self._numbers.keep(key, _ASKED, (column,), column.nbytes)
+            return None
+        if made is not _ASKED:
+            return cast(Column, made)
+        companion = make(column)
+        self._numbers.keep(key, companion, (column,), _freeze(companion))
+        return companion
 
 
 class sharing:  # noqa: N801 # reads as the verb that it is, as `contextlib` names its own
@@ -129,7 +152,7 @@ def shared(feature: Feature) -> Feature:
     @wraps(feature)
     def remembering(*given: object, **named: object) -> object:
         shelf = _ACTIVE.get()
-        if shelf is None or shelf.is_busy:
+        if shelf is None:
             return feature(*given, **named)
         return shelf.answer(feature, given, named)
 
@@ -137,7 +160,7 @@ def shared(feature: Feature) -> Feature:
 
 
 def companion(make: Callable[[F64_1D], Column], column: F64_1D) -> Column | None:
-    """Return what a feature makes of a column for itself, None where nothing is remembered."""
+    """Return what a feature makes of a column for itself, None if it is better off without."""
     shelf = _ACTIVE.get()
     if shelf is None or not isinstance(column, np.ndarray) or column.flags.writeable:
         return None
@@ -145,14 +168,15 @@ def companion(make: Callable[[F64_1D], Column], column: F64_1D) -> Column | None
 
 
 def _key_of(
-    feature: Callable[..., object], given: tuple[object, ...], named: dict[str, object]
-) -> Key | None:
+    feature: Callable[..., object], arguments: tuple[object, ...], names: Iterable[str],
+    lent: dict[int, object] | None,
+) -> Key | None:  # fmt: skip # what is asked, then what may be shared
     """Return by what an answer is remembered, None if it must not be."""
-    parts: list[object] = [feature, *named]
-    for value in (*given, *named.values()) if named else given:
+    parts: list[object] = [feature, *names]
+    for value in arguments:
         if not isinstance(value, np.ndarray):
             parts += (type(value), value)  # 1 and 1.0 and True are equal, but not the same
-        elif value.flags.writeable:
+        elif value.flags.writeable or (lent is not None and id(value) not in lent):
             return None
         else:
             parts.append(id(value))
@@ -162,6 +186,15 @@ def _key_of(
     except TypeError:
         return None
     return key
+
+
+def _lend(lent: dict[int, object], value: object) -> None:
+    """Note the columns of an argument or an answer; held, each alone has its identity."""
+    if isinstance(value, np.ndarray):
+        lent[id(value)] = value
+    elif isinstance(value, tuple):
+        for column in value:
+            _lend(lent, column)
 
 
 def _is_event(answer: Any) -> bool:

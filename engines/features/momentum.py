@@ -39,9 +39,20 @@ def macd(source: F64_1D, fast: int = 12, slow: int = 26, signal: int = 9) -> Mac
     Raises: ValueError if a period < 1.
     Source: Gerald Appel; TradingView ta.macd.
     """
-    line = ema(source, fast) - ema(source, slow)
+    line = macd_line(source, fast, slow)
     signal_line = ema(line, signal)
     return Macd(line, signal_line, line - signal_line)
+
+
+@shared
+def macd_line(source: F64_1D, fast: int = 12, slow: int = 26) -> F64_1D:
+    """Return the line of `macd` alone, which its signals of all periods have in common.
+
+    Shape: source [T] -> [T]; starts at bar max(fast, slow) - 1.
+    Raises: ValueError if a period < 1.
+    Source: as `macd`.
+    """
+    return ema(source, fast) - ema(source, slow)
 
 
 @shared

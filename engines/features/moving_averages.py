@@ -23,7 +23,7 @@ from engines.features._columns import (
 from engines.features._compiled import compiled
 from engines.features._recursions import exponential_means, wilder_means
 from engines.features._shared import shared
-from engines.features.sums import rolling_sum
+from engines.features._windows import window_sums
 from engines.types import F64_1D
 
 
@@ -35,7 +35,10 @@ def sma(source: F64_1D, period: int) -> F64_1D:
     Raises: ValueError if period < 1.
     Source: TradingView ta.sma.
     """
-    sums = rolling_sum(source, period)
+    require_period("period", period)
+    sums = over_finite(
+        partial(window_sums, period=period), column("source", source), remembers=True
+    )
     sums /= period
     return sums
 

@@ -49,8 +49,8 @@ def stdev(source: F64_1D, period: int, *, biased: bool = True) -> F64_1D:
     Raises: ValueError if period < 1, or < 2 when unbiased.
     Source: TradingView ta.stdev.
     """
-    variances = variance(source, period, biased=biased)
-    return np.sqrt(variances, out=variances)
+    deviations: F64_1D = np.sqrt(variance(source, period, biased=biased))
+    return deviations
 
 
 @shared

@@ -112,6 +112,7 @@ FEATURES: dict[str, Feature] = {
         b.close, 4, 5
     ),
     "oscillators.qqe": lambda b: oscillators.qqe(b.close, 4, 3),
+    "momentum.macd_line": lambda b: momentum.macd_line(b.close, 4, 9),
     "momentum.macd": lambda b: momentum.macd(b.close, 3, 7, 4),
     "momentum.roc": lambda b: momentum.roc(b.close, 4),
     "momentum.momentum": lambda b: momentum.momentum(b.close, 4),

@@ -11,8 +11,9 @@ import engines.features
 from engines.features._shared import Shelf, companion, shared, sharing
 from engines.features.channels import bollinger
 from engines.features.events import crossings, crossover, crossunder, rising
-from engines.features.moving_averages import ema, sma
-from engines.features.oscillators import rsi
+from engines.features.momentum import macd
+from engines.features.moving_averages import dema, ema, sma
+from engines.features.oscillators import rsi, stoch
 from engines.types import F64_1D
 
 ALONE = ("banks",)  # many periods at once, whose answers nobody asks for twice
@@ -59,7 +60,7 @@ def test_crossings_are_found_once_for_both_ways() -> None:
         assert crossunder(fast, slow) is crossings(fast, slow).under
 
 
-def test_a_columns_companion_is_made_once_and_goes_when_its_room_is_needed() -> None:
+def test_a_columns_companion_is_made_once_it_is_asked_for_again_and_goes_for_want_of_room() -> None:
     close, other = fixed(), fixed(2.0, 3.0)
     made: list[int] = []
 
@@ -68,13 +69,42 @@ def test_a_columns_companion_is_made_once_and_goes_when_its_room_is_needed() -> 
         return column * 2.0
 
     assert companion(doubled, close) is None
-    with sharing(Shelf(close.nbytes)):
+    shelf = Shelf(close.nbytes)
+    with sharing(shelf):
+        assert companion(doubled, close) is None, "which may be read but once"
         first = companion(doubled, close)
+        assert first is not None
         assert companion(doubled, close) is first
+        assert shelf.bytes_held == close.nbytes
         assert companion(doubled, close.copy()) is None  # which may change
         companion(doubled, other)
-        assert companion(doubled, close) is not first
-    assert made == [100, 2, 100]
+        assert companion(doubled, close) is None
+    assert made == [100]
+
+
+def test_what_a_feature_asks_of_others_about_the_same_columns_is_shared() -> None:
+    close = fixed(*np.sin(np.arange(200.0)))
+    shelf = Shelf(100_000)
+    with sharing(shelf):
+        lines = macd(close, 3, 9, 5)
+        assert macd(close, 3, 9, 7).macd is lines.macd
+        assert ema(lines.macd, 5) is lines.signal
+        held = shelf.bytes_held
+        macd(close, 3, 11, 5)  # of which one average is known
+        assert shelf.bytes_held - held == 6 * close.nbytes  # an average, the line, its three lines
+    alone = macd(close, 3, 9, 5)
+    for name in alone._fields:
+        np.testing.assert_array_equal(getattr(alone, name), getattr(lines, name))
+
+
+def test_what_a_feature_asks_about_columns_of_its_own_is_not_remembered() -> None:
+    close = fixed(*np.sin(np.arange(200.0)))
+    shelf = Shelf(100_000)
+    with sharing(shelf):
+        dema(close.copy(), 5)  # which may change, and so may all that is made of it
+        assert shelf.bytes_held == 0
+        stoch(close, close, close, 5)
+        assert shelf.bytes_held == 3 * close.nbytes  # the highest, the lowest, where close is
 
 
 def test_nothing_is_shared_unless_asked_for() -> None:
