@@ -20,22 +20,27 @@ KINDS = (
     ("entry_long", "b"), ("exit_long", "b"), ("entry_short", "b"), ("exit_short", "b"),
     ("stop_price", "f"), ("target_price", "f"), ("size", "f"), ("equity_ratio", "f"),
 )  # fmt: skip # the columns, and of which kind of dtype each is
+NO_EDGE: F64_1D = np.empty(0)
+NO_EDGE.flags.writeable = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RangeBracket:
     """Levels by a rule: the stop lies `multiplier` ranges behind the deciding close.
 
-    The target lies `reward_ratio` times as far on its other side, or there is none. `close` and
-    `ranges` [T] are in quote, read-only columns. An entry where the stop would not lie behind the
+    The target lies `reward_ratio` times as far on its other side, or there is none. With a `bottom`
+    and a `top` the stop of a long lies no higher than the one, that of a short no lower than the
+    other. Columns [T] are in quote and read-only. An entry where the stop would not lie behind the
     close is the strategy's own mistake.
-    Raises: StrategyFault if the multiplier or the ratio is no number.
+    Raises: StrategyFault if the multiplier or the ratio is no number, or one edge comes alone.
     """
 
     close: F64_1D
     ranges: F64_1D
     multiplier: float
     reward_ratio: float | None
+    bottom: F64_1D | None = None
+    top: F64_1D | None = None
 
     def __post_init__(self) -> None:
         for name in ("multiplier", "reward_ratio"):
@@ -46,24 +51,40 @@ class RangeBracket:
                 object.__setattr__(self, name, float(value))
             except (TypeError, ValueError):
                 raise StrategyFault(f"signal bracket's {name}", "a number", repr(value)) from None
+        if (self.bottom is None) != (self.top is None):
+            raise StrategyFault("signal bracket's bottom and top", "both or none", "one of them")
+
+    @property
+    def edges(self) -> tuple[F64_1D, F64_1D]:
+        """Return the bottom and the top, empty if there are none."""
+        if self.bottom is None or self.top is None:
+            return NO_EDGE, NO_EDGE
+        return self.bottom, self.top
 
     def columns(self, long: BOOL_1D, short: BOOL_1D) -> tuple[F64_1D, F64_1D | None]:
         """Return the stops and the targets of entries [T], NaN where nothing enters."""
         bars = len(self.close)
         stops, targets = np.empty(bars), np.empty(0 if self.reward_ratio is None else bars)
         ratio = self.reward_ratio or 0.0
-        _price(self.close, self.ranges, self.multiplier, ratio, long, short, stops, targets)
+        _price(
+            self.close, self.ranges, self.multiplier, ratio, *self.edges, long, short, stops,
+            targets,
+        )  # fmt: skip # the rule, what enters, what is filled
         return stops, None if self.reward_ratio is None else targets
 
 
 @compiled
 def _price(
-    close: F64_1D, ranges: F64_1D, multiplier: float, reward_ratio: float, long: BOOL_1D,
-    short: BOOL_1D, stops: F64_1D, targets: F64_1D,
+    close: F64_1D, ranges: F64_1D, multiplier: float, reward_ratio: float, bottom: F64_1D,
+    top: F64_1D, long: BOOL_1D, short: BOOL_1D, stops: F64_1D, targets: F64_1D,
 ) -> None:  # fmt: skip # the rule, what enters, what is filled
     for t in range(close.size):
         sign = (1.0 if long[t] else 0.0) - (1.0 if short[t] else 0.0)
         stop = close[t] - sign * (multiplier * ranges[t])
+        if bottom.size > 0 and sign != 0.0:
+            edge = bottom[t] if sign > 0.0 else top[t]
+            # A range or an edge that is not known leaves no stop.
+            stop = edge if not sign * stop <= sign * edge and stop == stop else stop
         stops[t] = stop if sign != 0.0 else np.nan
         if targets.size > 0:
             target = close[t] + reward_ratio * (close[t] - stop)
@@ -115,7 +136,10 @@ class Signals:
         for name in ("stop_price", "target_price"):
             if getattr(self, name) is not None:
                 raise StrategyFault(f"signal column {name}", "none beside a bracket", "a column")
-        for name, column in (("close", bracket.close), ("ranges", bracket.ranges)):
+        for name in ("close", "ranges", "bottom", "top"):
+            column = getattr(bracket, name)
+            if column is None and name in ("bottom", "top"):
+                continue
             if column.shape != self.entry_long.shape or column.dtype != np.float64:
                 raise StrategyFault(
                     f"signal bracket's {name}",

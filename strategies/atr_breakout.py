@@ -5,6 +5,8 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from engines.features._columns import aligned
+from engines.features._compiled import compiled
 from engines.features._shared import shared
 from engines.features.moving_averages import sma
 from engines.features.volatility import atr
@@ -12,7 +14,7 @@ from engines.klines import Klines
 from engines.signals import Signals
 from engines.types import BOOL_1D, F64_1D
 from strategies.base import Presets, SignalStrategy, parameter
-from strategies.levels import atr_bracketed, newly, previous, sides
+from strategies.levels import Decisions, atr_bracketed, decisions
 
 
 @dataclass(frozen=True)
@@ -63,24 +65,29 @@ class AtrBreakout(SignalStrategy):
 
     def signals(self, klines: Klines) -> Signals:
         """Return the wishes at each close [T]."""
-        middle = sma(klines.close, self.lookback)
-        ranges = atr(klines.high, klines.low, klines.close, self.atr_period)
-        found = _breakouts(klines.high, klines.low, middle, ranges, self.atr_multiplier)
-        up, down = found.up, found.down
-        if self.volume_confirm:
-            average = sma(klines.volume, self.lookback)
-            is_loud = _beyond(klines.volume, average, self.volume_threshold)
-            up, down = up & is_loud, down & is_loud
-        side = sides(up, down)
+        threshold = self.volume_threshold if self.volume_confirm else None
+        decided = _decided(
+            klines.high, klines.low, klines.close, klines.volume, self.atr_period,
+            self.atr_multiplier, self.lookback, threshold,
+        )  # fmt: skip # columns, then terms
         return atr_bracketed(
-            klines,
-            side,
-            self.atr_period,
-            self.stop_multiplier,
-            self.reward_ratio,
-            exit_long=found.below,
-            exit_short=found.above,
+            klines, decided, self.atr_period, self.stop_multiplier, self.reward_ratio
         )
+
+
+@shared
+def _decided(
+    high: F64_1D, low: F64_1D, close: F64_1D, volume: F64_1D, atr_period: int, multiplier: float,
+    lookback: int, threshold: float | None,
+) -> Decisions:  # fmt: skip # columns, then the strategy's terms
+    """Return what sets that differ in their levels alone decide."""
+    middle, ranges = sma(close, lookback), atr(high, low, close, atr_period)
+    found = _breakouts(high, low, middle, ranges, multiplier)
+    up, down = found.up, found.down
+    if threshold is not None:
+        is_loud = _beyond(volume, sma(volume, lookback), threshold)
+        up, down = up & is_loud, down & is_loud
+    return decisions(up, down, found.below, found.above)
 
 
 class Breakouts(NamedTuple):
@@ -97,10 +104,28 @@ def _breakouts(
     high: F64_1D, low: F64_1D, middle: F64_1D, ranges: F64_1D, multiplier: float
 ) -> Breakouts:
     """Return where bars reach so many ranges from the middle, the same for many sets."""
-    reach = multiplier * ranges
-    above, below = high >= middle + reach, low <= middle - reach
-    may_enter = ~np.isnan(previous(middle + reach)) & ~(above & below)
-    return Breakouts(above, below, newly(above) & may_enter, newly(below) & may_enter)
+    found = Breakouts(*np.empty((4, high.size), np.bool_))
+    known = np.empty(high.size, np.bool_)
+    high, low, middle, ranges = aligned(high=high, low=low, middle=middle, ranges=ranges)
+    _find_breakouts(high, low, middle, ranges, float(multiplier), *found, known)
+    return found
+
+
+@compiled
+def _find_breakouts(
+    high: F64_1D, low: F64_1D, middle: F64_1D, ranges: F64_1D, multiplier: float, above: BOOL_1D,
+    below: BOOL_1D, up: BOOL_1D, down: BOOL_1D, known: BOOL_1D,
+) -> None:  # fmt: skip # what is read, what is filled, and where levels are known
+    """Find breakouts in two passes without a branch: levels first, then what is new."""
+    for t in range(high.size):
+        reach = multiplier * ranges[t]
+        top, bottom = middle[t] + reach, middle[t] - reach
+        above[t], below[t], known[t] = high[t] >= top, low[t] <= bottom, top == top
+    up[:1], down[:1] = False, False
+    for t in range(1, high.size):
+        may_enter = known[t - 1] & (above[t] != below[t])
+        up[t] = above[t] & (not above[t - 1]) & may_enter
+        down[t] = below[t] & (not below[t - 1]) & may_enter
 
 
 @shared

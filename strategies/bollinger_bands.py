@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from engines.features._shared import shared
 from engines.features.channels import bollinger
+from engines.features.events import compared
 from engines.features.oscillators import rsi
 from engines.klines import Klines
 from engines.signals import Signals
+from engines.types import F64_1D
 from strategies.base import Presets, SignalStrategy, parameter
-from strategies.levels import atr_bracketed, sides
+from strategies.levels import Decisions, atr_bracketed, decisions
 
 
 @dataclass(frozen=True)
@@ -57,18 +60,24 @@ class BollingerBands(SignalStrategy):
 
     def signals(self, klines: Klines) -> Signals:
         """Return the wishes at each close [T]."""
-        bands = bollinger(klines.close, self.period, self.deviations)
-        down, up = klines.low <= bands.lower, klines.high >= bands.upper
-        if self.require_rsi:
-            value = rsi(klines.close, self.rsi_period)
-            down, up = down & (value <= self.oversold), up & (value >= self.overbought)
-        side = sides(down, up)
-        return atr_bracketed(
-            klines,
-            side,
-            self.atr_period,
-            self.atr_multiplier,
-            None,
-            exit_long=klines.close > bands.middle,
-            exit_short=klines.close < bands.middle,
-        )
+        limits = (self.oversold, self.overbought) if self.require_rsi else None
+        decided = _decided(
+            klines.high, klines.low, klines.close, self.period, self.deviations, self.rsi_period,
+            limits,
+        )  # fmt: skip # prices, then terms
+        return atr_bracketed(klines, decided, self.atr_period, self.atr_multiplier, None)
+
+
+@shared
+def _decided(
+    high: F64_1D, low: F64_1D, close: F64_1D, period: int, deviations: float, rsi_period: int,
+    limits: tuple[float, float] | None,
+) -> Decisions:  # fmt: skip # prices, then the strategy's terms
+    """Return what sets that differ in their levels alone decide."""
+    bands = bollinger(close, period, deviations)
+    down, up = low <= bands.lower, high >= bands.upper
+    if limits is not None:
+        value = rsi(close, rsi_period)
+        down, up = down & (value <= limits[0]), up & (value >= limits[1])
+    middle = compared(close, bands.middle)
+    return decisions(down, up, middle.above, middle.below)

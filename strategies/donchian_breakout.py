@@ -1,19 +1,16 @@
 """Follow price out of the channel of the bars before."""
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
-
-import numpy as np
+from typing import ClassVar
 
 from engines.errors import ParameterFault
 from engines.features._shared import shared
-from engines.features.channels import donchian
-from engines.features.volatility import atr
+from engines.features.extremes import highest, lowest
 from engines.klines import Klines
 from engines.signals import Signals
 from engines.types import F64_1D
 from strategies.base import Presets, SignalStrategy, parameter
-from strategies.levels import bracketed, previous, sides
+from strategies.levels import Decisions, atr_bracketed, decisions, previous
 
 
 @dataclass(frozen=True)
@@ -66,26 +63,21 @@ class DonchianBreakout(SignalStrategy):
 
     def signals(self, klines: Klines) -> Signals:
         """Return the wishes at each close [T]."""
-        high, low, close = klines.high, klines.low, klines.close
-        wide, near = (donchian(high, low, n) for n in (self.channel_period, self.exit_period))
-        top, bottom = previous(wide.upper), previous(wide.lower)
-        falls, rises = low <= previous(near.lower), high >= previous(near.upper)
-        side = sides((high >= top) & ~falls, (low <= bottom) & ~rises)
-        least = atr(high, low, close, self.atr_period)
-        stop_price = np.where(side > 0, *_stops(bottom, top, close, least))
-        return bracketed(
-            klines, side, stop_price, self.reward_ratio, exit_long=falls, exit_short=rises
-        )
+        high, low = klines.high, klines.low
+        edges = _edges(high, low, self.channel_period)
+        decided = _decided(high, low, *edges, *_edges(high, low, self.exit_period))
+        return atr_bracketed(klines, decided, self.atr_period, 1.0, self.reward_ratio, edges)
 
 
-class Stops(NamedTuple):
-    """Where the stop of a position of each side would lie [T]."""
-
-    long: F64_1D
-    short: F64_1D
+def _edges(high: F64_1D, low: F64_1D, bars: int) -> tuple[F64_1D, F64_1D]:
+    """Return the bottom and the top of the channel of the bars before each."""
+    return previous(lowest(low, bars)), previous(highest(high, bars))
 
 
 @shared
-def _stops(bottom: F64_1D, top: F64_1D, close: F64_1D, least: F64_1D) -> Stops:
-    """Return stops behind the channel, `least` away from the close, the same for many sets."""
-    return Stops(np.minimum(bottom, close - least), np.maximum(top, close + least))
+def _decided(
+    high: F64_1D, low: F64_1D, bottom: F64_1D, top: F64_1D, near_bottom: F64_1D, near_top: F64_1D
+) -> Decisions:
+    """Return what sets that differ in their levels alone decide, by the edges of both channels."""
+    falls, rises = low <= near_bottom, high >= near_top
+    return decisions((high >= top) & ~falls, (low <= bottom) & ~rises, falls, rises)

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from engines.errors import ParameterFault
+from engines.features._shared import shared
 from engines.features.events import compared, crossings
 from engines.features.moving_averages import ema
 from engines.klines import Klines
 from engines.signals import Signals
+from engines.types import F64_1D
 from strategies.base import Presets, SignalStrategy, parameter
-from strategies.levels import atr_bracketed, sides
+from strategies.levels import Decisions, atr_bracketed, decisions
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,18 @@ class EmaCrossover(SignalStrategy):
 
     def signals(self, klines: Klines) -> Signals:
         """Return the wishes at each close [T]; the longest period in use warms up."""
-        close = klines.close
-        fast, slow = ema(close, self.fast), ema(close, self.slow)
-        up, down = crossings(fast, slow)
-        if self.require_trend:
-            trend = compared(close, ema(close, self.trend_period))
-            up, down = up & trend.above, down & trend.below
-        side = sides(up, down)
-        return atr_bracketed(klines, side, self.atr_period, self.atr_multiplier, self.reward_ratio)
+        trend_period = self.trend_period if self.require_trend else None
+        decided = _decided(klines.close, self.fast, self.slow, trend_period)
+        return atr_bracketed(
+            klines, decided, self.atr_period, self.atr_multiplier, self.reward_ratio
+        )
+
+
+@shared
+def _decided(close: F64_1D, fast: int, slow: int, trend_period: int | None) -> Decisions:
+    """Return what sets that differ in their levels alone decide."""
+    up, down = crossings(ema(close, fast), ema(close, slow))
+    if trend_period is not None:
+        trend = compared(close, ema(close, trend_period))
+        up, down = up & trend.above, down & trend.below
+    return decisions(up, down)

@@ -1,19 +1,20 @@
 """What the signal strategies share: the bar before, and a stop with its target at the close.
 
-Theory. A strategy decides sides first, a column of +1, -1 and 0; a bar that asks for both asks for
-neither. The stop of a decision is known at its close, `multiplier` average true ranges away or at a
-price of the strategy's own, and the target lies on the other side of the close, `reward_ratio`
-times as far. A wish whose stop is undefined (the range is still warming up) or not on the losing
-side of the close is passed over: there is no such order.
+Theory. A strategy decides first when to enter which side; a bar that asks for both asks for
+neither. The stop of a decision is known at its close, `multiplier` average true ranges away and, if
+the strategy has edges of its own, no nearer than these; the target lies on the other side of the
+close, `reward_ratio` times as far. A wish whose stop is undefined (the range is still warming up)
+or not on the losing side of the close is passed over: there is no such order.
 
-Sides are small integers, and all columns are made in compiled passes: strategies are asked for
-thousands of parameter sets. Stops by the range are a rule, `RangeBracket`, not columns.
+Strategies are asked for thousands of parameter sets, many of which differ in their levels alone. So
+what is decided is shared, by all that it is made of, and stops by the range are a rule,
+`RangeBracket`, not columns. A stop that is not behind the close is a rare thing: where that may be
+is found once for a range, and only these bars are judged.
 """
 
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from engines.features._columns import column
 from engines.features._compiled import compiled
@@ -21,9 +22,7 @@ from engines.features._shared import shared
 from engines.features.volatility import atr
 from engines.klines import Klines
 from engines.signals import RangeBracket, Signals
-from engines.types import BOOL_1D, F64_1D
-
-I8_1D: TypeAlias = npt.NDArray[np.int8]
+from engines.types import BOOL_1D, F64_1D, I64_1D
 
 
 @shared
@@ -36,110 +35,96 @@ def previous(source: F64_1D, bars: int = 1) -> F64_1D:
 
 def newly(condition: BOOL_1D) -> BOOL_1D:
     """Return where the condition holds and did not on the bar before [T]; False on bar 0."""
-    fresh = condition.copy()
-    fresh[1:] &= ~condition[:-1]
-    fresh[:1] = False
+    fresh = np.zeros_like(condition)
+    np.greater(condition[1:], condition[:-1], out=fresh[1:])
     return fresh
 
 
-def sides(wants_long: BOOL_1D, wants_short: BOOL_1D) -> I8_1D:
-    """Return 1 where only a long is wanted, -1 where only a short, else 0 [T]."""
-    return wants_long.view(np.int8) - wants_short.view(np.int8)
+class Decisions(NamedTuple):
+    """What a strategy decides at each close, bool [T]: to enter a side, and to leave it."""
+
+    enter_long: BOOL_1D
+    enter_short: BOOL_1D
+    leave_long: BOOL_1D
+    leave_short: BOOL_1D
+
+
+def decisions(
+    wants_long: BOOL_1D,
+    wants_short: BOOL_1D,
+    leave_long: BOOL_1D | None = None,
+    leave_short: BOOL_1D | None = None,
+) -> Decisions:
+    """Return decisions to enter where one side alone is wanted, and to leave if there is a rule."""
+    never = np.zeros(wants_long.size, dtype=np.bool_)
+    # A bool is above another where it is so and the other is not: one pass for both.
+    return Decisions(
+        wants_long > wants_short,
+        wants_short > wants_long,
+        never if leave_long is None else leave_long,
+        never if leave_short is None else leave_short,
+    )
 
 
 def atr_bracketed(
     klines: Klines,
-    side: I8_1D,
+    decided: Decisions,
     period: int,
     multiplier: float,
     reward_ratio: float | None,
-    *,
-    exit_long: BOOL_1D | None = None,
-    exit_short: BOOL_1D | None = None,
+    edges: tuple[F64_1D, F64_1D] | None = None,
 ) -> Signals:
-    """Return signals as `bracketed`, whose stop lies multiplier x ATR behind the close.
+    """Return signals that enter as decided with a stop multiplier x ATR behind the close.
 
+    Given a ratio there is its target; given `edges`, a bottom and a top [T], the stop of a long
+    lies no higher than the one, that of a short no lower than the other.
     Source: Wilder (1978) for the range; stops in multiples of it: Turtles, LeBeau.
     """
     ranges = column("ranges", atr(klines.high, klines.low, klines.close, period))
-    bracket = RangeBracket(klines.close, ranges, float(multiplier), reward_ratio)
-    bars = len(klines)
-    wants_long, wants_short = np.empty(bars, dtype=np.bool_), np.empty(bars, dtype=np.bool_)
-    _enter(side, *_behind(klines.close, ranges, bracket.multiplier), wants_long, wants_short)
-    leaves = _leaves(bars, exit_long), _leaves(bars, exit_short)
-    return Signals(wants_long, leaves[0], wants_short, leaves[1], bracket=bracket)
-
-
-def bracketed(
-    klines: Klines,
-    side: I8_1D,
-    stop_price: F64_1D,
-    reward_ratio: float | None,
-    *,
-    exit_long: BOOL_1D | None = None,
-    exit_short: BOOL_1D | None = None,
-) -> Signals:
-    """Return signals that enter on `side` [T] with a stop and, given a ratio, its target."""
-    bars, stop_price = len(klines), column("stop_price", stop_price)
-    wants_long, wants_short = np.empty(bars, dtype=np.bool_), np.empty(bars, dtype=np.bool_)
-    stops, targets = np.empty(bars), np.empty(0 if reward_ratio is None else bars)
-    _bracket(
-        klines.close, side, stop_price, float(reward_ratio or 0.0), wants_long, wants_short,
-        stops, targets,
-    )  # fmt: skip # what is read, what is filled
-    leaves = _leaves(bars, exit_long), _leaves(bars, exit_short)
-    given = stops, None if reward_ratio is None else targets
-    return Signals(wants_long, leaves[0], wants_short, leaves[1], *given)
-
-
-def _leaves(bars: int, exits: BOOL_1D | None) -> BOOL_1D:
-    """Return the wishes to leave, none if a strategy has no such rule."""
-    return np.zeros(bars, dtype=np.bool_) if exits is None else exits
-
-
-class Behind(NamedTuple):
-    """Where a stop lies on the losing side of the close, bool [T] for each side."""
-
-    long: BOOL_1D
-    short: BOOL_1D
+    fixed = (None, None) if edges is None else [column("edge", edge) for edge in edges]
+    bracket = RangeBracket(klines.close, ranges, float(multiplier), reward_ratio, *fixed)
+    enters = decided.enter_long, decided.enter_short
+    rule = klines.close, ranges, bracket.multiplier
+    for doubtful in (_near_closes(*rule), *map(_unknown, edges or ())):
+        if any(wants[doubtful].any() for wants in enters):
+            enters = enters[0].copy(), enters[1].copy()
+            _pass_over(doubtful, *rule, *bracket.edges, *enters)
+    return Signals(enters[0], decided.leave_long, enters[1], decided.leave_short, bracket=bracket)
 
 
 @shared
-def _behind(close: F64_1D, ranges: F64_1D, multiplier: float) -> Behind:
-    """Return where stops so many ranges from the close lie behind it, the same for many sets."""
-    found = Behind(np.empty(close.size, np.bool_), np.empty(close.size, np.bool_))
-    _find_behind(close, ranges, multiplier, *found)
-    return found
+def _near_closes(close: F64_1D, ranges: F64_1D, multiplier: float) -> I64_1D:
+    """Return at which bars so many ranges do not lead away from the close, the same for many sets.
+
+    These are few: those of the warm-up, and bars that did not move for long.
+    """
+    reach = multiplier * ranges
+    return _fixed(np.flatnonzero(~((close - reach < close) & (close + reach > close))))
+
+
+@shared
+def _unknown(edge: F64_1D) -> I64_1D:
+    """Return at which bars an edge is not known."""
+    return _fixed(np.flatnonzero(np.isnan(edge)))
+
+
+def _fixed(bars: I64_1D) -> I64_1D:
+    """Return bars in the one form that `_pass_over` is compiled for."""
+    bars.flags.writeable = False
+    return bars
 
 
 @compiled
-def _find_behind(
-    close: F64_1D, ranges: F64_1D, multiplier: float, long: BOOL_1D, short: BOOL_1D
-) -> None:
-    for t in range(close.size):
-        reach = multiplier * ranges[t]
-        long[t], short[t] = close[t] - reach < close[t], close[t] + reach > close[t]
-
-
-@compiled
-def _enter(
-    side: I8_1D, long: BOOL_1D, short: BOOL_1D, wants_long: BOOL_1D, wants_short: BOOL_1D
-) -> None:
-    for t in range(side.size):
-        wants_long[t], wants_short[t] = (side[t] > 0) & long[t], (side[t] < 0) & short[t]
-
-
-@compiled
-def _bracket(
-    close: F64_1D, side: I8_1D, stop_price: F64_1D, reward_ratio: float, wants_long: BOOL_1D,
-    wants_short: BOOL_1D, stops: F64_1D, targets: F64_1D,
-) -> None:  # fmt: skip # what is read, what is filled
-    has_targets = targets.size > 0
-    for t in range(close.size):
-        distance = close[t] - stop_price[t]  # signed like the side
-        wants_long[t] = (side[t] > 0) & (distance > 0.0)
-        wants_short[t] = (side[t] < 0) & (distance < 0.0)
-        is_behind = side[t] * distance > 0.0
-        stops[t] = stop_price[t] if is_behind else np.nan
-        if has_targets:
-            targets[t] = close[t] + reward_ratio * distance if is_behind else np.nan
+def _pass_over(
+    doubtful: I64_1D, close: F64_1D, ranges: F64_1D, multiplier: float, bottom: F64_1D,
+    top: F64_1D, wants_long: BOOL_1D, wants_short: BOOL_1D,
+) -> None:  # fmt: skip # what is read, what is judged
+    """Take back what is wanted at doubtful bars if its stop would not lie behind the close."""
+    for t in doubtful:
+        sign = 1.0 if wants_long[t] else -1.0
+        stop = close[t] - sign * (multiplier * ranges[t])
+        if bottom.size > 0:
+            edge = bottom[t] if sign > 0.0 else top[t]
+            stop = edge if not sign * stop <= sign * edge and stop == stop else stop
+        if not sign * (close[t] - stop) > 0.0:
+            wants_long[t], wants_short[t] = False, False

@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from engines.errors import ParameterFault
+from engines.features._shared import shared
 from engines.features.events import crossings
-from engines.features.momentum import macd
+from engines.features.momentum import macd_line
+from engines.features.moving_averages import ema
 from engines.klines import Klines
 from engines.signals import Signals
+from engines.types import F64_1D
 from strategies.base import Presets, SignalStrategy, parameter
-from strategies.levels import atr_bracketed, sides
+from strategies.levels import Decisions, atr_bracketed, decisions
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,17 @@ class MacdTrend(SignalStrategy):
 
     def signals(self, klines: Klines) -> Signals:
         """Return the wishes at each close [T]."""
-        lines = macd(klines.close, self.fast, self.slow, self.signal)
-        up, down = crossings(lines.macd, lines.signal)
-        if self.require_histogram:
-            up, down = up & (lines.histogram > 0), down & (lines.histogram < 0)
-        side = sides(up, down)
-        return atr_bracketed(klines, side, self.atr_period, self.atr_multiplier, self.reward_ratio)
+        decided = _decided(klines.close, self.fast, self.slow, self.signal)
+        return atr_bracketed(
+            klines, decided, self.atr_period, self.atr_multiplier, self.reward_ratio
+        )
+
+
+@shared
+def _decided(close: F64_1D, fast: int, slow: int, signal: int) -> Decisions:
+    """Return what sets that differ in their levels alone decide.
+
+    A crossing is exact, so the histogram has its sign, whether that is required or not.
+    """
+    line = macd_line(close, fast, slow)
+    return decisions(*crossings(line, ema(line, signal)))

@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from engines.errors import ParameterFault
+from engines.features._shared import shared
 from engines.features.events import compared, crossover, crossunder
 from engines.features.moving_averages import ema
 from engines.features.oscillators import rsi
 from engines.klines import Klines
 from engines.signals import Signals
+from engines.types import F64_1D
 from strategies.base import Presets, SignalStrategy, parameter
-from strategies.levels import atr_bracketed, sides
+from strategies.levels import Decisions, atr_bracketed, decisions
 
 
 @dataclass(frozen=True)
@@ -78,19 +80,25 @@ class RsiMeanReversion(SignalStrategy):
 
     def signals(self, klines: Klines) -> Signals:
         """Return the wishes at each close [T]."""
-        close = klines.close
-        value = rsi(close, self.rsi_period)
-        down, up = crossunder(value, self.oversold), crossover(value, self.overbought)
-        if self.trend_filter:
-            trend = compared(close, ema(close, self.trend_period))
-            down, up = down & trend.above, up & trend.below
-        side = sides(down, up)
+        trend_period = self.trend_period if self.trend_filter else None
+        decided = _decided(
+            klines.close, self.rsi_period, self.oversold, self.overbought, self.exit_level,
+            trend_period,
+        )  # fmt: skip # one call
         return atr_bracketed(
-            klines,
-            side,
-            self.atr_period,
-            self.atr_multiplier,
-            self.reward_ratio,
-            exit_long=value >= self.exit_level,
-            exit_short=value <= self.exit_level,
+            klines, decided, self.atr_period, self.atr_multiplier, self.reward_ratio
         )
+
+
+@shared
+def _decided(
+    close: F64_1D, period: int, oversold: float, overbought: float, exit_level: float,
+    trend_period: int | None,
+) -> Decisions:  # fmt: skip # one list
+    """Return what sets that differ in their levels alone decide."""
+    value = rsi(close, period)
+    down, up = crossunder(value, oversold), crossover(value, overbought)
+    if trend_period is not None:
+        trend = compared(close, ema(close, trend_period))
+        down, up = down & trend.above, up & trend.below
+    return decisions(down, up, value >= exit_level, value <= exit_level)

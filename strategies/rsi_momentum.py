@@ -6,13 +6,15 @@ from typing import ClassVar
 import numpy as np
 
 from engines.errors import ParameterFault
-from engines.features.events import crossings
+from engines.features._shared import shared
+from engines.features.events import compared, crossings
 from engines.features.moving_averages import ema
 from engines.features.oscillators import rsi
 from engines.klines import Klines
 from engines.signals import Signals
+from engines.types import F64_1D
 from strategies.base import Presets, SignalStrategy, parameter
-from strategies.levels import atr_bracketed, sides
+from strategies.levels import Decisions, atr_bracketed, decisions
 
 
 @dataclass(frozen=True)
@@ -79,22 +81,24 @@ class RsiMomentum(SignalStrategy):
 
     def signals(self, klines: Klines) -> Signals:
         """Return the wishes at each close [T]."""
-        close = klines.close
-        value = rsi(close, self.rsi_period)
-        over, under = crossings(value, self.threshold)
-        up, down = over, under
-        if self.require_trend:
-            trend = ema(close, self.trend_period)
-            known = ~np.isnan(trend)
-            up = over & known & ((close > trend) | (value >= self.strong))
-            down = under & known & ((close < trend) | (value <= 100.0 - self.strong))
-        side = sides(up, down)
+        trend_period = self.trend_period if self.require_trend else None
+        decided = _decided(klines.close, self.rsi_period, self.threshold, self.strong, trend_period)
         return atr_bracketed(
-            klines,
-            side,
-            self.atr_period,
-            self.atr_multiplier,
-            self.reward_ratio,
-            exit_long=under,
-            exit_short=over,
+            klines, decided, self.atr_period, self.atr_multiplier, self.reward_ratio
         )
+
+
+@shared
+def _decided(
+    close: F64_1D, period: int, threshold: float, strong: float, trend_period: int | None
+) -> Decisions:
+    """Return what sets that differ in their levels alone decide."""
+    value = rsi(close, period)
+    over, under = crossings(value, threshold)
+    up, down = over, under
+    if trend_period is not None:
+        trend = ema(close, trend_period)
+        side, known = compared(close, trend), ~np.isnan(trend)
+        up = over & known & (side.above | (value >= strong))
+        down = under & known & (side.below | (value <= 100.0 - strong))
+    return decisions(up, down, under, over)

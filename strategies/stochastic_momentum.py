@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from engines.features._shared import shared
 from engines.features.events import crossings
 from engines.features.oscillators import slow_stoch
 from engines.klines import Klines
 from engines.signals import Signals
+from engines.types import F64_1D
 from strategies.base import Presets, SignalStrategy, parameter
-from strategies.levels import atr_bracketed, sides
+from strategies.levels import Decisions, atr_bracketed, decisions
 
 
 @dataclass(frozen=True)
@@ -54,18 +56,22 @@ class StochasticMomentum(SignalStrategy):
 
     def signals(self, klines: Klines) -> Signals:
         """Return the wishes at each close [T]."""
-        k, d = slow_stoch(
-            klines.high, klines.low, klines.close, self.k_period, self.d_period, self.smooth
-        )
-        is_oversold, is_overbought = k <= self.oversold, k >= self.overbought
-        over, under = crossings(k, d)
-        side = sides(over & is_oversold, under & is_overbought)
+        decided = _decided(
+            klines.high, klines.low, klines.close, self.k_period, self.d_period, self.smooth,
+            self.oversold, self.overbought,
+        )  # fmt: skip # prices, then terms
         return atr_bracketed(
-            klines,
-            side,
-            self.atr_period,
-            self.atr_multiplier,
-            self.reward_ratio,
-            exit_long=is_overbought,
-            exit_short=is_oversold,
+            klines, decided, self.atr_period, self.atr_multiplier, self.reward_ratio
         )
+
+
+@shared
+def _decided(
+    high: F64_1D, low: F64_1D, close: F64_1D, k_period: int, d_period: int, smooth: int,
+    oversold: float, overbought: float,
+) -> Decisions:  # fmt: skip # prices, then the strategy's terms
+    """Return what sets that differ in their levels alone decide."""
+    k, d = slow_stoch(high, low, close, k_period, d_period, smooth)
+    is_oversold, is_overbought = k <= oversold, k >= overbought
+    over, under = crossings(k, d)
+    return decisions(over & is_oversold, under & is_overbought, is_overbought, is_oversold)

@@ -6,12 +6,14 @@ from typing import ClassVar
 import numpy as np
 
 from engines.errors import ParameterFault
+from engines.features._shared import shared
 from engines.features.events import compared
 from engines.features.moving_averages import ema
 from engines.klines import Klines
 from engines.signals import Signals
+from engines.types import F64_1D
 from strategies.base import Presets, SignalStrategy, parameter
-from strategies.levels import atr_bracketed, newly, previous, sides
+from strategies.levels import Decisions, atr_bracketed, decisions, newly, previous
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,19 @@ class TripleEma(SignalStrategy):
 
     def signals(self, klines: Klines) -> Signals:
         """Return the wishes at each close [T]."""
-        close = klines.close
-        fast, mid, slow = (ema(close, period) for period in (self.fast, self.mid, self.slow))
-        was_known = ~np.isnan(previous(slow))
-        over, under = compared(fast, mid), compared(mid, slow)
-        rises, falls = over.above & under.above, over.below & under.below
-        up, down = newly(rises) & was_known, newly(falls) & was_known
-        trend = compared(close, fast)
-        side = sides(up & trend.above, down & trend.below)
-        return atr_bracketed(klines, side, self.atr_period, self.atr_multiplier, self.reward_ratio)
+        decided = _decided(klines.close, self.fast, self.mid, self.slow)
+        return atr_bracketed(
+            klines, decided, self.atr_period, self.atr_multiplier, self.reward_ratio
+        )
+
+
+@shared
+def _decided(close: F64_1D, *periods: int) -> Decisions:
+    """Return what sets that differ in their levels alone decide, by the three periods."""
+    fast, mid, slow = (ema(close, period) for period in periods)
+    was_known = ~np.isnan(previous(slow))
+    over, under = compared(fast, mid), compared(mid, slow)
+    rises, falls = over.above & under.above, over.below & under.below
+    trend = compared(close, fast)
+    up, down = newly(rises) & was_known, newly(falls) & was_known
+    return decisions(up & trend.above, down & trend.below)

@@ -41,6 +41,7 @@ from engines.plan import (
 )
 from engines.signals import Signals
 from strategies.base import SignalStrategy
+from strategies.donchian_breakout import DonchianBreakout
 from strategies.ema_crossover import EmaCrossover
 from tests.property import plans_random as random_plans
 from tests.property.path_cases import (
@@ -153,9 +154,10 @@ def test_strategies_with_levels_of_their_own_are_decided(
     name: str, exits: Exits, klines: Klines
 ) -> None:
     crosses = [EmaCrossover(fast, slow) for fast in (5, 9, 14) for slow in (15, 21, 50)]
+    channels = [DonchianBreakout(channel_period=period, exit_period=5) for period in (10, 20, 40)]
     plan = replace(PLANS[name], exits=exits)
     market = Market(klines, INSTRUMENT, COSTS["notional"], since_ms=int(klines.open_time_ms[500]))
-    assert check(market, plan, [*crosses, Rare()], times=5) == 1.0
+    assert check(market, plan, [*crosses, *channels, Rare()], times=5) == 1.0
 
 
 def test_walks_that_are_known_are_those_of_their_own_plan_and_levels(klines: Klines) -> None:

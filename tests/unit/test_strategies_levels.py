@@ -1,4 +1,4 @@
-"""What the signal strategies share, by hand: sides, stops, targets, the bar before."""
+"""What the signal strategies share, by hand: decisions, stops, targets, the bar before."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from engines.errors import StrategyFault
+from engines.features._shared import Shelf, sharing
 from engines.klines import Klines
 from engines.signals import RangeBracket, Signals
-from strategies.levels import atr_bracketed, bracketed, newly, previous, sides
+from engines.synthetic import synthetic_klines
+from strategies.ema_crossover import EmaCrossover
+from strategies.levels import Decisions, atr_bracketed, decisions, newly, previous
 
 BARS = 5
 
@@ -41,15 +44,23 @@ def test_a_condition_is_new_only_on_its_first_bar() -> None:
     assert condition.tolist() == [True, True, False, True, True]
 
 
+def on_sides(*sides: int) -> Decisions:
+    """Return decisions to enter long where the number is above zero, short where it is below."""
+    return decisions(np.array(sides) > 0, np.array(sides) < 0)
+
+
 def test_a_bar_that_asks_for_both_sides_asks_for_neither() -> None:
     up, down = np.array([True, True, False, False]), np.array([True, False, True, False])
-    assert sides(up, down).tolist() == [0, 1, -1, 0]
+    decided = decisions(up, down, leave_short=up)
+    assert decided.enter_long.tolist() == [False, True, False, False]
+    assert decided.enter_short.tolist() == [False, False, True, False]
+    assert not decided.leave_long.any()
+    assert decided.leave_short is up
 
 
 def test_stops_lie_so_many_ranges_on_the_losing_side() -> None:
     bars = klines([100.0] * BARS, reach=1.0)  # Every true range is 2.
-    side = np.array([1, 1, -1, 0, 1], np.int8)
-    wishes = atr_bracketed(bars, side, 2, 1.5, reward_ratio=2.0).priced()
+    wishes = atr_bracketed(bars, on_sides(1, 1, -1, 0, 1), 2, 1.5, reward_ratio=2.0).priced()
     assert wishes.stop_price is not None
     assert wishes.target_price is not None
     np.testing.assert_allclose(wishes.stop_price, [np.nan, 97.0, 103.0, np.nan, 97.0])
@@ -58,26 +69,47 @@ def test_stops_lie_so_many_ranges_on_the_losing_side() -> None:
     assert wishes.entry_short.tolist() == [False, False, True, False, False]
 
 
-def test_the_target_lies_so_many_stop_distances_on_the_winning_side() -> None:
-    bars = klines([100.0] * 3)
-    wishes = bracketed(bars, np.array([1, -1, 0], np.int8), np.array([97.0, 104.0, np.nan]), 2.0)
+def test_stops_lie_no_nearer_than_the_edges_that_a_strategy_gives() -> None:
+    bars = klines([100.0] * BARS, reach=1.0)  # Every true range is 2.
+    edges = (
+        np.array([90.0, 97.0, 99.0, 96.0, np.nan]),
+        np.array([110.0, 103.0, 101.0, 105.0, 104.0]),
+    )
+    wishes = atr_bracketed(bars, on_sides(1, 1, 1, -1, 1), 2, 1.0, 2.0, edges).priced()
+    assert wishes.stop_price is not None
     assert wishes.target_price is not None
-    np.testing.assert_allclose(wishes.target_price, [106.0, 92.0, np.nan])
+    # On bar 0 the range is not known, on bar 4 the edge.
+    np.testing.assert_allclose(wishes.stop_price, [np.nan, 97.0, 98.0, 105.0, np.nan])
+    np.testing.assert_allclose(wishes.target_price, [np.nan, 106.0, 104.0, 90.0, np.nan])
+    assert wishes.entry_long.tolist() == [False, True, True, False, False]
+    with pytest.raises(StrategyFault, match="bottom and top"):
+        RangeBracket(bars.close, np.ones(BARS), 1.0, 2.0, bottom=edges[0])
 
 
 def test_a_wish_whose_stop_is_undefined_or_not_behind_the_close_is_passed_over() -> None:
-    bars = klines([100.0] * BARS)
-    stop_price = np.array([np.nan, 100.0, 101.0, 99.0, 99.0])
-    wishes = bracketed(bars, np.array([1, 1, 1, 1, -1], np.int8), stop_price, None)
-    assert wishes.entry_long.tolist() == [False, False, False, True, False]
+    bars = klines([100.0] * BARS, reach=0.0)  # Every true range is 0, but the first is not known.
+    wishes = atr_bracketed(bars, on_sides(1, 1, -1, 0, 1), 2, 1.5, None)
+    assert not (wishes.entry_long | wishes.entry_short).any()
+    edges = np.array([90.0, 100.0, 99.0, 99.0, 99.0]), np.array([100.0] * BARS)
+    wishes = atr_bracketed(bars, on_sides(1, 1, -1, 1, 1), 2, 1.5, None, edges)
+    assert wishes.entry_long.tolist() == [False, False, False, True, True]
     assert not wishes.entry_short.any()
-    assert wishes.target_price is None
-    np.testing.assert_array_equal(wishes.stop_price, [np.nan] * 3 + [99.0, np.nan])
+
+
+def test_sets_that_differ_in_their_levels_alone_share_what_they_decide() -> None:
+    bars = synthetic_klines(500, 900_000, seed=1)
+    some = [
+        EmaCrossover(atr_multiplier=by, reward_ratio=far) for by in (1.0, 2.0) for far in (2.0, 3.0)
+    ]
+    with sharing(Shelf(10_000_000)):
+        columns = [own.signals(bars).exit_long for own in some]
+    assert all(column is columns[0] for column in columns)
+    assert EmaCrossover().signals(bars).exit_long is not columns[0]
 
 
 def test_levels_are_a_rule_or_columns_but_not_both() -> None:
     bars = klines([100.0] * BARS)
-    wishes = atr_bracketed(bars, np.array([1, 1, -1, 0, 1], np.int8), 2, 1.5, reward_ratio=None)
+    wishes = atr_bracketed(bars, on_sides(1, 1, -1, 0, 1), 2, 1.5, reward_ratio=None)
     assert wishes.stop_price is None
     assert not wishes.have_no_levels
     assert wishes.without_levels().have_no_levels

@@ -73,9 +73,11 @@ class Wished:
         bracket = signals.bracket
         if bracket is not None:
             ratio = math.nan if bracket.reward_ratio is None else bracket.reward_ratio
+            bottom, top = bracket.edges
             return price_levels(
                 self.wishes[own], frozen(bracket.close), frozen(bracket.ranges),
-                bracket.multiplier, ratio, price_max, self.stops[own], self.targets[own],
+                bracket.multiplier, ratio, frozen(bottom), frozen(top), price_max,
+                self.stops[own], self.targets[own],
             )  # fmt: skip # one call
         return all(
             take_levels(self.wishes[own], frozen(given), price_max, to)

@@ -50,7 +50,9 @@ Collect: TypeAlias = Callable[
     [BOOL_1D, BOOL_1D, BOOL_1D, BOOL_1D, U8_1D, U8_1D, bool, I32_1D, int], int
 ]
 Take: TypeAlias = Callable[[I32_1D, F64_1D, float, F64_1D], bool]
-PriceAll: TypeAlias = Callable[[I32_1D, F64_1D, F64_1D, float, float, float, F64_1D, F64_1D], bool]
+PriceAll: TypeAlias = Callable[
+    [I32_1D, F64_1D, F64_1D, float, float, F64_1D, F64_1D, float, F64_1D, F64_1D], bool
+]
 
 
 class Flags(NamedTuple):
@@ -218,7 +220,7 @@ def _levels_pricer(stamp: int) -> PriceAll:
 
     def price(
         wishes: I32_1D, close: F64_1D, ranges: F64_1D, multiplier: float, reward_ratio: float,
-        price_max: float, stops: F64_1D, targets: F64_1D,
+        bottom: F64_1D, top: F64_1D, price_max: float, stops: F64_1D, targets: F64_1D,
     ) -> bool:  # fmt: skip # for which wishes, the rule, where it goes
         """Write the levels of each wish to enter; return whether engines can judge them."""
         are_within = True
@@ -227,6 +229,10 @@ def _levels_pricer(stamp: int) -> PriceAll:
             bar, enters = wish >> np.uint64(WISH_BITS), wish & np.uint64(ENTERS)
             sign = float(enters & np.uint64(ENTERS_LONG)) * 2.0 - 1.0
             stop = close[bar] - sign * (multiplier * ranges[bar])
+            if len(bottom) > 0:
+                edge = bottom[bar] if sign > 0 else top[bar]
+                is_beyond = (not sign * stop <= sign * edge) & (stop == stop)
+                stop = edge if is_beyond else stop  # none where the range or the edge is not known
             target = close[bar] + reward_ratio * (close[bar] - stop)
             is_entry = enters != np.uint64(0)
             stops[place] = stop if is_entry else math.nan
