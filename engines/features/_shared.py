@@ -159,6 +159,11 @@ def shared(feature: Feature) -> Feature:
     return cast(Feature, remembering)
 
 
+def is_sharing() -> bool:
+    """Return whether answers are remembered, so that it pays to answer in parts."""
+    return _ACTIVE.get() is not None
+
+
 def companion(make: Callable[[F64_1D], Column], column: F64_1D) -> Column | None:
     """Return what a feature makes of a column for itself, None if it is better off without."""
     shelf = _ACTIVE.get()

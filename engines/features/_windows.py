@@ -8,6 +8,12 @@ and what enters may be netted first. The kernel goes on from that guess and chec
 rule while the machine would only wait; where they differ the rule's own result is taken. So the
 sums are those of the rule in every bit, and only the speed depends on the guess.
 
+Where the guess is hardly ever right, as on oscillators, stretches of the column run side by side
+instead, each from a start that is wrong but for the first (see `_recursions`). A sum does not
+forget, but where values have that many digits it starts anew every twenty bars or so, and a window
+of a few bars is then soon filled alike: both chains are one once a whole window has entered them as
+the same doubles. Longer windows do not come to that.
+
 Spreads. Bars are cut into blocks of `period`. A window reaches over at most one edge: it is the end
 of one block and the beginning of the next. Ends are summed from the edge backwards, beginnings from
 the edge on, so that every window is the sum of two, and none inherits an error: each value is added
@@ -22,8 +28,10 @@ Columns are finite here; the callers skip NaN. Outputs are allocated by NumPy (s
 import numpy as np
 
 from engines.features._compiled import compiled
-from engines.types import F64_1D
+from engines.types import F64_1D, F64_2D
 
+# Sums of short windows go on in lanes where the guess is in doubt on every other bar or so.
+LANES, SHORT, PROBE, DOUBTED = 8, 5, 1024, 2
 WARY = 64  # bars without a guess after a wrong one: values of many sizes, as volumes, bring more
 BATCH = 512  # windows at least whose sums wait in the first-level cache for the last step
 
@@ -128,9 +136,28 @@ def _fill(source: F64_1D, period: int, sums: F64_1D, entered: F64_1D) -> tuple[f
 def _slide(source: F64_1D, period: int, sums: F64_1D) -> None:
     entered = np.empty(period)
     total, carry = _fill(source, period, sums, entered)
-    slot = 0
-    wary = 0
-    for t in range(period, source.size):
+    first, probe = period, period * (1 + PROBE // period)
+    if period <= SHORT and source.size > 2 * LANES * probe:
+        state = _go_on(source, first, probe, period, sums, entered, total, carry)
+        total, carry, doubts = state
+        first = probe
+        if doubts * DOUBTED > PROBE:
+            state = _slide_in_lanes(source, first, period, sums, entered, total, carry)
+            total, carry, first = state
+    _go_on(source, first, source.size, period, sums, entered, total, carry)
+
+
+@compiled
+def _go_on(
+    source: F64_1D, first: int, last: int, period: int, sums: F64_1D, entered: F64_1D,
+    total: float, carry: float,
+) -> tuple[float, float, int]:  # fmt: skip # what is summed, then where the sum stands
+    """Sum the bars [first, last) of full windows; return where that leaves it, and the doubts.
+
+    What entered at a bar lies in `entered` at its number modulo the period.
+    """
+    slot, wary, doubts = first % period, 0, 0
+    for t in range(first, last):
         value, leaving = source[t], entered[slot]
         doubtful = True
         added = 0.0
@@ -140,14 +167,109 @@ def _slide(source: F64_1D, period: int, sums: F64_1D) -> None:
             total, carry = guess, carry_guess
         else:
             wary = WARY if wary == 0 else wary - 1
-            if _restarts(carry, value):
-                total, carry, added = _plain_sum(source, t - period + 1, t), 0.0, value
-            else:
-                total, carry, added = _rule(total, carry, value, leaving)
+            doubts += 1
+            total, carry, added = _exact(source, t, period, total, carry, leaving)
         sums[t], entered[slot] = total, added
         slot += 1
         if slot == period:
             slot = 0
+    return total, carry, doubts
+
+
+@compiled
+def _exact(
+    source: F64_1D, t: int, period: int, total: float, carry: float, leaving: float
+) -> tuple[float, float, float]:
+    """Return the total and the carry after bar `t` by the rule, and what entered."""
+    if _restarts(carry, source[t]):
+        return _plain_sum(source, t - period + 1, t), 0.0, source[t]
+    return _rule(total, carry, source[t], leaving)
+
+
+@compiled
+def _slide_in_lanes(
+    source: F64_1D, first: int, period: int, sums: F64_1D, entered: F64_1D, total: float,
+    carry: float,
+) -> tuple[float, float, int]:  # fmt: skip # what is summed, then where the sum stands
+    """Sum the bars from `first` on that fill the lanes; return where that leaves it, and the bar.
+
+    `first` is a multiple of the period, as are stretches, so that all lanes use one slot.
+    """
+    bars = (source.size - first) // (LANES * period) * period
+    rings, totals, carries = np.empty((period, LANES)), np.empty(LANES), np.zeros(LANES)
+    for lane in range(LANES):
+        start = first + lane * bars
+        totals[lane] = _plain_sum(source, start - period, start - 1)
+        rings[:, lane] = source[start - period : start]
+    totals[0], carries[0], rings[:, 0] = total, carry, entered
+    outputs = sums[first : first + LANES * bars].reshape(LANES, bars)
+    _slide_abreast(source, first, period, rings, totals, carries, outputs)
+    total, carry = totals[0], carries[0]
+    entered[:] = rings[:, 0]
+    for lane in range(1, LANES):
+        start, ends = first + lane * bars, (totals[lane], carries[lane])
+        total, carry = _join(
+            source, start, start + bars, period, sums, entered, total, carry, ends, rings[:, lane]
+        )
+    return total, carry, first + LANES * bars
+
+
+@compiled
+def _slide_abreast(
+    source: F64_1D, first: int, period: int, rings: F64_2D, totals: F64_1D, carries: F64_1D,
+    outputs: F64_2D,
+) -> None:  # fmt: skip # what is summed, where sums stand, where they go
+    """Sum a stretch a lane by the rule, whose choices are between values, so that vectors do it."""
+    bars, slot, plain = outputs.shape[1], 0, np.empty(LANES)
+    for i in range(bars):
+        for lane in range(LANES):
+            plain[lane] = 0.0 + source[first + lane * bars + i]
+        for back in range(1, period):
+            for lane in range(LANES):
+                plain[lane] += source[first + lane * bars + i - back]
+        for lane in range(LANES):
+            value, carry = source[first + lane * bars + i], carries[lane]
+            total, rest, added = _rule(totals[lane], carry, value, rings[slot, lane])
+            restarts = _restarts(carry, value)
+            totals[lane] = plain[lane] if restarts else total
+            carries[lane] = 0.0 if restarts else rest
+            rings[slot, lane] = value if restarts else added
+            outputs[lane, i] = totals[lane]
+        slot = slot + 1 if slot + 1 < period else 0
+
+
+@compiled
+def _join(
+    source: F64_1D, first: int, last: int, period: int, sums: F64_1D, entered: F64_1D,
+    total: float, carry: float, ends: tuple[float, float], ring: F64_1D,
+) -> tuple[float, float]:  # fmt: skip # what is summed, where the sum stands, where the lane ended
+    """Sum a stretch from its true start until it meets the wrong one; return its true end.
+
+    They have met once a whole window has entered both alike.
+    """
+    wrong = np.empty(period)
+    for t in range(first - period, first):
+        wrong[t % period] = source[t]
+    wrong_total, wrong_carry = _plain_sum(source, first - period, first - 1), 0.0
+    alike = 0
+    for t in range(first, last):
+        slot = t % period
+        total, carry, added = _exact(source, t, period, total, carry, entered[slot])
+        wrong_total, wrong_carry, wrong_added = _exact(
+            source, t, period, wrong_total, wrong_carry, wrong[slot]
+        )
+        sums[t], entered[slot], wrong[slot] = total, added, wrong_added
+        is_alike = _are_same(total, wrong_total) and _are_same(carry, wrong_carry)
+        alike = alike + 1 if is_alike and _are_same(added, wrong_added) else 0
+        if alike == period:
+            entered[:] = ring
+            return ends
+    return total, carry
+
+
+@compiled
+def _are_same(value: float, other: float) -> bool:
+    return value == other and np.copysign(1.0, value) == np.copysign(1.0, other)
 
 
 @compiled

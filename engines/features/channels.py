@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engines.features._columns import aligned, column, ratio, require_period, require_positive
-from engines.features._shared import shared
+from engines.features._shared import is_sharing, shared
 from engines.features._windows import window_bands
 from engines.features.extremes import highest, lowest
 from engines.features.moving_averages import ema, sma
@@ -33,9 +33,10 @@ def bollinger(source: F64_1D, period: int = 20, multiplier: float = 2.0) -> Chan
     require_positive("multiplier", multiplier)
     require_period("period", period)
     source = column("source", source)
-    bands = window_bands(source, period, multiplier)
-    if np.isfinite(bands[0][-1:]).all():  # a mean remembers what was not finite
-        return Channel(*bands)
+    if not is_sharing():  # else bands of other widths have the mean and the deviation in common
+        bands = window_bands(source, period, multiplier)
+        if np.isfinite(bands[0][-1:]).all():  # a mean remembers what was not finite
+            return Channel(*bands)
     middle = sma(source, period)
     reach = stdev(source, period) * multiplier
     return Channel(middle, middle + reach, middle - reach)
