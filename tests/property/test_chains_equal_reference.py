@@ -9,6 +9,7 @@ left to the machine proves nothing of chains, so where nothing may be left to it
 
 from dataclasses import dataclass, replace
 from itertools import cycle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from engines.backtest import run_backtest
 from engines.costs import CommissionKind, Costs, SlippageKind
 from engines.funding import constant_funding
 from engines.instrument import Instrument
+from engines.kernels.chains import drivers, runs
 from engines.kernels.pending import CHAINS_MIN
 from engines.kernels.trials import Engine, Market, Trials
 from engines.klines import MINUTE_MS, Klines
@@ -158,6 +160,23 @@ def test_strategies_with_levels_of_their_own_are_decided(
     plan = replace(PLANS[name], exits=exits)
     market = Market(klines, INSTRUMENT, COSTS["notional"], since_ms=int(klines.open_time_ms[500]))
     assert check(market, plan, [*crosses, *channels, Rare()], times=5) == 1.0
+
+
+@pytest.mark.parametrize("risk", [0.0001, 0.05])
+def test_sets_that_risk_all_there_is_by_stops_of_their_own_do_not_go_to_lanes(
+    risk: float, klines: Klines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advanced, advance = list[int](), drivers.advance_chains
+
+    def counted(*given: Any) -> None:
+        advanced.append(len(given[2]))
+        advance(*given)
+
+    monkeypatch.setattr(runs, "advance_chains", counted)
+    crosses = [EmaCrossover(fast, slow) for fast in (5, 9, 14) for slow in (15, 21, 50)]
+    plan = Plan(sizing=Sizing(SizingKind.RISK, risk))
+    assert check(Market(klines, INSTRUMENT, COSTS["notional"]), plan, [*crosses]) == 1.0
+    assert sum(advanced) == (len(crosses) if risk == 0.0001 else 0)
 
 
 def test_walks_that_are_known_are_those_of_their_own_plan_and_levels(klines: Klines) -> None:

@@ -25,6 +25,7 @@ from engines.kernels.chains.columns import (
     SHORT,
     SPAN_BITS,
     SPANS,
+    WISH_BITS,
     Decides,
     Exits,
     Given,
@@ -35,7 +36,7 @@ from engines.kernels.chains.columns import (
 from engines.kernels.chains.exits import walk
 from engines.kernels.chains.lanes import CHAIN_NUMBERS, follow, idle, start_chain, weigh
 from engines.kernels.chains.margin import judge
-from engines.kernels.chains.shares import Shares, share_out
+from engines.kernels.chains.shares import Shares, share_of, share_out
 from engines.kernels.chains.walk import ask, given_with, link, look_back
 from engines.kernels.columns import F64_2D, I64_2D
 from engines.kernels.exit_walk import WALK
@@ -70,12 +71,14 @@ from engines.kernels.slots import (
     TERMS,
 )
 from engines.kernels.summary import SUMS_SIZE
-from engines.types import F64_1D, I64_1D
+from engines.types import BOOL_1D, F64_1D, I64_1D
 
 NO_SET = -1
 # A set: where its wishes begin and end, the row of its plan among the exits (NO_LEVELS: none) and
 # among the terms.
 SET_START, SET_STOP, SET_ROW, SET_PLAN = range(4)
+
+SAMPLE = 256  # entries that a set wishes for first: if one takes all, some will that it makes
 
 Price: TypeAlias = Callable[[F64_2D, F64_1D, I64_1D, F64_1D, int, F64_1D], None]
 Lowest: TypeAlias = Callable[[F64_2D, F64_1D], None]
@@ -83,6 +86,7 @@ Ask: TypeAlias = Callable[[I32_1D, I64_2D, int, Decides, int, I32_1D], None]
 Find: TypeAlias = Callable[
     [Opens, F64_2D, F64_1D, F64_1D, F64_1D, I64_1D, I32_1D, Exits, int], None
 ]
+Spend: TypeAlias = Callable[[Opens, I32_1D, I64_2D, Decides, Given, Shares, float, BOOL_1D], None]
 Advance: TypeAlias = Callable[
     [
         Opens, I32_1D, I64_2D, Decides, Given, Exits, Shares, Sizes, Payments, Fixed, F64_2D, F64_2D
@@ -173,6 +177,27 @@ def _finder(stamp: int) -> Find:
             )  # fmt: skip # one call
 
     return driver(find)
+
+
+def _spender(stamp: int) -> Spend:
+    """Return the pass that tells which sets spend all that the account has; `stamp` as before."""
+
+    def spend(
+        opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, given: Given, shares: Shares,
+        most: float, spends: BOOL_1D,
+    ) -> None:  # fmt: skip # what it reads, then what it finds
+        for item in range(len(sets) if stamp != 0 else 0):
+            asked, spends[item] = 0, False
+            for place in range(sets[item, SET_START], sets[item, SET_STOP]):
+                bar = int(wishes[place]) >> WISH_BITS
+                if asked == SAMPLE or spends[item] or bar >= opens.bars - 1:
+                    break
+                if int(wishes[place]) & decides.enters != 0 and bar >= decides.start:
+                    run, stop = given.runs[sets[item, SET_PLAN]], given.stops[place]
+                    asked += 1
+                    spends[item] = share_of(run, opens, shares, bar + 1, stop) >= most
+
+    return driver(spend)
 
 
 def _take(
@@ -294,3 +319,4 @@ def _advance(stamp: int) -> Advance:
 STAMP = stamp_of(globals())
 price_lines, find_lowest = _pricer(STAMP), _sinker(STAMP)
 ask_exits, find_exits, advance_chains = _asker(STAMP), _finder(STAMP), _advance(STAMP)
+find_spenders = _spender(STAMP)

@@ -22,6 +22,7 @@ entries that hang on how earlier ones went (`gates.runs`), and those that wait a
 3. `chains.lists`: full lists are run part by part, beside the strategies that are asked meanwhile.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeAlias
@@ -45,6 +46,7 @@ from engines.kernels.chains.drivers import (
     SET_STOP,
     advance_chains,
     find_exits,
+    find_spenders,
 )
 from engines.kernels.chains.entries import Entries, room_of_lanes
 from engines.kernels.chains.known_walks import KnownWalks
@@ -98,6 +100,7 @@ Looks: TypeAlias = tuple[Gates, Kelly]
 Money: TypeAlias = tuple[Decides, Sizes, Fixed, Portions, Stacking, Looks, Waiting]
 EXITS_MAX = 16  # plans whose exits are kept at a time: their sets fill the lanes
 Part: TypeAlias = Callable[[], Found]
+Follow: TypeAlias = Callable[[Bars, list[F64_1D], list[I64_2D], Money, F64_2D], None]
 
 
 class WishedRuns:
@@ -203,10 +206,35 @@ class WishedRuns:
         may_stack &= self._list.are_plain or not in_parts
         is_left = self._list.are_left or bool(self._group.spends_all[plans[0][0]])
         if stacking.room == 1 and not (may_stack and is_left):
-            (self._part if in_parts else self._follow)(bars, rows, sets, money, found)
+            follow = self._part if in_parts else self._follow
+            if may_stack:
+                self._spare(follow, bars, rows, sets, money, found)
+            else:
+                follow(bars, rows, sets, money, found)
         if may_stack:
             self._stack(bars, rows, sets, money, found)
         return found
+
+    def _spare(
+        self, follow: Follow, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], money: Money,
+        found: F64_2D,
+    ) -> None:  # fmt: skip # one list
+        """Follow sets, but those of which lanes would leave nearly all for want of funds."""
+        decides, sizes, fixed, *_, (_, kelly), _ = money
+        shares, spends = self._shares(sizes, kelly), np.zeros(len(found), np.bool_)
+        if shares.are_own and not self._list.are_plain:
+            margin = fixed.leverage * max(fixed.margin_long, fixed.margin_short)
+            most = 1.0 / margin if margin > 0 else math.inf
+            find_spenders(
+                self._opens, self._list.wishes, np.concatenate(sets), decides,
+                self._given(bars, rows), shares, most, spends,
+            )  # fmt: skip # one call
+        if spends.all():
+            return
+        stops, figures = np.cumsum(list(map(len, sets))), found[~spends]
+        kept = [own[~of] for own, of in zip(sets, np.split(spends, stops[:-1]), strict=True)]
+        follow(bars, rows, kept, money, figures)
+        found[~spends] = figures
 
     def _stack(
         self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], money: Money, found: F64_2D
