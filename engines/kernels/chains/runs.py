@@ -72,6 +72,7 @@ from engines.kernels.hedges.columns import Course as Hedged
 from engines.kernels.hedges.drivers import advance_hedges
 from engines.kernels.parts.columns import PartExits, Portions
 from engines.kernels.parts.levels import PART_WALK
+from engines.kernels.parts.results import asks_for_results
 from engines.kernels.parts.runs import part_exits_of, part_room, portions_of
 from engines.kernels.passage.columns import Fixed
 from engines.kernels.passage.funding import payments_of
@@ -279,7 +280,9 @@ class WishedRuns:
         """Find the figures of sets whose positions close in parts."""
         decides, sizes, fixed, portions, _, (gates, kelly), _ = money
         ahead = are_made_ahead(gates, kelly, fixed, self._payments)
-        exits, given = self._part_exits(bars, rows, sets, decides, ahead), self._given(bars, rows)
+        charged = fixed if ahead and asks_for_results(gates) else None
+        exits = self._part_exits(bars, rows, sets, decides, ahead, charged)
+        given = self._given(bars, rows)
         course = PartCourse(
             self._opens, decides, given, exits, portions, self._shares(sizes, kelly), sizes,
             self._payments, fixed, gates, kelly, self._days, self._group.charges.tiers,
@@ -357,16 +360,17 @@ class WishedRuns:
         return exits
 
     def _part_exits(
-        self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides, is_ahead: bool
-    ) -> PartExits:
+        self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides, is_ahead: bool,
+        charged: Fixed | None,
+    ) -> PartExits:  # fmt: skip # whose, then how they are used
         """Return how the levels of plans close in parts what sets of theirs may enter."""
         if not self._list.are_plain:
             taken = max(int((own[:, SET_STOP] - own[:, SET_START]).max()) for own in sets)
             # Unless links are made ahead, a lane stands behind one entry at a time.
-            return part_room(taken if is_ahead else 1, portions_of(rows[0]))
+            return part_room(taken if is_ahead else 1, portions_of(rows[0]), charged)
         slip_ratio, atr = self._group.charges.slip_ratio, frozen(self._group.rules.atr)
         asked = self._entries.asked(rows, sets, decides)
-        return part_exits_of(self._opens, bars.prices, slip_ratio, atr, rows, *asked)
+        return part_exits_of(self._opens, bars.prices, slip_ratio, atr, rows, charged, *asked)
 
     def _ends(
         self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides
@@ -382,5 +386,5 @@ class WishedRuns:
         atr = frozen(self._group.rules.atr)
         market = self._opens, bars.prices, self._group.charges.slip_ratio, atr, rows
         if portions_of(rows[0]).targets > 0:
-            return NO_ENDS, part_exits_of(*market, places, asked, count)
+            return NO_ENDS, part_exits_of(*market, None, places, asked, count)
         return ends_of(*market, asked, places, count), NO_PARTS

@@ -36,6 +36,28 @@ REST = 4
 PARTS_MAX = 4
 
 
+class Portions(NamedTuple):
+    """What part of an entry each of the targets takes; the last one of `targets` takes the rest."""
+
+    targets: int
+    first: float
+    second: float
+    third: float
+
+
+class Foretold(NamedTuple):
+    """From which price on the rest of an entry makes up for its closes (`parts.results`).
+
+    `evens` [N x (parts + 1)] are by how many closes come before, empty where nobody asks. A fill
+    costs `by_price` of its value, and `by_contract` in prices.
+    """
+
+    evens: F64_1D
+    portions: Portions
+    by_price: float
+    by_contract: float
+
+
 class PartExits(NamedTuple):
     """How levels close entries, in `parts` or fewer: `codes` [N x parts], `closes` [... x CLOSE].
 
@@ -50,6 +72,7 @@ class PartExits(NamedTuple):
     closes: F64_1D
     entries: int
     parts: int
+    foretold: Foretold
 
 
 class PartLinks(NamedTuple):
@@ -64,12 +87,3 @@ class PartLinks(NamedTuple):
     worst: F64_1D
     shares: F64_1D
     room: int
-
-
-class Portions(NamedTuple):
-    """What part of an entry each of the targets takes; the last one of `targets` takes the rest."""
-
-    targets: int
-    first: float
-    second: float
-    third: float

@@ -34,7 +34,11 @@ from engines.kernels.parts.lanes import (
 )
 from engines.kernels.parts.levels import PART_WALK
 from engines.kernels.parts.portions import divide, split
-from engines.kernels.parts.results import asks_for_results, check_results
+from engines.kernels.parts.results import (
+    add_up_closes,
+    asks_for_results,
+    check_results,
+)
 from engines.kernels.parts.walk import link_parts, look_back_parts
 from engines.kernels.passage.columns import U64_1D
 from engines.kernels.passage.figures import figures_of
@@ -73,6 +77,7 @@ def _finder(stamp: int) -> Find:
             walk_parts(
                 run, opens, prices, slip_ratio, entry, last, math.nan, math.nan, known, exits, at
             )  # fmt: skip # one call
+            add_up_closes(opens, exits, entry, at)
 
     return driver(find)
 

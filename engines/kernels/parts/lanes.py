@@ -111,12 +111,12 @@ from engines.types import F64_1D
 # of the quiet bars, the lot's commission before; and carried on: the steps of each portion, the
 # highest closed equity at the end of a bar, the lot's funding and the settlement that it pays next;
 # where entries wait, whether this close is the first after the one that decides what comes next,
-# and equity there.
+# and equity there; how the position was foretold to go.
 (
     PART, CLOSING, CLOSING_QTY, QUIET, HELD_FEE, PORTION, SECOND, THIRD, FOURTH, SETTLED_PEAK,
-    LOT_FUNDING, NEXT_PAID, SEES, EQUITY_THEN,
-) = range(CHAIN_NUMBERS * LANES, (CHAIN_NUMBERS + 14) * LANES, LANES)  # fmt: skip # one list
-PART_NUMBERS = CHAIN_NUMBERS + 14
+    LOT_FUNDING, NEXT_PAID, SEES, EQUITY_THEN, TOLD,
+) = range(CHAIN_NUMBERS * LANES, (CHAIN_NUMBERS + 15) * LANES, LANES)  # fmt: skip # one list
+PART_NUMBERS = CHAIN_NUMBERS + 15
 # The whole numbers of a lane, too: of the link that it follows next.
 LINK_CODE, LINK_CLOSE, LINK_LINE, LINK_NEXT = range(
     LANE_PLACES * LANES, (LANE_PLACES + 4) * LANES, LANES

@@ -25,10 +25,9 @@ from engines.kernels.chains.columns import (
     Opens,
 )
 from engines.kernels.chains.walk import NO_ENTRY, lowest
-from engines.kernels.gates.columns import PartCourse
+from engines.kernels.gates.columns import Days, PartCourse
 from engines.kernels.gates.rules import count_end, count_entry, has_gates, open_gates, refuses
 from engines.kernels.parts.columns import (
-    CLOSE,
     CODE_BITS,
     L_CODE,
     L_FOUND,
@@ -43,7 +42,7 @@ from engines.kernels.parts.columns import (
     PartLinks,
 )
 from engines.kernels.parts.exits import walk_parts
-from engines.kernels.parts.results import asks_for_results, foretell
+from engines.kernels.parts.results import add_up_closes, asks_for_results, foretell
 from engines.kernels.passage.columns import ALONE, OPEN_AT_END, RELIEVED, REVERSED
 from engines.kernels.slots import (
     ENDS,
@@ -75,7 +74,7 @@ def link_parts(
         bar, wish = int(wishes[place]) >> WISH_BITS, int(wishes[place]) & WISH_MASK
         if bar >= opens.bars - 1:
             break
-        _look_ahead(wishes, opens, exits, place, plan, asks_for_results(course.gates))
+        _look_ahead(wishes, opens, exits, place, plan, asks_for_results(course.gates), course.days)
         enters, timed, is_ahead = wish & decides.enters, entry + decides.held_max, False
         if entry != NO_ENTRY:
             is_held = min(level, timed) > bar
@@ -85,8 +84,8 @@ def link_parts(
             if is_ahead and _refuses(course, stands, lane, bar):
                 enters = 0
             mode, last = _mode(timed, bar, enters, wish & leaves), min(timed, bar)
-            count = _close(exits, at, last, mode, opens, links, count)
-            _count_end(course, entry, closes, at, min(level, last), links, count, stands, lane)
+            begun, count = count, _close(exits, at, last, mode, opens, links, count)
+            _count_end(course, entry, closes, at, last, links, begun, count, stands, lane)
         entry = NO_ENTRY
         if enters == 0 or bar < decides.start:
             continue
@@ -154,36 +153,37 @@ def _place_of(
         given.runs[plan], course.opens, given.prices, given.slip_ratio, follower,
         course.opens.bars - 1, given.stops[wish], given.targets[wish], math.nan, course.exits, free,
     )  # fmt: skip # one call
+    add_up_closes(course.opens, course.exits, follower, free)
     return free
 
 
 @rule
 def _count_end(
-    course: PartCourse, entry: int, closes: int, at: int, end: int, links: PartLinks, count: int,
-    stands: I64_1D, lane: int,
-) -> None:  # fmt: skip # what has ended and where it is held, then where it counts
-    """Let gates count the position of an entry that has ended in bar `end`, or by a wish there."""
+    course: PartCourse, entry: int, closes: int, at: int, last: int, links: PartLinks, begun: int,
+    count: int, stands: I64_1D, lane: int,
+) -> None:  # fmt: skip # what has ended and its links, then where it counts
+    """Let gates count the position of an entry that no level has closed later than bar `last`."""
     opens, exits, result = course.opens, course.exits, UNTOLD
     if not has_gates(course.gates):
         return
+    is_at_level = exits.levels[at] <= last
+    end = int(exits.levels[at]) if is_at_level else last
     if asks_for_results(course.gates):
         follower = ((entry + 1) << 1) | (0 if closes & ENTERS_SHORT != 0 else 1)
-        result = foretell(opens, exits, course.portions, course.fixed, follower, at, end)
+        taken = count - begun + (1 if is_at_level else 0)
+        result = foretell(opens, exits, follower, at, taken, end + 1)
     links.links[count * LINK + L_RESULT] = result
-    bar, pnl = (
-        end if exits.levels[at] <= end else end + 1 - opens.lag,
-        -1.0 if result == LOST else 1.0,
-    )
+    bar, pnl = end if is_at_level else end + 1 - opens.lag, -1.0 if result == LOST else 1.0
     count_end(stands, lane, course.gates, course.days.opens, bar, pnl)
 
 
 @rule
 def _look_ahead(
-    wishes: I32_1D, opens: Opens, exits: PartExits, place: int, plan: int, tells: bool
+    wishes: I32_1D, opens: Opens, exits: PartExits, place: int, plan: int, tells: bool, days: Days
 ) -> None:
     """Ask for where the exits of wishes ahead are kept, if they are, and for nearer ones.
 
-    What these closed at is asked for if links tell of results.
+    What tells of results is asked for if links do.
     """
     if len(exits.places) == 0 or place + 2 * AHEAD >= len(wishes):
         return
@@ -195,9 +195,10 @@ def _look_ahead(
     prefetch(exits.levels, at)
     prefetch(exits.codes, at * exits.parts)
     if tells:
-        prefetch(exits.closes, at * exits.parts * CLOSE)
-        prefetch(exits.closes, ((at + 1) * exits.parts - 1) * CLOSE)
+        prefetch(exits.foretold.evens, at * (exits.parts + 1))
         prefetch(opens.lines, ((near >> WISH_BITS) + 1) * LINE)
+        prefetch(days.opens, near >> WISH_BITS)
+        prefetch(days.closes, near >> WISH_BITS)
 
 
 @rule

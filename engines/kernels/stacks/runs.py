@@ -21,7 +21,8 @@ from engines.kernels import slots
 from engines.kernels.chains.columns import BARS_MAX, I32_1D, Opens
 from engines.kernels.columns import F64_2D, Bars
 from engines.kernels.gates.runs import LOOKS_BACK, NO_GATES, gates_of, kelly_of
-from engines.kernels.parts.columns import PartExits
+from engines.kernels.parts.columns import Portions
+from engines.kernels.parts.runs import part_exits
 from engines.kernels.passage.columns import MONTHS_MAX
 from engines.kernels.passage.runs import (
     BORROWS,
@@ -41,7 +42,7 @@ from engines.kernels.stacks.drivers import find_ends
 from engines.types import BOOL_1D, F64_1D, I64_1D
 
 NOWHERE = np.empty(0, np.int32)
-NO_PARTS = PartExits(NOWHERE, NOWHERE, NOWHERE, np.empty(0), 0, 0)
+NO_PARTS = part_exits(NOWHERE, 0, 0, Portions(0, 0.0, 0.0, 0.0))
 NO_ENDS = Ends(np.empty(0, np.int32), np.empty((0, 0)))
 STACKED = [*MOVES, *DIVIDES, *FILLS, *BORROWS, *CLOSING, *LOOKS_BACK, slots.ROOM, slots.LOTS_ROOM]
 UNSTACKED = np.setdiff1d(OTHERS, STACKED)

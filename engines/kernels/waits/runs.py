@@ -107,7 +107,7 @@ def run_waits(
     for terms, own in zip(rows, sets, strict=True):
         if not has_levels(terms):
             own[:, SET_ROW] = NO_LEVELS
-    parts = part_exits(way.orders.places, entries, len(rows), portions.targets)
+    parts = part_exits(way.orders.places, entries, len(rows), portions)
     levels = Levels(
         np.full(count, UNKNOWN, np.int32), np.empty(count * EXIT), runs, parts,
         np.empty(count * portions.targets), portions,
