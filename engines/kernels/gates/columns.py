@@ -14,7 +14,7 @@ from typing import NamedTuple
 from engines.kernels.chains.columns import Decides, Exits, Given, Opens, Sizes
 from engines.kernels.chains.shares import Shares
 from engines.kernels.columns import F64_2D
-from engines.kernels.parts.columns import PARTS_MAX, PartExits, Portions
+from engines.kernels.parts.columns import PartExits, Portions
 from engines.kernels.parts.lanes import PART_NUMBERS
 from engines.kernels.passage.columns import U64_1D, Fixed, Payments
 from engines.kernels.passage.lanes import LANES
@@ -40,19 +40,22 @@ NEVER = 1 << 40  # beyond every bar, and beyond every count
 ) = range(0, 27 * LANES, LANES)  # fmt: skip # one list
 STANDS = 27
 
-# Behind the numbers of a lane, what Kelly's sizing knows: the rounds that have ended; of the last
-# ones how many won and lost, and what their ratios add up to, each as a sum and what it has lost.
+# Behind the numbers of a lane, what Kelly's sizing knows: the rounds that have ended, and where the
+# next one lies; of the last ones how many won and lost, and what their ratios add up to, each as a
+# sum and what it has lost; the ratio of a round, whether it has ended, and the one that gives way.
 # Then what has closed of a position: how many trades, what their results and the sizes of these add
-# up to, and of each its ratio as it weighs, and its weight. Last what limits know: the highest
-# equity at a close, and the one at which the loss of the day is reached.
+# up to. Last what limits know: the highest equity at a close, and the one at which the loss of the
+# day is reached.
 (
-    ENDED, WON_COUNT, LOST_COUNT, WON_SUM, WON_REST, LOST_SUM, LOST_REST,
-    CLOSED, CLOSED_PNL, CLOSED_SIZE, WEIGHED,
-) = range(PART_NUMBERS * LANES, (PART_NUMBERS + 11) * LANES, LANES)  # fmt: skip # one list
-WEIGHTS = WEIGHED + PARTS_MAX * LANES
-TOP = WEIGHTS + PARTS_MAX * LANES
-DAY_LEAST = TOP + LANES
-GATE_NUMBERS = PART_NUMBERS + 12 + 2 * PARTS_MAX
+    ENDED, AT_RING, WON_COUNT, LOST_COUNT, WON_SUM, WON_REST, LOST_SUM, LOST_REST,
+    ROUND_RATIO, ROUND_ENDS, OLDEST, CLOSED, CLOSED_PNL, CLOSED_SIZE, TOP, DAY_LEAST,
+) = range(PART_NUMBERS * LANES, (PART_NUMBERS + 16) * LANES, LANES)  # fmt: skip # one list
+# What the ratios of its trades as they weigh add up to, and their weights, then the same with the
+# trade that closes: each is a sum, what that has lost, and what was lost of that.
+WEIGHED, WEIGHTS, N_WEIGHED, N_WEIGHTS = range(
+    (PART_NUMBERS + 16) * LANES, (PART_NUMBERS + 28) * LANES, 3 * LANES
+)
+GATE_NUMBERS = PART_NUMBERS + 28
 
 NO_ENTRY = -1  # the close of a position that there is not
 UNKNOWN = 0  # what comes next, while nobody has looked

@@ -56,6 +56,8 @@ from engines.kernels.gates.columns import (
     NO_ENTRY,
     PLACE,
     PLAN,
+    ROUND_ENDS,
+    ROUND_RATIO,
     ROW,
     STOP,
     UNKNOWN,
@@ -242,8 +244,12 @@ def count_alone(
     """Count the ends at which lanes have not entered yet."""
     for lane in range(LANES):
         is_open = stands[ENDS + lane] & MODE_MASK == OPEN_AT_END
-        if stands[NEXT + lane] == UNKNOWN and not is_open:
-            _count_end(stands, lanes, ratios, lane, gates, opened, lag, kelly, unit)
+        ends = stands[NEXT + lane] == UNKNOWN and not is_open
+        lanes[ROUND_ENDS + lane] = 1.0 if ends else 0.0
+        if ends:
+            _count_end(stands, lanes, lane, gates, opened, lag)
+    if kelly.room > 0:
+        _end_rounds(lanes, ratios, kelly, unit)
 
 
 @rule
@@ -254,22 +260,30 @@ def count_joined(
     """Count the ends at which lanes have entered already."""
     for lane in range(LANES):
         mode = lanes[MODE + lane]
-        if (mode == REVERSED) | (mode == RELIEVED):
-            _count_end(stands, lanes, ratios, lane, gates, opened, lag, kelly, unit)
+        ends = (mode == REVERSED) | (mode == RELIEVED)
+        lanes[ROUND_ENDS + lane] = 1.0 if ends else 0.0
+        if ends:
+            _count_end(stands, lanes, lane, gates, opened, lag)
+    if kelly.room > 0:
+        _end_rounds(lanes, ratios, kelly, unit)
 
 
 @rule
 def _count_end(
-    stands: I64_1D, lanes: F64_1D, ratios: F64_1D, lane: int, gates: Gates, opened: I64_1D,
-    lag: int, kelly: Kelly, unit: float,
-) -> None:  # fmt: skip # where the lane stands, then by what it counts
+    stands: I64_1D, lanes: F64_1D, lane: int, gates: Gates, opened: I64_1D, lag: int
+) -> None:
     """Count the position of a lane, whose result is known."""
-    pnl = lanes[PNL + lane]
     bar = (stands[ENDS + lane] >> MODE_BITS) - lag
-    count_end(stands, lane, gates, opened, bar, pnl)
-    if kelly.room > 0:
+    count_end(stands, lane, gates, opened, bar, lanes[PNL + lane])
+
+
+@rule
+def _end_rounds(lanes: F64_1D, ratios: F64_1D, kelly: Kelly, unit: float) -> None:
+    """Let Kelly's sizing remember the positions that have just ended."""
+    for lane in range(LANES):
         cost = lanes[ENTRY_PRICE + lane] * (lanes[QTY + lane] * unit) + lanes[ENTRY_FEE + lane]
-        remember(lanes, ratios, lane, kelly.room, pnl / cost)
+        lanes[ROUND_RATIO + lane] = lanes[PNL + lane] / cost
+    remember(lanes, ratios, kelly.room)
 
 
 @rule

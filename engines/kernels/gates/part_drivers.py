@@ -26,6 +26,7 @@ from engines.kernels.gates.part_links import (
     seek_part_ends,
     take_part_nexts,
 )
+from engines.kernels.gates.part_rounds import end_rounds, keep_rounds
 from engines.kernels.gates.sets import hand_over, note, vacate
 from engines.kernels.gates.shares import weigh_exactly, weigh_rounds
 from engines.kernels.parts.funding import begin_paying, pay_parts, pay_parts_until_closes
@@ -64,8 +65,9 @@ def _end_parts(course: PartCourse, wishes: I32_1D, room: Room) -> None:
         else:
             pay_parts(lanes, payments, fixed)
     part_result(lanes, fixed)
-    count_parts_alone(room, gates, opened, opens.lag, kelly, fixed.point_value)
+    count_parts_alone(room, gates, opened, opens.lag)
     if kelly.room > 0:
+        end_rounds(lanes, room.ratios, kelly.room, fixed.point_value, False)
         weigh_rounds(stands, lanes, room.ratios, kelly, room.run)
     seek_nexts(stands, lanes, wishes, decides, gates, closes, opens, sizes, fixed)
     read_nexts(stands, lanes, opens, course.given, course.shares)
@@ -77,7 +79,7 @@ def _end_parts(course: PartCourse, wishes: I32_1D, room: Room) -> None:
 def _step(course: PartCourse, wishes: I32_1D, room: Room) -> None:
     """Let every lane close a part or all that is left, and begin what comes after."""
     stands, lanes, fixed, kelly = room.stands, room.lanes, course.fixed, course.kelly
-    opens, unit = course.opens, fixed.point_value
+    opens = course.opens
     _end_parts(course, wishes, room)
     take_part_nexts(stands, opens, course.given, course.exits)
     weigh(lanes, fixed, course.sizes, opens.bars + 1.0)
@@ -86,10 +88,13 @@ def _step(course: PartCourse, wishes: I32_1D, room: Room) -> None:
             weigh_exactly(stands, lanes, room.ratios, kelly, room.run)
         size_parts_exactly(lanes, fixed)
     turn_parts(lanes, fixed)
-    count_parts_joined(room, course.gates, course.days.opens, opens.lag, kelly, unit)
+    count_parts_joined(room, course.gates, course.days.opens, opens.lag)
+    if kelly.room > 0:
+        end_rounds(lanes, room.ratios, kelly.room, fixed.point_value, True)
+        keep_rounds(lanes)
     if kelly.room > 0 and kelly.low <= 0:  # Without a share nothing may be reversed.
         weigh_rounds(stands, lanes, room.ratios, kelly, room.run)
-    keep_closed(stands, lanes, kelly, unit)
+    keep_closed(stands, lanes)
     divide(lanes, course.portions, False)
     mark_parts(lanes, fixed)
     if fixed.leverage > 1.0:

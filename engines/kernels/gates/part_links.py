@@ -7,8 +7,7 @@ its bar, one close after the other, so that each is judged by what is held where
 
 The rules count a position when nothing is left of it. Its result is then the sum of its trades',
 of which they ask the sign alone; a sum of several that is too near to nothing to tell is unsure.
-What Kelly's sizing remembers of it is the mean of its trades' ratios by what their entries cost,
-from exact sums as in `rounds`.
+What Kelly's sizing remembers of it is told by `part_rounds`.
 """
 
 import math
@@ -34,7 +33,6 @@ from engines.kernels.chains.columns import (
 )
 from engines.kernels.chains.lanes import OPENED, WORST
 from engines.kernels.chains.walk import lowest
-from engines.kernels.columns import Run
 from engines.kernels.gates.columns import (
     CLOSED,
     CLOSED_PNL,
@@ -50,17 +48,12 @@ from engines.kernels.gates.columns import (
     ROW,
     TAKEN,
     UNKNOWN,
-    WEIGHED,
-    WEIGHTS,
     WISH,
     Gates,
-    Kelly,
     Room,
 )
 from engines.kernels.gates.links import seek_end
 from engines.kernels.gates.rules import count_end
-from engines.kernels.gates.shares import remember
-from engines.kernels.machine.exact import add_exactly, total_of
 from engines.kernels.parts.columns import (
     C_MONTH,
     C_PRICE,
@@ -110,7 +103,6 @@ from engines.kernels.passage.lanes import (
     STEPS,
     fee,
 )
-from engines.kernels.slots import NEEDS_REFERENCE, ROUND_WEIGHED, ROUND_WEIGHTS
 from engines.types import F64_1D, I64_1D
 
 
@@ -212,31 +204,25 @@ def part_result(lanes: F64_1D, fixed: Fixed) -> None:
 
 
 @rule
-def count_parts_alone(
-    room: Room, gates: Gates, opened: I64_1D, lag: int, kelly: Kelly, unit: float
-) -> None:
+def count_parts_alone(room: Room, gates: Gates, opened: I64_1D, lag: int) -> None:
     """Count the ends at which lanes have not entered yet."""
     for lane in range(LANES):
         is_open = room.stands[ENDS + lane] & MODE_MASK == OPEN_AT_END
         if room.stands[NEXT + lane] == UNKNOWN and not is_open:
-            _count_end(room, lane, gates, opened, lag, kelly, unit)
+            _count_end(room, lane, gates, opened, lag)
 
 
 @rule
-def count_parts_joined(
-    room: Room, gates: Gates, opened: I64_1D, lag: int, kelly: Kelly, unit: float
-) -> None:
+def count_parts_joined(room: Room, gates: Gates, opened: I64_1D, lag: int) -> None:
     """Count the ends at which lanes have entered already."""
     for lane in range(LANES):
         mode = room.lanes[MODE + lane]
         if (mode == REVERSED) | (mode == RELIEVED):
-            _count_end(room, lane, gates, opened, lag, kelly, unit)
+            _count_end(room, lane, gates, opened, lag)
 
 
 @rule
-def _count_end(
-    room: Room, lane: int, gates: Gates, opened: I64_1D, lag: int, kelly: Kelly, unit: float
-) -> None:
+def _count_end(room: Room, lane: int, gates: Gates, opened: I64_1D, lag: int) -> None:
     """Count the position of a lane, of which the last trade's result is known."""
     lanes, pnl = room.lanes, room.lanes[PNL + lane]
     total, sizes = lanes[CLOSED_PNL + lane] + pnl, lanes[CLOSED_SIZE + lane] + abs(pnl)
@@ -244,44 +230,13 @@ def _count_end(
         lanes[IS_UNSURE + lane] = 1.0
     bar = (room.stands[ENDS + lane] >> CODE_BITS) - lag
     count_end(room.stands, lane, gates, opened, bar, total)
-    if kelly.room > 0:
-        remember(lanes, room.ratios, lane, kelly.room, _mean_ratio(lanes, lane, room.run, unit))
 
 
 @rule
-def _mean_ratio(lanes: F64_1D, lane: int, run: Run, unit: float) -> float:
-    """Return the ratio of a position; `run` has room for its sums."""
-    ratio, weight = _ratio(lanes, lane, unit)
-    count = int(lanes[CLOSED + lane])
-    if count == 0:
-        return ratio
-    run[ROUND_WEIGHED] = run[ROUND_WEIGHTS] = run[NEEDS_REFERENCE] = 0.0
-    for trade in range(count):
-        add_exactly(run, ROUND_WEIGHED, lanes[WEIGHED + trade * LANES + lane])
-        add_exactly(run, ROUND_WEIGHTS, lanes[WEIGHTS + trade * LANES + lane])
-    add_exactly(run, ROUND_WEIGHED, ratio * weight)
-    add_exactly(run, ROUND_WEIGHTS, weight)
-    lanes[IS_UNSURE + lane] = max(lanes[IS_UNSURE + lane], run[NEEDS_REFERENCE])
-    run[NEEDS_REFERENCE] = 0.0
-    return total_of(run, ROUND_WEIGHED) / total_of(run, ROUND_WEIGHTS)
-
-
-@rule
-def _ratio(lanes: F64_1D, lane: int, unit: float) -> tuple[float, float]:
-    """Return the ratio of the trade that a lane has just closed, and what it weighs."""
-    price, qty = lanes[ENTRY_PRICE + lane], lanes[CLOSING_QTY + lane]
-    return lanes[PNL + lane] / (price * (qty * unit) + lanes[ENTRY_FEE + lane]), price * qty
-
-
-@rule
-def keep_closed(stands: I64_1D, lanes: F64_1D, kelly: Kelly, unit: float) -> None:
+def keep_closed(stands: I64_1D, lanes: F64_1D) -> None:
     """Keep what each lane has closed of a position of which something is left."""
     for lane in range(LANES):
         left, pnl = float(stands[IS_LEFT + lane]), lanes[PNL + lane]
-        if kelly.room > 0 and left > 0:
-            ratio, weight = _ratio(lanes, lane, unit)
-            trade = int(lanes[CLOSED + lane]) * LANES + lane
-            lanes[WEIGHED + trade], lanes[WEIGHTS + trade] = ratio * weight, weight
         lanes[CLOSED + lane] = left * (lanes[CLOSED + lane] + 1.0)
         lanes[CLOSED_PNL + lane] = left * (lanes[CLOSED_PNL + lane] + pnl)
         lanes[CLOSED_SIZE + lane] = left * (lanes[CLOSED_SIZE + lane] + abs(pnl))

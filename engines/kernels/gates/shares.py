@@ -5,18 +5,25 @@ up to. The ratios of a lane lie in a ring; as one comes in and the oldest goes o
 each with what its additions have lost beside it, so that they are right nearly to the last bit
 however long a run is. That tells the whole steps of an entry, unless they are too near to the next.
 Then the share is found as the machine finds it, from exact sums; so it is where it is almost
-nothing, since it then hangs on the last bits of what is subtracted.
+nothing, since it then hangs on the last bits of what is subtracted, unless a plan spends more than
+that anyway.
 Source: Knuth, "The Art of Computer Programming", volume 2, 4.2.2: what an addition loses.
 """
 
-from engines.kernels._compiled import rule, shared
+from engines.kernels._compiled import inlined, rule, shared
 from engines.kernels.columns import Run
 from engines.kernels.gates.columns import (
+    AT_RING,
     ENDED,
     HAS_NO_SHARE,
     LOST_COUNT,
     LOST_REST,
     LOST_SUM,
+    N_WEIGHED,
+    OLDEST,
+    ROUND_ENDS,
+    ROUND_RATIO,
+    WEIGHED,
     WON_COUNT,
     WON_REST,
     WON_SUM,
@@ -32,42 +39,52 @@ CLEAR = 1e-3  # of Kelly's fraction: the least share that sums of doubles tell w
 
 @rule
 def forget(stands: I64_1D, lanes: F64_1D, ratios: F64_1D, lane: int, kelly: Kelly) -> None:
-    """Let no round have ended yet."""
-    for number in (ENDED, WON_COUNT, LOST_COUNT, WON_SUM, WON_REST, LOST_SUM, LOST_REST):
+    """Let no round have ended yet, and nothing have closed of one."""
+    for number in (ENDED, AT_RING, WON_COUNT, LOST_COUNT, WON_SUM, WON_REST, LOST_SUM, LOST_REST):
+        lanes[number + lane] = 0.0
+    for number in range(WEIGHED, N_WEIGHED, LANES):
         lanes[number + lane] = 0.0
     ratios[lane * kelly.room : (lane + 1) * kelly.room] = 0.0
     stands[HAS_NO_SHARE + lane] = 1 if kelly.room > 0 and kelly.low <= 0 else 0
 
 
 @rule
-def remember(lanes: F64_1D, ratios: F64_1D, lane: int, room: int, ratio: float) -> None:
-    """Put the ratio of a round that has ended in the place of the oldest."""
-    place = lane * room + int(lanes[ENDED + lane]) % room
-    oldest = ratios[place]
-    ratios[place] = ratio
-    lanes[ENDED + lane] += 1.0
-    _count(lanes, lane, oldest, -1.0)
-    _count(lanes, lane, ratio, 1.0)
+def remember(lanes: F64_1D, ratios: F64_1D, room: int) -> None:
+    """Put the ratio of each round that has ended in the place of the oldest."""
+    for lane in range(LANES):
+        place = lane * room + int(lanes[AT_RING + lane])
+        oldest = ratios[place]
+        ratios[place] = lanes[ROUND_RATIO + lane] if lanes[ROUND_ENDS + lane] > 0 else oldest
+        lanes[OLDEST + lane] = oldest
+    for lane in range(LANES):
+        one = lanes[ROUND_ENDS + lane]
+        ratio = lanes[ROUND_RATIO + lane] if one > 0 else 0.0
+        oldest = lanes[OLDEST + lane] if one > 0 else 0.0
+        next_at = lanes[AT_RING + lane] + one
+        lanes[AT_RING + lane] = 0.0 if next_at == room else next_at
+        lanes[ENDED + lane] += one
+        _count(lanes, lane, WON_COUNT, WON_SUM, WON_REST, ratio, oldest)
+        _count(lanes, lane, LOST_COUNT, LOST_SUM, LOST_REST, -ratio, -oldest)
 
 
-@rule
-def _count(lanes: F64_1D, lane: int, ratio: float, sign: float) -> None:
-    """Add a ratio to the sums of its kind, or take it away."""
-    if ratio > 0:
-        lanes[WON_COUNT + lane] += sign
-        _add(lanes, WON_SUM + lane, WON_REST + lane, sign * ratio)
-    elif ratio < 0:
-        lanes[LOST_COUNT + lane] += sign
-        _add(lanes, LOST_SUM + lane, LOST_REST + lane, -sign * ratio)
+@inlined
+def _count(
+    lanes: F64_1D, lane: int, count: int, total: int, rest: int, ratio: float, oldest: float
+) -> None:
+    """Add what is above nothing of a ratio to the sums of its kind, and take off the oldest."""
+    lanes[count + lane] += (1.0 if ratio > 0 else 0.0) - (1.0 if oldest > 0 else 0.0)
+    added, lost = sum_of(lanes[total + lane], ratio if ratio > 0 else 0.0)
+    left, missed = sum_of(added, -oldest if oldest > 0 else 0.0)
+    lanes[total + lane] = left
+    lanes[rest + lane] += lost + missed
 
 
-@rule
-def _add(lanes: F64_1D, place: int, rest: int, value: float) -> None:
-    total = lanes[place]
-    added = total + value
-    part = added - total
-    lanes[rest] += (total - (added - part)) + (value - part)
-    lanes[place] = added
+@inlined
+def sum_of(one: float, other: float) -> tuple[float, float]:
+    """Return a sum, and what its addition has lost, exactly."""
+    total = one + other
+    part = total - one
+    return total, (one - (total - part)) + (other - part)
 
 
 def _weigh_exactly(stands: I64_1D, lanes: F64_1D, ratios: F64_1D, kelly: Kelly, run: Run) -> None:
@@ -91,7 +108,8 @@ weigh_exactly = shared(_weigh_exactly)
 @rule
 def weigh_rounds(stands: I64_1D, lanes: F64_1D, ratios: F64_1D, kelly: Kelly, run: Run) -> None:
     """Find the share that each lane may spend now; `run` has the terms, and room for a ring."""
-    is_unclear_any = 0
+    is_unclear_any, bound = 0, CLEAR * kelly.value
+    bound = bound if kelly.low < 2 * bound else -1.0
     for lane in range(LANES):
         count = min(lanes[ENDED + lane], float(kelly.room))
         wins, losses = lanes[WON_COUNT + lane], lanes[LOST_COUNT + lane]
@@ -102,11 +120,13 @@ def weigh_rounds(stands: I64_1D, lanes: F64_1D, ratios: F64_1D, kelly: Kelly, ru
         share = kelly.value * win_ratio if losses == 0 else share
         is_unknown = (count < kelly.least) | (wins == 0)
         share = kelly.low if is_unknown else share
-        is_unclear = (abs(share) < CLEAR * kelly.value) & (not is_unknown)
+        is_unclear = (abs(share) < bound) & (not is_unknown)
         is_unclear_any |= 1 if is_unclear else 0
         share = min(max(share, kelly.low), kelly.high)
         lanes[IS_NEAR + lane] = 1.0 if is_unclear else 0.0
         lanes[N_OWN_SHARE + lane] = share
-        stands[HAS_NO_SHARE + lane] = 0 if share > 0 else 1
+    if kelly.low <= 0:
+        for lane in range(LANES):
+            stands[HAS_NO_SHARE + lane] = 0 if lanes[N_OWN_SHARE + lane] > 0 else 1
     if is_unclear_any != 0:
         weigh_exactly(stands, lanes, ratios, kelly, run)
