@@ -155,7 +155,6 @@ class Trials:
         sets = self._sorting.sort(row)
         if spent := self._sorting.take_spent():
             chains.close(spent)
-            self._play_all(batch)
         if sets.left or sets.failed:
             asked = set(columns.tolist())
             batch.leave(row, asked.intersection(sets.left))
@@ -178,6 +177,8 @@ class Trials:
             if is_listed:
                 items = self._stack(row, taken, group, items, chains)
             self._await(row, wants, group, items, batch)
+            if sets is not self._sorting.common:  # whose wishes the cache holds now
+                self._play_all(batch)
 
     def _chain(
         self, row: int, taken: Signals, group: Group, items: I64_1D, batch: Pending,
