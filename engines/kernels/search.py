@@ -2,7 +2,9 @@
 
 Theory. A bar matters to what is held if its high reaches the level above or its low the level
 below. Whole blocks of 64 and of 4096 bars are judged by their extremes first, so a search costs the
-bars it has to look at and a handful of blocks, however far it goes.
+bars it has to look at and a handful of blocks, however far it goes. Bars are looked at by fours,
+whose extremes tell whether any of them is reached, and which one is computed, not asked for: where
+a search ends no processor foresees, and each question more would cost it as much as ten bars.
 """
 
 import math
@@ -29,19 +31,39 @@ def first_touch(reach: F64_2D, bars: int, start: int, stop: int, down: float, up
     large = bars + ((bars + SMALL_MASK) >> SMALL_BITS)
     bar = start
     while bar < stop:
-        row, size = bar, 1
         if bar & SMALL_MASK == 0:
             row, size = bars + (bar >> SMALL_BITS), SMALL
             if bar & LARGE_MASK == 0:
                 above = large + (bar >> LARGE_BITS)
                 if reach[above, 0] < up and reach[above, 1] > down:
                     row, size = above, LARGE
-            if reach[row, 0] >= up or reach[row, 1] <= down:
-                row, size = bar, 1
-        if reach[row, 0] >= up or reach[row, 1] <= down:
+            if reach[row, 0] < up and reach[row, 1] > down:
+                bar += size
+                continue
+        end = min(stop, (bar | SMALL_MASK) + 1)
+        bar = _first_row(reach, bar, end, down, up)
+        if bar < end:
             return bar
-        bar += size
     return stop
+
+
+@rule
+def _first_row(reach: F64_2D, start: int, stop: int, down: float, up: float) -> int:
+    """Return the first row of [start, stop) that reaches `down` or `up`, else `stop`."""
+    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    row, end = np.uint64(start), np.uint64(stop)
+    while row + three < end:
+        high = max(max(reach[row, 0], reach[row + one, 0]), reach[row + two, 0])
+        low = min(min(reach[row, 1], reach[row + one, 1]), reach[row + two, 1])
+        if max(high, reach[row + three, 0]) >= up or min(low, reach[row + three, 1]) <= down:
+            first = int((reach[row, 0] < up) & (reach[row, 1] > down))
+            second = first & int((reach[row + one, 0] < up) & (reach[row + one, 1] > down))
+            third = second & int((reach[row + two, 0] < up) & (reach[row + two, 1] > down))
+            return int(np.int64(row)) + first + second + third
+        row += four
+    while row < end and reach[row, 0] < up and reach[row, 1] > down:
+        row += one
+    return int(np.int64(row))
 
 
 @rule

@@ -4,17 +4,16 @@ Theory. Beside the position, or alone, one order may wait (`campaigns.orders`). 
 met, when its bars are over, when another wish takes its place, with a close that a wish, a rule or
 an age asks for, and at a session's end if nothing is held. A wish of the side that is held changes
 nothing, nor does one that would reverse it where a plan closes in profit alone. So bars are
-searched for the first that reaches anything, and between two of its decisions a set's bar is
-walked from event to event, in which a campaign may end, begin, or turn into that of the other side.
-The prices of the way take the sign of whatever is held or waits then.
-
-An order of a side on which the plan may not enter closes what it meets. One that the account may
-not be able to pay, where it reverses what was opened in its own bar, makes the set unsure.
+searched for the first that reaches anything, and between two of its decisions a set's bar is walked
+from event to event, in which a campaign may end, begin, or turn into that of the other side. The
+prices of the way take the sign of whatever is held or waits then. An order of a side on which the
+plan may not enter closes what it meets. One that the account may not be able to pay, where it
+reverses what was opened in its own bar, makes the set unsure.
 """
 
 import math
 
-from engines.kernels._compiled import apart, rule
+from engines.kernels._compiled import apart, inlined, rule
 from engines.kernels.campaigns.calls import judge
 from engines.kernels.campaigns.columns import (
     BARS,
@@ -33,6 +32,7 @@ from engines.kernels.campaigns.columns import (
     LEG_UP,
     LOWEST,
     MET_AT,
+    MONTH_NOW,
     NEAR_DOWN,
     NEAR_UP,
     NET_BEFORE,
@@ -69,20 +69,21 @@ from engines.kernels.campaigns.links import (
     close_by_level,
     closes_in_profit,
     next_pay,
+    note_guarded,
     place_from,
     side_of,
     timed_of,
 )
 from engines.kernels.campaigns.margin import is_refused, note_start
-from engines.kernels.campaigns.opens import begin, close_at, close_of, decide
+from engines.kernels.campaigns.opens import begin, close_at, decide_at
 from engines.kernels.campaigns.orders import order_price, sign_of
 from engines.kernels.campaigns.sizes import cannot_pay, is_too_small
-from engines.kernels.campaigns.tally import close_lots, find_lowest, mark_stretch, reach_month
+from engines.kernels.campaigns.tally import close_lots, find_lowest, mark_stretch
 from engines.kernels.campaigns.walk import (
     STAYS,
-    exit_price,
     fill_rung,
     passed,
+    passed_price,
     tend,
     travel,
     turns_late,
@@ -92,7 +93,6 @@ from engines.kernels.chains.columns import (
     LINE,
     O_CLOSE,
     O_MONTH,
-    O_OPEN,
     O_SLIP,
     WISH_BITS,
     WISH_MASK,
@@ -106,6 +106,7 @@ from engines.kernels.slots import (
     AT_LIMIT,
     BAR,
     CALLS_MARGIN,
+    CLOSE,
     ENDS,
     ENTERS,
     ENTERS_LONG,
@@ -118,6 +119,7 @@ from engines.kernels.slots import (
     LEAVES_SHORT,
     LOTS,
     ONLY_IN_PROFIT,
+    OPEN,
     ROOM_STEPS,
     RUNGS,
     SLIP_NOW,
@@ -134,8 +136,8 @@ AT_OPEN, FIRST_PART, LAST_PART = 0.0, 1.0, 3.0  # values of WAY_PART
 
 @rule
 def play_awaited(
-    run: Run, lines: F64_1D, reach: F64_2D, wishes: I32_1D, decides: Decides, asked: Closes,
-    until: int,
+    run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, wishes: I32_1D, decides: Decides,
+    asked: Closes, until: int,
 ) -> None:  # fmt: skip # one list
     """Let a set live on through the bars before `until`."""
     bars, place = int(run[BARS]), int(run[PLACE])
@@ -152,7 +154,7 @@ def play_awaited(
             own += 1
         last = min(bar, timed, bars - 1)
         is_alive = run[STEPS] != 0 or run[W_SIDE] != 0
-        if is_alive and _live(run, lines, reach, asked, min(last, until - 1)):
+        if is_alive and _live(run, lines, prices, reach, asked, min(last, until - 1)):
             place = place_from(wishes, place, int(run[NEXT_BAR]) - 1)
             continue
         if run[STEPS] != 0 and last == timed and timed != timed_of(run, decides):
@@ -174,21 +176,23 @@ def _what_matters(run: Run) -> int:
     return ENDS | (LEAVES_LONG | ENTERS_SHORT if run[STEPS] > 0 else LEAVES_SHORT | ENTERS_LONG)
 
 
-@rule
-def _live(run: Run, lines: F64_1D, reach: F64_2D, asked: Closes, last: int) -> bool:
+@inlined
+def _live(run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, asked: Closes, last: int) -> bool:
     """Let bars up to `last` go by, or as far as that in which a position begins or ends."""
     bars = int(run[BARS])
     while run[NEXT_BAR] <= last and (run[STEPS] != 0 or run[W_SIDE] != 0):
         bar, down, up = int(run[NEXT_BAR]), run[NEAR_DOWN], run[NEAR_UP]
-        stop, pays = bar + 1 if turns_late(run) else last + 1, int(run[BARS])
+        stop, pays = bar + 1 if turns_late(run) else last + 1, bars
         if run[STEPS] != 0:
-            down, pays = max(down, run[GUARD]), next_pay(run)
+            pays = next_pay(run)
+            if run[GUARD] > down:
+                down = note_guarded(run)
         run[LOWEST] = min(run[LOWEST], down)
         if run[W_SIDE] != 0:
             stop = min(stop, int(run[W_LAST]) + 1)
         low, high = (down, up) if sign_of(run) > 0 else (-up, -down)
         bar = first_touch(reach, bars, bar, min(stop, pays), low, high)
-        is_other = bar < stop and _play_bar(run, lines, reach, asked, bar)
+        is_other = bar < stop and _play_bar(run, lines, prices, reach, asked, bar)
         run[NEXT_BAR] = min(bar + 1, stop)
         if run[STEPS] != 0:
             tend(run, sign_of(run))
@@ -212,8 +216,7 @@ def _decide(
     is_timed: bool,
 ) -> None:  # fmt: skip # one list
     """Do what the close of a bar decides."""
-    side, closes = sign_of(run), False
-    is_held = run[STEPS] != 0
+    side, closes, is_held = sign_of(run), False, run[STEPS] != 0
     if is_held:
         leaves = wish & (LEAVES_LONG if side > 0 else LEAVES_SHORT) != 0
         closes = is_timed or wish & ENDS != 0
@@ -222,9 +225,9 @@ def _decide(
     if closes or wish & ENDS != 0:
         _withdraw(run)
     enters = wish & ENTERS if bar >= decides.start else 0
-    if enters != 0 and is_held and not closes:
-        is_same = side_of(enters) == side
-        enters = 0 if is_same or run[ONLY_IN_PROFIT] != 0 else enters
+    is_kept = is_held and not closes
+    if is_kept and (side_of(enters) == side or run[ONLY_IN_PROFIT] != 0):
+        enters = 0
     if enters != 0 and (run[IS_GATED] == 0 or may_enter(run, asked, bar)):
         _place(run, lines, bar, side_of(enters), enters & decides.enters != 0)
     if closes:
@@ -248,7 +251,7 @@ def _stand_alone(run: Run) -> None:
 def _place(run: Run, lines: F64_1D, bar: int, side: float, is_allowed: bool) -> None:
     """Place the order that a close asks for in place of the one that waits, if it can be issued."""
     close_then, equity_then, slip_then = run[CLOSE_THEN], run[EQUITY_THEN], run[SLIP_THEN]
-    steps = decide(run, lines, bar, side)
+    steps = decide_at(run, lines, bar, side)
     close, equity, slip = run[CLOSE_THEN], run[EQUITY_THEN], run[SLIP_THEN]
     run[W_SIDE] = 0.0
     is_limit, offset = run[ENTRY_KIND] == AT_LIMIT, run[ENTRY_OFFSET]
@@ -270,13 +273,15 @@ def _place(run: Run, lines: F64_1D, bar: int, side: float, is_allowed: bool) -> 
     find_nearest(run)
 
 
-@rule
-def _play_bar(run: Run, lines: F64_1D, reach: F64_2D, asked: Closes, bar: int) -> bool:
+@inlined
+def _play_bar(
+    run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, asked: Closes, bar: int
+) -> bool:
     """Walk a bar; return whether a position has begun or ended in it."""
     if run[LAST_FILL_BAR] != bar:
         mark_stretch(run, reach, bar)
-    reach_month(run, lines[bar * LINE + O_MONTH])
-    opened, is_other = lines[bar * LINE + O_OPEN], False
+    run[MONTH_NOW] = lines[bar * LINE + O_MONTH]
+    opened, is_other = prices[bar, OPEN], False
     run[CLOSE_BEFORE], run[SLIP_NOW] = lines[bar * LINE + O_CLOSE], lines[bar * LINE + O_SLIP]
     run[BAR] = run[OVER] = bar
     run[FRESH], run[WAY_PART] = run[LOTS], AT_OPEN
@@ -285,7 +290,7 @@ def _play_bar(run: Run, lines: F64_1D, reach: F64_2D, asked: Closes, bar: int) -
         side, held = sign_of(run), run[LOTS]
         if run[CALLS_MARGIN] == 0 and held > 0:
             find_lowest(run, reach, side, bar, math.inf)
-        price = _go_on(run, lines, reach, bar, side)
+        price = _go_on(run, prices, reach, bar, side)
         run[LOWEST] = min(run[LOWEST], run[WORST])
         if price == price or run[LOTS] != held:
             run[LAST_FILL_BAR] = bar
@@ -311,13 +316,13 @@ def _turn_round(run: Run, before: float, side: float) -> None:
         run[NOW], run[WORST], run[BEST] = -run[NOW], -run[BEST], -run[WORST]
 
 
-@rule
-def _go_on(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> float:
+@inlined
+def _go_on(run: Run, prices: F64_2D, reach: F64_2D, bar: int, side: float) -> float:
     """Go on through a bar; return at what price the exit fills, STAYS if it does not.
 
     It stays as well where the order is met, at MET_AT, and where a margin call has sold all.
     """
-    opened, high, low = lines[bar * LINE + O_OPEN], reach[bar, 0], reach[bar, 1]
+    opened, high, low = prices[bar, OPEN], reach[bar, 0], reach[bar, 1]
     is_high_first, is_paid = high - opened < opened - low, run[PAYS_END] != 0
     is_held, run[IS_PASSED] = run[STEPS] != 0, 0.0
     if run[WAY_PART] == AT_OPEN:
@@ -328,8 +333,7 @@ def _go_on(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> flo
         while not run[NEAR_DOWN] < opened < run[NEAR_UP]:
             found = passed(run, opened, side)
             if found == THE_LEG:
-                run[IS_PASSED] = 1.0
-                return exit_price(run, opened, run[LEG_UP] <= opened, side)
+                return passed_price(run, opened, side)
             if found == THE_ORDER:
                 run[MET_AT] = order_price(run, opened, side, False)
                 return STAYS
@@ -342,7 +346,7 @@ def _go_on(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> flo
     while run[WAY_PART] <= LAST_PART and is_held == (run[STEPS] != 0):
         target = high if (run[WAY_PART] == FIRST_PART) == is_high_first else low
         if run[WAY_PART] == LAST_PART:
-            target = close_of(run, lines, bar)
+            target = prices[bar, CLOSE]
         filled = travel(run, side * target, side)
         if filled == filled or run[MET_AT] != 0:
             return filled

@@ -15,6 +15,7 @@ from engines.kernels.campaigns.columns import (
     COST,
     FRESH,
     GUARD,
+    HELD,
     IS_UNSURE,
     L_FEE,
     L_FUNDING,
@@ -128,4 +129,5 @@ def _add_up(run: Run, side: float) -> None:
         run[FUNDING_OPEN] = funding
     is_one = run[LOTS] == 1
     run[PRICE_AVG] = run[LOTS_FROM + L_PRICE] if is_one else cost / abs(run[STEPS])
-    run[UNIT] = side * (qty_of(run, abs(run[STEPS])) * run[POINT_VALUE])
+    run[HELD] = qty_of(run, run[STEPS])
+    run[UNIT] = run[HELD] * run[POINT_VALUE]

@@ -28,7 +28,9 @@ PLAN = RUN + 7
 (
     LEG_UP, LEG_DOWN, NEAR_UP, NEAR_DOWN,
     LEG_LIMIT,  # the signed price of the target
-    UNIT,  # what a point of price is worth, below zero for a short
+    MEETS_UP, MEETS_DOWN,  # what lies at NEAR_UP and NEAR_DOWN
+    HELD,  # the quantity, below zero for a short
+    UNIT,  # what a point of price is worth, likewise
     COST,  # price times steps over the lots, in their order
     ENTRY_BAR,  # the line of the first fill
     NEXT_BAR,  # the next bar that is not walked yet, which is that of the entry's line at first
@@ -40,8 +42,8 @@ PLAN = RUN + 7
     GUARD,  # the signed price at and below which margin may be called
     NET_BEFORE,  # the net result ahead of the campaign
     ALONE_FROM,  # the line of the fill since which the oldest lot was alone, if it was
-) = range(PLAN, PLAN + 19)  # fmt: skip # one list
-POSITION = PLAN + 19
+) = range(PLAN, PLAN + 22)  # fmt: skip # one list
+POSITION = PLAN + 22
 # The bar that is walked.
 (
     NOW,  # the signed price at which the walk stands
@@ -53,8 +55,10 @@ POSITION = PLAN + 19
     IS_FILLED,  # something has filled in it
     IS_WALKED,  # the bar of the first fill was
     IS_PASSED,  # the exit that it meets lies behind its open
-) = range(POSITION, POSITION + 10)  # fmt: skip # one list
-WALK = POSITION + 10
+    MONTH_NOW,
+    IS_GUARDED,  # a search has ended at the guard
+) = range(POSITION, POSITION + 12)  # fmt: skip # one list
+WALK = POSITION + 12
 # The set: how many bars there are, the wish that comes next, where the settlements end and the next
 # lies that is not paid, and sums that `summary` keeps otherwise.
 (

@@ -18,6 +18,7 @@ from engines.kernels._compiled import apart, rule
 from engines.kernels.campaigns.columns import (
     COST,
     FUNDED_MAX,
+    HELD,
     IS_FILLED,
     IS_LATE,
     L_BAR,
@@ -33,6 +34,8 @@ from engines.kernels.campaigns.columns import (
     LEG_UP,
     LOT_SIZE,
     LOTS_FROM,
+    MEETS_DOWN,
+    MEETS_UP,
     NEAR_DOWN,
     NEAR_UP,
     PAY_NEXT,
@@ -45,6 +48,7 @@ from engines.kernels.campaigns.columns import (
     RUNG_LEVEL,
     RUNG_SIZE,
     RUNGS_FROM,
+    THE_LEG,
     UNIT,
     W_SIDE,
 )
@@ -101,10 +105,10 @@ def open_lot(
     run[FEES_OPEN] += fee_quote
     run[COST] += price * steps
     if run[LOTS] == 0:
-        run[PRICE_AVG], run[UNIT] = price, side * run[lot + L_UNIT]
+        run[PRICE_AVG], run[HELD] = price, side * qty
     else:
-        run[PRICE_AVG] = run[COST] / abs(run[STEPS])
-        run[UNIT] = qty_of(run, run[STEPS]) * run[POINT_VALUE]
+        run[PRICE_AVG], run[HELD] = run[COST] / abs(run[STEPS]), qty_of(run, run[STEPS])
+    run[UNIT] = run[HELD] * run[POINT_VALUE]
     run[LOTS] += 1
     run[PRICE_LAST], run[IS_FILLED] = price, 1.0
     set_levels(run, side)
@@ -165,14 +169,20 @@ def tick_down(run: Run, price: float) -> float:
 
 @rule
 def find_nearest(run: Run) -> None:
-    """Find what the price meets first above and below."""
-    up, down = run[LEG_UP], run[LEG_DOWN]
+    """Find what the price meets first above and below: of two at one price the rung, the first."""
+    up, down, meets_up, meets_down = math.inf, -math.inf, THE_LEG, THE_LEG
     for place in range(int(run[RUNGS])):
         rung = RUNGS_FROM + place * RUNG_SIZE
         level, is_above = run[rung + RUNG_LEVEL], run[rung + RUNG_ABOVE] != 0
-        up = min(up, level if is_above else math.inf)
-        down = max(down, -math.inf if is_above else level)
-    run[NEAR_UP], run[NEAR_DOWN] = up, down
+        if is_above and level < up:
+            up, meets_up = level, place
+        if not is_above and level > down:
+            down, meets_down = level, place
+    if run[LEG_UP] < up:
+        up, meets_up = run[LEG_UP], THE_LEG
+    if run[LEG_DOWN] > down:
+        down, meets_down = run[LEG_DOWN], THE_LEG
+    run[NEAR_UP], run[NEAR_DOWN], run[MEETS_UP], run[MEETS_DOWN] = up, down, meets_up, meets_down
     if run[W_SIDE] != 0:
         add_order(run)
 
@@ -189,7 +199,7 @@ def pay_until(run: Run, time: float) -> None:
     """Pay the settlements up to a time with what is held now, shared by quantity."""
     at, held = int(run[PAY_NEXT]), abs(run[STEPS])
     while at < int(run[PAYS_END]) and run[at + PAY_TIME] <= time:
-        paid = qty_of(run, run[STEPS]) * run[at + PAY_PRICE] * run[POINT_VALUE]
+        paid = run[HELD] * run[at + PAY_PRICE] * run[POINT_VALUE]
         paid *= run[at + PAY_RATE]
         for number in range(int(run[LOTS])):
             lot = LOTS_FROM + number * LOT_SIZE
@@ -198,7 +208,8 @@ def pay_until(run: Run, time: float) -> None:
         run[FUNDED_MAX] = max(run[FUNDED_MAX], run[FUNDING_OPEN])
         at += PAY_SIZE
     run[PAY_NEXT] = at
-    set_guard(run, run[STEPS])
+    if run[STEPS] != 0:
+        set_guard(run, run[STEPS])
 
 
 @apart

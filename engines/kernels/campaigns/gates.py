@@ -96,7 +96,12 @@ def count_placed(run: Run) -> None:
 
 @rule
 def count_end(run: Run, asked: Closes, before: float) -> None:
-    """Count a position that has ended in this bar; `before` was the net result until then."""
+    """Count a position that has ended in this bar, if any rule asks for it.
+
+    `before` was the net result until then.
+    """
+    if run[IS_GATED] == 0:
+        return
     bar = run[BAR] - run[LAG]
     if len(asked.opens) > 0:
         run[OPEN_DAY] = asked.opens[int(bar)]

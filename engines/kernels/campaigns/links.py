@@ -13,6 +13,10 @@ fills nothing, but the rules are asked, and it counts.
 Where a plan has no ladder but several entries, each wish of the side that is held adds a lot at the
 next open while there is room (`opens.join`). A wish that finds none is passed over without a look;
 one that a margin call would have made room for makes the set unsure.
+
+Where a search ends no processor foresees, so what it waits for is kept short: levels count from
+prices alone where they can, what money decides (a guard, what can be paid) is asked by branches
+that it guesses right, and what a walk reads of its bar lies in one row.
 """
 
 import math
@@ -24,8 +28,10 @@ from engines.kernels.campaigns.columns import (
     CLOSE_BEFORE,
     COST,
     GUARD,
+    HELD,
     IS_DUE,
     IS_GATED,
+    IS_GUARDED,
     IS_UNSURE,
     L_BAR,
     LAG,
@@ -33,6 +39,7 @@ from engines.kernels.campaigns.columns import (
     LOTS_FROM,
     LOWEST,
     MET_AT,
+    MONTH_NOW,
     NEAR_DOWN,
     NEAR_UP,
     NET_BEFORE,
@@ -74,7 +81,6 @@ from engines.kernels.campaigns.tally import (
     end_tally,
     find_lowest,
     mark_stretch,
-    reach_month,
 )
 from engines.kernels.campaigns.walk import tend, turns_late, walk
 from engines.kernels.chains.columns import (
@@ -82,19 +88,18 @@ from engines.kernels.chains.columns import (
     LINE,
     O_CLOSE,
     O_MONTH,
-    O_OPEN,
     O_SLIP,
     WISH_BITS,
     Decides,
 )
 from engines.kernels.columns import F64_2D, Run
 from engines.kernels.passage.lanes import SURE
-from engines.kernels.rounding import qty_of
 from engines.kernels.search import first_touch
 from engines.kernels.slots import (
     BAR,
     CALLS_MARGIN,
     CAPITAL,
+    CLOSE,
     CLOSES_ALL,
     ENDS,
     ENTERS,
@@ -124,7 +129,8 @@ from engines.types import F64_1D
 def begin_set(run: Run) -> None:
     """Put the row of a set into the state before its first wish; the plan is in it."""
     run[NET] = run[IS_UNSURE] = run[PLACE] = run[W_SIDE] = run[MET_AT] = 0.0
-    run[STEPS] = run[LOTS] = run[FEES_OPEN] = run[FUNDING_OPEN] = run[PRICE_AVG] = run[COST] = 0.0
+    run[STEPS] = run[LOTS] = run[HELD] = run[FEES_OPEN] = run[FUNDING_OPEN] = 0.0
+    run[PRICE_AVG] = run[COST] = 0.0
     run[PAY_NEXT] = PAYS_FROM
     run[GUARD] = run[EQUITY_MIN] = -math.inf
     run[STARTED] = -1.0
@@ -201,6 +207,7 @@ def _hold(
         place += 1
     last = min(bar, timed)
     prefetch(lines, (last + 1) * LINE)  # which is read where no level comes before
+    _fetch_wishes(lines, wishes, first)
     if _follow(run, lines, prices, reach, min(last, until - 1), side):
         count_end(run, asked, run[NET_BEFORE])
         return place_from(wishes, first, int(run[OVER]))
@@ -221,6 +228,13 @@ def _hold(
     elif wish & joins != 0 and (run[IS_GATED] == 0 or may_enter(run, asked, last)):
         join(run, lines, reach, last, side)
     return place + 1 if is_wished else place
+
+
+@rule
+def _fetch_wishes(lines: F64_1D, wishes: I32_1D, first: int) -> None:
+    """Ask for the lines of the fills of two wishes, at which the next position may begin."""
+    for place in range(first, min(first + 2, len(wishes))):
+        prefetch(lines, ((int(wishes[place]) >> WISH_BITS) + 1) * LINE)
 
 
 @rule
@@ -283,7 +297,9 @@ def _follow(run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, last: int, s
         if run[IS_DUE] != 0:
             close_late(run, lines, reach, bar - 1, side)
             return True
-        down, up = max(run[NEAR_DOWN], run[GUARD]), run[NEAR_UP]
+        down, up = run[NEAR_DOWN], run[NEAR_UP]
+        if run[GUARD] > down:
+            down = note_guarded(run)
         run[LOWEST] = min(run[LOWEST], down)
         stop = bar + 1 if turns_late(run) else last + 1
         low, high = (down, up) if side > 0 else (-up, -down)
@@ -295,6 +311,16 @@ def _follow(run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, last: int, s
             _note_passed(run, lines, bar - 1, side)
     run[NEXT_BAR] = last + 1
     return False
+
+
+@apart
+def note_guarded(run: Run) -> float:
+    """Note that margin may be called ahead of all levels, which is rare; return where.
+
+    It writes, so that where nothing is called the processor need not wait for the guard.
+    """
+    run[IS_GUARDED] = 1.0
+    return float(run[GUARD])
 
 
 @rule
@@ -321,18 +347,16 @@ def _ends_in(run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, bar: int, s
     """Walk a bar; return whether the position has ended."""
     if run[LAST_FILL_BAR] != bar:
         mark_stretch(run, reach, bar)
-    reach_month(run, lines[(bar + int(run[LAG])) * LINE + O_MONTH])
-    high, low = reach[bar, 0], reach[bar, 1]
-    # Where closes fill, a line's open is a close.
-    opened = lines[bar * LINE + O_OPEN] if run[LAG] == 0 else prices[bar, OPEN]
+    opened, close, high, low = prices[bar, OPEN], prices[bar, CLOSE], reach[bar, 0], reach[bar, 1]
     is_high_first, is_long = high - opened < opened - low, side > 0
     against, along = (low, high) if is_long else (-high, -low)
+    run[MONTH_NOW] = lines[(bar + int(run[LAG])) * LINE + O_MONTH]
     run[CLOSE_BEFORE], held = lines[bar * LINE + O_CLOSE], run[LOTS]
     if run[CALLS_MARGIN] == 0:
         find_lowest(run, reach, side, bar, math.inf)
     run[SLIP_NOW] = lines[bar * LINE + O_SLIP]
     price = walk(
-        run, reach, bar, side, side * opened, against, along, side * close_of(run, lines, bar),
+        run, reach, bar, side, side * opened, against, along, side * close,
         is_high_first != is_long,
     )  # fmt: skip # one call
     run[LOWEST] = min(run[LOWEST], run[WORST])
@@ -351,7 +375,7 @@ def close_by_level(run: Run, reach: F64_2D, side: float, price: float) -> None:
         close_by_legs(run, reach, side, price)
         return
     steps = abs(run[STEPS])
-    paid = fee_of_qty(run, qty_of(run, steps), price)
+    paid = fee_of_qty(run, abs(run[HELD]), price)
     close_lots(run, reach, side, price, paid * steps / steps)
 
 

@@ -19,6 +19,7 @@ from engines.kernels._compiled import apart, rule
 from engines.kernels.campaigns.columns import (
     FUNDED_MAX,
     GUARD,
+    HELD,
     IS_UNSURE,
     L_PRICE,
     LOT_SIZE,
@@ -29,8 +30,8 @@ from engines.kernels.campaigns.columns import (
 )
 from engines.kernels.columns import Run
 from engines.kernels.machine.admission import is_too_large, lacks_where_it_fills
-from engines.kernels.machine.guards import refresh_guards
-from engines.kernels.money import equity_at, margin_ratio
+from engines.kernels.machine.guards import call_price
+from engines.kernels.money import margin_ratio, settled
 from engines.kernels.passage.lanes import SURE
 from engines.kernels.slots import (
     CALLS_MARGIN,
@@ -38,8 +39,6 @@ from engines.kernels.slots import (
     CLOSES_ALL,
     DEDUCTION,
     FEES_OPEN,
-    GUARD_DOWN,
-    GUARD_UP,
     IS_EXACT,
     IS_ISOLATED,
     LEVERAGE,
@@ -81,7 +80,16 @@ def note_start(run: Run, bar: int, close_before: float) -> None:
     """Note what the account starts a bar with, unless that was noted ahead of a fill in it."""
     if run[STARTED] != bar:
         run[STARTED], run[START_STEPS] = bar, run[STEPS]
-        run[START_EQUITY] = equity_at(run, close_before)
+        run[START_EQUITY] = equity_held(run, close_before)
+
+
+@rule
+def equity_held(run: Run, price: float) -> float:
+    """Return the equity at a price, as `money.equity_at`, of the quantity that is held."""
+    equity = settled(run)
+    if run[STEPS] != 0:
+        equity += (price - run[PRICE_AVG]) * run[HELD] * run[POINT_VALUE]
+    return equity
 
 
 @rule
@@ -90,7 +98,7 @@ def is_refused(run: Run, side: float, opening: float, price: float, is_at_open: 
     if run[IS_EXACT] == 0:
         steps = max(0.0, run[STEPS] * side) + opening
         needed = steps * run[STEP_SIZE] * price * run[POINT_VALUE] * margin_ratio(run, side)
-        equity = min(equity_at(run, price), run[START_EQUITY])
+        equity = min(equity_held(run, price), run[START_EQUITY])
         if equity > 0 and needed <= equity * SURE:
             return False
     return _is_refused(run, side, opening, price, is_at_open)
@@ -107,13 +115,11 @@ def _is_refused(run: Run, side: float, opening: float, price: float, is_at_open:
 def set_guard(run: Run, side: float) -> None:
     """Set the signed price at and below which margin may be called, if it ever is."""
     if run[CALLS_MARGIN] != 0:
-        _set_guard(run, side)
-
-
-@apart
-def _set_guard(run: Run, side: float) -> None:
-    refresh_guards(run)
-    run[GUARD] = run[GUARD_DOWN] if side > 0 else -run[GUARD_UP]
+        unit = abs(run[UNIT])
+        call = call_price(
+            side, settled(run), unit * run[PRICE_AVG], unit, margin_ratio(run, side)
+        )  # fmt: skip # one call
+        run[GUARD] = call if side > 0 else -call
 
 
 @rule

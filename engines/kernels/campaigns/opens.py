@@ -15,7 +15,7 @@ Where what a close decides fills at that close, that is the open here, the last 
 
 import math
 
-from engines.kernels._compiled import apart, rule
+from engines.kernels._compiled import apart, inlined, rule
 from engines.kernels.campaigns.columns import (
     ALONE_FROM,
     BARS,
@@ -23,6 +23,7 @@ from engines.kernels.campaigns.columns import (
     ENTRY_BAR,
     EQUITY_THEN,
     FUNDED_MAX,
+    HELD,
     IS_DUE,
     IS_LATE,
     IS_UNSURE,
@@ -33,6 +34,7 @@ from engines.kernels.campaigns.columns import (
     LEG_UP,
     LOWEST,
     MONEY_SHARE,
+    MONTH_NOW,
     NEAR_DOWN,
     NEAR_UP,
     NET_BEFORE,
@@ -45,6 +47,7 @@ from engines.kernels.campaigns.columns import (
     RUNG_SIZE,
     RUNGS_FROM,
     SLIP_THEN,
+    STARTED,
     WORST,
 )
 from engines.kernels.campaigns.fills import (
@@ -58,9 +61,9 @@ from engines.kernels.campaigns.fills import (
     tick_down,
 )
 from engines.kernels.campaigns.gates import count_placed
-from engines.kernels.campaigns.margin import is_refused, judge_cover, note_start
+from engines.kernels.campaigns.margin import equity_held, is_refused, judge_cover, note_start
 from engines.kernels.campaigns.sizes import cannot_pay, is_too_small, order_steps
-from engines.kernels.campaigns.tally import close_lots, find_lowest, mark_stretch, reach_month
+from engines.kernels.campaigns.tally import close_lots, find_lowest, mark_stretch
 from engines.kernels.chains.columns import (
     LINE,
     LONG,
@@ -73,7 +76,7 @@ from engines.kernels.chains.columns import (
 )
 from engines.kernels.columns import F64_2D, Run
 from engines.kernels.machine.admission import is_too_large
-from engines.kernels.money import due_price, equity_at, expected_slip
+from engines.kernels.money import due_price, expected_slip
 from engines.kernels.rounding import qty_of
 from engines.kernels.slots import (
     BAR,
@@ -86,6 +89,8 @@ from engines.kernels.slots import (
     ROOM,
     ROOM_STEPS,
     RUNGS,
+    START_EQUITY,
+    START_STEPS,
     STEPS,
     TICK_SIZE,
     VERIFY_TICKS,
@@ -107,14 +112,18 @@ def price_of(lines: F64_1D, bar: int, side: float) -> float:
     return float(lines[bar * LINE + O_PRICE + (LONG if side > 0 else SHORT)])
 
 
-@apart
-def decide(run: Run, lines: F64_1D, bar: int, side: float) -> float:
+@rule
+def decide_at(run: Run, lines: F64_1D, bar: int, side: float) -> float:
     """Reckon at a close with what it decides; return the steps of the entry."""
-    close = close_of(run, lines, bar)
+    return _decide(run, bar, side, close_of(run, lines, bar), lines[(bar + 1) * LINE + O_SLIP])
+
+
+@apart
+def _decide(run: Run, bar: int, side: float, close: float, slip: float) -> float:
     if run[PAYS_END] != 0 and run[STEPS] != 0:
         pay_until(run, 2.0 * bar + 1.0)
-    run[CLOSE_THEN], run[EQUITY_THEN] = close, equity_at(run, close)
-    run[SLIP_THEN] = lines[(bar + 1) * LINE + O_SLIP]
+    run[CLOSE_THEN], run[EQUITY_THEN] = close, equity_held(run, close)
+    run[SLIP_THEN] = slip
     if run[WISH_SHARE] == run[WISH_SHARE]:  # An entry has a share of its own, as its rungs have.
         run[BUDGET_RATIO] = run[WISH_SHARE]
         run[MONEY_SHARE] = run[WISH_SHARE] * run[LEVERAGE]
@@ -154,21 +163,33 @@ def _start(run: Run, lines: F64_1D, line: int) -> None:
 
 
 @rule
+def _start_as_decided(run: Run, lines: F64_1D, line: int) -> None:
+    """Note the same where the close before has just been reckoned with."""
+    is_same = run[LAG] == 0 and run[PAYS_END] == 0
+    if is_same or run[STEPS] == 0:
+        if run[STARTED] != line - run[LAG]:
+            run[STARTED], run[START_STEPS] = line - run[LAG], run[STEPS]
+            run[START_EQUITY] = run[EQUITY_THEN]
+    else:
+        _start(run, lines, line)
+
+
+@rule
 def _opening(run: Run, steps: float, side: float, price: float) -> float:
     """Return how much of an entry a flat account opens at a price, 0 where it may not."""
     opening = min(steps, run[ROOM_STEPS])
     return 0.0 if opening <= 0 or is_refused(run, side, opening, price, run[LAG] == 0) else opening
 
 
-@rule
+@inlined
 def enter(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> None:
     """Enter at the open after a close, if the account is flat and can."""
-    steps = decide(run, lines, bar, side)
+    steps = decide_at(run, lines, bar, side)
     price = price_of(lines, bar + 1, side)
     if not _can_be_issued(run, steps, side):
         return
     count_placed(run)
-    _start(run, lines, bar + 1)
+    _start_as_decided(run, lines, bar + 1)
     opening = _opening(run, steps, side, price)
     if opening <= 0:
         return
@@ -212,6 +233,14 @@ def _reach(run: Run, lines: F64_1D, line: int) -> None:
 
 
 @rule
+def _reach_as_decided(run: Run, lines: F64_1D, line: int) -> None:
+    """Come to the fills of a line where the close before has just been reckoned with."""
+    if run[PAYS_END] != 0:
+        pay_until(run, 2.0 * line - run[LAG])
+    _start_as_decided(run, lines, line)
+
+
+@rule
 def _stand_at(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> None:
     """Stand with a position of this side at the open of a bar, ahead of its fills."""
     _reach(run, lines, bar)
@@ -220,7 +249,7 @@ def _stand_at(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> 
     run[LOWEST] = min(run[LOWEST], run[WORST])
     mark_stretch(run, reach, int(bar - run[LAG]))
     run[LAST_FILL_BAR] = bar - run[LAG]
-    reach_month(run, lines[bar * LINE + O_MONTH])
+    run[MONTH_NOW] = lines[bar * LINE + O_MONTH]
 
 
 @apart
@@ -228,7 +257,7 @@ def close_at(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> N
     """Close the position at the open of a bar."""
     _stand_at(run, lines, reach, bar, side)
     held, price = abs(run[STEPS]), price_of(lines, bar, -side)
-    paid = fee_of_qty(run, qty_of(run, held), price)
+    paid = fee_of_qty(run, abs(run[HELD]), price)
     close_lots(run, reach, side, price, paid * held / held)
 
 
@@ -237,19 +266,19 @@ def close_late(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) ->
     """Close by the late target that holds since the close of a bar, which has passed it, there."""
     _stand_at(run, lines, reach, bar + 1, side)
     held, price = abs(run[STEPS]), due_price(run, close_of(run, lines, bar))
-    paid = fee_of_qty(run, qty_of(run, held), price)
+    paid = fee_of_qty(run, abs(run[HELD]), price)
     close_lots(run, reach, side, price, paid * held / held)
 
 
 @apart
 def join(run: Run, lines: F64_1D, reach: F64_2D, last: int, side: float) -> None:
     """Add an entry at the open after a close to the position of its side, if the account can."""
-    steps, line = decide(run, lines, last, side), last + 1
+    steps, line = decide_at(run, lines, last, side), last + 1
     if not _is_placed(run, steps, side):
         return
     count_placed(run)
     price, opening = price_of(lines, line, side), min(steps, run[ROOM_STEPS] - abs(run[STEPS]))
-    _reach(run, lines, line)
+    _reach_as_decided(run, lines, line)
     if opening <= 0 or is_too_small(run, steps) or is_refused(run, side, opening, price, True):
         return
     if run[CALLS_MARGIN] == 0:
@@ -264,7 +293,7 @@ def join(run: Run, lines: F64_1D, reach: F64_2D, last: int, side: float) -> None
 @apart
 def relieve(run: Run, lines: F64_1D, reach: F64_2D, last: int, held: float, side: float) -> None:
     """Close at the open after `last` what is held and let an entry fill for itself there."""
-    steps = decide(run, lines, last, side)
+    steps = decide_at(run, lines, last, side)
     # A position that is about to be closed still fills the pyramid for what is queued behind it.
     has_rungs = held != side or run[LOTS] < run[ROOM]
     is_issued = _place_to_relieve(run, steps, side)
@@ -283,14 +312,14 @@ def relieve(run: Run, lines: F64_1D, reach: F64_2D, last: int, held: float, side
 @apart
 def enter_in_vain(run: Run, lines: F64_1D, bar: int, side: float) -> None:
     """Count an entry that a flat account places on a side that the plan forbids."""
-    if _can_be_issued(run, decide(run, lines, bar, side), side):
+    if _can_be_issued(run, decide_at(run, lines, bar, side), side):
         count_placed(run)
 
 
 @apart
 def relieve_in_vain(run: Run, lines: F64_1D, last: int, side: float) -> None:
     """Count such an entry beside the close of what is held."""
-    _place_to_relieve(run, decide(run, lines, last, side), side)
+    _place_to_relieve(run, decide_at(run, lines, last, side), side)
 
 
 @rule
@@ -316,12 +345,12 @@ def reverse(
     line, held = last + 1, abs(run[STEPS])
     close, equity, slip = run[CLOSE_THEN], run[EQUITY_THEN], run[SLIP_THEN]
     budget, share = run[BUDGET_RATIO], run[MONEY_SHARE]
-    steps = decide(run, lines, last, side)
+    steps = decide_at(run, lines, last, side)
     opening, is_placed = 0.0, steps > 0 or run[RUNGS] == 0
     price = price_of(lines, line, side)
     if is_placed:
         count_placed(run)
-        _reach(run, lines, line)
+        _reach_as_decided(run, lines, line)
         if is_allowed and _can_be_issued(run, steps, side):
             opening = min(steps, run[ROOM_STEPS])
         if is_too_large(run, side, opening, price):

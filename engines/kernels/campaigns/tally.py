@@ -20,6 +20,7 @@ from engines.kernels.campaigns.columns import (
     DIFFERENCES,
     ENTRY_BAR,
     FIRST_PNL,
+    HELD,
     IS_WALKED,
     L_BAR,
     L_FEE,
@@ -33,6 +34,7 @@ from engines.kernels.campaigns.columns import (
     LOTS_FROM,
     LOWEST,
     MONTH_NET,
+    MONTH_NOW,
     NEAR_DOWN,
     OVER,
     SQUARES,
@@ -141,7 +143,8 @@ def close_lots(run: Run, reach: F64_2D, side: float, price: float, paid: float) 
 def end_position(run: Run) -> None:
     """Hold nothing any more."""
     add_exposure(run, SUMS, run[ENTRY_BAR], run[BAR])
-    run[STEPS] = run[LOTS] = run[FEES_OPEN] = run[FUNDING_OPEN] = run[PRICE_AVG] = run[COST] = 0.0
+    run[STEPS] = run[LOTS] = run[HELD] = run[FEES_OPEN] = run[FUNDING_OPEN] = 0.0
+    run[PRICE_AVG] = run[COST] = 0.0
 
 
 @rule
@@ -184,7 +187,7 @@ def add_trade(run: Run, lot: int, pnl: float, fees: float, funding: float) -> No
 
 
 @apart
-def reach_month(run: Run, month: float) -> None:
+def _end_months(run: Run, month: float) -> None:
     """End the months before this one."""
     while run[NEXT_MONTH] < month:
         run[SUMS + of.MONTH_PNL] = run[NET] - run[MONTH_NET]
@@ -195,7 +198,12 @@ def reach_month(run: Run, month: float) -> None:
 
 @rule
 def look_back(run: Run, reach: F64_2D, side: float) -> None:
-    """Find how low the campaign may have gone, and whether that is near to a liquidation."""
+    """Look at what has been ahead of trades that close: the months that are over, how low it went.
+
+    Near to a liquidation the set is unsure.
+    """
+    if run[NEXT_MONTH] < run[MONTH_NOW]:
+        _end_months(run, run[MONTH_NOW])
     find_lowest(run, reach, side, int(run[OVER]), run[WORST])
     if run[CALLS_MARGIN] == 0:
         judge_cover(run, side, run[LOWEST], 0.0)
@@ -258,7 +266,7 @@ def end_open(run: Run, reach: F64_2D, side: float, close: float) -> None:
 @rule
 def end_tally(run: Run, months: int) -> None:
     """End all months of a set and put its sums into the form of `summary`."""
-    reach_month(run, float(months))
+    _end_months(run, float(months))
     trades, net = run[TRADES], run[NET]
     run[NET_PROFIT] = net
     if trades > 0:

@@ -33,6 +33,8 @@ from engines.kernels.campaigns.columns import (
     LOT_SIZE,
     LOTS_FROM,
     LOWEST,
+    MEETS_DOWN,
+    MEETS_UP,
     MET_AT,
     NEAR_DOWN,
     NEAR_UP,
@@ -77,6 +79,7 @@ from engines.kernels.slots import (
     ROOM_STEPS,
     RUNGS,
     STEPS,
+    TICK_SIZE,
     VERIFY_TICKS,
 )
 
@@ -126,8 +129,7 @@ def walk(
     while not run[NEAR_DOWN] < opened < run[NEAR_UP]:
         found = passed(run, opened, side)
         if found == THE_LEG:
-            run[IS_PASSED] = 1.0
-            return exit_price(run, opened, run[LEG_UP] <= opened, side)
+            return passed_price(run, opened, side)
         fill_rung(run, found, due_price(run, side * opened), True, side)
     judge(run, reach, side, opened)
     if is_paid and run[STEPS] != 0:
@@ -145,10 +147,11 @@ def walk(
 
 
 @rule
-def exit_price(run: Run, price: float, rises: bool, side: float) -> float:
-    """Return what the exit fills at that a price meets: the target as it rises, else the stop."""
-    due = due_price(run, side * price)
-    return due if rises else slipped_price(run, due, -side, 0.0)
+def passed_price(run: Run, opened: float, side: float) -> float:
+    """Return what the exit fills at that an open has passed."""
+    run[IS_PASSED] = 1.0
+    due = due_price(run, side * opened)
+    return due if run[LEG_UP] <= opened else slipped_price(run, due, -side, 0.0)
 
 
 @apart
@@ -180,7 +183,12 @@ def travel(run: Run, target: float, side: float) -> float:
         if run[NEAR_UP] > high and run[NEAR_DOWN] < low:
             _advance(run, target)
             return STAYS
-        found, rises, at = _meets(run, price, high, low, side)
+        if run[W_SIDE] == 0 and run[NEAR_DOWN] < price < run[NEAR_UP]:
+            rises = target > price
+            found = int(run[MEETS_UP if rises else MEETS_DOWN])
+            at = run[NEAR_UP if rises else NEAR_DOWN]
+        else:
+            found, rises, at = _meets(run, price, high, low, side)
         level = max(at, price) if rises else min(at, price)
         _advance(run, level)
         if found == THE_ORDER:
@@ -191,9 +199,11 @@ def travel(run: Run, target: float, side: float) -> float:
             asked = _limit_price(run, found, rises, level)
         elif found == THE_LEG:
             _doubt_order(run)
+        due = side * level
+        if asked != at or due < run[TICK_SIZE]:  # Levels are ticks already.
+            due = due_price(run, side * asked)
         if found == THE_LEG:
-            return exit_price(run, asked, rises, side)
-        due = side * level if asked == at else due_price(run, side * asked)
+            return due if rises else slipped_price(run, due, -side, 0.0)
         fill_rung(run, found, due, False, side)
 
 
@@ -214,9 +224,12 @@ def _doubt_order(run: Run) -> None:
         run[IS_UNSURE] = 1.0
 
 
-@rule
+@apart
 def _meets(run: Run, price: float, high: float, low: float, side: float) -> tuple[int, bool, float]:
-    """Return what is met first between two prices, whether the price rises to it, and its level."""
+    """Return what is met first between two prices, whether the price rises to it, and its level.
+
+    Levels may lie behind the price, or an order may wait beside them.
+    """
     found, rises, level, nearest = NO_ORDER, False, price, math.inf
     for place in range(int(run[RUNGS])):
         rung = RUNGS_FROM + place * RUNG_SIZE

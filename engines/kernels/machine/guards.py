@@ -50,19 +50,29 @@ def refresh_guards(run: Run) -> None:
     owned = settled(run)
     unit = qty_of(run, abs(held)) * run[POINT_VALUE]
     cost = unit * run[PRICE_AVG]
+    call = call_price(held, owned, cost, unit, ratio)
     if held < 0:
-        call = math.inf if ratio == 0 else (owned + cost) / (unit * (1 + ratio))
         run[GUARD_UP] = min(call, (owned + cost - run[EQUITY_MIN]) / unit)
     else:
-        run[GUARD_DOWN] = (run[EQUITY_MIN] - owned + cost) / unit
-        if ratio == 1:
-            # Value and margin move together: the price cannot cause or cure the call.
-            if cost > owned:
-                run[GUARD_DOWN] = math.inf
-        elif ratio != 0:
-            run[GUARD_DOWN] = max(run[GUARD_DOWN], (cost - owned) / (unit * (1 - ratio)))
+        run[GUARD_DOWN] = max(call, (run[EQUITY_MIN] - owned + cost) / unit)
     if run[IS_LIQUIDABLE] != 0 or run[DRAWDOWN_MAX] == run[DRAWDOWN_MAX]:
         _refresh_levels(run, held)
+
+
+@rule
+def call_price(held: float, owned: float, cost: float, unit: float, ratio: float) -> float:
+    """Return the price at or beyond which margin is called, infinitely far if it never is.
+
+    `owned` is settled, `cost` was paid for what is held, of which a point of price is worth `unit`.
+    """
+    if ratio == 0:
+        return math.inf if held < 0 else -math.inf
+    if held < 0:
+        return (owned + cost) / (unit * (1 + ratio))
+    if ratio == 1:
+        # Value and margin move together: the price cannot cause or cure the call.
+        return math.inf if cost > owned else -math.inf
+    return (cost - owned) / (unit * (1 - ratio))
 
 
 @rule
