@@ -24,7 +24,12 @@ from engines.kernels.gates.runs import is_gated
 from engines.kernels.hedges.runs import is_hedged
 from engines.kernels.passage.runs import follows, is_chained, may_lack_shares
 from engines.kernels.plan_terms import counts_days, price_range, refusal, terms_row, terms_table
-from engines.kernels.stacks.runs import is_stacked, spends_all, stacks_one
+from engines.kernels.stacks.runs import (
+    is_stacked,
+    is_stacked_waiting,
+    spends_all,
+    stacks_one,
+)
 from engines.kernels.waits.runs import is_awaited
 from engines.kernels.wants import charges_of, permits_of
 from engines.klines import Klines
@@ -131,6 +136,7 @@ class Groups:
             chained |= is_gated(self.bars, terms)
             is_flat = any(c is not None and bool((c <= 0).any()) for c in _ranges(columns.rules))
             walked = is_campaigned(self.bars, terms) | is_awaited(self.bars, terms, is_flat)
+            walked |= is_stacked_waiting(self.bars, terms)
             walked |= is_hedged(self.bars, terms, bool(columns.charges.settles))
             given = chained & ~may_lack_shares(terms, True, is_flat)
             chained &= ~may_lack_shares(terms, False, is_flat)

@@ -259,6 +259,19 @@ class Once(SignalStrategy):
         return Signals(enters & self.is_long, never, enters & (not self.is_long), never)
 
 
+@dataclass(frozen=True)
+class Twice(SignalStrategy):
+    """An entry, and another that joins it at the open of bar 6."""
+
+    is_long: bool = True
+
+    def signals(self, klines: Klines) -> Signals:
+        """Return the wishes at each close [T]."""
+        bars = np.arange(len(klines))
+        enters, never = (bars == 2) | (bars == 5), np.zeros(len(klines), np.bool_)
+        return Signals(enters & self.is_long, never, enters & (not self.is_long), never)
+
+
 @pytest.mark.parametrize("is_long", [True, False])
 def test_an_open_that_is_the_worse_extreme_counts_where_its_bar_begins_with_it(
     is_long: bool,
@@ -289,3 +302,21 @@ def test_prices_go_on_through_an_open_where_an_entry_finds_no_room() -> None:
     plan = Plan(sizing=Sizing(SizingKind.QTY, 1.0), pyramiding=3, position_qty_max=2.0)
     market = Market(klines, INSTRUMENT, Costs())
     assert check(market, plan, [Often(3)] * CHAINS_MIN) == 1.0
+
+
+@pytest.mark.parametrize("is_long", [True, False])
+def test_a_liquidation_comes_before_the_entry_that_joins_at_its_open(is_long: bool) -> None:
+    prices = np.full(16, 100.0)
+    prices[6:] = 90.3 if is_long else 109.7  # beyond what 10 times of leverage bear
+    klines = Klines(
+        "R/USDT:USDT", HOUR_MS, START_MS + HOUR_MS * np.arange(16), open=prices,
+        high=prices, low=prices, close=prices, volume=np.ones(16),
+    )  # fmt: skip # one list
+    plan = Plan(
+        sizing=Sizing(SizingKind.QTY, 1.0), pyramiding=3, leverage=10.0,
+        direction=Direction.LONG if is_long else Direction.SHORT,
+    )  # fmt: skip # what it asks for, then on which side
+    strategies: list[SignalStrategy] = [Twice(is_long=is_long)] * CHAINS_MIN
+    result = run_backtest(strategies[0], klines, LEVERED, plan, Costs())
+    assert result.trades[0].exit_name == "Liquidation"
+    check(Market(klines, LEVERED, Costs()), plan, strategies)

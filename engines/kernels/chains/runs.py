@@ -78,11 +78,13 @@ from engines.kernels.passage.columns import Fixed
 from engines.kernels.passage.funding import payments_of
 from engines.kernels.passage.runs import fixed_of, has_levels
 from engines.kernels.stacks.columns import Course, Ends, Stacking
-from engines.kernels.stacks.drivers import advance_stacks
+from engines.kernels.stacks.drivers import advance_awaited, advance_stacks
 from engines.kernels.stacks.runs import (
     NO_ENDS,
+    NO_ORDERS,
     NO_PARTS,
     ends_of,
+    order_ends_of,
     stacking_of,
     stacks_one,
 )
@@ -182,23 +184,19 @@ class WishedRuns:
         money = self._money(bars, plans[0][0])
         *_, portions, stacking, _, waiting = money
         rows = [self._group.terms[item] for item, _ in plans]
+        starts = self._list.starts
         sets = [
-            np.column_stack(
-                (
-                    self._list.starts[own],
-                    self._list.starts[own + 1],
-                    *[np.full(len(own), row)] * 2,
-                )
-            )
+            np.column_stack((starts[own], starts[own + 1], *[np.full(len(own), row)] * 2))
             for row, (_, own) in enumerate(plans)
         ]
         found = np.ones((sum(map(len, sets)), FIGURES + 1))
-        if waiting != AT_ONCE:
-            self._await(bars, rows, sets, money, found)
-            return found
         for terms, own in zip(rows, sets, strict=True):
             if self._list.are_plain and not has_levels(terms):
                 own[:, SET_ROW] = NO_LEVELS
+        if waiting != AT_ONCE:
+            wait = self._await if stacking.room == 1 else self._stack
+            wait(bars, rows, sets, money, found)
+            return found
         if rows[0][slots.IS_HEDGED] != 0:
             self._hedge(bars, rows, sets, money, found)
             return found
@@ -244,15 +242,17 @@ class WishedRuns:
         left, stops = found[:, FIGURES] != 0, np.cumsum(list(map(len, sets)))
         if not left.any():
             return
-        decides, sizes, fixed, portions, stacking, (_, kelly), _ = money
+        decides, sizes, fixed, portions, stacking, (_, kelly), waiting = money
         sets = [own[of] for own, of in zip(sets, np.split(left, stops[:-1]), strict=True)]
-        ends, parts = self._ends(bars, rows, sets, decides)
+        orders = NO_ORDERS if waiting == AT_ONCE else self._orders_of(bars, rows[0], waiting)
+        ends, parts = self._ends(bars, rows, sets, decides, orders)
         course = Course(
             self._opens, decides, ends, stacking, parts, portions, self._shares(sizes, kelly),
-            sizes, self._payments, fixed, self._days, self._group.charges.tiers,
+            sizes, self._payments, fixed, self._days, self._group.charges.tiers, orders,
         )  # fmt: skip # the order of its fields
         given, figures = self._given(bars, rows), found[left]
-        advance_stacks(course, given, self._list.wishes, np.concatenate(sets), SPAN, figures)
+        advance = advance_stacks if waiting == AT_ONCE else advance_awaited
+        advance(course, given, self._list.wishes, np.concatenate(sets), SPAN, figures)
         found[left] = figures
 
     def _await(
@@ -261,18 +261,22 @@ class WishedRuns:
         """Find the figures of sets whose entries wait at a price."""
         decides, sizes, fixed, *_, (gates, _), waiting = money
         charges, atr = self._group.charges, frozen(self._group.rules.atr)
-        orders = self._orders.get(waiting)
-        if orders is None:  # Two threads that find them at the same time find the same.
-            listed = self._list.wishes[: self._list.starts[len(self._list.rows)]]
-            orders = orders_of(bars, charges, rows[0], listed)
-            kept = list(self._orders.items())[1 - ORDERS_KEPT :]
-            self._orders = dict([*kept, (waiting, orders)])
         way = Way(
-            self._opens, bars.prices, charges.slip_ratio, atr, decides, waiting, orders,
-            self._shares(sizes, NO_KELLY), sizes, self._payments, fixed, gates, self._days,
-            charges.tiers,
+            self._opens, bars.prices, charges.slip_ratio, atr, decides, waiting,
+            self._orders_of(bars, rows[0], waiting), self._shares(sizes, NO_KELLY), sizes,
+            self._payments, fixed, gates, self._days, charges.tiers,
         )  # fmt: skip # the order of its fields
         run_waits(way, rows, self._list.wishes, sets, found)
+
+    def _orders_of(self, bars: Bars, terms: F64_1D, waiting: Waiting) -> Orders:
+        """Return how the orders of the list are met; two threads that find them find the same."""
+        orders = self._orders.get(waiting)
+        if orders is None:
+            listed = self._list.wishes[: self._list.starts[len(self._list.rows)]]
+            orders = orders_of(bars, self._group.charges, terms, listed)
+            kept = list(self._orders.items())[1 - ORDERS_KEPT :]
+            self._orders = dict([*kept, (waiting, orders)])
+        return orders
 
     def _part(
         self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], money: Money, found: F64_2D
@@ -373,18 +377,20 @@ class WishedRuns:
         return part_exits_of(self._opens, bars.prices, slip_ratio, atr, rows, charged, *asked)
 
     def _ends(
-        self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides
+        self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides, orders: Orders
     ) -> tuple[Ends, PartExits]:
         """Return how the levels of plans end or close each entry that sets of theirs may stack."""
         if not self._list.are_plain:
             return NO_ENDS, NO_PARTS
+        atr = frozen(self._group.rules.atr)
+        market = self._opens, bars.prices, self._group.charges.slip_ratio, atr, rows
+        if orders is not NO_ORDERS:
+            return order_ends_of(*market, orders), NO_PARTS
         # An entry may outlive its own row, whose age is what a plan limits.
         lasting = decides._replace(held_max=self._opens.bars)
         # What would close an entry by reversing it may be refused for want of money.
         sure = sure_wishes(rows[0]) & ~slots.ENTERS
         places, asked, count = self._entries.asked(rows, sets, lasting, sure)
-        atr = frozen(self._group.rules.atr)
-        market = self._opens, bars.prices, self._group.charges.slip_ratio, atr, rows
         if portions_of(rows[0]).targets > 0:
             return NO_ENDS, part_exits_of(*market, None, places, asked, count)
         return ends_of(*market, asked, places, count), NO_PARTS

@@ -22,7 +22,14 @@ import math
 import numpy as np
 
 from engines.kernels._compiled import inlined, rule, shared
-from engines.kernels.chains.columns import LONG, ON_THE_WAY, SHORT, Given
+from engines.kernels.chains.columns import (
+    LONG,
+    MODE_BITS,
+    MODE_MASK,
+    ON_THE_WAY,
+    SHORT,
+    Given,
+)
 from engines.kernels.chains.walk import lowest
 from engines.kernels.columns import F64_2D, Run
 from engines.kernels.machine.guards import refresh_guards
@@ -50,10 +57,12 @@ from engines.kernels.stacks.columns import (
     HELD,
     IS_UNSURE,
     JUDGED,
+    LATE,
     LOWEST,
     NET,
     OF_ALL,
     QTY,
+    REST,
     SETTLEMENT,
     SIGN,
     SINCE,
@@ -74,10 +83,11 @@ AT_OPEN, PAID, FIRST_PART = 0, 1, 2
 def look(stack: Stack, course: Course, until: int) -> None:
     """Look up the lowest price since the last fill, up to bar `until`."""
     state, since = stack.state, int(stack.counts[SINCE])
-    state[LOWEST] = np.inf
+    state[LOWEST] = state[REST] if since <= until else np.inf
     if since < until:
         side = np.uint64(LONG if state[SIGN] > 0 else SHORT)
-        state[LOWEST] = lowest(course.opens, np.uint64(since), np.uint64(until), side)
+        low = lowest(course.opens, np.uint64(since), np.uint64(until), side)
+        state[LOWEST] = min(state[LOWEST], low)
 
 
 @inlined
@@ -167,14 +177,16 @@ def _next_bar(run: Run, course: Course, bar: int, stop: int, settlement: int) ->
 def _stand_at(prices: F64_2D, bar: int, point: int, stack: Stack) -> float:
     """Return the price at a point of a bar; note the lowest signed ones of its way until then."""
     state, opened, high, low = stack.state, prices[bar, OPEN], prices[bar, HIGH], prices[bar, LOW]
-    is_high_first = high - opened < opened - low
-    price, fresh = opened, math.inf
+    is_high_first, late = high - opened < opened - low, int(stack.counts[LATE])
+    first = (late & MODE_MASK) - ON_THE_WAY if late >> MODE_BITS == bar else 0
+    price, fresh, lowest_price = opened, math.inf, state[SIGN] * opened
     for part in range(point + 1 - FIRST_PART):
         price = high if (part == 0) == is_high_first else low
         if part == 2:
             price = prices[bar, CLOSE]
-        fresh = min(fresh, state[SIGN] * price)
-    state[CALL_FRESH], state[CALL_LOW] = fresh, min(state[SIGN] * opened, fresh)
+        lowest_price = min(lowest_price, state[SIGN] * price)
+        fresh = min(fresh, state[SIGN] * price) if part >= first else fresh
+    state[CALL_FRESH], state[CALL_LOW] = fresh, lowest_price
     return float(price)
 
 

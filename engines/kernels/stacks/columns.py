@@ -34,13 +34,14 @@ from engines.kernels.gates.columns import Days
 from engines.kernels.parts.columns import PARTS_MAX, PartExits, Portions
 from engines.kernels.passage.columns import Fixed, Payments
 from engines.kernels.passage.lanes import SUMS
+from engines.kernels.waits.columns import Orders
 from engines.types import F64_1D, I64_1D
 
 ROWS_MAX = 64
 OF_ALL, NEVER = -1, 1 << 62
 
 # What happens at a point: bits of `slots` for what is entered, or nothing, and these.
-NOTHING, LEAVES, ENDS_BY_LEVEL, IS_OVER, PAUSES, IS_CALLED = 0, 4, 8, 16, 32, 64
+NOTHING, LEAVES, ENDS_BY_LEVEL, IS_OVER, PAUSES, IS_CALLED, IS_MET = 0, 4, 8, 16, 32, 64, 128
 
 # An end, in a table by plan and entry.
 END_AT, END_PRICE, END_WAY, END_LOW, END_ARMED = range(5)
@@ -56,11 +57,14 @@ PART_STEPS, PART_PLACE, PARTS_LEFT, PORTION = range(ENTRY, ENTRY + 4)
 BLOCK = PORTION + PARTS_MAX
 
 # A row: what is left of it, its price and bar, what it has paid, the lowest signed price since, and
-# the deepest fall of equity while it alone was held, in money and over its peak.
+# the deepest fall of equity while it alone was held, in money and over its peak. Behind all rows
+# lies for each a signed price that may count among the lowest, infinite if there is none, for plans
+# that move levels.
 (
     ROW_STEPS, ROW_PRICE, ROW_BAR, ROW_FEE, ROW_FUNDING, ROW_LOW, ROW_FALL, ROW_FALL_RATIO,
 ) = range(8)  # fmt: skip # one list
 ROW = ROW_FALL_RATIO + 1
+DOUBTS = ROWS_MAX * ROW
 
 # State: sums, then what is carried from event to event.
 (
@@ -79,18 +83,22 @@ LOWEST = SUMS + 16
 # A margin call: the steps that it sells, at what price, and the lowest signed price of its bar
 # until then, with the bar's open and without.
 CALL_STEPS, CALL_PRICE, CALL_LOW, CALL_FRESH = range(SUMS + 17, SUMS + 21)
-STATE = SUMS + 21
+# Of the order that waits, the equity of the close that decided it and the share that it may spend;
+# the lowest signed price of the rest of the bar in which an entry was met on the way.
+ORDER_EQUITY, ORDER_SHARE, REST = range(SUMS + 21, SUMS + 24)
+STATE = SUMS + 24
 
 # Counts: rows from FROM up to TO, entries, which of them ends next and when, the bar of the last
 # fill, the next settlement, and the last bars in which an entry joined others, and others of which
 # one had a stop that followed the price already. Then the next wish, the line of what happens, what
 # happens there after it, the first bar whose prices have not been looked up, and the first point at
-# which margin was not judged (`calls`).
+# which margin was not judged (`calls`). Then the code of the order that waits (`waits.columns`) and
+# its line and side, and the code of the last entry that was met on the way of a bar.
 (
     FROM, TO, ENTRIES, NEXT, NEXT_AT, LAST_BAR, SETTLEMENT, JOINED, FOLLOWED, CURSOR, THE_LINE,
-    QUEUED, SINCE, JUDGED,
-) = range(14)  # fmt: skip # one list
-COUNTS = JUDGED + 1
+    QUEUED, SINCE, JUDGED, ORDER, ORDERED, LATE,
+) = range(17)  # fmt: skip # one list
+COUNTS = LATE + 1
 
 
 class Stack(NamedTuple):
@@ -131,7 +139,8 @@ class Stacking(NamedTuple):
     `order` is the order in which rows are consumed (`slots.FIFO` and so on); `closes_all` where any
     exit closes all of them. `is_exact` where no margin call trims what an account may not carry;
     `is_called` where calls are followed to the step (`stacks.calls`), `is_gated` where entries are
-    counted or earlier positions asked, `counts_rounds` where these are remembered.
+    counted or earlier positions asked, `counts_rounds` where these are remembered; `waits` where
+    entries wait at a price, which `are_limits` or stops; `moves` where something moves levels.
     """
 
     room: int
@@ -142,6 +151,9 @@ class Stacking(NamedTuple):
     is_gated: bool
     counts_rounds: bool
     only_in_profit: bool
+    waits: bool
+    are_limits: bool
+    moves: bool
 
 
 class Deal(NamedTuple):
@@ -167,7 +179,10 @@ class Deal(NamedTuple):
 
 
 class Course(NamedTuple):
-    """What all sets of a call read; `parts` are the closes of plans that have `portions`."""
+    """What all sets of a call read; `parts` are the closes of plans that have `portions`.
+
+    `orders` are those of plans whose entries wait; then `ends` have the places of orders.
+    """
 
     opens: Opens
     decides: Decides
@@ -181,3 +196,4 @@ class Course(NamedTuple):
     fixed: Fixed
     days: Days
     tiers: F64_2D
+    orders: Orders

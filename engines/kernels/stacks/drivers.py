@@ -9,9 +9,18 @@ from typing import TypeAlias
 
 import numpy as np
 
-from engines.kernels._compiled import driver, rule, shared, stamp_of
+from engines.kernels._compiled import driver, inlined, rule, shared, stamp_of
 from engines.kernels._prefetch import prefetch
-from engines.kernels.chains.columns import I32_1D, LINE, LONG, SHORT, SPANS, Given, Opens
+from engines.kernels.chains.columns import (
+    I32_1D,
+    LINE,
+    LONG,
+    MODE_BITS,
+    SHORT,
+    SPANS,
+    Given,
+    Opens,
+)
 from engines.kernels.chains.drivers import SET_PLAN, SET_ROW, SET_START, SET_STOP
 from engines.kernels.chains.walk import given_with
 from engines.kernels.columns import F64_2D, I64_2D
@@ -21,21 +30,24 @@ from engines.kernels.slots import KELLY_ROOM, RUN, TERMS
 from engines.kernels.stacks.columns import (
     BLOCK,
     COUNTS,
+    DOUBTS,
     END,
     ENTRY,
-    ROW,
     ROWS_MAX,
     STATE,
     Course,
     Ends,
     Stack,
+    Stacking,
     Stacks,
 )
 from engines.kernels.stacks.exits import walk
+from engines.kernels.stacks.order_ends import find_order_end
 from engines.kernels.stacks.rounds import KELLY_SUMS
 from engines.kernels.stacks.tally import begin_stack, write_figures
 from engines.kernels.stacks.walk import walk_set
 from engines.kernels.summary import SUMS_SIZE
+from engines.kernels.waits.columns import EXIT, Orders
 from engines.types import F64_1D, I64_1D
 
 # Sets that come to the end of a span of bars before any goes on, so that the columns of the span
@@ -44,6 +56,8 @@ SETS = 64
 SOON = 8  # entries ahead of the one whose end is found, what is read first is asked for
 
 Find: TypeAlias = Callable[[Opens, F64_2D, F64_1D, F64_1D, F64_1D, I64_1D, I32_1D, Ends, int], None]
+Walk: TypeAlias = Callable[[Stacks, Course, Given, I32_1D, I64_2D, int], None]
+FindOrders: TypeAlias = Callable[[Opens, F64_2D, F64_1D, F64_1D, F64_1D, Orders, Ends, int], None]
 Advance: TypeAlias = Callable[[Course, Given, I32_1D, I64_2D, int, F64_2D], None]
 
 
@@ -72,6 +86,25 @@ def _finder(stamp: int) -> Find:
     return driver(find)
 
 
+def _order_finder(stamp: int) -> FindOrders:
+    """Return the pass that finds the ends of orders under one plan; `stamp` as before."""
+
+    def find(
+        opens: Opens, prices: F64_2D, slip_ratio: F64_1D, atr: F64_1D, terms: F64_1D,
+        orders: Orders, ends: Ends, row: int,
+    ) -> None:  # fmt: skip # what it reads, then what it finds
+        run, exit = np.zeros(WALK if stamp != 0 else 0), np.zeros(EXIT)
+        run[:TERMS] = terms[:TERMS]
+        for place in range(len(orders.entries)):
+            if orders.codes[orders.entries[place]] >> MODE_BITS < opens.bars:
+                find_order_end(
+                    run, opens, prices, slip_ratio, atr, orders, place, exit, ends.values[row],
+                    place * END,
+                )  # fmt: skip # one call
+
+    return driver(find)
+
+
 @rule
 def _nth(stacks: Stacks, place: int) -> Stack:
     """Return the set at a place of those that go side by side."""
@@ -81,6 +114,7 @@ def _nth(stacks: Stacks, place: int) -> Stack:
     )  # fmt: skip # the order of its fields
 
 
+@inlined
 def _walk_span(
     stacks: Stacks, course: Course, given: Given, wishes: I32_1D, sets: I64_2D, until: int
 ) -> None:  # fmt: skip # what the sets are, then how far they go
@@ -92,10 +126,37 @@ def _walk_span(
         )  # fmt: skip # one call
 
 
-walk_span = shared(_walk_span)
+@inlined
+def _with(course: Course, waits: bool) -> Course:
+    """Return a course of which the compiler knows whether entries wait."""
+    own = course.stacking
+    stacking = Stacking(
+        own.room, own.order, own.closes_all, own.is_exact, own.is_called, own.is_gated,
+        own.counts_rounds, own.only_in_profit, waits, own.are_limits, own.moves,
+    )  # fmt: skip # the order of its fields
+    return Course(
+        course.opens, course.decides, course.ends, stacking, course.parts, course.portions,
+        course.shares, course.sizes, course.payments, course.fixed, course.days, course.tiers,
+        course.orders,
+    )  # fmt: skip # the order of its fields
 
 
-def _advance(stamp: int) -> Advance:
+def _walk_at_market(
+    stacks: Stacks, course: Course, given: Given, wishes: I32_1D, sets: I64_2D, until: int
+) -> None:  # fmt: skip # as above
+    _walk_span(stacks, _with(course, False), given, wishes, sets, until)
+
+
+def _walk_waiting(
+    stacks: Stacks, course: Course, given: Given, wishes: I32_1D, sets: I64_2D, until: int
+) -> None:  # fmt: skip # as above
+    _walk_span(stacks, _with(course, True), given, wishes, sets, until)
+
+
+walk_at_market, walk_waiting = shared(_walk_at_market), shared(_walk_waiting)
+
+
+def _advance(stamp: int, walk_span: Walk) -> Advance:
     """Return the pass that runs sets which differ in wishes and levels; `stamp` as before."""
 
     def advance(
@@ -106,7 +167,7 @@ def _advance(stamp: int) -> Advance:
         room, rounds = min(count, SETS), int(given.runs[0, KELLY_ROOM])
         stacks = Stacks(
             np.empty((room, STATE)), np.empty((room, COUNTS), np.int64),
-            np.empty((room, ROWS_MAX * ROW)),
+            np.empty((room, DOUBTS + ROWS_MAX)),
             np.empty((room, course.stacking.room * ENTRY + BLOCK)),
             np.empty((room, fixed.months * LANES)), np.zeros((room, RUN + rounds + KELLY_SUMS)),
         )  # fmt: skip # the order of its fields
@@ -124,4 +185,6 @@ def _advance(stamp: int) -> Advance:
 
 
 STAMP = stamp_of(globals())
-find_ends, advance_stacks = _finder(STAMP), _advance(STAMP)
+find_ends, find_order_ends = _finder(STAMP), _order_finder(STAMP)
+advance_stacks = _advance(STAMP, walk_at_market)
+advance_awaited = _advance(STAMP, walk_waiting)

@@ -19,6 +19,7 @@ from engines.kernels.chains.columns import (
     AT_LEVEL,
     LINE,
     LONG,
+    MODE_BITS,
     MODE_MASK,
     O_CLOSE,
     O_OPEN,
@@ -26,6 +27,7 @@ from engines.kernels.chains.columns import (
     O_PRICE,
     ON_THE_WAY,
     SHORT,
+    Opens,
     Sizes,
 )
 from engines.kernels.machine.gates import count_entry
@@ -46,6 +48,7 @@ from engines.kernels.stacks.columns import (
     HELD,
     IS_UNSURE,
     LAST_BAR,
+    LATE,
     LEAVES,
     NET,
     NEXT,
@@ -53,11 +56,15 @@ from engines.kernels.stacks.columns import (
     NOTHING,
     OF_ALL,
     QTY,
+    ROW,
+    ROW_BAR,
+    ROW_LOW,
     SETTLEMENT,
     SHARE,
     SIGN,
     STARTED,
     STARTED_WITH,
+    TO,
     WANTED,
     Course,
     Deal,
@@ -84,8 +91,9 @@ def settle(stack: Stack, course: Course, bar: int, is_over: bool) -> None:
     What its fills are judged by is noted unless there were some, or the bar was settled before, or
     it `is_over` and none may come.
     """
-    state, payments, opens = stack.state, course.payments, course.opens
-    is_new = stack.counts[LAST_BAR] != bar and (opens.lag != 0 or not is_over)
+    state, payments, opens, stacking = stack.state, course.payments, course.opens, course.stacking
+    may_fill = stacking.waits or opens.lag != 0 or not is_over
+    is_new = stack.counts[LAST_BAR] != bar and may_fill
     for phase in range(2 if is_over else 1):
         if len(payments.rates) > 0:
             stop = payments.after[bar] if phase == 0 else payments.before[bar + 1]
@@ -97,14 +105,12 @@ def settle(stack: Stack, course: Course, bar: int, is_over: bool) -> None:
 
 @inlined
 def steps_for(
-    lines: F64_1D, line: int, side: int, equity: float, share: float, slack: float, fixed: Fixed,
-    sizes: Sizes,
-) -> float:  # fmt: skip # where it fills, then what with
-    """Return the steps that the deciding close of a line asks for, which may spend a share.
+    ordered: float, equity: float, share: float, slack: float, fixed: Fixed, sizes: Sizes
+) -> float:
+    """Return the steps that an entry asks for which reckons with a price, and may spend a share.
 
     A share that is known to `slack` buys infinitely many if its whole steps are not.
     """
-    ordered = lines[line * LINE + O_ORDERED + side]
     if sizes.is_by_cash:
         qty = sizes.cash / (ordered * fixed.point_value)
         return float(math.floor(qty * fixed.step_under / fixed.step_over))
@@ -139,17 +145,10 @@ def place_order(stack: Stack, course: Course, line: int, what: int) -> int:
     side = LONG if what & ENTERS_LONG != 0 else SHORT
     sign, close = 1.0 - 2.0 * side, lines[line * LINE + O_CLOSE]
     turns = state[HELD] > 0 and state[SIGN] != sign and what & LEAVES == 0
-    equity = equity_at(state, close, fixed)
-    wanted = steps_for(
-        lines, line, side, equity, state[SHARE], slack_of(stack.run), fixed, course.sizes
-    )  # fmt: skip # one call
-    if not wanted <= STEPS_MAX:  # which are not known, or too many
-        state[IS_UNSURE] = 1.0
-    wanted = max(0.0, wanted)
-    qty = qty_of(fixed, wanted)
-    is_large = (wanted >= 1.0) & (qty >= fixed.qty_min)
-    is_large &= qty * close * fixed.point_value >= fixed.notional_min
-    can_pay = not lacks_funds(fixed, side, wanted, lines[line * LINE + O_ORDERED + side], equity)
+    equity, ordered = equity_at(state, close, fixed), lines[line * LINE + O_ORDERED + side]
+    wanted = wanted_for(stack, course, ordered, equity, state[SHARE])
+    is_large = is_large_enough(fixed, wanted, close)
+    can_pay = not lacks_funds(fixed, side, wanted, ordered, equity)
     if course.stacking.is_gated and (turns or (can_pay and (is_large or state[HELD] > 0))):
         count_entry(stack.run)
     is_allowed = what & course.decides.enters != 0
@@ -157,6 +156,26 @@ def place_order(stack: Stack, course: Course, line: int, what: int) -> int:
     if state[WANTED] > 0:
         return what
     return LEAVES if turns or what & LEAVES != 0 else NOTHING
+
+
+@inlined
+def wanted_for(
+    stack: Stack, course: Course, ordered: float, equity: float, share: float
+) -> float:  # fmt: skip # one list
+    """Return the steps that an entry asks for; a set that cannot know them is unsure."""
+    slack = slack_of(stack.run)
+    wanted = steps_for(ordered, equity, share, slack, course.fixed, course.sizes)
+    if not wanted <= STEPS_MAX:  # which are not known, or too many
+        stack.state[IS_UNSURE] = 1.0
+    return max(0.0, wanted)
+
+
+@inlined
+def is_large_enough(fixed: Fixed, steps: float, close: float) -> bool:
+    """Return whether an entry reaches one step and the instrument's minima."""
+    qty = qty_of(fixed, steps)
+    is_large = (steps >= 1.0) & (qty >= fixed.qty_min)
+    return bool(is_large & (qty * close * fixed.point_value >= fixed.notional_min))
 
 
 @inlined
@@ -169,12 +188,12 @@ def lacks_funds(fixed: Fixed, side: int, steps: float, price: float, equity: flo
 
 @inlined
 def _lacks_where_it_fills(
-    stack: Stack, course: Course, line: int, side: int, opening: float
-) -> bool:
+    stack: Stack, course: Course, line: int, side: int, opening: float, price: float,
+    is_at_open: bool,
+) -> bool:  # fmt: skip # where it fills, then how
     """Return whether the account cannot carry what an entry opens, by the rule of `admission`."""
     state, fixed, lag = stack.state, course.fixed, course.opens.lag
     sign, held = 1.0 - 2.0 * side, state[SIGN] * state[HELD]
-    price = course.opens.lines[line * LINE + O_PRICE + side]
     equity, start, same = equity_at(state, price, fixed), held, max(0.0, held * sign)
     if abs(equity) <= fixed.capital * (1 - SURE):
         state[IS_UNSURE] = 1.0
@@ -187,7 +206,7 @@ def _lacks_where_it_fills(
         start = state[STARTED_WITH]
     if held * sign >= 0 and start * sign < 0:
         return False
-    if held == start and lag == 0:
+    if held == start and is_at_open:
         equity = state[STARTED]
     if not lacks_funds(fixed, side, opening + same, price, equity):
         return False
@@ -214,17 +233,41 @@ def close_at_level(stack: Stack, course: Course, line: int) -> Deal:
     first = number * ENTRY + ENTRY_END
     price, low = stack.entries[first + END_PRICE], stack.entries[first + END_LOW]
     mode, way = int(stack.counts[NEXT_AT]) & MODE_MASK, stack.entries[first + END_WAY]
-    fresh = low
+    fresh, late = low, int(stack.counts[LATE])
     if mode == AT_LEVEL:
         fresh = math.inf
+    elif late >> MODE_BITS == line:
+        part = (late & MODE_MASK) - ON_THE_WAY
+        fresh = lowest_on_way(course.opens, line, part, mode - ON_THE_WAY, way, state[SIGN])
     elif low >= state[SIGN] * course.opens.lines[line * LINE + O_OPEN] and not _came_back(
         mode - ON_THE_WAY, way * state[SIGN]
     ):
         fresh = state[SIGN] * abs(way)
+    youngest = (int(stack.counts[TO]) - 1) * ROW
+    if mode >= ON_THE_WAY and stack.rows[youngest + ROW_BAR] == line:
+        # The price has stood there since that entered, at whatever its close will be.
+        low_then = min(stack.rows[youngest + ROW_LOW], state[SIGN] * abs(way))
+        stack.rows[youngest + ROW_LOW] = low_then
     steps = stack.entries[number * ENTRY + ENTRY_STEPS]
     steps = state[HELD] if course.stacking.closes_all else steps
     share = fee(fixed, qty_of(fixed, steps), price) * steps / steps
     return Deal(line, number, steps, price, share, low, fresh, 0.0, 0.0, 0.0, 0.0)
+
+
+@inlined
+def lowest_on_way(
+    opens: Opens, bar: int, first: int, last: int, way: float, sign: float
+) -> float:  # fmt: skip # one list
+    """Return the lowest signed price from some part of a bar's way on to a level on the last one.
+
+    Where the first part began does not count.
+    """
+    opened, low_most = opens.lines[bar * LINE + O_OPEN], sign * abs(way)
+    high, low = opens.reach[bar, 0], opens.reach[bar, 1]
+    is_high_first = high - opened < opened - low
+    for part in range(first, last):
+        low_most = min(low_most, sign * (high if (part == 0) == is_high_first else low))
+    return float(low_most)
 
 
 @inlined
@@ -248,20 +291,33 @@ def close_at_line(stack: Stack, course: Course, line: int) -> Deal:
 
 @inlined
 def enter_at_line(stack: Stack, course: Course, line: int, what: int) -> Deal:
-    """Return what the entry that waits opens at a line, and closes on the other side, if it may."""
-    state, lines, fixed = stack.state, course.opens.lines, course.fixed
-    side = LONG if what & ENTERS_LONG != 0 else SHORT
-    sign, price = 1.0 - 2.0 * side, lines[line * LINE + O_PRICE + side]
+    """Return what the entry that is queued opens at a line, and closes on the other side."""
+    lines, side = course.opens.lines, LONG if what & ENTERS_LONG != 0 else SHORT
+    low, price = lines[line * LINE + O_OPEN], lines[line * LINE + O_PRICE + side]
+    low *= stack.state[SIGN]
+    return enter_at(stack, course, line, side, price, low, course.opens.lag == 0)
+
+
+@inlined
+def enter_at(
+    stack: Stack, course: Course, line: int, side: int, price: float, low: float, is_at_open: bool
+) -> Deal:
+    """Return what an entry of WANTED steps opens and closes at a price, if it may.
+
+    `low` is the lowest signed price of its bar until then.
+    """
+    state, fixed, sign = stack.state, course.fixed, 1.0 - 2.0 * side
     same = state[HELD] if state[SIGN] == sign else 0.0
     closing = state[HELD] - same
     opening = min(state[WANTED], max(0.0, fixed.room_steps - same))
     if qty_of(fixed, opening + same) * price * fixed.point_value > fixed.value_max:
         opening = 0.0
-    if opening > 0 and _lacks_where_it_fills(stack, course, line, side, opening):
+    if opening > 0 and _lacks_where_it_fills(
+        stack, course, line, side, opening, price, is_at_open
+    ):  # fmt: skip # one call
         opening = closing = 0.0
     total = closing + opening
     paid = fee(fixed, qty_of(fixed, total), price)
-    low = state[SIGN] * lines[line * LINE + O_OPEN]
     return Deal(
         line, OF_ALL, closing, price, paid * closing / total, low, low, opening, sign, price,
         paid * opening / total,

@@ -13,6 +13,7 @@ from engines.kernels.passage.lanes import fee
 from engines.kernels.slots import LIFO, OWN_FIRST
 from engines.kernels.stacks.columns import (
     AVERAGE,
+    DOUBTS,
     FEES,
     FEES_OPEN,
     FOLLOWED,
@@ -91,12 +92,17 @@ def close_part(
     is_fresh = rows[row + ROW_BAR] == deal.bar
     low = min(rows[row + ROW_LOW], deal.low)
     if is_fresh and stack.counts[FOLLOWED] != deal.bar:
-        low = deal.fresh
+        low = min(rows[row + ROW_LOW], deal.fresh)
     fall = fall_of(state, price, low, deal.price, unit, pnl, entry_fee, before, peak)
     deepen(state, fall, peak)
-    if is_fresh and low != deal.low and stack.counts[JOINED] == deal.bar:
-        # What the levels of other entries have met on the way may count, which is not known here.
-        most = fall_of(state, price, deal.low, deal.price, unit, pnl, entry_fee, before, peak)
+    if course.stacking.moves:
+        # Where the levels of other entries move on the way may count, which is not known here.
+        doubt = rows[DOUBTS + row // ROW]
+        if is_fresh and doubt == math.inf and stack.counts[JOINED] == deal.bar:
+            doubt = deal.low
+        most = fall_of(
+            state, price, min(low, doubt), deal.price, unit, pnl, entry_fee, before, peak
+        )  # fmt: skip # one call
         if most > fall and may_deepen(state, most, peak):
             state[IS_UNSURE] = 1.0
     if course.stacking.counts_rounds:
@@ -139,6 +145,8 @@ def _give_back(stack: Stack, row: int) -> None:
         return
     for place in range(row * ROW, (counts[TO] - 1) * ROW):
         rows[place] = rows[place + ROW]
+    for place in range(DOUBTS + row, DOUBTS + counts[TO] - 1):
+        rows[place] = rows[place + 1]
     counts[TO] -= 1
 
 
@@ -188,6 +196,7 @@ def open_row(stack: Stack, deal: Deal, fixed: Fixed) -> None:
     rows[row + ROW_BAR], rows[row + ROW_FEE] = deal.bar, deal.entry_fee
     rows[row + ROW_FUNDING], rows[row + ROW_LOW] = 0.0, math.inf
     rows[row + ROW_FALL] = rows[row + ROW_FALL_RATIO] = 0.0
+    rows[DOUBTS + row // ROW] = math.inf
     state[HELD] += deal.opening
     state[QTY] = qty_of(fixed, state[HELD])
     state[FEES_OPEN] += deal.entry_fee
@@ -202,6 +211,8 @@ def _move_down(stack: Stack) -> None:
     first, last = int(counts[FROM]), int(counts[TO])
     for place in range((last - first) * ROW):
         rows[place] = rows[place + first * ROW]
+    for place in range(DOUBTS, DOUBTS + last - first):
+        rows[place] = rows[place + first]
     counts[FROM], counts[TO] = 0, last - first
     if first == 0:
         state[IS_UNSURE] = 1.0
@@ -224,5 +235,9 @@ def close_at_end(stack: Stack, course: Course, bar: int, price: float) -> None:
         before, peak, low = fixed.capital + state[NET], state[PEAK], rows[row + ROW_LOW]
         fall = fall_of(state, entered, low, price, unit, pnl, entry_fee, before, peak)
         deepen(state, fall, peak)
+        low = min(low, rows[DOUBTS + row // ROW])
+        most = fall_of(state, entered, low, price, unit, pnl, entry_fee, before, peak)
+        if most > fall and may_deepen(state, most, peak):
+            state[IS_UNSURE] = 1.0
     if state[HELD] > 0:
         expose(state, bar)

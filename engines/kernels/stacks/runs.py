@@ -10,6 +10,9 @@ What hangs on the account is done as the reference does it, and what looks back 
 by the machine's own rules. Margin calls are followed (`stacks.calls`); a set that comes near to a
 liquidation is left to the machine.
 
+Entries that wait at a price are orders, each of which is met once for all sets, as its end is found
+(`stacks.orders`).
+
 A position of one entry is a stack too, a slower one than lanes make of it. But calls are followed
 here and entries that cannot be paid are refused, so sets that lanes or first passage leave
 undecided come here, and at once where each entry takes all that there is.
@@ -35,17 +38,22 @@ from engines.kernels.passage.runs import (
     SIZINGS,
     are_alike,
     are_plain,
+    has_levels,
 )
-from engines.kernels.slots import BY_EQUITY, BY_KELLY, OWN_FIRST
+from engines.kernels.slots import AT_LIMIT, AT_MARKET, BY_EQUITY, BY_KELLY, OWN_FIRST
 from engines.kernels.stacks.columns import END, Ends, Stacking
-from engines.kernels.stacks.drivers import find_ends
+from engines.kernels.stacks.drivers import find_ends, find_order_ends
+from engines.kernels.waits.columns import Orders
+from engines.kernels.waits.runs import WAIT_TERMS
 from engines.types import BOOL_1D, F64_1D, I64_1D
 
 NOWHERE = np.empty(0, np.int32)
+NO_ORDERS = Orders(NOWHERE, NOWHERE, np.empty(0), np.empty(0, np.int64))
 NO_PARTS = part_exits(NOWHERE, 0, 0, Portions(0, 0.0, 0.0, 0.0))
 NO_ENDS = Ends(np.empty(0, np.int32), np.empty((0, 0)))
 STACKED = [*MOVES, *DIVIDES, *FILLS, *BORROWS, *CLOSING, *LOOKS_BACK, slots.ROOM, slots.LOTS_ROOM]
 UNSTACKED = np.setdiff1d(OTHERS, STACKED)
+UNSTACKED_WAITING = np.setdiff1d(UNSTACKED, WAIT_TERMS)
 
 
 def is_stacked(bars: Bars, terms: F64_2D) -> BOOL_1D:
@@ -55,12 +63,26 @@ def is_stacked(bars: Bars, terms: F64_2D) -> BOOL_1D:
     return stacks_one(bars, terms) & (terms[:, slots.ROOM] > 1)
 
 
+def is_stacked_waiting(bars: Bars, terms: F64_2D) -> BOOL_1D:
+    """Return which plans [N] whose entries wait stacks follow, if strategies give them nothing."""
+    if len(bars.months) >= MONTHS_MAX or len(bars.prices) >= BARS_MAX:
+        return np.zeros(len(terms), np.bool_)
+    found = _are_followed(bars, terms, UNSTACKED_WAITING) & (terms[:, slots.ROOM] > 1)
+    found &= (terms[:, slots.ENTRY_KIND] != AT_MARKET) & (terms[:, slots.SETTLES] == 0)
+    return found
+
+
 def stacks_one(bars: Bars, terms: F64_2D) -> BOOL_1D:
     """Return which plans [N] stacks follow if entries are one at a time, which may close in parts.
 
     Those do at levels of the plan alone.
     """
-    found = are_plain(terms, UNSTACKED, (*SIZINGS, *OWN_SHARES, BY_KELLY))
+    return _are_followed(bars, terms, UNSTACKED)
+
+
+def _are_followed(bars: Bars, terms: F64_2D, others: I64_1D) -> BOOL_1D:
+    """Return which plans [N] have nothing at these other places of their terms."""
+    found = are_plain(terms, others, (*SIZINGS, *OWN_SHARES, BY_KELLY))
     found &= are_alike(terms, DIVIDES) | (terms[:, slots.ROOM] <= 1)
     if len(bars.marks) > 0:  # which then tell what is liquidated
         found &= terms[:, slots.IS_LIQUIDABLE] == 0
@@ -93,6 +115,9 @@ def stacking_of(terms: F64_1D) -> Stacking:
         is_gated=is_gated,
         counts_rounds=is_gated or kelly.room > 0,
         only_in_profit=gates.only_in_profit,
+        waits=bool(terms[slots.ENTRY_KIND] != AT_MARKET),
+        are_limits=bool(terms[slots.ENTRY_KIND] == AT_LIMIT),
+        moves=not are_alike(terms[None], MOVES)[0],
     )
 
 
@@ -107,4 +132,16 @@ def ends_of(
     ends = Ends(places, np.empty((len(rows), count * END)))
     for row, (terms, (own, last)) in enumerate(zip(rows, asked, strict=True)):
         find_ends(opens, prices, slip_ratio, atr, terms, own, last, ends, row)
+    return ends
+
+
+def order_ends_of(
+    opens: Opens, prices: F64_2D, slip_ratio: F64_1D, atr: F64_1D, rows: list[F64_1D],
+    orders: Orders,
+) -> Ends:  # fmt: skip # the market, then what is asked
+    """Return how the levels of plans, by their terms, end the entries of orders that are met."""
+    ends = Ends(orders.places, np.empty((len(rows), len(orders.entries) * END)))
+    for row, terms in enumerate(rows):
+        if has_levels(terms):
+            find_order_ends(opens, prices, slip_ratio, atr, terms, orders, ends, row)
     return ends

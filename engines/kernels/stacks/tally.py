@@ -50,15 +50,18 @@ from engines.kernels.stacks.columns import (
     IS_UNSURE,
     JOINED,
     LAST_BAR,
+    LATE,
     LOST,
     LOWEST,
     NET,
     NEVER,
     NEXT_AT,
+    ORDER,
     PEAK,
     PNL_MAX,
     PNL_MIN,
     QTY,
+    REST,
     ROUND_BAR,
     ROW,
     ROW_FALL,
@@ -151,12 +154,14 @@ def reach(stack: Stack, course: Course, bar: int, until: int) -> None:
     """Look up what prices did since the last fill, ahead of one in `bar`, up to bar `until`."""
     state, counts, rows = stack.state, stack.counts, stack.rows
     opens, fixed, last, since = course.opens, course.fixed, counts[LAST_BAR], counts[SINCE]
-    counts[SINCE] = until
+    counts[SINCE] = max(since, until)
     if last != bar:
         counts[LAST_BAR] = bar
         state[SETTLED_PEAK] = max(state[SETTLED_PEAK], fixed.capital + state[NET])
         state[STARTED_WITH] = state[SIGN] * state[HELD]
-    if state[HELD] == 0 or since >= until:
+    if since <= until:
+        state[REST] = math.inf
+    if state[HELD] == 0 or state[LOWEST] == math.inf:
         return
     side = np.uint64(LONG if state[SIGN] > 0 else SHORT)
     low = state[LOWEST]
@@ -239,10 +244,12 @@ def begin_stack(stack: Stack, fixed: Fixed, terms: F64_1D) -> None:
     state[:] = 0.0
     counts[:] = 0
     counts[LAST_BAR] = counts[JOINED] = counts[FOLLOWED] = -1
-    counts[NEXT_AT] = NEVER
+    counts[LATE] = -1
+    counts[NEXT_AT] = counts[ORDER] = NEVER
     state[SHARE] = fixed.share if terms[KELLY_ROOM] == 0 else terms[SHARE_MIN]
     state[STARTED] = fixed.capital
     state[PEAK] = state[SETTLED_PEAK] = fixed.capital
+    state[REST] = math.inf
     state[PNL_MAX], state[PNL_MIN] = -math.inf, math.inf
     for month in range(fixed.months):
         marks[month * LANES] = math.nan

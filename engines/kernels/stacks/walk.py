@@ -8,6 +8,9 @@ before what that open has passed. Between these nothing is looked at.
 Of entries that end in one bar those that its open had passed come first, the youngest before the
 older ones, then each as the way of the bar meets it, the oldest first where several wait at one
 level (`path`). Under the close rule that closes all, the first that ends takes the others along.
+
+Where entries wait at a price a wish places an order, and a fourth thing happens: it is met, in the
+order of its code (`orders`).
 """
 
 import math
@@ -26,26 +29,20 @@ from engines.kernels.chains.columns import (
     NO_LEVELS,
     O_MONTH,
     O_PRICE,
+    ON_THE_WAY,
     SHORT,
     SPANS,
     WISH_BITS,
     WISH_MASK,
     Given,
 )
-from engines.kernels.chains.shares import share_of
 from engines.kernels.gates.columns import Days
-from engines.kernels.machine.gates import passes_gates
 from engines.kernels.passage.lanes import LANES, SURE
 from engines.kernels.slots import (
     BAR,
-    DECISION_DAY,
-    ENDS,
     ENTERS,
     ENTERS_LONG,
-    ENTERS_SHORT,
     KELLY_ROOM,
-    LEAVES_LONG,
-    LEAVES_SHORT,
     NEEDS_REFERENCE,
     OPEN_DAY,
 )
@@ -71,9 +68,9 @@ from engines.kernels.stacks.columns import (
     ENTRY_END,
     ENTRY_STEPS,
     FOLLOWED,
-    FROM,
     HELD,
     IS_CALLED,
+    IS_MET,
     IS_OVER,
     IS_UNSURE,
     JOINED,
@@ -86,10 +83,10 @@ from engines.kernels.stacks.columns import (
     NEXT_AT,
     NOTHING,
     OF_ALL,
+    ORDER,
+    ORDERED,
     PAUSES,
     QUEUED,
-    ROW,
-    ROW_BAR,
     SHARE,
     SIGN,
     THE_LINE,
@@ -97,14 +94,22 @@ from engines.kernels.stacks.columns import (
     Deal,
     Stack,
 )
+from engines.kernels.stacks.decisions import decide, decide_waiting, may_enter, timed_of
 from engines.kernels.stacks.exits import walk
 from engines.kernels.stacks.fills import (
     close_at_level,
     close_at_line,
     enter_at_line,
-    gains,
     place_order,
     settle,
+)
+from engines.kernels.stacks.orders import (
+    ask_for_orders,
+    doubt_where_met,
+    fill_order,
+    go_on_late,
+    is_met_first,
+    place_waiting,
 )
 from engines.kernels.stacks.parts import close_part_at_level, divide_entry, wait_for_part
 from engines.kernels.stacks.rounds import end_stack, share_after
@@ -136,24 +141,20 @@ def walk_set(
         if what == IS_OVER:
             reach(stack, course, line - lag, line)
             break
-        if what == ENDS_BY_LEVEL:
-            deal = _end_by_level(stack, course, line)
-        elif what == IS_CALLED:
-            deal = close_at_call(stack, course, line)
-        elif what == LEAVES:
-            deal = close_at_line(stack, course, line)
-        else:
-            deal = enter_at_line(stack, course, line, what)
+        code = int(counts[ORDER])
+        deal = _deal_of(stack, course, line, what)
         if deal.closing + deal.opening == 0:
             continue
         reach(stack, course, line - lag, line if what < ENDS_BY_LEVEL else line - lag)
-        is_bounded = what == ENDS_BY_LEVEL or (deal.closing > 0 and course.fixed.leverage > 1.0)
+        # A liquidation comes before all that its open fills.
+        is_bounded = what == ENDS_BY_LEVEL or course.fixed.leverage > 1.0
+        is_bounded |= what == IS_MET and code & MODE_MASK >= ON_THE_WAY
         if is_bounded and not course.stacking.is_called:
             check_margin(state, course, deal.low)
         if deal.closing > 0:
             _close(stack, course, deal)
         if deal.opening > 0:
-            _open(stack, course, given, deal, int(counts[CURSOR]) - 1, plan)
+            _open(stack, course, given, deal, int(counts[CURSOR]) - 1, plan, code)
     close_at_end(stack, course, bars - 1, course.opens.lines[bars * LINE + O_PRICE])
     capital = course.fixed.capital
     # What is left of a ruined account is noise, of which its yearly growth would be made.
@@ -170,12 +171,14 @@ def _ask_ahead(course: Course, wishes: I32_1D, place: int, plan: int) -> None:
     opens, ends, last = course.opens, course.ends, len(wishes) - 1
     if last < 0:
         return
+    if course.stacking.waits:
+        ask_for_orders(course, wishes, place, plan)
     line = np.uint64(wishes[min(place + SOON, last)]) >> np.uint64(WISH_BITS)
     prefetch(opens.lines, (line + np.uint64(1)) * np.uint64(LINE))
     for kind in range(1, SPANS - 1):
         for side in (LONG, SHORT):
             prefetch(opens.lowest, np.uint64((2 * kind + side) * opens.bars) + line)
-    if plan != NO_LEVELS and len(ends.places) > 0:
+    if plan != NO_LEVELS and len(ends.places) > 0 and not course.stacking.waits:
         wish = int(wishes[min(place + SOON // 2, last)])
         entry = (((wish >> WISH_BITS) + 1) << 1) | (LONG if wish & ENTERS_LONG != 0 else SHORT)
         own = int(ends.places[entry]) * END + plan * ends.values.shape[1]
@@ -183,11 +186,19 @@ def _ask_ahead(course: Course, wishes: I32_1D, place: int, plan: int) -> None:
 
 
 @inlined
-def _end_by_level(stack: Stack, course: Course, line: int) -> Deal:
-    """Return what the levels of the entry that comes first close, which may be a part of it."""
-    if course.portions.targets > 0:
-        return close_part_at_level(stack, course, line)
-    return close_at_level(stack, course, line)
+def _deal_of(stack: Stack, course: Course, line: int, what: int) -> Deal:
+    """Return what is closed and opened by what happens at a line."""
+    if what == ENDS_BY_LEVEL:  # which may close a part
+        if course.portions.targets > 0:
+            return close_part_at_level(stack, course, line)
+        return close_at_level(stack, course, line)
+    if what == IS_CALLED:
+        return close_at_call(stack, course, line)
+    if what == IS_MET:
+        return fill_order(stack, course, line)
+    if what == LEAVES:
+        return close_at_line(stack, course, line)
+    return enter_at_line(stack, course, line, what)
 
 
 @inlined
@@ -203,29 +214,31 @@ def _next(
     if place < len(wishes):
         bar = min(int(wishes[place]) >> WISH_BITS, bars - 1)
         wish = int(wishes[place]) & WISH_MASK
-    at, timed = NEVER, bars
+    is_met, timed = is_met_first(stack, course), bars
+    code = int(counts[ORDER if is_met else NEXT_AT])
+    at = code >> MODE_BITS
     if stack.state[HELD] > 0:
-        at, timed = int(counts[NEXT_AT]) >> MODE_BITS, _timed(stack, course)
+        timed = timed_of(stack, course)
     if min(at - lag, timed, bar) >= until:
         return PAUSES
-    ends, line = at - lag <= min(timed, bar), min(timed, bar) + 1
-    if stack.state[HELD] > 0 and _is_called(stack, course, given, at if ends else line, ends):
+    happens, line = at - lag <= min(timed, bar), min(timed, bar) + 1
+    if not happens:
+        code = NEVER
+    if stack.state[HELD] > 0 and _is_called(stack, course, given, line, code, is_met):
         return IS_CALLED
-    if ends:
+    if happens:
         counts[THE_LINE] = at
-        settle(stack, course, at - lag, int(counts[NEXT_AT]) & MODE_MASK != AT_LEVEL)
-        return ENDS_BY_LEVEL
-    what = LEAVES
+        settle(stack, course, at - lag, code & MODE_MASK > AT_LEVEL)
+        return IS_MET if is_met else ENDS_BY_LEVEL
     counts[THE_LINE] = line
     settle(stack, course, line - 1, True)
+    what = LEAVES
     if bar <= timed:
         counts[CURSOR] = place + 1
         _ask_ahead(course, wishes, place + 1, plan)
-        what = _decide(stack, course, bar, wish, timed == bar)
-        if what & ENTERS != 0 and not _may_enter(stack, course, given, bar, place, terms):
-            what &= LEAVES
-        if what & ENTERS != 0:
-            what = place_order(stack, course, line, what)
+        what = _decide_at(stack, course, given, place, bar, wish, timed == bar, terms)
+    else:
+        counts[ORDER] = NEVER
     if lag == 0 and what != NOTHING:
         settle(stack, course, line, False)
     if what & ENTERS != 0 and what & LEAVES != 0:
@@ -235,79 +248,53 @@ def _next(
 
 
 @inlined
-def _is_called(stack: Stack, course: Course, given: Given, line: int, ends: bool) -> bool:
-    """Return whether a margin call comes before what happens at a line, and go to its own.
+def _decide_at(
+    stack: Stack, course: Course, given: Given, place: int, bar: int, wish: int, is_timed: bool,
+    terms: int,
+) -> int:  # fmt: skip # where the set stands, then the close
+    """Return what happens at the line behind the close of `bar`, whose wish lies at a place."""
+    waits = course.stacking.waits
+    if waits:
+        what = decide_waiting(stack, course, bar, wish, is_timed)
+    else:
+        what = decide(stack, course, bar, wish, is_timed)
+    if what & ENTERS == 0:
+        return what
+    if not may_enter(stack, course, given, bar, place, terms):
+        return what & LEAVES
+    if waits:
+        place_waiting(stack, course, bar + 1, what)
+        return what & LEAVES
+    return place_order(stack, course, bar + 1, what)
 
-    What happens is that an entry `ends` by its levels, or something at a line's fills.
+
+@inlined
+def _is_called(
+    stack: Stack, course: Course, given: Given, line: int, code: int, is_met: bool
+) -> bool:  # fmt: skip # one list
+    """Return whether a margin call comes before what happens next, and go to its own.
+
+    That is something at a line's fills if the code is NEVER, else what has this code: that an entry
+    ends by its levels, or that the order is met.
     """
-    counts, lag, bars = stack.counts, course.opens.lag, course.opens.bars
-    look(stack, course, line - lag if ends else line)
+    counts, opens, lag, bars = stack.counts, course.opens, course.opens.lag, course.opens.bars
+    bar = (code >> MODE_BITS) - lag
+    look(stack, course, line if code == NEVER else bar)
     if not course.stacking.is_called:
         return False
     low, stop = stack.state[LOWEST], min(line, bars - lag) * POINTS
-    if ends:
-        low = min(low, stack.entries[int(counts[NEXT]) * ENTRY + ENTRY_END + END_LOW])
-        stop = judged_until(line - lag, int(counts[NEXT_AT]) & MODE_MASK)
+    if code != NEVER:
+        stop = judged_until(bar, code & MODE_MASK)
+        if not is_met:
+            low = min(low, stack.entries[int(counts[NEXT]) * ENTRY + ENTRY_END + END_LOW])
+        elif code & MODE_MASK >= ON_THE_WAY:
+            is_long = stack.state[SIGN] > 0
+            low = min(low, opens.reach[bar, 1] if is_long else -opens.reach[bar, 0])
     if may_be_called(stack, course, low, stop) and find_call(stack, course, given, stop):
         look(stack, course, int(counts[THE_LINE]) - lag)
         return True
     counts[JUDGED] = max(int(counts[JUDGED]), stop)
     return False
-
-
-@inlined
-def _timed(stack: Stack, course: Course) -> int:
-    """Return the last close of the oldest row, by its age."""
-    oldest = stack.rows[int(stack.counts[FROM]) * ROW + ROW_BAR]
-    return int(oldest) + course.decides.held_max - 1
-
-
-@inlined
-def _decide(stack: Stack, course: Course, bar: int, wish: int, is_timed: bool) -> int:
-    """Return what the close of `bar` wants, by its wishes and the oldest row's age."""
-    state, stacking = stack.state, course.stacking
-    if bar == course.opens.bars - 1:
-        return IS_OVER
-    enters = ENTERS_LONG if wish & ENTERS_LONG != 0 else wish & ENTERS_SHORT
-    if bar < course.decides.start:
-        enters = NOTHING
-    # One on a side that is not allowed closes what it finds, and may count.
-    counts = enters if stacking.is_gated else enters & course.decides.enters
-    if state[HELD] == 0:
-        return counts
-    is_long = state[SIGN] > 0
-    leaves, turns = LEAVES_LONG, ENTERS_SHORT
-    if not is_long:
-        leaves, turns = LEAVES_SHORT, ENTERS_LONG
-    if is_timed or wish & ENDS != 0:
-        return counts | LEAVES
-    if wish & leaves != 0 or enters == turns:
-        if not stacking.only_in_profit or gains(stack, course, bar):
-            return counts | LEAVES if wish & leaves != 0 else enters
-        if enters == turns:
-            return NOTHING
-    # An entry that finds no room at its open is no fill, so what prices did goes on through it.
-    is_full = stack.counts[ENTRIES] >= stacking.room
-    is_full |= (not stacking.is_gated) & (state[HELD] >= course.fixed.room_steps)
-    return NOTHING if is_full else counts
-
-
-@inlined
-def _may_enter(
-    stack: Stack, course: Course, given: Given, bar: int, place: int, terms: int
-) -> bool:
-    """Return whether rules let the wish at a place enter at the close of `bar`; note its share."""
-    run, days = stack.run, course.days
-    if course.shares.are_own:
-        stop = given.stops[place] if len(given.stops) > 0 else math.nan
-        stack.state[SHARE] = share_of(run, course.opens, course.shares, bar + 1, stop)
-    if course.sizes.has_own_shares and stack.state[SHARE] <= 0:
-        return False
-    if not course.stacking.is_gated:
-        return True
-    if len(days.closes) > 0:
-        run[DECISION_DAY] = days.closes[bar]
-    return passes_gates(run, bar)
 
 
 @inlined
@@ -351,15 +338,27 @@ def _count_end(stack: Stack, days: Days, bar: int) -> None:
 
 
 @inlined
-def _open(stack: Stack, course: Course, given: Given, deal: Deal, place: int, plan: int) -> None:
-    """Open what a deal opens: the entry of the wish at a place, which waits for its end."""
+def _open(
+    stack: Stack, course: Course, given: Given, deal: Deal, place: int, plan: int, code: int
+) -> None:  # fmt: skip # one list
+    """Open what a deal opens: the entry of the wish at a place, or of the order with this code.
+
+    It waits for its end.
+    """
     counts, entries, opens = stack.counts, stack.entries, course.opens
+    waits = course.stacking.waits
+    if waits and code & MODE_MASK >= ON_THE_WAY:
+        go_on_late(stack, course, code, deal.low)
     open_row(stack, deal, course.fixed)
     number = int(counts[ENTRIES])
-    counts[JUDGED] = max(int(counts[JUDGED]), deal.bar * POINTS)
+    judged = judged_until(deal.bar, code & MODE_MASK) if waits else deal.bar * POINTS
+    counts[JUDGED] = max(int(counts[JUDGED]), judged)
+    if waits and number > 0 and course.stacking.moves and code & MODE_MASK >= ON_THE_WAY:
+        doubt_where_met(stack, course, deal.sign)
     for other in range(number if opens.lag == 0 else 0):
         counts[JOINED] = deal.bar
-        if entries[other * ENTRY + ENTRY_END + END_ARMED] < deal.bar:
+        # What an order opens the stops do not follow to any more.
+        if not waits and entries[other * ENTRY + ENTRY_END + END_ARMED] < deal.bar:
             counts[FOLLOWED] = deal.bar
     counts[ENTRIES] += 1
     first = number * ENTRY
@@ -367,6 +366,8 @@ def _open(stack: Stack, course: Course, given: Given, deal: Deal, place: int, pl
     entries[first + ENTRY_END + END_AT] = (opens.bars + opens.lag) << MODE_BITS
     entries[first + ENTRY_END + END_ARMED] = math.inf
     entry = (deal.bar << 1) | (LONG if deal.sign > 0 else SHORT)
+    if waits:
+        entry = int(counts[ORDERED])
     if course.portions.targets > 0:
         divide_entry(stack, course, plan, entry)
     elif len(given.stops) > 0:

@@ -32,7 +32,7 @@ from engines.kernels.columns import F64_2D
 from engines.kernels.gates.columns import Days, Gates
 from engines.kernels.parts.columns import PartExits, Portions
 from engines.kernels.passage.columns import Fixed, Payments
-from engines.types import F64_1D
+from engines.types import F64_1D, I64_1D
 
 # A row: the price of the fill; what sizing reckons with at the close; the price at which it is met,
 # for a limit that is verified some ticks beyond that of the fill;
@@ -69,11 +69,16 @@ class Waiting(NamedTuple):
 
 
 class Orders(NamedTuple):
-    """How the orders of one kind of waiting are met: `codes`, `places` and rows [N + 1, ROW]."""
+    """How the orders of one kind of waiting are met: `codes`, `places` and rows [N + 1, ROW].
+
+    `entries` [N] are their lines and sides. Of one that times out the row knows no more than what
+    sizing reckons with and the close that decides.
+    """
 
     codes: I32_1D
     places: I32_1D
     rows: F64_1D
+    entries: I64_1D
 
 
 class Levels(NamedTuple):

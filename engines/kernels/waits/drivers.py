@@ -72,7 +72,7 @@ from engines.kernels.waits.part_links import part_links
 from engines.kernels.waits.walk import link, look_back, share_out
 from engines.types import F64_1D, I64_1D
 
-Find: TypeAlias = Callable[[F64_2D, F64_2D, F64_1D, F64_1D, I64_1D, Orders], None]
+Find: TypeAlias = Callable[[F64_2D, F64_2D, F64_1D, F64_1D, Orders], None]
 Advance: TypeAlias = Callable[[Way, Levels, I32_1D, I64_2D, F64_2D], None]
 
 
@@ -80,14 +80,13 @@ def _finder(stamp: int) -> Find:
     """Return the pass that finds where orders are met; `stamp` is a part of its cache's key."""
 
     def find(
-        prices: F64_2D, reach: F64_2D, slip_ratio: F64_1D, terms: F64_1D, entries: I64_1D,
-        orders: Orders,
+        prices: F64_2D, reach: F64_2D, slip_ratio: F64_1D, terms: F64_1D, orders: Orders
     ) -> None:  # fmt: skip # what it reads, then what it finds
         run = np.zeros(RUN if stamp != 0 else 0)
         run[:TERMS] = terms[:TERMS]
-        count = len(entries)
+        count = len(orders.entries)
         for place in range(count):
-            entry = entries[place]
+            entry = orders.entries[place]
             row = orders.rows[place * ROW : (place + 1) * ROW]
             orders.codes[entry] = np.int32(find_fill(run, prices, reach, slip_ratio, entry, row))
             orders.places[entry] = np.int32(place)

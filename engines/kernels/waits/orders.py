@@ -70,6 +70,7 @@ def find_fill(
     set_level(run, FIRST_ORDER, close * (1 + toward * run[ENTRY_OFFSET]))
     set_levels_of_entry(run, FIRST_ORDER)
     down, up = run[ORDER_DOWN + FIRST_ORDER], run[ORDER_UP + FIRST_ORDER]
+    row[R_DECIDED], row[R_CLOSE] = price_if_now(run, FIRST_ORDER, close), close
     last = int(min(decided + run[TIMEOUT_BARS], count - 1))
     bar = first_touch(reach, count, decided + 1, last + 1, down, up)
     if bar > last:
@@ -89,8 +90,7 @@ def find_fill(
     price = due_price(run, filled)
     if is_stop:
         price = slipped_price(run, price, sign, 0.0)
-    row[R_PRICE], row[R_DECIDED], row[R_MET] = price, price_if_now(run, FIRST_ORDER, close), met
-    row[R_CLOSE], row[R_BEFORE] = close, prices[bar - 1, CLOSE]
+    row[R_PRICE], row[R_MET], row[R_BEFORE] = price, met, prices[bar - 1, CLOSE]
     _put_extremes(prices, bar, mode - ON_THE_WAY, met, price, sign, row)
     row[R_WHERE] = (bar << WHERE_BITS) | flags | (0 if side == LONG else IS_SHORT)
     return (bar << MODE_BITS) | mode

@@ -90,9 +90,9 @@ def orders_of(bars: Bars, charges: Charges, terms: F64_1D, wishes: I32_1D) -> Or
     entries = np.flatnonzero(asked)
     orders = Orders(
         np.empty(len(asked), np.int32), np.empty(len(asked), np.int32),
-        on_cache_lines((len(entries) + 1) * ROW),
+        on_cache_lines((len(entries) + 1) * ROW), entries,
     )  # fmt: skip # the order of its fields
-    find_fills(bars.prices, bars.reach, charges.slip_ratio, terms, entries, orders)
+    find_fills(bars.prices, bars.reach, charges.slip_ratio, terms, orders)
     return orders
 
 
