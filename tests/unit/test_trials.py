@@ -7,7 +7,7 @@ import pytest
 
 from engines.backtest import run_backtest
 from engines.costs import Costs
-from engines.errors import StrategyFault
+from engines.errors import PlanFault, StrategyFault
 from engines.features.moving_averages import ema
 from engines.funding import constant_funding
 from engines.instrument import Instrument
@@ -24,6 +24,7 @@ from strategies.channel_breakout import ChannelBreakout
 from strategies.ema_crossover import EmaCrossover
 from strategies.rsi_mean_reversion import RsiMeanReversion
 
+BARS = 3_000
 PLANS = (
     Plan(),
     Plan(exits=Exits(stop_loss_ratio=0.01, take_profit_ratio=0.03)),
@@ -80,7 +81,7 @@ class Raising:
 @pytest.fixture(scope="module")
 def market() -> Market:
     """Return a month of bars with funding, the first ten days to warm up on."""
-    klines = synthetic_klines(3_000, 15 * MINUTE_MS, seed=5)
+    klines = synthetic_klines(BARS, 15 * MINUTE_MS, seed=5)
     return Market(
         klines,
         Instrument("SYNTHETIC", 0.1, 0.001),
@@ -183,6 +184,45 @@ def test_a_strategy_may_write_into_what_a_feature_gave_it(market: Market) -> Non
     np.testing.assert_array_equal(found.values[0], found.values[2])
     wanted = reference_row(market, Scribbler(), PLANS[0])
     np.testing.assert_allclose(found.values[1, 0], wanted, rtol=1e-9, atol=1e-9)
+
+
+@dataclass(frozen=True)
+class Reusing(SignalStrategy):
+    """Gives its stops and sizes in the same columns each time, as a saving strategy would."""
+
+    ratio: float = 0.01
+    column = np.empty(BARS)
+
+    def signals(self, klines: Klines) -> Signals:
+        bars, none = np.arange(len(klines)), np.zeros(len(klines), np.bool_)
+        np.multiply(klines.close, 1 - self.ratio, out=self.column)
+        return Signals(bars % 20 == 5, none, none, none, stop_price=self.column[:])
+
+
+def test_a_strategy_may_write_again_into_the_columns_that_it_gave(market: Market) -> None:
+    strategies = Reusing(0.001), Reusing(0.02), Reusing(0.05)
+    found = Trials(market, PLANS[:1], threads=1).run(strategies)
+    for row, strategy in enumerate(strategies):
+        wanted = reference_row(market, strategy, PLANS[0])
+        np.testing.assert_allclose(found.values[row, 0], wanted, rtol=1e-12)
+
+
+@dataclass(frozen=True)
+class Borrowing(EmaCrossover):
+    """Trades with more leverage than its instrument has if one average is as wished."""
+
+    def plan(self, plan: Plan) -> Plan:
+        return replace(plan, leverage=5.0) if self.fast == 5 else plan
+
+
+def test_a_plan_that_the_instrument_does_not_allow_costs_its_own_sets_alone(
+    market: Market,
+) -> None:
+    found = Trials(market, PLANS[:1], threads=1).run((Borrowing(fast=9), Borrowing(fast=5)))
+    with pytest.raises(PlanFault) as raised:
+        run_backtest(Borrowing(fast=5), market.klines, market.instrument, PLANS[0], market.costs)
+    assert found.errors == {(1, 0): str(raised.value)}
+    assert found.engine[:, 0].tolist() == [Engine.MACHINE, Engine.NONE]
 
 
 def test_wishes_that_wait_for_the_machine_together_keep_their_places(market: Market) -> None:

@@ -144,6 +144,8 @@ def walk_set(
         code = int(counts[ORDER])
         deal = _deal_of(stack, course, line, what)
         if deal.closing + deal.opening == 0:
+            # A level or a call that closes nothing would come again and again.
+            state[IS_UNSURE] += what in (ENDS_BY_LEVEL, IS_CALLED)
             continue
         reach(stack, course, line - lag, line if what < ENDS_BY_LEVEL else line - lag)
         # A liquidation comes before all that its open fills.
