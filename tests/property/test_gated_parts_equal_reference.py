@@ -11,7 +11,7 @@ from itertools import cycle, repeat
 import pytest
 from hypothesis import strategies as st
 
-from engines.costs import Costs
+from engines.costs import Costs, SlippageKind
 from engines.funding import constant_funding
 from engines.instrument import Instrument
 from engines.kernels.trials import Market
@@ -22,6 +22,7 @@ from engines.plan import (
     Exits,
     Hours,
     LevelSource,
+    MarginMode,
     Plan,
     Reentry,
     Session,
@@ -33,9 +34,11 @@ from engines.plan import (
 from strategies.ema_crossover import EmaCrossover
 from tests.property import plans_random as random_plans
 from tests.property import test_parts_equal_reference as of_parts
-from tests.property.path_cases import Case, check, compared
+from tests.property.path_cases import Case, PlainWishes, check, compared
 from tests.property.test_chains_equal_reference import COSTS, TIERS, Rare
 from tests.property.test_gates_equal_reference import kellys, reentries
+from tests.property.test_kernel_equals_reference import INSTRUMENTS
+from tests.property.test_plans_hold import klines_of_seed
 
 EXAMPLES, EXAMPLES_LONG = 30, 4_000
 
@@ -129,3 +132,18 @@ def test_strategies_with_levels_of_their_own_look_back_at_parts(klines: Klines) 
     plan = Plan(reentry=Reentry(2, 20, 2, 8, 3), exits=replace(STOP, levels=LevelSource.STRATEGY))
     market = Market(klines, INSTRUMENT, COSTS["notional"])
     assert check(market, plan, [*crosses, Rare()], times=2) == 1.0
+
+
+def test_steps_too_few_for_every_target_end_a_walk() -> None:
+    # A breakeven that begins just before the first target, whose part takes no step at all.
+    targets = tuple(Target(ratio, 0.25) for ratio in (0.0005, 0.001, 0.04, 0.05))
+    exits = Exits(stop_loss_ratio=0.085, targets=targets, breakeven=Breakeven(0.00049995, -0.008))
+    plan = Plan(
+        capital_quote=100_000.0, sizing=Sizing(SizingKind.QTY, 0.003), leverage=5.0,
+        margin_mode=MarginMode.CROSS, direction=Direction.LONG, exits=exits,
+        reentry=Reentry(delay_bars=3), limit_verify_ticks=40,
+    )  # fmt: skip # one plan
+    seed, costs = 102_843_981, Costs(slippage_kind=SlippageKind.RATIO, slippage_ratio=0.0005)
+    klines = klines_of_seed(seed, 152)
+    market = Market(klines, INSTRUMENTS[0], costs, since_ms=int(klines.open_time_ms[1]))
+    assert 0 < check(market, plan, [PlainWishes(seed + own) for own in range(8)]) < 1
