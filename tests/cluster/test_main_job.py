@@ -23,7 +23,7 @@ import pytest
 from cluster.study_folder import StudyFolder
 from tests.cluster.nodes import Nodes
 from tests.cluster.worker_memory import own_memory_mb
-from tests.parity.truth import KLINES_FOLDER
+from tests.parity.truth import KLINES_FOLDER, needs_truth
 
 YEARS = 2024, 2025
 BARS = 70_176
@@ -36,7 +36,7 @@ PATIENCE_S = 600
 
 
 @pytest.mark.long
-@pytest.mark.skipif(not KLINES_FOLDER.is_dir(), reason="../shared is absent")
+@needs_truth
 def test_a_sweep_of_real_bars_outlives_a_node_and_its_own_program(
     nodes: Nodes, tmp_path: Path
 ) -> None:
