@@ -56,11 +56,10 @@ def divide_entry(stack: Stack, course: Course, plan: int, entry: int) -> None:
 
 @inlined
 def wait_for_part(stack: Stack, course: Course) -> None:
-    """Let the entry end at its next close that takes anything."""
+    """Let the entry end at its next close that takes anything, if there is one."""
     entries, exits, opens = stack.entries, course.parts, course.opens
     entries[ENTRY_END + END_AT] = (opens.bars + opens.lag) << MODE_BITS
-    steps = 0.0
-    while steps == 0 and entries[PARTS_LEFT] > 0:
+    while entries[PARTS_LEFT] > 0:
         place = int(entries[PART_PLACE])
         code, entries[PART_PLACE] = int(exits.codes[place]), place + 1.0
         entries[PARTS_LEFT] -= 1
@@ -68,11 +67,14 @@ def wait_for_part(stack: Stack, course: Course) -> None:
         if line >= opens.bars + opens.lag:
             return
         steps = entries[ENTRY_STEPS] if leg == REST else entries[PORTION + leg]
+        if steps == 0:  # a target that got none of a small entry
+            continue
         entries[PART_STEPS] = steps
         entries[ENTRY_END + END_AT] = (line << MODE_BITS) | (code & MODE_MASK)
         entries[ENTRY_END + END_PRICE] = exits.closes[place * CLOSE + C_PRICE]
         high, low = opens.reach[line - opens.lag, 0], opens.reach[line - opens.lag, 1]
         entries[ENTRY_END + END_LOW] = low if stack.state[SIGN] > 0 else -high
+        return
 
 
 @inlined
