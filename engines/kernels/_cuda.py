@@ -39,7 +39,7 @@ from engines.types import F64_1D, I64_1D
 # What came of a set: its row would not fit, it was run, or more lots were open than had room.
 TOO_LARGE, RAN, OVERFLOWED = range(3)
 NUMBERS = {int: int64, float: float64}
-LINES_MAX = 600  # of LLVM's text; larger rules stay functions
+LINES_MAX = 250  # of LLVM's text; larger rules stay functions; with 600 a device was half as fast
 CALLED_ONCE = re.compile(r"many|8wants_at|4runs8play_out|4runs5trade")
 FUSED = re.compile(r"\b(?:(?:fma|mad)\.\S*f64|(?:mul|add|sub)\.f64)\b")
 """A product fused into a sum, and operations that the assembler may still fuse."""

@@ -67,6 +67,7 @@ def build(
 VARIANTS: dict[str, Callable[[int, tuple[Any, ...]], Any]] = {
     "as used": gpu.kernel_of,
     "128 registers": partial(build, registers=128),
-    "outlined from 1200 lines": partial(build, lines_max=1_200),
+    "outlined from 600 lines": partial(build, lines_max=600),
+    "outlined from 100 lines": partial(build, lines_max=100),
     "interleaved in global memory": Interleaved,
 }
