@@ -6,13 +6,17 @@ or through a level below the start price: one order, at the lowest such level th
 level is taken until its target, one step up, is reached by a high, or the floor by a low (the stop
 of all buys). A close outside ends the grid and frees all levels. The short half is the same rule on
 mirrored prices, so one kernel serves both; the two share no state but the grid, which follows from
-the closes alone.
+the closes alone, and whatever its steps.
+
+Targets are no lower for higher levels, so those that a high reaches belong to all levels below one.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias, cast
 
 import numpy as np
+from numba.cpython.unsafe import numbers
 
 from engines.errors import ParameterFault, PlanFault
 from engines.features._columns import column
@@ -27,6 +31,13 @@ from strategies.base import Presets, SignalStrategy, parameter
 
 # A level this small part of a step from the start price is the start price itself.
 LEVEL_NOISE = 1e-9
+
+LEVELS_MAX = 63.0  # more than any grid has: those that are taken are the bits of a word
+BLOCK = 256  # bars that are looked at together
+# What each comes to: levels to buy at, from one to below another, and targets that it has reached.
+SINCE, UNTIL, REACHED = range(0, 3 * BLOCK, BLOCK)
+# NumPy has no word for it.
+trailing_zeros = cast(Callable[[np.uint64], int], numbers.trailing_zeros)
 
 Terms: TypeAlias = tuple[float, float, float, int, bool]  # multiple, edges, steps, target per grid
 
@@ -122,65 +133,131 @@ class Orders(NamedTuple):
 @shared
 def _orders(high: F64_1D, low: F64_1D, close: F64_1D, ranges: F64_1D, terms: Terms) -> Orders:
     """Return the orders of both halves, the same for all sizes and numbers of open orders."""
-    stops, targets = np.full((2, close.size), np.nan)
-    buys, sells = np.zeros((2, close.size), dtype=np.bool_)
-    _list_orders(1.0, close, high, low, ranges, terms, buys, stops, targets)
-    _list_orders(-1.0, close, low, high, ranges, terms, sells, stops, targets)
-    return Orders(stops, targets, buys, sells)
+    multiple, lower, upper, grids, target_per_grid = terms
+    reach = _reach(close, ranges, multiple, lower, upper)
+    orders = Orders(*np.full((2, close.size), np.nan), *np.zeros((2, close.size), dtype=np.bool_))
+    reach = Reach(*(column("reach", own) for own in reach))  # which nobody shares, or all do
+    _list_orders(close, high, low, reach, grids, target_per_grid, orders)
+    return orders
+
+
+class Reach(NamedTuple):
+    """The grid in which each close lies [T]: its floor and top, NaN if in none, and its start."""
+
+    floor: F64_1D
+    top: F64_1D
+    start: F64_1D
+
+
+@shared
+def _reach(close: F64_1D, ranges: F64_1D, multiple: float, lower: float, upper: float) -> Reach:
+    """Return the grids, which are the same whatever their steps."""
+    found = Reach(*np.empty((3, close.size)))
+    _find_reach(close, ranges, multiple, lower, upper, *found)
+    return found
+
+
+@compiled
+def _find_reach(
+    close: F64_1D, ranges: F64_1D, multiple: float, lower: float, upper: float, floors: F64_1D,
+    tops: F64_1D, starts: F64_1D,
+) -> None:  # fmt: skip # what is read, what is filled
+    """Write the grids; an automatic one (both edges are 0) needs a floor above zero."""
+    is_fixed, start = lower < upper, np.nan
+    floor, top = (lower, upper) if is_fixed else (np.nan, np.nan)
+    for t in range(close.size):
+        is_inside = floor < close[t] < top
+        if not is_inside and not is_fixed:
+            reach = multiple * ranges[t]
+            reach = reach if reach < close[t] else np.nan
+            floor, top, start = close[t] - reach, close[t] + reach, close[t]
+        if is_inside and np.isnan(start):
+            start = close[t]
+        floors[t] = floor if is_inside else np.nan
+        tops[t], starts[t] = top, start
 
 
 @compiled
 def _list_orders(
-    sign: float, close: F64_1D, high: F64_1D, low: F64_1D, ranges: F64_1D, terms: Terms,
-    orders: BOOL_1D, stops: F64_1D, targets: F64_1D,
-) -> None:  # fmt: skip # prices, the strategy's terms, what is filled
-    """Note the orders of one half, which buys at prices times `sign`, with stops and targets [T].
+    close: F64_1D, high: F64_1D, low: F64_1D, reach: Reach, grids: int, target_per_grid: bool,
+    orders: Orders,
+) -> None:  # fmt: skip # prices, the grids, what is filled
+    """Note the orders of both halves.
 
-    An automatic grid (both edges are 0) needs a floor above zero.
+    What bars come to is found for many at once, by vectors (`_look`). Then which levels are taken
+    asks but a few operations of a bar.
     """
-    multiple, lower, upper, grids, target_per_grid = terms
-    is_fixed = lower < upper
-    floor, top = (lower, upper) if is_fixed else (np.nan, np.nan)
-    if sign < 0.0:
-        floor, top = 0.0 - top, 0.0 - floor
-    start, before = np.nan, np.nan
-    taken = np.full(grids, np.inf)  # The target of the buy at each level, endless where it is free.
-    lowest = grids  # level that is taken, with the nearest target
-    for t in range(close.size):
-        now = sign * close[t]
-        if not floor < now < top:
-            taken[:], lowest = np.inf, grids
-            if not is_fixed:
-                reach = multiple * ranges[t]
-                reach = reach if reach < close[t] else np.nan
-                floor, top, start = now - reach, now + reach, now
-            before = now
-            continue
-        if np.isnan(start):
-            start = now
-        if sign * low[t] <= floor:
-            taken[:], lowest = np.inf, grids
-        while lowest < grids and sign * high[t] >= taken[lowest]:
-            taken[lowest] = np.inf
-            while lowest < grids and taken[lowest] == np.inf:
-                lowest += 1
-        if now < before and now < start:
-            step = (top - floor) / grids
-            k = _free_level(floor, step, now, min(before, start - LEVEL_NOISE * step), taken)
-            if k > 0:
-                taken[k] = floor + k * step + step if target_per_grid else start
-                orders[t], stops[t], targets[t] = True, sign * floor, sign * taken[k]
-                lowest = min(lowest, k)
-        before = now
+    found = np.empty(3 * BLOCK)
+    bought = sold = np.uint64(0)
+    for first in range(1, close.size, BLOCK):  # nothing has fallen at bar 0
+        last = min(first + BLOCK, close.size)
+        floors, tops = reach.floor[first:last], reach.top[first:last]
+        starts = reach.start[first:last]
+        prices = close[first - 1 : last - 1], close[first:last], high[first:last], low[first:last]
+        upwards, downwards = Reach(floors, tops, starts), Reach(tops, floors, starts)
+        _look(1.0, *prices, upwards, grids, target_per_grid, found)
+        bought = _buy(1.0, first, upwards, grids, target_per_grid, found, bought, orders)
+        before, now, higher, lower = prices
+        _look(-1.0, before, now, lower, higher, downwards, grids, target_per_grid, found)
+        sold = _buy(-1.0, first, downwards, grids, target_per_grid, found, sold, orders)
 
 
 @compiled
-def _free_level(floor: float, step: float, since: float, until: float, taken: F64_1D) -> int:
-    """Return the lowest free level from one price to below another, 0 if there is none."""
-    for k in range(max(1, int((since - floor) / step)), taken.size):  # lower ones lie below
-        level = floor + k * step
-        if level >= until:
-            break
-        if level >= since and taken[k] == np.inf:
-            return k
-    return 0
+def _look(
+    sign: float, before: F64_1D, close: F64_1D, high: F64_1D, low: F64_1D, reach: Reach, grids: int,
+    target_per_grid: bool, found: F64_1D,
+) -> None:  # fmt: skip # a block of bars, the grids, what is found
+    """Find what a block of bars comes to, in numbers of levels, which buy at prices times `sign`.
+
+    Bars in no grid buy at none. There, as where the floor is, all targets count as reached.
+    """
+    floors, tops, starts = reach
+    for i in range(floors.size):
+        floor, start = sign * floors[i], sign * starts[i]
+        step = (sign * tops[i] - floor) / grids
+        below = min(sign * before[i], start - LEVEL_NOISE * step)
+        level, above = _first_level(sign * close[i], floor, step), _first_level(below, floor, step)
+        is_inside = step == step
+        found[SINCE + i] = max(1.0, level) if is_inside else 1.0
+        found[UNTIL + i] = min(float(grids), above) if is_inside else 0.0
+        gone = _targets_until(sign * high[i], floor, step)
+        if not target_per_grid:
+            gone = LEVELS_MAX if sign * high[i] >= start else 0.0
+        found[REACHED + i] = LEVELS_MAX if (sign * low[i] <= floor) | (not is_inside) else gone
+
+
+@compiled
+def _buy(
+    sign: float, first: int, reach: Reach, grids: int, target_per_grid: bool, found: F64_1D,
+    taken: np.uint64, orders: Orders,
+) -> np.uint64:  # fmt: skip # a block of bars, what they come to, what is filled
+    """Note the orders of a block of bars; return the levels that are taken then."""
+    wants = orders.buys if sign > 0.0 else orders.sells
+    for i in range(reach.floor.size):
+        gone, k = np.uint64(found[REACHED + i]), np.uint64(found[SINCE + i])
+        taken = taken >> gone << gone
+        k += np.uint64(trailing_zeros(~taken >> k))
+        if float(k) < found[UNTIL + i]:
+            taken |= np.uint64(1) << k
+            t, floor = first + i, sign * reach.floor[i]
+            step = (sign * reach.top[i] - floor) / grids
+            target = floor + float(k) * step + step if target_per_grid else sign * reach.start[i]
+            wants[t], orders.stops[t], orders.targets[t] = True, sign * floor, sign * target
+    return taken
+
+
+@compiled
+def _first_level(price: float, floor: float, step: float) -> float:
+    """Return the number of the first level at a price or above it; a quotient may be one off."""
+    k = float(np.floor((price - floor) / step))
+    k += 1.0 if floor + k * step < price else 0.0
+    return k + 1.0 if floor + k * step < price else k
+
+
+@compiled
+def _targets_until(price: float, floor: float, step: float) -> float:
+    """Return how many levels, from the floor on, have their targets at a price or below it."""
+    whole = float(np.floor((price - floor) / step))
+    count = min(LEVELS_MAX - 2.0, max(0.0, whole - 1.0))
+    count += 1.0 if floor + count * step + step <= price else 0.0
+    return count + 1.0 if floor + count * step + step <= price else count
