@@ -8,6 +8,7 @@ follows another Pine rule says so in its docstring.
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from engines.types import BOOL_1D, F64_1D
 # Script is 1e-10", Pine Script user manual, type system). Compiled kernels freeze it, and their
 # cache does not look here: whoever changes it deletes __pycache__.
 PINE_TOLERANCE = 1e-10
+WARM_UP_MAX = 1024  # bars, within which most sources of features begin
 
 
 def column(name: str, values: F64_1D) -> F64_1D:
@@ -89,18 +91,16 @@ def require_positive(name: str, value: float) -> None:
         raise ValueError(f"{name} must be above zero, found {value!r}")
 
 
-def over_finite(
-    kernel: Callable[[F64_1D], F64_1D], source: F64_1D, *, remembers: bool = False
-) -> F64_1D:
-    """Return the kernel's values over the finite values of the source, NaN elsewhere.
+class Remembers(Protocol):
+    """A kernel no later value of which is finite once one of its source is not."""
 
-    `remembers` says that no later value of the kernel is finite once one of the source is not: then
-    a finite last value shows that nothing was to be skipped, and the source is not searched first.
-    """
-    if remembers and source.size and np.isfinite(source[0]):
-        values = kernel(source)
-        if np.isfinite(values[-1]):
-            return values
+    def __call__(self, source: F64_1D, /, *, out: F64_1D) -> F64_1D:
+        """Return the values of a column, written to `out`."""
+        ...
+
+
+def over_finite(kernel: Callable[[F64_1D], F64_1D], source: F64_1D) -> F64_1D:
+    """Return the kernel's values over the finite values of the source, NaN elsewhere."""
     finite = np.isfinite(source)
     if finite.all():
         return kernel(source)
@@ -111,6 +111,22 @@ def over_finite(
     else:
         values[finite] = kernel(column("source", source[finite]))
     return values
+
+
+def over_finite_remembered(kernel: Remembers, source: F64_1D) -> F64_1D:
+    """Return what `over_finite` does where a finite last value shows that nothing was skipped.
+
+    So the source is not searched, but for where it begins.
+    """
+    begun = np.isfinite(source[:WARM_UP_MAX])
+    if begun.any():
+        first = int(begun.argmax())
+        values = np.empty(source.size)
+        values[:first] = np.nan
+        kernel(source[first:], out=values[first:])
+        if np.isfinite(values[-1]):
+            return values
+    return over_finite(lambda finite: kernel(finite, out=np.empty(finite.size)), source)
 
 
 def ratio(numerator: F64_1D, denominator: F64_1D) -> F64_1D:

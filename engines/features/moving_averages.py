@@ -16,6 +16,7 @@ from engines.features._columns import (
     column,
     lagged,
     over_finite,
+    over_finite_remembered,
     ratio,
     require_period,
     require_positive,
@@ -36,9 +37,7 @@ def sma(source: F64_1D, period: int) -> F64_1D:
     Source: TradingView ta.sma.
     """
     require_period("period", period)
-    sums = over_finite(
-        partial(window_sums, period=period), column("source", source), remembers=True
-    )
+    sums = over_finite_remembered(partial(window_sums, period=period), column("source", source))
     sums /= period
     return sums
 
@@ -52,8 +51,8 @@ def ema(source: F64_1D, period: int) -> F64_1D:
     Source: TradingView ta.ema.
     """
     require_period("period", period)
-    return over_finite(
-        partial(exponential_means, period=period), column("source", source), remembers=True
+    return over_finite_remembered(
+        partial(exponential_means, period=period), column("source", source)
     )
 
 
@@ -66,9 +65,7 @@ def rma(source: F64_1D, period: int) -> F64_1D:
     Source: Wilder (1978); TradingView ta.rma.
     """
     require_period("period", period)
-    return over_finite(
-        partial(wilder_means, period=period), column("source", source), remembers=True
-    )
+    return over_finite_remembered(partial(wilder_means, period=period), column("source", source))
 
 
 @shared

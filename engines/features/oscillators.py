@@ -8,7 +8,7 @@ import numpy as np
 from engines.features._columns import (
     aligned,
     column,
-    over_finite,
+    over_finite_remembered,
     ratio,
     require_period,
     require_positive,
@@ -49,7 +49,7 @@ def rsi(source: F64_1D, period: int) -> F64_1D:
     Source: Wilder (1978); TradingView ta.rsi; smoothing is RMA (alpha = 1 / period), not EMA.
     """
     require_period("period", period)
-    return over_finite(partial(strengths, period=period), column("source", source), remembers=True)
+    return over_finite_remembered(partial(strengths, period=period), column("source", source))
 
 
 @shared

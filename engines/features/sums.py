@@ -18,7 +18,7 @@ from functools import partial
 
 import numpy as np
 
-from engines.features._columns import column, over_finite, require_period
+from engines.features._columns import column, over_finite, over_finite_remembered, require_period
 from engines.features._shared import shared
 from engines.features._windows import window_sums
 from engines.types import F64_1D
@@ -33,9 +33,7 @@ def rolling_sum(source: F64_1D, period: int) -> F64_1D:
     Source: TradingView math.sum.
     """
     require_period("period", period)
-    return over_finite(
-        partial(window_sums, period=period), column("source", source), remembers=True
-    )
+    return over_finite_remembered(partial(window_sums, period=period), column("source", source))
 
 
 @shared
