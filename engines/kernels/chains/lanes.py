@@ -63,6 +63,7 @@ N_ORDERED, OPENED, WORST, VALUE, LEFT, N_VALUE, N_LEFT = range(
     LANE_NUMBERS * LANES, (LANE_NUMBERS + 7) * LANES, LANES
 )
 CHAIN_NUMBERS = LANE_NUMBERS + 7
+LINKS_AHEAD = 16  # links that are asked for themselves
 AHEAD = 2  # links whose lines are asked for: a step takes about as long as memory does
 
 
@@ -87,6 +88,7 @@ def follow(lanes: F64_1D, places: U64_1D, links: Links, lines: F64_1D) -> None:
         at = min(places[AT + lane] + one, places[END + lane])
         places[AT + lane] = at
         ends, follower = np.uint64(links.ends[at]), np.uint64(links.nexts[at])
+        _ask_for_links(links, at + np.uint64(LINKS_AHEAD))
         soon = min(at + np.uint64(AHEAD), places[END + lane])
         prefetch(lines, np.uint64(links.ends[soon]) >> np.uint64(MODE_BITS) << bits)
         prefetch(lines, np.uint64(links.nexts[soon]) >> one << bits)
@@ -95,6 +97,15 @@ def follow(lanes: F64_1D, places: U64_1D, links: Links, lines: F64_1D) -> None:
     if len(links.shares) > 0:
         for lane in range(LANES):
             lanes[N_OWN_SHARE + lane] = links.shares[places[AT + lane]]
+
+
+@inlined
+def _ask_for_links(links: Links, at: np.uint64) -> None:
+    """Ask for links: of each column lanes read as many places at once as no hardware follows."""
+    prefetch(links.ends, at)
+    prefetch(links.nexts, at)
+    prefetch(links.prices, at)
+    prefetch(links.worst, at)
 
 
 @inlined

@@ -16,6 +16,7 @@ What counts are the bars from the entry's on and the open at which the position 
 import numpy as np
 
 from engines.kernels._compiled import inlined, rule
+from engines.kernels._prefetch import prefetch
 from engines.kernels.chains.columns import (
     AT_LEVEL,
     I32_1D,
@@ -48,6 +49,7 @@ from engines.kernels.slots import (
 )
 
 NO_ENTRY = -1
+SOON = 12  # links ahead of the one whose prices are looked up
 
 
 @rule
@@ -179,14 +181,36 @@ def ask(wishes: I32_1D, bars: int, decides: Decides, sure: int, until: I32_1D) -
 def look_back(opens: Opens, links: Links, first: int, count: int) -> None:
     """Write how far prices went against each position of a set."""
     links.worst[first] = 0.0
-    one = np.uint64(1)
+    one, last = np.uint64(1), np.uint64(first + count - 1)
     for place in range(np.uint64(first + 1), np.uint64(first + count)):
+        soon = min(place + np.uint64(SOON), last)
+        _ask_for_spans(opens, np.uint64(links.nexts[soon - one]), np.uint64(links.ends[soon]))
         begun = np.uint64(links.nexts[place - one])
         end = np.uint64(links.ends[place])
         if end & np.uint64(MODE_MASK) >= np.uint64(AT_LEVEL):
             continue
         end >>= np.uint64(MODE_BITS)
         links.worst[place] = lowest(opens, begun >> one, end, begun & np.uint64(SIDE_MASK))
+
+
+@inlined
+def _ask_for_spans(opens: Opens, begun: np.uint64, end: np.uint64) -> None:
+    """Ask for what `lowest` reads of a position, its first and its last look-up."""
+    start, stop = begun >> np.uint64(1), end >> np.uint64(MODE_BITS)
+    kind = _kind_of(stop - start)
+    width = np.uint64(1) << (np.uint64(SPAN_BITS) * kind)
+    row = (np.uint64(2) * kind + (begun & np.uint64(SIDE_MASK))) * np.uint64(opens.bars)
+    prefetch(opens.lowest, row + start)
+    prefetch(opens.lowest, row + stop - width)
+
+
+@inlined
+def _kind_of(count: np.uint64) -> np.uint64:
+    """Return the kind of the longest spans that so many bars hold."""
+    kind = np.uint64(0)
+    for finer in range(1, SPANS):
+        kind = np.uint64(finer) if count >> np.uint64(SPAN_BITS * finer) > 0 else kind
+    return kind
 
 
 @rule
@@ -200,9 +224,7 @@ def lowest(opens: Opens, start: np.uint64, stop: np.uint64, side: np.uint64) -> 
         first, last = int(np.int64(start)), int(np.int64(stop))
         high, low = extremes(opens.reach, opens.bars, first, last)
         return -high if side == np.uint64(SHORT) else low
-    kind = np.uint64(0)
-    for finer in range(1, SPANS):
-        kind = np.uint64(finer) if count >> np.uint64(SPAN_BITS * finer) > 0 else kind
+    kind = _kind_of(count)
     width = np.uint64(1) << (np.uint64(SPAN_BITS) * kind)
     row = (np.uint64(2) * kind + side) * bars
     place, at_last = row + start, row + stop - width
