@@ -36,20 +36,16 @@ from engines.kernels.campaigns.runs import joins_at_opens, shares_of
 from engines.kernels.chains.columns import (
     NO_LEVELS,
     Decides,
-    Exits,
     Given,
     Sizes,
 )
 from engines.kernels.chains.drivers import (
     SET_ROW,
-    SET_START,
-    SET_STOP,
     advance_chains,
-    find_exits,
     find_spenders,
 )
-from engines.kernels.chains.entries import Entries, room_of_lanes
 from engines.kernels.chains.known_walks import KnownWalks
+from engines.kernels.chains.level_ends import LevelEnds
 from engines.kernels.chains.shares import Shares
 from engines.kernels.chains.terms import decides_of, sizes_of
 from engines.kernels.chains.wished import Wished
@@ -65,26 +61,21 @@ from engines.kernels.gates.runs import (
     gates_of,
     kelly_of,
     looks_back,
-    sure_wishes,
     watch_of,
 )
 from engines.kernels.hedges.columns import Course as Hedged
 from engines.kernels.hedges.drivers import advance_hedges
-from engines.kernels.parts.columns import PartExits, Portions
+from engines.kernels.parts.columns import Portions
 from engines.kernels.parts.levels import PART_WALK
 from engines.kernels.parts.results import asks_for_results
-from engines.kernels.parts.runs import part_exits_of, part_room, portions_of
+from engines.kernels.parts.runs import portions_of
 from engines.kernels.passage.columns import Fixed
 from engines.kernels.passage.funding import payments_of
 from engines.kernels.passage.runs import fixed_of, has_levels
-from engines.kernels.stacks.columns import Course, Ends, Stacking
+from engines.kernels.stacks.columns import Course, Stacking
 from engines.kernels.stacks.drivers import advance_awaited, advance_stacks
 from engines.kernels.stacks.runs import (
-    NO_ENDS,
     NO_ORDERS,
-    NO_PARTS,
-    ends_of,
-    order_ends_of,
     stacking_of,
     stacks_one,
 )
@@ -114,7 +105,7 @@ class WishedRuns:
         charges, self._opens = wished.group.charges, wished.opens
         self._payments = payments_of(charges, wished.opens.bars)
         self._days = Days(charges.open_day, charges.close_day)
-        self._entries = Entries(wished.wishes, wished.opens.bars)
+        self._ends = LevelEnds(wished)
         self._orders = dict[Waiting, Orders]()
         self._watches = dict[tuple[bool, bool], Watch]()
 
@@ -245,14 +236,14 @@ class WishedRuns:
         decides, sizes, fixed, portions, stacking, (_, kelly), waiting = money
         sets = [own[of] for own, of in zip(sets, np.split(left, stops[:-1]), strict=True)]
         orders = NO_ORDERS if waiting == AT_ONCE else self._orders_of(bars, rows[0], waiting)
-        ends, parts = self._ends(bars, rows, sets, decides, orders)
-        course = Course(
-            self._opens, decides, ends, stacking, parts, portions, self._shares(sizes, kelly),
-            sizes, self._payments, fixed, self._days, self._group.charges.tiers, orders,
-        )  # fmt: skip # the order of its fields
         given, figures = self._given(bars, rows), found[left]
         advance = advance_stacks if waiting == AT_ONCE else advance_awaited
-        advance(course, given, self._list.wishes, np.concatenate(sets), SPAN, figures)
+        with self._ends.of_stacks(bars, rows, sets, decides, orders) as (ends, parts):
+            course = Course(
+                self._opens, decides, ends, stacking, parts, portions, self._shares(sizes, kelly),
+                sizes, self._payments, fixed, self._days, self._group.charges.tiers, orders,
+            )  # fmt: skip # the order of its fields
+            advance(course, given, self._list.wishes, np.concatenate(sets), SPAN, figures)
         found[left] = figures
 
     def _await(
@@ -285,20 +276,20 @@ class WishedRuns:
         decides, sizes, fixed, portions, _, (gates, kelly), _ = money
         ahead = are_made_ahead(gates, kelly, fixed, self._payments)
         charged = fixed if ahead and asks_for_results(gates) else None
-        exits = self._part_exits(bars, rows, sets, decides, ahead, charged)
-        given = self._given(bars, rows)
-        course = PartCourse(
-            self._opens, decides, given, exits, portions, self._shares(sizes, kelly), sizes,
-            self._payments, fixed, gates, kelly, self._days, self._group.charges.tiers,
-        )  # fmt: skip # the order of its fields
-        run_parts(course, self._list.wishes, np.concatenate(sets), found)
+        given, own = self._given(bars, rows), np.concatenate(sets)
+        with self._ends.in_parts(bars, rows, sets, decides, ahead, charged) as exits:
+            course = PartCourse(
+                self._opens, decides, given, exits, portions, self._shares(sizes, kelly), sizes,
+                self._payments, fixed, gates, kelly, self._days, self._group.charges.tiers,
+            )  # fmt: skip # the order of its fields
+            run_parts(course, self._list.wishes, own, found)
 
     def _follow(
         self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], money: Money, found: F64_2D
     ) -> None:
         """Find the figures of sets of one entry and one leg at a time."""
         decides, sizes, fixed, _, _, (gates, kelly), _ = money
-        exits = self._exits(bars, rows, sets, decides) if self._list.are_plain else room_of_lanes()
+        exits = self._ends.of_lanes(bars, rows, sets, decides)
         given, shares = self._given(bars, rows), self._shares(sizes, kelly)
         plans = self._group, *(terms.tobytes() for terms in rows)
         if not self._list.are_plain:
@@ -332,7 +323,7 @@ class WishedRuns:
     ) -> None:
         """Find the figures of sets of two sides, whose entries follow no levels of strategies."""
         decides, sizes, fixed, *_ = money
-        exits = self._exits(bars, rows, sets, decides)
+        exits = self._ends.of_lanes(bars, rows, sets, decides)
         tiers = self._group.charges.tiers
         course = Hedged(self._opens, decides, exits, sizes, fixed, tiers)
         advance_hedges(course, self._list.wishes, np.concatenate(sets), found)
@@ -350,47 +341,3 @@ class WishedRuns:
         return Given(
             self._list.stops, self._list.targets, runs, bars.prices, slip_ratio, np.empty(0)
         )
-
-    def _exits(self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides) -> Exits:
-        """Return how the levels of plans, by their terms, end what sets of theirs may enter."""
-        places, asked, count = self._entries.asked(rows, sets, decides)
-        shape = len(rows), count
-        exits = Exits(places, np.empty(shape, np.int32), np.empty(shape), np.empty(shape))
-        slip_ratio, atr = self._group.charges.slip_ratio, frozen(self._group.rules.atr)
-        for row, (terms, (own, last)) in enumerate(zip(rows, asked, strict=True)):
-            find_exits(
-                self._opens, bars.prices, slip_ratio, atr, terms, own, last, exits, row
-            )  # fmt: skip # one call
-        return exits
-
-    def _part_exits(
-        self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides, is_ahead: bool,
-        charged: Fixed | None,
-    ) -> PartExits:  # fmt: skip # whose, then how they are used
-        """Return how the levels of plans close in parts what sets of theirs may enter."""
-        if not self._list.are_plain:
-            taken = max(int((own[:, SET_STOP] - own[:, SET_START]).max()) for own in sets)
-            # Unless links are made ahead, a lane stands behind one entry at a time.
-            return part_room(taken if is_ahead else 1, portions_of(rows[0]), charged)
-        slip_ratio, atr = self._group.charges.slip_ratio, frozen(self._group.rules.atr)
-        asked = self._entries.asked(rows, sets, decides)
-        return part_exits_of(self._opens, bars.prices, slip_ratio, atr, rows, charged, *asked)
-
-    def _ends(
-        self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides, orders: Orders
-    ) -> tuple[Ends, PartExits]:
-        """Return how the levels of plans end or close each entry that sets of theirs may stack."""
-        if not self._list.are_plain:
-            return NO_ENDS, NO_PARTS
-        atr = frozen(self._group.rules.atr)
-        market = self._opens, bars.prices, self._group.charges.slip_ratio, atr, rows
-        if orders is not NO_ORDERS:
-            return order_ends_of(*market, orders), NO_PARTS
-        # An entry may outlive its own row, whose age is what a plan limits.
-        lasting = decides._replace(held_max=self._opens.bars)
-        # What would close an entry by reversing it may be refused for want of money.
-        sure = sure_wishes(rows[0]) & ~slots.ENTERS
-        places, asked, count = self._entries.asked(rows, sets, lasting, sure)
-        if portions_of(rows[0]).targets > 0:
-            return NO_ENDS, part_exits_of(*market, None, places, asked, count)
-        return ends_of(*market, asked, places, count), NO_PARTS

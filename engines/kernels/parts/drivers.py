@@ -39,6 +39,7 @@ from engines.kernels.parts.results import (
     asks_for_results,
     check_results,
 )
+from engines.kernels.parts.unmet import is_unmet, least_price
 from engines.kernels.parts.walk import link_parts, look_back_parts
 from engines.kernels.passage.columns import U64_1D
 from engines.kernels.passage.figures import figures_of
@@ -56,17 +57,20 @@ from engines.kernels.summary import SUMS_SIZE
 from engines.types import F64_1D, I64_1D
 
 Find: TypeAlias = Callable[
-    [Opens, F64_2D, F64_1D, F64_1D, F64_1D, I64_1D, I32_1D, PartExits, int], None
+    [Opens, F64_2D, F64_1D, F64_1D, F64_1D, I64_1D, I32_1D, PartExits, int, F64_1D], None
 ]
 Advance: TypeAlias = Callable[[PartCourse, I32_1D, I64_2D, F64_2D], None]
 
 
 def _finder(stamp: int) -> Find:
-    """Return the pass that finds how levels close entries in parts under one plan."""
+    """Return the pass that finds how levels close entries in parts under one plan.
+
+    Closes stay as they are, of another stop, while both lie below `least` (`unmet`).
+    """
 
     def find(
         opens: Opens, prices: F64_2D, slip_ratio: F64_1D, atr: F64_1D, terms: F64_1D,
-        entries: I64_1D, until: I32_1D, exits: PartExits, row: int,
+        entries: I64_1D, until: I32_1D, exits: PartExits, row: int, least: F64_1D,
     ) -> None:  # fmt: skip # what it reads, then what it finds
         run = np.zeros(PART_WALK if stamp != 0 else 0)
         run[:TERMS] = terms[:TERMS]
@@ -74,10 +78,13 @@ def _finder(stamp: int) -> Find:
             entry, last = entries[place], int(until[place])
             at = row * exits.entries + exits.places[entry]
             known = atr[(entry >> 1) - 1] if len(atr) > 0 else math.nan
+            if is_unmet(run, opens, entry, known, least[at]):
+                continue
             walk_parts(
                 run, opens, prices, slip_ratio, entry, last, math.nan, math.nan, known, exits, at
             )  # fmt: skip # one call
             add_up_closes(opens, exits, entry, at)
+            least[at] = least_price(run, opens, entry, last, exits, at)
 
     return driver(find)
 

@@ -1,5 +1,9 @@
 """Plans whose positions close in parts: what sets share of them, and their exits found."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
 import numpy as np
 
 from engines.kernels import slots
@@ -7,9 +11,10 @@ from engines.kernels.chains.columns import I32_1D, Opens, on_cache_lines
 from engines.kernels.columns import F64_2D
 from engines.kernels.parts.columns import CLOSE, Foretold, PartExits, Portions
 from engines.kernels.parts.drivers import find_part_exits
+from engines.kernels.parts.known_closes import Asked, KnownCloses
 from engines.kernels.passage.columns import Fixed
 from engines.kernels.passage.lanes import LANES
-from engines.types import F64_1D, I64_1D
+from engines.types import F64_1D
 
 
 def portions_of(terms: F64_1D) -> Portions:
@@ -21,18 +26,21 @@ def portions_of(terms: F64_1D) -> Portions:
     return Portions(count, own[0], own[1], own[2])
 
 
+@contextmanager
 def part_exits_of(
     opens: Opens, prices: F64_2D, slip_ratio: F64_1D, atr: F64_1D, rows: list[F64_1D],
-    fixed: Fixed | None, places: I32_1D, asked: list[tuple[I64_1D, I32_1D]], count: int,
-) -> PartExits:  # fmt: skip # the market, then the plans and what each is asked
+    known: KnownCloses, fixed: Fixed | None, places: I32_1D, asked: Asked, count: int,
+) -> Iterator[PartExits]:  # fmt: skip # the market, then the plans and what each is asked
     """Return how the levels of plans, by their terms, close the entries that each is asked for.
 
     `places` are those of all `count` entries. What `fixed` charges tells of results, None: none do.
     """
-    exits = part_exits(places, count, len(rows), portions_of(rows[0]), fixed)
-    for row, (terms, (own, last)) in enumerate(zip(rows, asked, strict=True)):
-        find_part_exits(opens, prices, slip_ratio, atr, terms, own, last, exits, row)
-    return exits
+    make = partial(part_exits, places, count, len(rows), portions_of(rows[0]), fixed)
+    with known.lent(rows, fixed, asked, make) as found:
+        exits, least = found.exits._replace(places=places), found.least
+        for row, (terms, (own, last)) in enumerate(zip(rows, asked, strict=True)):
+            find_part_exits(opens, prices, slip_ratio, atr, terms, own, last, exits, row, least)
+        yield exits
 
 
 def part_room(entries: int, portions: Portions, fixed: Fixed | None) -> PartExits:
