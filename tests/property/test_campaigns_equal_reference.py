@@ -8,7 +8,7 @@ What a figure may differ by is that of the machine's summary. A set that is left
 proves nothing of campaigns, so where none may be, that is asserted.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import cycle
 from unittest.mock import patch
 
@@ -108,6 +108,29 @@ def exits(draw: st.DrawFn) -> Exits:
     )
 
 
+@dataclass(frozen=True)
+class Thinned(SignalStrategy):
+    """The wishes of another, of which some are left out: sets share entries, not accounts."""
+
+    plain: SignalStrategy = field(default_factory=PlainWishes)
+    own: int = 0
+    kept: float = 0.8
+
+    @classmethod
+    def parameters(cls) -> tuple[()]:
+        """Return none: a seed is no parameter."""
+        return ()
+
+    def signals(self, klines: Klines) -> Signals:
+        """Return the wishes at each close [T]."""
+        plain = self.plain.signals(klines)
+        keeps, leaves = np.random.default_rng(self.own).random((2, len(klines)))
+        return Signals(
+            plain.entry_long & (keeps < self.kept), plain.exit_long & (leaves < self.kept),
+            plain.entry_short & (keeps < self.kept), plain.exit_short & (leaves < self.kept),
+        )  # fmt: skip # one list
+
+
 def awaited() -> st.SearchStrategy[EntryTerms]:
     """Return a first entry that waits at a price."""
     kinds, offsets = st.sampled_from((EntryKind.LIMIT, EntryKind.STOP)), st.sampled_from(OFFSETS)
@@ -148,6 +171,31 @@ def check_case(case: Case) -> float | None:
         return path_cases.check_case(case)
 
 
+@st.composite
+def shared_cases(draw: st.DrawFn) -> Case:
+    """Return strategies that share most entries, under a ladder whose courses may be known."""
+    market, plan, strategies = draw(cases())
+    ladder, levels = plan.ladder, plan.exits
+    assert isinstance(ladder, CustomLadder | DcaLadder | SafetyOrders)
+    if isinstance(ladder, CustomLadder):
+        rungs = [replace(rung, offset_ratio=abs(rung.offset_ratio)) for rung in ladder.rungs]
+        ladder = replace(ladder, rungs=tuple(rungs))
+    bases = st.sampled_from((Basis.AVERAGE, Basis.AVERAGE, Basis.LAST))
+    plan = replace(
+        plan, ladder=replace(ladder, late_target=None), exits=replace(levels, basis=draw(bases)),
+        process_on_close=False, limit_verify_ticks=0, leverage=1.0, entry=EntryTerms(),
+    )  # fmt: skip # one list
+    first, kept = draw(st.integers(0, 2**31)), draw(st.sampled_from((0.5, 0.8, 0.95)))
+    sets = [Thinned(PlainWishes(first), own, kept) for own in range(len(strategies))]
+    return case_of(replace(market, funding=None), plan, [*sets])
+
+
+test_ladders_whose_courses_are_shared_equal_reference = compared(
+    shared_cases(), EXAMPLES, check_case
+)
+test_ladders_whose_courses_are_shared_equal_reference_on_many_sets = pytest.mark.long(
+    compared(shared_cases(), EXAMPLES_LONG, check_case)
+)
 test_campaigns_equal_reference_on_random_sets = compared(cases(), EXAMPLES, check_case)
 test_campaigns_equal_reference_on_many_random_sets = pytest.mark.long(
     compared(cases(), EXAMPLES_LONG, check_case)
@@ -281,6 +329,28 @@ def test_ladders_that_come_near_to_a_liquidation_are_left_to_the_machine(
     market = Market(klines, LEVERED, Costs(commission=0.0))
     assert check(market, plan, [Rare(2_000)] * CHAINS_MIN) == 0.0
     assert check(market, replace(plan, leverage=1.5), [Rare(2_000)] * CHAINS_MIN) == 1.0
+
+
+@dataclass(frozen=True)
+class Steady(SignalStrategy):
+    """A long entry every so many bars."""
+
+    every: int = 20
+
+    def signals(self, klines: Klines) -> Signals:
+        """Return the wishes at each close [T]."""
+        never = np.zeros(len(klines), np.bool_)
+        return Signals(np.arange(len(klines)) % self.every == 3, never, never, never)
+
+
+@pytest.mark.parametrize("rule", [CloseRule.ALL, CloseRule.FIFO])
+def test_an_entry_beside_a_close_by_age_has_no_rungs_where_all_have_filled(
+    rule: CloseRule, klines: Klines
+) -> None:
+    # Sets that share its course must not let the rungs of the one before wait again.
+    plan = replace(LADDER, hours=Hours(bars_held_max=20), close_rule=rule)
+    sets = [Thinned(Steady(), own, 0.9) for own in range(CHAINS_MIN)]
+    assert check(Market(klines, INSTRUMENT, Costs()), plan, [*sets], times=5) == 1.0
 
 
 @dataclass(frozen=True)

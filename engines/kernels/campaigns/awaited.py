@@ -65,13 +65,11 @@ from engines.kernels.campaigns.fills import (
     tick_down,
 )
 from engines.kernels.campaigns.gates import Closes, count_end, count_placed, may_enter
+from engines.kernels.campaigns.legs import close_by_level
 from engines.kernels.campaigns.links import (
-    close_by_level,
     closes_in_profit,
     next_pay,
     note_guarded,
-    place_from,
-    side_of,
     timed_of,
 )
 from engines.kernels.campaigns.margin import is_refused, note_start
@@ -88,6 +86,7 @@ from engines.kernels.campaigns.walk import (
     travel,
     turns_late,
 )
+from engines.kernels.campaigns.wishes import place_from, side_of
 from engines.kernels.chains.columns import (
     I32_1D,
     LINE,

@@ -64,8 +64,10 @@ WALK = POSITION + 12
 (
     BARS, LAG, PLACE, PAYS_END, PAY_NEXT, IS_UNSURE, FIRST_PNL, DIFFERENCES, SQUARES, MONTH_NET,
     IS_GATED,  # a rule looks back at earlier positions before one enters
-) = range(WALK, WALK + 11)  # fmt: skip # one list
-SET = WALK + 11
+    KNOWS,  # courses of the plan may be known
+    IS_NEW,  # the campaign has begun, and nothing waits yet
+) = range(WALK, WALK + 13)  # fmt: skip # one list
+SET = WALK + 13
 # The order that waits for the first entry (W_SIDE 0: none): its side, where it is met and its own
 # price, its steps, the last bar in which it may be met, whether the plan lets it open anything, and
 # what of the close that decided it the campaign will know.

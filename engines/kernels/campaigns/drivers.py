@@ -10,6 +10,7 @@ from engines.kernels.campaigns.awaited import play_awaited
 from engines.kernels.campaigns.columns import (
     BARS,
     IS_UNSURE,
+    KNOWS,
     LADDER_FROM,
     LAG,
     PAY_PRICE,
@@ -19,6 +20,7 @@ from engines.kernels.campaigns.columns import (
     PAYS_END,
     PAYS_FROM,
 )
+from engines.kernels.campaigns.courses import LINES_KNOWN, course_size, prepare_courses
 from engines.kernels.campaigns.gates import Closes
 from engines.kernels.campaigns.links import begin_set, end_set, play_set
 from engines.kernels.campaigns.sizes import prepare_sizes
@@ -31,6 +33,7 @@ from engines.kernels.slots import (
     ENTRY_KIND,
     KELLY_AT,
     KELLY_ROOM,
+    RUNGS,
     SUMS,
     TERMS,
     TIER,
@@ -56,7 +59,9 @@ play, play_after = shared(play_set), shared(play_awaited)
 
 
 @rule
-def _put_plan(run: Run, terms: F64_1D, opens: Opens, payments: Payments, tiers: F64_2D) -> None:
+def _put_plan(
+    run: Run, terms: F64_1D, opens: Opens, payments: Payments, tiers: F64_2D, may_share: bool
+) -> None:
     """Put a plan into a row, and behind it the settlements, margin tiers, and room for rounds."""
     for place in range(TERMS):
         run[place] = terms[place]
@@ -74,6 +79,7 @@ def _put_plan(run: Run, terms: F64_1D, opens: Opens, payments: Payments, tiers: 
     run[TIERS_AT], run[KELLY_AT] = at, at + TIER * len(tiers)
     put_tiers(run, tiers)
     run[BARS], run[LAG], run[PAYS_END] = opens.bars, opens.lag, at if count > 0 else 0.0
+    prepare_courses(run, may_share)
 
 
 def _runner(stamp: int) -> RunAll:
@@ -89,8 +95,10 @@ def _runner(stamp: int) -> RunAll:
         size += int(terms[KELLY_ROOM]) + KELLY_SUMS
         rows = np.zeros((min(count, SETS), size))
         for row in range(len(rows)):
-            _put_plan(rows[row], terms, opens, payments, tiers)
+            _put_plan(rows[row], terms, opens, payments, tiers, count > 1)
         waits = terms[ENTRY_KIND] != AT_MARKET
+        knows = len(rows) > 0 and rows[0, KNOWS] != 0
+        known = np.zeros(2 * LINES_KNOWN * course_size(int(terms[RUNGS])) if knows else 1)
         for first in range(0, count, SETS):
             own = min(SETS, count - first)
             for row in range(own):
@@ -106,7 +114,7 @@ def _runner(stamp: int) -> RunAll:
                     else:
                         play(
                             rows[row], opens.lines, prices, opens.reach, own_wishes, decides, asked,
-                            min(until, opens.bars),
+                            known, min(until, opens.bars),
                         )  # fmt: skip # one call
             for row in range(own):
                 end_set(rows[row], opens.lines, opens.reach, fixed.months)

@@ -16,11 +16,13 @@ import numpy as np
 from engines.instrument import TICK_NOISE
 from engines.kernels._compiled import apart, rule
 from engines.kernels.campaigns.columns import (
+    CLOSE_THEN,
     COST,
     FUNDED_MAX,
     HELD,
     IS_FILLED,
     IS_LATE,
+    IS_NEW,
     L_BAR,
     L_FEE,
     L_FUNDING,
@@ -29,6 +31,7 @@ from engines.kernels.campaigns.columns import (
     L_STEPS,
     L_UNIT,
     L_WORST,
+    LADDER_FROM,
     LEG_DOWN,
     LEG_LIMIT,
     LEG_UP,
@@ -46,6 +49,7 @@ from engines.kernels.campaigns.columns import (
     PAYS_END,
     RUNG_ABOVE,
     RUNG_LEVEL,
+    RUNG_PRICE,
     RUNG_SIZE,
     RUNGS_FROM,
     THE_LEG,
@@ -78,6 +82,7 @@ from engines.kernels.slots import (
     STEPS,
     STOP_RATIO,
     TICK_OVER,
+    TICK_SIZE,
     TICK_UNDER,
     VERIFY_TICKS,
 )
@@ -122,16 +127,38 @@ def set_levels(run: Run, side: float) -> None:
         return
     if run[BASIS] != FROM_ENTRY:
         base = run[PRICE_AVG] if run[BASIS] == FROM_AVERAGE else run[PRICE_LAST]
-        run[LEG_DOWN], run[LEG_LIMIT] = _stop_of(run, side, base), _target_of(run, side, base)
+        run[LEG_DOWN], run[LEG_LIMIT] = stop_of(run, side, base), target_of(run, side, base)
     else:
         run[LEG_DOWN], run[LEG_LIMIT] = -math.inf, math.inf
         for place in range(int(run[LOTS])):
             base = run[LOTS_FROM + place * LOT_SIZE + L_PRICE]
-            run[LEG_DOWN] = max(run[LEG_DOWN], _stop_of(run, side, base))
-            run[LEG_LIMIT] = min(run[LEG_LIMIT], _target_of(run, side, base))
+            run[LEG_DOWN] = max(run[LEG_DOWN], stop_of(run, side, base))
+            run[LEG_LIMIT] = min(run[LEG_LIMIT], target_of(run, side, base))
     run[LEG_UP] = run[LEG_LIMIT]
     if run[VERIFY_TICKS] != 0 and run[LEG_LIMIT] != math.inf:
         run[LEG_UP] = side * beyond(run, side * run[LEG_LIMIT], side)
+
+
+@rule
+def rung_price(run: Run, place: int, side: float) -> float:
+    """Return the signed price of a rung after the close that decided: against the position down."""
+    offset = run[LADDER_FROM + 2 * (place + 1)]
+    level = side * max(run[TICK_SIZE], run[CLOSE_THEN] * (1 - side * offset))
+    return -tick_down(run, -level) if offset < 0 else tick_down(run, level)
+
+
+@rule
+def set_waits(run: Run, side: float) -> None:
+    """Let rungs and levels wait for a campaign that has begun."""
+    run[IS_NEW] = 0.0
+    for place in range(int(run[RUNGS])):
+        rung = RUNGS_FROM + place * RUNG_SIZE
+        is_above, level = run[LADDER_FROM + 2 * (place + 1)] < 0, rung_price(run, place, side)
+        run[rung + RUNG_ABOVE] = 1.0 if is_above else 0.0
+        run[rung + RUNG_PRICE] = run[rung + RUNG_LEVEL] = level
+        if run[VERIFY_TICKS] != 0 and not is_above:
+            run[rung + RUNG_LEVEL] = side * beyond(run, side * level, -side)
+    find_nearest(run)
 
 
 @apart
@@ -141,7 +168,7 @@ def beyond(run: Run, limit: float, side: float) -> float:
 
 
 @rule
-def _stop_of(run: Run, side: float, base: float) -> float:
+def stop_of(run: Run, side: float, base: float) -> float:
     """Return the signed stop that counts from `base`, infinitely far if there is none."""
     ratio = run[STOP_RATIO]
     if ratio != ratio:
@@ -150,7 +177,7 @@ def _stop_of(run: Run, side: float, base: float) -> float:
 
 
 @rule
-def _target_of(run: Run, side: float, base: float) -> float:
+def target_of(run: Run, side: float, base: float) -> float:
     """Return the signed target that counts from `base`, infinitely far if there is none."""
     ratio = run[LATE_RATIO] if run[IS_LATE] != 0 else run[PROFIT_RATIO]
     if ratio != ratio:

@@ -13,6 +13,7 @@ A first lot that closes in parts is marked with the stretch in which it was held
 from engines.kernels._compiled import apart, rule
 from engines.kernels.campaigns.columns import (
     ALONE_FROM,
+    HELD,
     IS_PASSED,
     L_BAR,
     L_FEE,
@@ -29,13 +30,21 @@ from engines.kernels.campaigns.columns import (
 from engines.kernels.campaigns.fills import fee_of_qty
 from engines.kernels.campaigns.kelly import weigh
 from engines.kernels.campaigns.margin import judge_cover
-from engines.kernels.campaigns.tally import add_trade, end_position, look_back, mark_bars, mark_lot
+from engines.kernels.campaigns.tally import (
+    add_trade,
+    close_lots,
+    end_position,
+    look_back,
+    mark_bars,
+    mark_lot,
+)
 from engines.kernels.columns import F64_2D, Run
 from engines.kernels.rounding import qty_of
 from engines.kernels.slots import (
     BAR,
     CALLS_MARGIN,
     CAPITAL,
+    CLOSES_ALL,
     FIFO,
     LIFO,
     LOT_ORDER,
@@ -45,6 +54,17 @@ from engines.kernels.slots import (
     POINT_VALUE,
     STEPS,
 )
+
+
+@rule
+def close_by_level(run: Run, reach: F64_2D, side: float, price: float) -> None:
+    """Close the position where the price has met its target or its stop."""
+    if run[CLOSES_ALL] == 0 and run[LOTS] > 1:
+        close_by_legs(run, reach, side, price)
+        return
+    steps = abs(run[STEPS])
+    paid = fee_of_qty(run, abs(run[HELD]), price)
+    close_lots(run, reach, side, price, paid * steps / steps)
 
 
 @apart

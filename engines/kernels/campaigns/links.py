@@ -27,11 +27,13 @@ from engines.kernels.campaigns.columns import (
     BARS,
     CLOSE_BEFORE,
     COST,
+    ENTRY_BAR,
     GUARD,
     HELD,
     IS_DUE,
     IS_GATED,
     IS_GUARDED,
+    IS_NEW,
     IS_UNSURE,
     L_BAR,
     LAG,
@@ -54,7 +56,7 @@ from engines.kernels.campaigns.columns import (
     W_SIDE,
     WORST,
 )
-from engines.kernels.campaigns.fills import fee_of_qty, pay_until
+from engines.kernels.campaigns.fills import pay_until, set_waits
 from engines.kernels.campaigns.gates import (
     Closes,
     begin_gates,
@@ -62,7 +64,7 @@ from engines.kernels.campaigns.gates import (
     is_in_profit,
     may_enter,
 )
-from engines.kernels.campaigns.legs import close_by_legs
+from engines.kernels.campaigns.legs import close_by_level
 from engines.kernels.campaigns.opens import (
     close_at,
     close_late,
@@ -74,15 +76,22 @@ from engines.kernels.campaigns.opens import (
     relieve_in_vain,
     reverse,
 )
+from engines.kernels.campaigns.played import AT_CLOSE, AT_LEVEL, UNPLAYED, play_known, wait_again
 from engines.kernels.campaigns.tally import (
     begin_tally,
-    close_lots,
     end_open,
     end_tally,
     find_lowest,
     mark_stretch,
 )
 from engines.kernels.campaigns.walk import tend, turns_late, walk
+from engines.kernels.campaigns.wishes import (
+    closing,
+    fetch_wishes,
+    find_wish,
+    place_from,
+    side_of,
+)
 from engines.kernels.chains.columns import (
     I32_1D,
     LINE,
@@ -100,7 +109,6 @@ from engines.kernels.slots import (
     CALLS_MARGIN,
     CAPITAL,
     CLOSE,
-    CLOSES_ALL,
     ENDS,
     ENTERS,
     ENTERS_LONG,
@@ -109,8 +117,6 @@ from engines.kernels.slots import (
     FEES_OPEN,
     FUNDING_OPEN,
     LAST_FILL_BAR,
-    LEAVES_LONG,
-    LEAVES_SHORT,
     LOTS,
     NEEDS_REFERENCE,
     NET,
@@ -128,7 +134,7 @@ from engines.types import F64_1D
 @rule
 def begin_set(run: Run) -> None:
     """Put the row of a set into the state before its first wish; the plan is in it."""
-    run[NET] = run[IS_UNSURE] = run[PLACE] = run[W_SIDE] = run[MET_AT] = 0.0
+    run[NET] = run[IS_UNSURE] = run[PLACE] = run[W_SIDE] = run[MET_AT] = run[IS_NEW] = 0.0
     run[STEPS] = run[LOTS] = run[HELD] = run[FEES_OPEN] = run[FUNDING_OPEN] = 0.0
     run[PRICE_AVG] = run[COST] = 0.0
     run[PAY_NEXT] = PAYS_FROM
@@ -141,7 +147,7 @@ def begin_set(run: Run) -> None:
 @rule
 def play_set(
     run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, wishes: I32_1D, decides: Decides,
-    asked: Closes, until: int,
+    asked: Closes, known: F64_1D, until: int,
 ) -> None:  # fmt: skip # one list
     """Let a set live on through the bars before `until`."""
     last, place, count = min(until, int(run[BARS]) - 1), int(run[PLACE]), len(wishes)
@@ -149,7 +155,7 @@ def play_set(
         if run[STEPS] != 0:
             if run[NEXT_BAR] >= until:
                 break
-            place = _hold(run, lines, prices, reach, wishes, place, decides, asked, until)
+            place = _hold(run, lines, prices, reach, wishes, place, decides, asked, known, until)
             continue
         if place == count or int(wishes[place]) >> WISH_BITS >= last:
             break
@@ -178,43 +184,35 @@ def end_set(run: Run, lines: F64_1D, reach: F64_2D, months: int) -> None:
         run[IS_UNSURE] = 1.0
 
 
-@rule
-def side_of(wish: int) -> float:
-    """Return the side of an entry wish."""
-    return 1.0 if wish & ENTERS_LONG != 0 else -1.0
-
-
 @inlined
 def _hold(
     run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, wishes: I32_1D, place: int,
-    decides: Decides, asked: Closes, until: int,
+    decides: Decides, asked: Closes, known: F64_1D, until: int,
 ) -> int:  # fmt: skip # one list
     """Hold the position until it ends, reverses or bar `until` comes; return the next wish's place.
 
     `place` is that of the first wish which may close it.
     """
     bars, side = int(run[BARS]), 1.0 if run[STEPS] > 0 else -1.0
-    closes, joins = _closing(side), ENTERS_LONG if side > 0 else ENTERS_SHORT
+    closes, joins = closing(side), ENTERS_LONG if side > 0 else ENTERS_SHORT
     has_room = run[RUNGS] == 0 and run[LOTS] < run[ROOM]
     joins = joins if has_room else 0
     timed, first = timed_of(run, decides), place
-    bar, wish = bars - 1, 0
-    while place < len(wishes):
-        wish = int(wishes[place])
-        if wish & (closes | joins) != 0 or wish >> WISH_BITS >= timed:
-            bar = min(wish >> WISH_BITS, bars - 1)
-            break
-        place += 1
+    place, wish = find_wish(wishes, place, closes | joins, timed)
+    bar = min(wish >> WISH_BITS, bars - 1) if place < len(wishes) else bars - 1
     last = min(bar, timed)
     prefetch(lines, (last + 1) * LINE)  # which is read where no level comes before
-    _fetch_wishes(lines, wishes, first)
-    if _follow(run, lines, prices, reach, min(last, until - 1), side):
+    fetch_wishes(lines, wishes, first)
+    entry_bar = run[ENTRY_BAR]
+    how = _live(run, lines, prices, reach, known, last, until, side)
+    if how == AT_LEVEL:
         count_end(run, asked, run[NET_BEFORE])
         return place_from(wishes, first, int(run[OVER]))
     if run[RUNGS] == 0 and not has_room and run[LOTS] < run[ROOM]:
         run[IS_UNSURE] = 1.0
-    if last >= until or (last == timed and timed != timed_of(run, decides)):
-        return place_from(wishes, first, until) if last >= until else first
+    is_short = how == UNPLAYED and last >= until
+    if is_short or (last == timed and timed != timed_of(run, decides)):
+        return place_from(wishes, first, until) if is_short else first
     if last >= bars - 1:
         return len(wishes)
     is_wished = bar == last and place < len(wishes)
@@ -227,20 +225,24 @@ def _hold(
         _end(run, lines, reach, wish, decides, asked, last, is_reversal)
     elif wish & joins != 0 and (run[IS_GATED] == 0 or may_enter(run, asked, last)):
         join(run, lines, reach, last, side)
+    if how == AT_CLOSE and run[STEPS] != 0 and run[ENTRY_BAR] == entry_bar:
+        wait_again(run, known, side)
     return place + 1 if is_wished else place
 
 
-@rule
-def _fetch_wishes(lines: F64_1D, wishes: I32_1D, first: int) -> None:
-    """Ask for the lines of the fills of two wishes, at which the next position may begin."""
-    for place in range(first, min(first + 2, len(wishes))):
-        prefetch(lines, ((int(wishes[place]) >> WISH_BITS) + 1) * LINE)
-
-
-@rule
-def _closing(side: float) -> int:
-    """Return which wishes may close a position of a side."""
-    return ENDS | (LEAVES_LONG | ENTERS_SHORT if side > 0 else LEAVES_SHORT | ENTERS_LONG)
+@inlined
+def _live(
+    run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, known: F64_1D, last: int, until: int,
+    side: float,
+) -> int:  # fmt: skip # one list
+    """Live up to bar `last` as a campaign whose course is known, else not beyond `until`."""
+    if run[IS_NEW] != 0:
+        how = play_known(run, lines, prices, reach, known, last, side)
+        if how != UNPLAYED:
+            return how
+        set_waits(run, side)
+    is_ended = _follow(run, lines, prices, reach, min(last, until - 1), side)
+    return AT_LEVEL if is_ended else UNPLAYED
 
 
 @rule
@@ -279,14 +281,6 @@ def closes_in_profit(run: Run, lines: F64_1D, bar: int) -> bool:
     if run[PAYS_END] != 0:
         pay_until(run, 2.0 * bar + 1.0)
     return is_in_profit(run, close_of(run, lines, bar))
-
-
-@rule
-def place_from(wishes: I32_1D, place: int, bar: int) -> int:
-    """Return the first place from `place` on whose wish is not before `bar`."""
-    while place < len(wishes) and int(wishes[place]) >> WISH_BITS < bar:
-        place += 1
-    return place
 
 
 @inlined
@@ -366,17 +360,6 @@ def _ends_in(run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, bar: int, s
         return run[STEPS] == 0
     close_by_level(run, reach, side, price)
     return True
-
-
-@rule
-def close_by_level(run: Run, reach: F64_2D, side: float, price: float) -> None:
-    """Close the position where the price has met its target or its stop."""
-    if run[CLOSES_ALL] == 0 and run[LOTS] > 1:
-        close_by_legs(run, reach, side, price)
-        return
-    steps = abs(run[STEPS])
-    paid = fee_of_qty(run, abs(run[HELD]), price)
-    close_lots(run, reach, side, price, paid * steps / steps)
 
 
 @rule

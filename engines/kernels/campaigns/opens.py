@@ -26,9 +26,10 @@ from engines.kernels.campaigns.columns import (
     HELD,
     IS_DUE,
     IS_LATE,
+    IS_NEW,
     IS_UNSURE,
     IS_WALKED,
-    LADDER_FROM,
+    KNOWS,
     LAG,
     LEG_DOWN,
     LEG_UP,
@@ -41,24 +42,18 @@ from engines.kernels.campaigns.columns import (
     NEXT_BAR,
     OVER,
     PAYS_END,
-    RUNG_ABOVE,
-    RUNG_LEVEL,
-    RUNG_PRICE,
-    RUNG_SIZE,
-    RUNGS_FROM,
     SLIP_THEN,
     STARTED,
     WORST,
 )
 from engines.kernels.campaigns.fills import (
-    beyond,
     drop_rung,
     fee_of_qty,
     find_nearest,
     open_lot,
     pay_until,
+    set_waits,
     skip_until,
-    tick_down,
 )
 from engines.kernels.campaigns.gates import count_placed
 from engines.kernels.campaigns.margin import equity_held, is_refused, judge_cover, note_start
@@ -92,8 +87,6 @@ from engines.kernels.slots import (
     START_EQUITY,
     START_STEPS,
     STEPS,
-    TICK_SIZE,
-    VERIFY_TICKS,
     WISH_SHARE,
 )
 from engines.types import F64_1D
@@ -210,17 +203,11 @@ def begin(run: Run, side: float, steps: float, qty: float, price: float, paid: f
     run[IS_LATE] = run[IS_DUE] = run[FUNDED_MAX] = 0.0
     run[NET_BEFORE], run[ALONE_FROM] = run[NET], run[BAR]
     open_lot(run, side, steps, qty, price, paid)
-    close, tick = run[CLOSE_THEN], run[TICK_SIZE]
-    for place in range(int(run[RUNGS])):
-        rung, offset = RUNGS_FROM + place * RUNG_SIZE, run[LADDER_FROM + 2 * (place + 1)]
-        level = side * max(tick, close * (1 - side * offset))
-        run[rung + RUNG_ABOVE] = 1.0 if offset < 0 else 0.0
-        level = -tick_down(run, -level) if offset < 0 else tick_down(run, level)
-        run[rung + RUNG_PRICE] = run[rung + RUNG_LEVEL] = level
-        if run[VERIFY_TICKS] != 0 and offset >= 0:
-            run[rung + RUNG_LEVEL] = side * beyond(run, side * level, -side)
-    find_nearest(run)
-    if run[LAG] != 0 and not run[NEAR_DOWN] < side * close < run[NEAR_UP]:
+    if run[KNOWS] != 0:
+        run[IS_NEW] = 1.0
+        return
+    set_waits(run, side)
+    if run[LAG] != 0 and not run[NEAR_DOWN] < side * run[CLOSE_THEN] < run[NEAR_UP]:
         run[IS_UNSURE] = 1.0  # What the close has passed fills there too.
 
 
@@ -304,9 +291,11 @@ def relieve(run: Run, lines: F64_1D, reach: F64_2D, last: int, held: float, side
         return
     qty = qty_of(run, opening)
     begin(run, side, opening, qty, price, fee_of_qty(run, qty, price) * opening / opening)
-    for place in range(0 if has_rungs else int(run[RUNGS])):
-        drop_rung(run, place)
-    find_nearest(run)
+    if not has_rungs:
+        set_waits(run, side)
+        for place in range(int(run[RUNGS])):
+            drop_rung(run, place)
+        find_nearest(run)
 
 
 @apart

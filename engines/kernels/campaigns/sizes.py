@@ -106,7 +106,7 @@ def order_steps(run: Run, place: int, side: float) -> float:
     """Return the steps of an order of the ladder, by the close that decides; the entry is 0."""
     close = run[CLOSE_THEN]
     if run[HAS_MONEY] != 0:
-        price, weight = _price_and_weight(run, place, side, close)
+        price, weight = price_and_weight(run, place, side, close)
         money = run[EQUITY_THEN] * run[MONEY_SHARE] + run[MONEY_FIXED]
         wanted = money * weight * run[STEPS_A_QTY] / (price * run[UNIT_FACTOR] + run[UNIT_ADDED])
         whole = float(np.floor(wanted))
@@ -118,7 +118,7 @@ def order_steps(run: Run, place: int, side: float) -> float:
 
 
 @rule
-def _price_and_weight(run: Run, place: int, side: float, close: float) -> tuple[float, float]:
+def price_and_weight(run: Run, place: int, side: float, close: float) -> tuple[float, float]:
     """Return what an order reckons with a contract at, and its part of the money.
 
     An entry without a ladder reckons with what it would slip.
@@ -134,7 +134,7 @@ def _exact_steps(run: Run, place: int, side: float) -> float:
     """Return the steps of an order as the reference does."""
     run[ORDER_MONEY] = money_for(run, run[EQUITY_THEN], run[BUDGET_RATIO])
     if run[RUNGS] == 0:
-        price, _ = _price_and_weight(run, place, side, run[CLOSE_THEN])
+        price, _ = price_and_weight(run, place, side, run[CLOSE_THEN])
         return steps_for(run, run[ORDER_MONEY], price)
     return steps_of(run, place, side, run[CLOSE_THEN], math.nan)
 

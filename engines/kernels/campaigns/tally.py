@@ -92,7 +92,7 @@ def begin_tally(run: Run) -> None:
 
 
 @rule
-def _may_deepen(run: Run, peak: float, worst: float) -> bool:
+def may_deepen(run: Run, peak: float, worst: float) -> bool:
     """Return whether a mark of equity as low as `worst` after `peak` may be the deepest so far."""
     fall = (peak - worst) * NEARLY
     return fall > run[FALL_MAX] or fall > run[FALL_RATIO] * peak
@@ -110,7 +110,7 @@ def mark_stretch(run: Run, reach: F64_2D, stop: int) -> None:
     held = settled - unit * run[PRICE_AVG] - run[FEES_OPEN]
     # Beside an order that waits what is nearest may have changed since.
     bound = run[NEAR_DOWN] if run[ENTRY_KIND] == AT_MARKET else min(run[LOWEST], run[NEAR_DOWN])
-    if _may_deepen(run, peak, held + abs(unit) * bound):
+    if may_deepen(run, peak, held + abs(unit) * bound):
         mark_bars(run, reach, start, stop, held, unit)
 
 
@@ -226,7 +226,7 @@ def mark_lot(
     base = side * run[lot + L_PRICE]
     adverse = max(0.0, base - min(run[LOWEST], side * price))
     worst = run[BEFORE] - max(adverse * unit + entry_fee, -pnl)
-    if _may_deepen(run, run[BEFORE_PEAK], worst):
+    if may_deepen(run, run[BEFORE_PEAK], worst):
         adverse = max(0.0, base - min(side * price, _lowest_of(run, reach, lot, side)))
         worst = run[BEFORE] - max(adverse * unit + entry_fee, -pnl)
         add_fall(run, SUMS, run[BEFORE_PEAK], worst)
