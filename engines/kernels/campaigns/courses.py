@@ -5,7 +5,8 @@ is the average alone: how many whole steps each rung buys moves it a little, and
 and the stop. So the first set to come to an entry that another had taken before walks it (`learn`)
 and notes beside what fills when between which averages all of this stays as it is: those whose
 target lies above all that was passed by and not above what met it, and whose stop likewise. Others
-then ask whether theirs are such (`played`), and need no bar.
+then ask whether theirs are such (`played`), and need no bar. Where sets come to many entries again
+the first one walks it at once.
 
 Bars are judged whole. In one that fills rungs neither level may be met, nor may a rung in one that
 ends the campaign, nor both levels; nor may an open pass two rungs. Then no order within the bar
@@ -16,6 +17,7 @@ tick counts as met and as not met: neither is a bound then.
 import math
 
 from engines.kernels._compiled import apart, rule
+from engines.kernels._prefetch import prefetch
 from engines.kernels.campaigns.columns import (
     BARS,
     CLOSE_THEN,
@@ -24,6 +26,9 @@ from engines.kernels.campaigns.columns import (
     LADDER_FROM,
     LAG,
     PAYS_END,
+    RUNG_LEVEL,
+    RUNG_SIZE,
+    RUNGS_FROM,
     STEPS_A_QTY,
     UNIT_ADDED,
     UNIT_FACTOR,
@@ -82,6 +87,11 @@ IS_SEEN, IS_KNOWN, IS_CLOSED = 1.0, 2.0, 3.0  # walked by one set, known, not to
 BY_TARGET, BY_TARGET_PASSED, BY_STOP, BY_STOP_PASSED = 0.0, 1.0, 2.0, 3.0
 LINES_KNOWN = 1024  # of entries, which sets side by side come to at the same time
 DOUBT = 0.01  # of a tick
+LOTS_FETCHED, DOUBLES = 2, 8  # what is asked for ahead, a line of the cache at a time
+# Behind all courses: how many were come to, and how many of them again; so many tell enough, and
+# of so many one has to be come to again.
+COUNTS, SEEN_AT, AGAIN_AT = 2, 2, 1  # the last two from the end
+SEEN_MIN, OFTEN = 32, 2
 RATIO_MAX = 0.99  # of a level, whose base is found back by a division
 
 
@@ -108,10 +118,26 @@ def course_size(rungs: int) -> int:
 
 
 @rule
-def course_at(run: Run, side: float) -> int:
-    """Return where the course of the campaign that has begun lies."""
-    place = 2 * (int(run[ENTRY_BAR]) & (LINES_KNOWN - 1)) + (1 if side > 0 else 0)
+def course_at(run: Run, line: int, side: float) -> int:
+    """Return where the course of a campaign lies that begins at a line."""
+    place = 2 * (line & (LINES_KNOWN - 1)) + (1 if side > 0 else 0)
     return place * course_size(int(run[RUNGS]))
+
+
+@rule
+def fetch_course(run: Run, known: F64_1D, line: int, side: float) -> None:
+    """Ask for the course of a campaign that is about to begin."""
+    if run[KNOWS] != 0:
+        at = course_at(run, line, side)
+        for place in range(0, COURSE_HEAD + KNOWN_LOT * LOTS_FETCHED, DOUBLES):
+            prefetch(known, at + place)
+
+
+@rule
+def is_learned_at_once(known: F64_1D) -> bool:
+    """Return whether so many courses are shared that the first set to come is to walk one."""
+    seen, again = known[len(known) - SEEN_AT], known[len(known) - AGAIN_AT]
+    return bool(seen >= SEEN_MIN and again * OFTEN > seen)
 
 
 @apart
@@ -153,8 +179,9 @@ def _begin(run: Run, known: F64_1D, at: int, side: float) -> None:
     """Begin a course with the entry that has filled."""
     price, close = side * run[PRICE_AVG], side * run[CLOSE_THEN]
     known[at + C_TOP], known[at + C_BOTTOM] = max(price, close), min(price, close)
-    known[at + C_LOTS], known[at + C_COST] = 0.0, 0.0
-    known[at + C_STEPS] = 0.0
+    known[at + C_LOTS] = known[at + C_COST] = known[at + C_STEPS] = 0.0
+    for place in range(int(run[RUNGS])):  # which wait for nothing else yet
+        run[RUNGS_FROM + place * RUNG_SIZE + RUNG_LEVEL] = rung_price(run, place, side)
     _add_lot(run, known, at, -1, run[ENTRY_BAR], run[PRICE_AVG], abs(run[STEPS]), side)
 
 
@@ -182,6 +209,7 @@ def _fill(
         is_met = known[at + C_UP] <= high or known[at + C_DOWN] >= low
         if is_met or passed > 1 or price < run[TICK_SIZE] or steps < 1:
             return False
+        run[RUNGS_FROM + rung * RUNG_SIZE + RUNG_LEVEL] = -math.inf
         _pass(known, at, low, high)
         _bound_lot(run, known, at, side)
         _add_lot(run, known, at, rung, float(bar), price, steps, side)
@@ -209,18 +237,16 @@ def _add_lot(
     if run[HAS_EXITS] != 0:
         known[at + C_UP], known[at + C_DOWN] = target_of(run, side, base), stop_of(run, side, base)
     known[at + C_MOST], known[at + C_LEAST] = -math.inf, math.inf
-    _find_rung(run, known, at, side)
+    _find_rung(run, known, at)
 
 
 @rule
-def _find_rung(run: Run, known: F64_1D, at: int, side: float) -> None:
+def _find_rung(run: Run, known: F64_1D, at: int) -> None:
     """Find which rung waits highest of those that have not filled, the first of several."""
     known[at + C_RUNG], known[at + C_LEVEL] = -1.0, -math.inf
     for place in range(int(run[RUNGS])):
-        level, has_filled = rung_price(run, place, side), False
-        for lot in range(1, int(known[at + C_LOTS])):
-            has_filled |= known[at + COURSE_HEAD + lot * KNOWN_LOT + K_RUNG] == place
-        if level > known[at + C_LEVEL] and not has_filled:
+        level = run[RUNGS_FROM + place * RUNG_SIZE + RUNG_LEVEL]
+        if level > known[at + C_LEVEL]:
             known[at + C_RUNG], known[at + C_LEVEL] = place, level
 
 

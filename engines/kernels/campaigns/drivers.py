@@ -20,7 +20,7 @@ from engines.kernels.campaigns.columns import (
     PAYS_END,
     PAYS_FROM,
 )
-from engines.kernels.campaigns.courses import LINES_KNOWN, course_size, prepare_courses
+from engines.kernels.campaigns.courses import COUNTS, LINES_KNOWN, course_size, prepare_courses
 from engines.kernels.campaigns.gates import Closes
 from engines.kernels.campaigns.links import begin_set, end_set, play_set
 from engines.kernels.campaigns.sizes import prepare_sizes
@@ -98,7 +98,8 @@ def _runner(stamp: int) -> RunAll:
             _put_plan(rows[row], terms, opens, payments, tiers, count > 1)
         waits = terms[ENTRY_KIND] != AT_MARKET
         knows = len(rows) > 0 and rows[0, KNOWS] != 0
-        known = np.zeros(2 * LINES_KNOWN * course_size(int(terms[RUNGS])) if knows else 1)
+        size = 2 * LINES_KNOWN * course_size(int(terms[RUNGS])) if knows else 0
+        known = np.zeros(size + COUNTS)
         for first in range(0, count, SETS):
             own = min(SETS, count - first)
             for row in range(own):

@@ -98,9 +98,10 @@ def fee_of_qty(run: Run, qty: float, price: float) -> float:
 
 @rule
 def open_lot(
-    run: Run, side: float, steps: float, qty: float, price: float, fee_quote: float
-) -> None:
-    """Add a lot, which has paid `fee_quote`, and set the levels that count from what is held."""
+    run: Run, side: float, steps: float, qty: float, price: float, fee_quote: float,
+    is_followed: bool,
+) -> None:  # fmt: skip # one list
+    """Add a lot, which has paid `fee_quote`, and let its levels follow, or later."""
     lot = LOTS_FROM + int(run[LOTS]) * LOT_SIZE
     run[lot + L_STEPS], run[lot + L_PRICE], run[lot + L_BAR] = steps, price, run[BAR]
     run[lot + L_UNIT], run[lot + L_LEG] = qty * run[POINT_VALUE], steps
@@ -116,8 +117,9 @@ def open_lot(
     run[UNIT] = run[HELD] * run[POINT_VALUE]
     run[LOTS] += 1
     run[PRICE_LAST], run[IS_FILLED] = price, 1.0
-    set_levels(run, side)
-    set_guard(run, side)
+    if is_followed:
+        set_levels(run, side)
+        set_guard(run, side)
 
 
 @rule
@@ -151,6 +153,8 @@ def rung_price(run: Run, place: int, side: float) -> float:
 def set_waits(run: Run, side: float) -> None:
     """Let rungs and levels wait for a campaign that has begun."""
     run[IS_NEW] = 0.0
+    set_levels(run, side)
+    set_guard(run, side)
     for place in range(int(run[RUNGS])):
         rung = RUNGS_FROM + place * RUNG_SIZE
         is_above, level = run[LADDER_FROM + 2 * (place + 1)] < 0, rung_price(run, place, side)

@@ -56,6 +56,7 @@ from engines.kernels.campaigns.columns import (
     W_SIDE,
     WORST,
 )
+from engines.kernels.campaigns.courses import fetch_course
 from engines.kernels.campaigns.fills import pay_until, set_waits
 from engines.kernels.campaigns.gates import (
     Closes,
@@ -161,6 +162,7 @@ def play_set(
             break
         bar, enters = int(wishes[place]) >> WISH_BITS, int(wishes[place]) & ENTERS
         if enters != 0 and bar >= decides.start:
+            fetch_course(run, known, bar + 1, side_of(enters))
             is_allowed = enters & decides.enters != 0
             if run[IS_GATED] != 0 and not may_enter(run, asked, bar):
                 is_allowed = False
@@ -203,6 +205,7 @@ def _hold(
     last = min(bar, timed)
     prefetch(lines, (last + 1) * LINE)  # which is read where no level comes before
     fetch_wishes(lines, wishes, first)
+    fetch_course(run, known, bar + 1, side_of(wish))
     entry_bar = run[ENTRY_BAR]
     how = _live(run, lines, prices, reach, known, last, until, side)
     if how == AT_LEVEL:

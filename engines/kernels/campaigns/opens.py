@@ -202,7 +202,7 @@ def begin(run: Run, side: float, steps: float, qty: float, price: float, paid: f
     run[LEG_UP], run[LEG_DOWN], run[LOWEST] = math.inf, -math.inf, math.inf
     run[IS_LATE] = run[IS_DUE] = run[FUNDED_MAX] = 0.0
     run[NET_BEFORE], run[ALONE_FROM] = run[NET], run[BAR]
-    open_lot(run, side, steps, qty, price, paid)
+    open_lot(run, side, steps, qty, price, paid, False)
     if run[KNOWS] != 0:
         run[IS_NEW] = 1.0
         return
@@ -273,7 +273,8 @@ def join(run: Run, lines: F64_1D, reach: F64_2D, last: int, side: float) -> None
         judge_cover(run, side, min(run[LOWEST], side * lines[line * LINE + O_OPEN]), 0.0)
     _stand_at(run, lines, reach, line, side)
     qty = qty_of(run, opening)
-    open_lot(run, side, opening, qty, price, fee_of_qty(run, qty, price) * opening / opening)
+    paid = fee_of_qty(run, qty, price) * opening / opening
+    open_lot(run, side, opening, qty, price, paid, True)
     find_nearest(run)
 
 

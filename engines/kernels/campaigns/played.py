@@ -42,6 +42,7 @@ from engines.kernels.campaigns.columns import (
     WORST,
 )
 from engines.kernels.campaigns.courses import (
+    AGAIN_AT,
     BY_STOP,
     BY_STOP_PASSED,
     BY_TARGET_PASSED,
@@ -71,20 +72,20 @@ from engines.kernels.campaigns.courses import (
     K_TO,
     K_WORST,
     KNOWN_LOT,
+    SEEN_AT,
     course_at,
+    is_learned_at_once,
     learn,
 )
 from engines.kernels.campaigns.fills import (
     drop_rung,
     fee_of_qty,
     find_nearest,
-    set_levels,
     set_waits,
     stop_of,
     target_of,
 )
 from engines.kernels.campaigns.legs import close_by_level
-from engines.kernels.campaigns.margin import set_guard
 from engines.kernels.campaigns.sizes import NOISE, STEPS_FEW, is_too_small, order_steps
 from engines.kernels.campaigns.tally import mark_bars, mark_stretch, may_deepen
 from engines.kernels.columns import F64_2D, Run
@@ -117,9 +118,7 @@ UNPLAYED, AT_LEVEL, AT_CLOSE = range(3)  # how a campaign was played
 @apart
 def wait_again(run: Run, known: F64_1D, side: float) -> None:
     """Let wait what a campaign that was played to a close, and lives on, has not filled."""
-    at = course_at(run, side)
-    set_levels(run, side)
-    set_guard(run, side)
+    at = course_at(run, int(run[ENTRY_BAR]), side)
     set_waits(run, side)
     for number in range(1, int(run[LOTS])):
         drop_rung(run, int(known[at + COURSE_HEAD + number * KNOWN_LOT + K_RUNG]))
@@ -131,11 +130,15 @@ def play_known(
     run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, known: F64_1D, last: int, side: float
 ) -> int:
     """Play a campaign that has just begun up to bar `last`, if its course is known and holds."""
-    at = course_at(run, side)
+    at = course_at(run, int(run[ENTRY_BAR]), side)
     if known[at + C_LINE] != run[ENTRY_BAR]:
         known[at + C_LINE], known[at + C_STATE] = run[ENTRY_BAR], IS_SEEN
-        return UNPLAYED
-    if known[at + C_STATE] == IS_SEEN:
+        if not is_learned_at_once(known):
+            known[len(known) - SEEN_AT] += 1
+            return UNPLAYED
+        learn(run, lines, prices, reach, known, at, side)
+    elif known[at + C_STATE] == IS_SEEN:
+        known[len(known) - AGAIN_AT] += 1
         learn(run, lines, prices, reach, known, at, side)
     is_ended = known[at + C_END] <= last
     if known[at + C_STATE] != IS_KNOWN or (last >= run[BARS] - 1 and not is_ended):

@@ -279,7 +279,7 @@ def fill_rung(run: Run, place: int, due: float, is_at_open: bool, side: float) -
             judge_cover(run, side, min(run[LOWEST], run[WORST]), 0.0)
         qty = qty_of(run, opening)
         paid = fee_of_qty(run, qty, price) * opening / opening
-        open_lot(run, side, opening, qty, price, paid)
+        open_lot(run, side, opening, qty, price, paid, True)
     find_nearest(run)
 
 
