@@ -20,7 +20,8 @@ which lowest price a level ends the position that is entered there (`exit_walk`)
 sets of a plan. They are found for the lines at which any set of the call may enter.
 
 A *chain* is what becomes of one set's wishes: for each position a link, which says where and how
-the one before ends and where the next begins. The chains of LANES sets lie one after the other.
+the one before ends and where the next begins. The chains of up to TOGETHER sets lie one after the
+other.
 """
 
 from typing import NamedTuple, TypeAlias
@@ -34,6 +35,7 @@ from engines.types import F64_1D
 I32_1D: TypeAlias = npt.NDArray[np.int32]
 I32_2D: TypeAlias = npt.NDArray[np.int32]
 
+TOGETHER = 64  # sets whose chains are made together
 NO_LEVELS = -1  # the row among exits of a plan that has none
 
 # A line: the price of a fill by side, what sizing reckons with by side, the close that decides, the
@@ -105,7 +107,7 @@ class Given(NamedTuple):
 
 
 class Links(NamedTuple):
-    """Links of LANES sets, `room` for each: `ends`, `nexts` and the lowest signed price between.
+    """Links of some sets: `ends`, `nexts` and the lowest signed price between.
 
     `prices` are those at which levels end positions; where something else does they say nothing.
     `shares` are those of the next ones, if each entry has its own.
@@ -116,7 +118,6 @@ class Links(NamedTuple):
     worst: F64_1D
     prices: F64_1D
     shares: F64_1D
-    room: int
 
 
 class Permits(NamedTuple):

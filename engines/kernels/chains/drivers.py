@@ -25,6 +25,7 @@ from engines.kernels.chains.columns import (
     SHORT,
     SPAN_BITS,
     SPANS,
+    TOGETHER,
     WISH_BITS,
     Decides,
     Exits,
@@ -33,11 +34,19 @@ from engines.kernels.chains.columns import (
     Opens,
     Sizes,
 )
-from engines.kernels.chains.exits import walk
+from engines.kernels.chains.exits import RECALLED, walk
 from engines.kernels.chains.lanes import CHAIN_NUMBERS, follow, idle, start_chain, weigh
 from engines.kernels.chains.margin import judge
 from engines.kernels.chains.shares import Shares, share_of, share_out
-from engines.kernels.chains.walk import ask, given_with, link, look_back
+from engines.kernels.chains.walk import (
+    STAND,
+    ask,
+    begin_links,
+    end_links,
+    given_with,
+    link,
+    look_back,
+)
 from engines.kernels.columns import F64_2D, I64_2D
 from engines.kernels.exit_walk import WALK
 from engines.kernels.money import due_price, expected_slip, slipped_price
@@ -78,6 +87,10 @@ NO_SET = -1
 # among the terms.
 SET_START, SET_STOP, SET_ROW, SET_PLAN = range(4)
 
+# Where its links lie, behind where it stands.
+FIRST, END_OF = range(STAND, STAND + 2)
+SET_STAND = END_OF + 1
+SPAN = 2048  # bars that sets are linked through side by side
 SAMPLE = 256  # entries that a set wishes for first: if one takes all, some will that it makes
 
 Price: TypeAlias = Callable[[F64_2D, F64_1D, I64_1D, F64_1D, int, F64_1D], None]
@@ -200,28 +213,48 @@ def _spender(stamp: int) -> Spend:
     return driver(spend)
 
 
+def _link_sets(
+    opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, given: Given, exits: Exits,
+    shares: Shares, links: Links, stands: I64_2D,
+) -> None:  # fmt: skip # what sets are, then where it goes
+    """Write the links of sets, each behind those of the one before; note where they lie."""
+    place = 0
+    for item in range(len(sets)):
+        begin_links(links, stands[item], opens, place)
+        stands[item, FIRST] = place
+        place += sets[item, SET_STOP] - sets[item, SET_START] + 1
+    for until in range(SPAN, opens.bars + SPAN, SPAN):
+        for item in range(len(sets)):
+            start, stop = sets[item, SET_START], sets[item, SET_STOP]
+            link(
+                wishes[start:stop], opens, decides, given_with(given, start, stop), exits,
+                sets[item, SET_ROW], links, stands[item], RECALLED + item, until,
+            )  # fmt: skip # one call
+    for item in range(len(sets)):
+        start, stop, first = sets[item, SET_START], sets[item, SET_STOP], stands[item, FIRST]
+        levels = given_with(given, start, stop)
+        end = end_links(opens, decides, levels, exits, sets[item, SET_ROW], links, stands[item])
+        stands[item, END_OF] = end
+        if shares.are_own:
+            share_out(
+                wishes[start:stop], opens, levels, shares, sets[item, SET_PLAN], links.nexts, 1, 0,
+                first, end - first, links.shares,
+            )  # fmt: skip # one call
+        look_back(opens, links, first, end - first)
+
+
+link_sets = shared(_link_sets)
+
+
+@rule
 def _take(
-    opens: Opens, wishes: I32_1D, item: I64_1D, decides: Decides, given: Given, exits: Exits,
-    shares: Shares, fixed: Fixed, links: Links, lane: int, lanes: F64_1D, places: U64_1D,
-    marks: F64_1D,
-) -> None:  # fmt: skip # what a set is, then where it goes
-    first, start, stop = lane * links.room, item[SET_START], item[SET_STOP]
-    levels = given_with(given, start, stop)
-    own = wishes[start:stop]
-    count = link(own, opens, decides, levels, exits, item[SET_ROW], links, first)
-    if shares.are_own:
-        share_out(
-            own, opens, levels, shares, item[SET_PLAN], links.nexts, 1, 0, first, count,
-            links.shares,
-        )  # fmt: skip # one call
-    look_back(opens, links, first, count)
+    lane: int, stand: I64_1D, fixed: Fixed, lanes: F64_1D, places: U64_1D, marks: F64_1D
+) -> None:
+    """Let a lane begin a set whose links are made."""
     start_lane(lanes, places, lane, fixed)
-    start_chain(places, lane, first, count)
+    start_chain(places, lane, stand[FIRST], stand[END_OF] - stand[FIRST])
     for month in range(fixed.months):
         marks[month * LANES + lane] = math.nan
-
-
-take = shared(_take)
 
 
 @rule
@@ -248,20 +281,16 @@ def _step(
 
 
 def _play(
-    opens: Opens, wishes: I32_1D, sets: I64_2D, decides: Decides, given: Given, exits: Exits,
-    shares: Shares, sizes: Sizes, payments: Payments, fixed: Fixed, tiers: F64_2D, found: F64_2D,
-    links: Links, lanes: F64_1D, places: U64_1D, owner: I64_1D, marks: F64_1D, sums: F64_1D,
+    opens: Opens, sizes: Sizes, payments: Payments, fixed: Fixed, tiers: F64_2D, found: F64_2D,
+    links: Links, stands: I64_2D, order: I64_1D, lanes: F64_1D, places: U64_1D, owner: I64_1D,
+    marks: F64_1D, sums: F64_1D,
 ) -> None:  # fmt: skip # what it works on, then the room that it needs
-    count, waiting, running = len(found), 0, 0
+    count, waiting, running = len(order), 0, 0
     for lane in range(LANES):
         owner[lane] = NO_SET
         if waiting < count:
-            item = sets[waiting]
-            take(
-                opens, wishes, item, decides, given, exits, shares, fixed, links, lane, lanes,
-                places, marks,
-            )  # fmt: skip # one call
-            owner[lane] = waiting
+            owner[lane] = order[waiting]
+            _take(lane, stands[order[waiting]], fixed, lanes, places, marks)
             waiting, running = waiting + 1, running + 1
         else:
             start_lane(lanes, places, lane, fixed)
@@ -276,12 +305,9 @@ def _play(
                 continue
             figures_of(lanes, lane, marks, fixed, sums, found[owner[lane]])
             if waiting < count:
-                item = sets[waiting]
-                take(
-                    opens, wishes, item, decides, given, exits, shares, fixed, links, lane, lanes,
-                    places, marks,
-                )  # fmt: skip # one call
-                owner[lane], waiting = waiting, waiting + 1
+                owner[lane] = order[waiting]
+                _take(lane, stands[order[waiting]], fixed, lanes, places, marks)
+                waiting += 1
             else:
                 owner[lane], running = NO_SET, running - 1
 
@@ -298,20 +324,25 @@ def _advance(stamp: int) -> Advance:
         found: F64_2D,
     ) -> None:  # fmt: skip # one list
         room = 0 if stamp != 0 else 1
-        for item in range(len(found)):
-            room = max(room, sets[item, SET_STOP] - sets[item, SET_START] + 1)
+        for first in range(0, len(found), TOGETHER):
+            own = sets[first : first + TOGETHER]
+            room = max(room, (own[:, SET_STOP] - own[:, SET_START] + 1).sum())
         links = Links(
-            np.empty(LANES * room, np.int32), np.empty(LANES * room, np.int32),
-            np.empty(LANES * room), np.empty(LANES * room),
-            np.empty(LANES * room if shares.are_own else 0), room,
+            np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room), np.empty(room),
+            np.empty(room if shares.are_own else 0),
         )  # fmt: skip # the order of its fields
         lanes, places = np.zeros(CHAIN_NUMBERS * LANES), np.zeros(LANE_PLACES * LANES, np.uint64)
         owner, marks = np.empty(LANES, np.int64), np.empty(fixed.months * LANES)
-        sums = np.empty(SUMS_SIZE)
-        play(
-            opens, wishes, sets, decides, given, exits, shares, sizes, payments, fixed, tiers,
-            found, links, lanes, places, owner, marks, sums,
-        )  # fmt: skip # one call
+        sums, stands = np.empty(SUMS_SIZE), np.empty((TOGETHER, SET_STAND), np.int64)
+        for first in range(0, len(found), TOGETHER):
+            own, rows = sets[first : first + TOGETHER], found[first : first + TOGETHER]
+            link_sets(opens, wishes, own, decides, given, exits, shares, links, stands)
+            # The longest first, so that no lane is left alone with one.
+            order = np.argsort(stands[: len(own), FIRST] - stands[: len(own), END_OF])
+            play(
+                opens, sizes, payments, fixed, tiers, rows, links, stands, order, lanes, places,
+                owner, marks, sums,
+            )  # fmt: skip # one call
 
     return driver(advance)
 

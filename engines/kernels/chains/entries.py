@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from engines.kernels.chains.columns import I32_1D, Decides, Exits
+from engines.kernels.chains.columns import I32_1D, TOGETHER, Decides, Exits
 from engines.kernels.chains.drivers import SET_ROW, ask_exits
 from engines.kernels.columns import I64_2D
 from engines.kernels.gates.runs import sure_wishes
@@ -65,6 +65,9 @@ class Entries:
 
 
 def room_of_lanes() -> Exits:
-    """Return room for the exit of the one entry that each lane stands behind."""
-    shape = 1, LANES
+    """Return room for the exits of wishes that are looked up, or of those that lanes hold.
+
+    Behind these is room for the one that each set of those made together holds.
+    """
+    shape = 1, LANES + TOGETHER
     return Exits(np.empty(0, np.int32), np.empty(shape, np.int32), np.empty(shape), np.empty(shape))

@@ -11,11 +11,12 @@ their order, each when a fixed number of later ones has been handed over: the se
 reach the machine, or a GPU, in the same calls each time.
 
 Lists are short at the beginning and towards the end, so that neither the first nor the last ones
-leave a thread idle for long, and fill the lanes. Where a plan's levels end positions all strategies
-of a list share the walks to them, so it is as long as it can be while there are parts for every
-thread; where strategies give levels, known walks of several plans have to be forgotten part by
-part, so it is the longer the more plans there are. Those of many groups fill at the same time:
-when they hold too much together the longest one goes, and any whose plans nobody else comes for.
+leave a thread idle for long, but fill the lanes three times: of as many sets as lanes the longest
+would leave the others idle. Where a plan's levels end positions all strategies of a list share the
+walks to them, so it is as long as it can be while there are parts for every thread; where
+strategies give levels, known walks of several plans have to be forgotten part by part, so it is the
+longer the more plans there are. Those of many groups fill at the same time: when they hold too much
+together the longest one goes, and any whose plans nobody else comes for.
 """
 
 from collections import deque
@@ -34,7 +35,8 @@ from engines.signals import Signals
 from engines.types import I64_1D
 
 SETS_MAX, SETS_MIN = 256, 32  # strategies of a list that shares walks
-ALONE_MAX = 64  # strategies of one that shares nothing: the first and the last keep a thread idle
+# Strategies of one that shares nothing: the first and the last keep a thread idle.
+ALONE_MIN, ALONE_MAX = 48, 64
 FILLING_BYTES = 200_000_000  # of lists that fill at the same time
 SHARE = 4  # of the strategies to come that a list takes, the fourth
 PARTS = 2  # a thread, that plans have to make where strategies share walks
@@ -136,7 +138,8 @@ class ChainRuns:
         if (group.terms[items, slots.HAS_EXITS] != 0).any():
             parts = PARTS * self._threads
             return max(SETS_MIN, min(SETS_MAX, left // (parts if len(items) < parts else 1)))
-        least = LANES if are_plain else min(SETS_MAX, LANES * len(items))
+        sets = ALONE_MIN if are_plain else max(ALONE_MIN, LANES * len(items))
+        least = min(SETS_MAX, sets)
         return max(least, min(ALONE_MAX, left // SHARE, taken) // LANES * LANES)
 
     def close(self, groups: Sequence[Group]) -> None:

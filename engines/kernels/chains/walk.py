@@ -5,7 +5,8 @@ until a wish, a rule or its age closes it, at the open after that close, or is o
 close that also wishes to enter ends the position in one fill with the next (REVERSED), or leaves
 the end to fill for itself at the same open (RELIEVED) where something else than that entry closes
 it. One pass over the wishes finds all links; a second finds how far prices went against each
-position, since look-ups that do not wait for each other cost a fraction of those that do.
+position, since look-ups that do not wait for each other cost a fraction of those that do. Sets go
+through the first side by side, span by span of the bars: what they look up stays in a cache.
 
 Where a level ends a position before that, its bar is known from the line and the side of the entry
 (`Exits`), and the next wish may be that of the bar's own close.
@@ -47,8 +48,14 @@ from engines.kernels.slots import (
     LEAVES_LONG,
     LEAVES_SHORT,
 )
+from engines.types import I64_1D
 
 NO_ENTRY = -1
+# Where a set stands: its next wish, the place of its next link, the bar of the wish that it holds,
+# which wishes close that, which leave it, the bar in which a level ends it, and where that lies
+# among the exits.
+OWN, COUNT, ENTRY, CLOSES, LEAVES, LEVEL, PLACE = range(7)
+STAND = PLACE + 1
 SOON = 12  # links ahead of the one whose prices are looked up
 
 
@@ -63,23 +70,33 @@ def given_with(given: Given, start: int, stop: int) -> Given:
 
 
 @rule
+def begin_links(links: Links, stand: I64_1D, opens: Opens, first: int) -> None:
+    """Let a set stand before its first wish; its links are written from `first` on."""
+    stand[OWN], stand[COUNT], stand[ENTRY] = 0, first, NO_ENTRY
+    stand[CLOSES], stand[LEAVES], stand[LEVEL], stand[PLACE] = 0, 0, opens.bars, 0
+    _end(links, first, 0, OPEN_AT_END)
+
+
+@rule
 def link(
     wishes: I32_1D, opens: Opens, decides: Decides, given: Given, exits: Exits, plan: int,
-    links: Links, first: int,
-) -> int:  # fmt: skip # what it reads, then where it writes
-    """Write the links of a set from `first` on; return how many.
+    links: Links, stand: I64_1D, kept: int, until: int,
+) -> None:  # fmt: skip # what it reads, then where it writes
+    """Write the links that a set has up to bar `until`, and where it stands then.
 
     `plan` is the row of its plan among the exits, NO_LEVELS if there is none. Levels that the set
-    gives itself end positions as found when each is taken, in the places that there are then.
+    gives itself end positions as found when each is taken, in the places that there are then; the
+    exit of what is held at last is `kept` at a place of the set's own.
     """
-    bars, row = opens.bars, 0 if len(given.stops) > 0 else plan
-    count, entry, closes, leaves, level, place = first, NO_ENTRY, 0, 0, bars, 0
-    recalled = 0
-    _end(links, count, 0, OPEN_AT_END)
-    for own in range(len(wishes)):
+    row, last = 0 if len(given.stops) > 0 else plan, min(until, opens.bars - 1)
+    count, entry, level = int(stand[COUNT]), int(stand[ENTRY]), int(stand[LEVEL])
+    closes, leaves, place = int(stand[CLOSES]), int(stand[LEAVES]), int(stand[PLACE])
+    recalled = at = int(stand[OWN])
+    for own in range(at, len(wishes)):
         bar, wish = int(wishes[own]) >> WISH_BITS, int(wishes[own]) & WISH_MASK
-        if bar >= bars - 1:
+        if bar >= last:
             break
+        at = own + 1
         enters, timed = wish & decides.enters, entry + decides.held_max
         if entry != NO_ENTRY and not _has_ended(links, exits, row, place, count, level, timed, bar):
             if timed != bar and wish & closes == 0:
@@ -102,11 +119,33 @@ def link(
                 recalled = own + RECALLED - place
                 level = (int(exits.ends[row, place]) >> MODE_BITS) - opens.lag
             count += 1
-    last, timed = bars - 1, entry + decides.held_max
+    if len(given.stops) > 0 and entry != NO_ENTRY and place != kept:
+        _keep(exits, place, kept)
+        place = kept
+    stand[OWN], stand[COUNT], stand[ENTRY], stand[LEVEL] = at, count, entry, level
+    stand[CLOSES], stand[LEAVES], stand[PLACE] = closes, leaves, place
+
+
+@inlined
+def _keep(exits: Exits, place: int, kept: int) -> None:
+    """Keep an exit where no look-up of another set writes."""
+    exits.ends[0, kept] = exits.ends[0, place]
+    exits.prices[0, kept], exits.worst[0, kept] = exits.prices[0, place], exits.worst[0, place]
+
+
+@rule
+def end_links(
+    opens: Opens, decides: Decides, given: Given, exits: Exits, plan: int, links: Links,
+    stand: I64_1D,
+) -> int:  # fmt: skip # what it reads, then where it writes
+    """Write how what a set holds behind its last wish ends; return behind which link it is over."""
+    bars, row = opens.bars, 0 if len(given.stops) > 0 else plan
+    count, entry, level = int(stand[COUNT]), int(stand[ENTRY]), int(stand[LEVEL])
+    last, timed, place = bars - 1, entry + decides.held_max, int(stand[PLACE])
     if entry != NO_ENTRY and not _has_ended(links, exits, row, place, count, level, timed, last):
         _end(links, count, bars, OPEN_AT_END)
     links.nexts[count] = np.int32((bars + 1) << 1)
-    return count + 1 - first
+    return count + 1
 
 
 @inlined
