@@ -179,13 +179,21 @@ def test_sets_that_risk_all_there_is_by_stops_of_their_own_do_not_go_to_lanes(
     assert sum(advanced) == (len(crosses) if risk == 0.0001 else 0)
 
 
-def test_walks_that_are_known_are_those_of_their_own_plan_and_levels(klines: Klines) -> None:
+@pytest.mark.parametrize("room", [1, 2])
+@pytest.mark.parametrize("share", [0.1, 1.0], ids=["lanes", "stacks"])
+def test_walks_that_are_known_are_those_of_their_own_plan_and_levels(
+    share: float, room: int, klines: Klines
+) -> None:
     # All enter at the same bars; targets, stops and plans take turns at the same entries.
     crosses = [
         EmaCrossover(5, 15, atr_multiplier=multiplier, reward_ratio=reward)
         for _ in range(3) for multiplier in (1.0, 2.0) for reward in (1.5, 3.0)
     ]  # fmt: skip # one list
-    plans = [Plan(exits=Exits(trailing=Trailing(0.01, own))) for own in (0.002, 0.006, 0.02)]
+    sizing = Sizing(SizingKind.EQUITY_RATIO, share)
+    plans = [
+        Plan(sizing=sizing, pyramiding=room, exits=Exits(trailing=own))
+        for own in (None, Trailing(0.01, 0.002), Trailing(0.01, 0.006), Trailing(0.1, 0.02))
+    ]
     market = Market(klines, INSTRUMENT, COSTS["notional"])
     found = Trials(market, plans, 1).run(crosses)
     assert (found.engine == Engine.FIRST_PASSAGE).all()

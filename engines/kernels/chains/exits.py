@@ -95,7 +95,7 @@ def entry_of(wish: int, enters: int) -> int:
 
 
 @inlined
-def _place_of(given: Given, plan: int, wish: int, entry: int) -> np.uint64:
+def place_of(given: Given, plan: int, wish: int, entry: int) -> np.uint64:
     """Return where among the known walks the one of an entry lies."""
     mixed = np.uint64(entry) * MIX_ENTRY + np.uint64(plan)
     mixed = (mixed ^ given.stops.view(np.uint64)[wish]) * MIX_STOP
@@ -118,14 +118,14 @@ def recall(
     for wish in range(min(first + RECALLED, count), min(first + 2 * RECALLED, count)):
         if _is_new(wishes, enters, wish):
             entry = entry_of(int(wishes[wish]), enters)
-            prefetch(given.known, _place_of(given, plan, wish, entry))
+            prefetch(given.known, place_of(given, plan, wish, entry))
     for wish in range(first, min(first + RECALLED, count)):
         if wish > first and not _is_new(wishes, enters, wish):
             exits.ends[0, wish - first] = UNKNOWN
             continue
         entry = entry_of(int(wishes[wish]), enters)
-        at = _place_of(given, plan, wish, entry)
-        is_known = _is_known(given, plan, wish, entry, at)
+        at = place_of(given, plan, wish, entry)
+        is_known = is_known_at(given, plan, wish, entry, at)
         _tell(given.known, at, exits, wish - first)
         if not is_known:
             exits.ends[0, wish - first] = UNKNOWN
@@ -150,8 +150,8 @@ def walk_given(
 
     Whoever calls it has room for known walks: with none it would write where nothing is.
     """
-    known, at = given.known, _place_of(given, plan, wish, entry)
-    if _is_known(given, plan, wish, entry, at):
+    known, at = given.known, place_of(given, plan, wish, entry)
+    if is_known_at(given, plan, wish, entry, at):
         _tell(known, at, exits, place)
         return
     stop, target = given.stops[wish], given.targets[wish]
@@ -167,7 +167,8 @@ def walk_given(
 
 
 @inlined
-def _is_known(given: Given, plan: int, wish: int, entry: int, at: np.uint64) -> bool:
+def is_known_at(given: Given, plan: int, wish: int, entry: int, at: np.uint64) -> bool:
+    """Return whether the walk at a place is that of an entry with a wish's levels."""
     known = given.known
     is_known = (known[at + np.uint64(K_ENTRY)] == entry) & (known[at + np.uint64(K_PLAN)] == plan)
     is_known &= _are_same(known[at + np.uint64(K_STOP)], given.stops[wish])

@@ -97,7 +97,7 @@ class ChainRuns:
         self._aside, self._settle = aside, settle
         self._strategies, self._threads = strategies, threads
         self._filling: list[Wished] = []
-        self._walks = KnownWalks()
+        self._walks = KnownWalks(), KnownWalks()  # of lanes, and of stacks
         self._held = 0  # bytes, of all that fill
         self._taken = dict[tuple[int, bool, bool], int]()
         self._later = LATER * threads if aside is not None else 0
@@ -170,7 +170,7 @@ class ChainRuns:
         self._held -= wished.held
         if not wished.rows:  # whose only strategy was refused
             return
-        for part in WishedRuns(wished, self._walks).parts():
+        for part in WishedRuns(wished, *self._walks).parts():
             busy = sum(not waits.done() for *_, waits in self._running)
             if self._aside is None or busy >= self._threads:
                 waits: Waits = Ran(part())

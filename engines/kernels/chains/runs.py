@@ -24,6 +24,7 @@ entries that hang on how earlier ones went (`gates.runs`), and those that wait a
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TypeAlias
 
@@ -100,8 +101,9 @@ Follow: TypeAlias = Callable[[Bars, list[F64_1D], list[I64_2D], Money, F64_2D], 
 class WishedRuns:
     """The runs of a list's strategies with the plans that they wait for."""
 
-    def __init__(self, wished: Wished, walks: KnownWalks) -> None:
-        self._group, self._list, self._walks = wished.group, wished, walks
+    def __init__(self, wished: Wished, walks: KnownWalks, ends: KnownWalks) -> None:
+        self._group, self._list = wished.group, wished
+        self._walks, self._walked_ends = walks, ends
         charges, self._opens = wished.group.charges, wished.opens
         self._payments = payments_of(charges, wished.opens.bars)
         self._days = Days(charges.open_day, charges.close_day)
@@ -236,14 +238,17 @@ class WishedRuns:
         decides, sizes, fixed, portions, stacking, (_, kelly), waiting = money
         sets = [own[of] for own, of in zip(sets, np.split(left, stops[:-1]), strict=True)]
         orders = NO_ORDERS if waiting == AT_ONCE else self._orders_of(bars, rows[0], waiting)
-        given, figures = self._given(bars, rows), found[left]
+        figures, own = found[left], np.concatenate(sets)
         advance = advance_stacks if waiting == AT_ONCE else advance_awaited
-        with self._ends.of_stacks(bars, rows, sets, decides, orders) as (ends, parts):
+        with (
+            self._ends.of_stacks(bars, rows, sets, decides, orders) as (ends, parts),
+            self._lent(self._walked_ends, bars, rows) as given,
+        ):
             course = Course(
                 self._opens, decides, ends, stacking, parts, portions, self._shares(sizes, kelly),
                 sizes, self._payments, fixed, self._days, self._group.charges.tiers, orders,
             )  # fmt: skip # the order of its fields
-            advance(course, given, self._list.wishes, np.concatenate(sets), SPAN, figures)
+            advance(course, given, self._list.wishes, own, SPAN, figures)
         found[left] = figures
 
     def _await(
@@ -290,23 +295,31 @@ class WishedRuns:
         """Find the figures of sets of one entry and one leg at a time."""
         decides, sizes, fixed, _, _, (gates, kelly), _ = money
         exits = self._ends.of_lanes(bars, rows, sets, decides)
-        given, shares = self._given(bars, rows), self._shares(sizes, kelly)
-        plans = self._group, *(terms.tobytes() for terms in rows)
-        if not self._list.are_plain:
-            given = given._replace(known=self._walks.lend(plans))
-        if looks_back(gates, kelly):
-            gated = Gated(
-                self._opens, decides, given, exits, shares, sizes, self._payments, fixed, gates,
-                kelly, self._days, self._group.charges.tiers, self._watch(bars, gates),
-            )  # fmt: skip # the order of its fields
-            advance_gated(gated, self._list.wishes, np.concatenate(sets), found)
-        else:
-            advance_chains(
-                self._opens, self._list.wishes, np.concatenate(sets), decides, given, exits,
-                shares, sizes, self._payments, fixed, self._group.charges.tiers, found,
-            )  # fmt: skip # one call
-        if not self._list.are_plain:
-            self._walks.give_back(plans, given.known)
+        shares, own = self._shares(sizes, kelly), np.concatenate(sets)
+        tiers = self._group.charges.tiers
+        with self._lent(self._walks, bars, rows) as given:
+            if looks_back(gates, kelly):
+                gated = Gated(
+                    self._opens, decides, given, exits, shares, sizes, self._payments, fixed,
+                    gates, kelly, self._days, tiers, self._watch(bars, gates),
+                )  # fmt: skip # the order of its fields
+                advance_gated(gated, self._list.wishes, own, found)
+            else:
+                advance_chains(
+                    self._opens, self._list.wishes, own, decides, given, exits, shares, sizes,
+                    self._payments, fixed, tiers, found,
+                )  # fmt: skip # one call
+
+    @contextmanager
+    def _lent(self, walks: KnownWalks, bars: Bars, rows: list[F64_1D]) -> Iterator[Given]:
+        """Return what strategies give, with the walks that are known of these plans."""
+        given, plans = self._given(bars, rows), (self._group, *(terms.tobytes() for terms in rows))
+        if self._list.are_plain:
+            yield given
+            return
+        known = walks.lend(plans)
+        yield given._replace(known=known)
+        walks.give_back(plans, known)
 
     def _watch(self, bars: Bars, gates: Gates) -> Watch:
         """Return what the limits of a plan read; two threads that find it find the same."""

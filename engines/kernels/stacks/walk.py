@@ -95,7 +95,6 @@ from engines.kernels.stacks.columns import (
     Stack,
 )
 from engines.kernels.stacks.decisions import decide, decide_waiting, may_enter, timed_of
-from engines.kernels.stacks.exits import walk
 from engines.kernels.stacks.fills import (
     close_at_level,
     close_at_line,
@@ -103,6 +102,7 @@ from engines.kernels.stacks.fills import (
     place_order,
     settle,
 )
+from engines.kernels.stacks.known_ends import ask_for_end, end_given
 from engines.kernels.stacks.orders import (
     ask_for_orders,
     doubt_where_met,
@@ -165,7 +165,9 @@ def walk_set(
 
 
 @inlined
-def _ask_ahead(course: Course, wishes: I32_1D, place: int, plan: int) -> None:
+def _ask_ahead(
+    course: Course, given: Given, wishes: I32_1D, place: int, plan: int
+) -> None:  # fmt: skip # what is read, then by whom
     """Ask for what a wish some places on reads, and for the end of an entry at a nearer one.
 
     Which spans it looks up is not known yet: the middle ones are most likely.
@@ -180,7 +182,9 @@ def _ask_ahead(course: Course, wishes: I32_1D, place: int, plan: int) -> None:
     for kind in range(1, SPANS - 1):
         for side in (LONG, SHORT):
             prefetch(opens.lowest, np.uint64((2 * kind + side) * opens.bars) + line)
-    if plan != NO_LEVELS and len(ends.places) > 0 and not course.stacking.waits:
+    if len(given.stops) > 0:
+        ask_for_end(given, plan, wishes, min(place + SOON, last), course.decides.enters)
+    elif plan != NO_LEVELS and len(ends.places) > 0 and not course.stacking.waits:
         wish = int(wishes[min(place + SOON // 2, last)])
         entry = (((wish >> WISH_BITS) + 1) << 1) | (LONG if wish & ENTERS_LONG != 0 else SHORT)
         own = int(ends.places[entry]) * END + plan * ends.values.shape[1]
@@ -237,7 +241,7 @@ def _next(
     what = LEAVES
     if bar <= timed:
         counts[CURSOR] = place + 1
-        _ask_ahead(course, wishes, place + 1, plan)
+        _ask_ahead(course, given, wishes, place + 1, plan)
         what = _decide_at(stack, course, given, place, bar, wish, timed == bar, terms)
     else:
         counts[ORDER] = NEVER
@@ -373,10 +377,7 @@ def _open(
     if course.portions.targets > 0:
         divide_entry(stack, course, plan, entry)
     elif len(given.stops) > 0:
-        walk(
-            given.runs[plan], opens, given.prices, given.slip_ratio, entry, opens.bars - 1,
-            given.stops[place], given.targets[place], math.nan, entries, first + ENTRY_END,
-        )  # fmt: skip # one call
+        end_given(opens, given, plan, place, entry, entries, first + ENTRY_END)
     elif plan != NO_LEVELS:
         own = int(course.ends.places[entry]) * END
         for offset in range(END):
