@@ -21,7 +21,7 @@ from engines.kernels.plan_terms import (
     refusal_of_signals,
     terms_row,
 )
-from engines.kernels.wants import charges_of, wants_of
+from engines.kernels.wants import charges_of, ends_once, wants_of
 from engines.klines import Klines
 from engines.liquidation import is_liquidable
 from engines.plan import Plan
@@ -54,7 +54,7 @@ def run_by_kernel(
     settlements = settlements_of(plan, klines, funding, mark)
     signals = planned_signals(strategy, klines, plan)
     _require(refusal_of_signals(signals, instrument))
-    wants = wants_of(signals, rule_columns(plan, klines))
+    wants = wants_of(signals, ends_once(rule_columns(plan, klines)))
     charges = charges_of(costs, klines, instrument, settlements, counts_days(plan))
     marks = mark if is_liquidable(plan) else None
     bars = bars_of(klines, instrument.time_zone, start_bar, marks)

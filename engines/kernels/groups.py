@@ -31,7 +31,7 @@ from engines.kernels.stacks.runs import (
     stacks_one,
 )
 from engines.kernels.waits.runs import is_awaited
-from engines.kernels.wants import charges_of, permits_of
+from engines.kernels.wants import charges_of, ends_once, permits_of
 from engines.klines import Klines
 from engines.plan import LevelSource, Plan
 from engines.rules.columns import RuleColumns, rule_columns
@@ -166,7 +166,7 @@ class Groups:
         klines, instrument = market.klines, market.instrument
         settlements = settlements_of(plan, klines, market.funding, market.mark)
         charges = charges_of(market.costs, klines, instrument, settlements, counts_days(plan))
-        rules = rule_columns(plan, klines)
+        rules = ends_once(rule_columns(plan, klines))
         return Columns(rules, permits_of(rules, len(klines)), charges)
 
     def _rows(

@@ -26,6 +26,7 @@ from engines.plan import (
     Direction,
     DistanceUnit,
     EntryKind,
+    EntryTerms,
     Ladder,
     Market,
     Plan,
@@ -216,11 +217,10 @@ def _set_money(row: F64_1D, plan: Plan, costs: Costs) -> None:
     row[slots.MARGIN_LONG] = plan.margin_long_ratio / plan.leverage
     row[slots.MARGIN_SHORT] = plan.margin_short_ratio / plan.leverage
     row[slots.DIRECTION] = DIRECTIONS[plan.direction]
-    row[slots.ENTRY_KIND], row[slots.ENTRY_OFFSET] = (
-        ENTRIES[plan.entry.kind],
-        plan.entry.offset_ratio,
-    )
-    row[slots.TIMEOUT_BARS] = plan.entry.timeout_bars
+    # What a market entry does not ask for, all plans have alike.
+    entry = plan.entry if plan.entry.kind is not EntryKind.MARKET else EntryTerms()
+    row[slots.ENTRY_KIND], row[slots.ENTRY_OFFSET] = ENTRIES[entry.kind], entry.offset_ratio
+    row[slots.TIMEOUT_BARS] = entry.timeout_bars
     row[slots.DELAY_BARS], row[slots.COOLDOWN_BARS] = reentry.delay_bars, reentry.cooldown_bars
 
 

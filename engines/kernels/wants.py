@@ -6,6 +6,7 @@ depends only on what is held, so they are listed once for each case.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -37,6 +38,24 @@ from engines.types import BOOL_1D, F64_1D, I64_1D
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 NO_DAYS: I64_1D = frozen(None, np.int64)
 NO_FLAGS: U8_1D = frozen(None, np.uint8)
+
+
+def ends_once(rules: RuleColumns) -> RuleColumns:
+    """Return rules that end a session or a week but once, not at each close until the next begins.
+
+    Behind a close that ends what is held and enters nothing, nothing is held and nothing waits, so
+    that the close after it has nothing to end. These are most closes of a night or a weekend.
+    """
+    ends = [c for c in (rules.session_close, rules.weekend_close) if c is not None]
+    if not ends or rules.may_long is None or rules.may_short is None:
+        return rules
+    is_idle = np.logical_or.reduce(ends) & ~(rules.may_long | rules.may_short)
+    counts = np.concatenate([[True], ~is_idle[:-1]])
+    session, weekend = (
+        None if c is None else frozen(c & counts, np.bool_)
+        for c in (rules.session_close, rules.weekend_close)
+    )
+    return replace(rules, session_close=session, weekend_close=weekend)
 
 
 def wants_of(signals: Signals, rules: RuleColumns) -> Wants:

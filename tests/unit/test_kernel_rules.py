@@ -26,14 +26,16 @@ from engines.kernels.plan_terms import (
     terms_table,
 )
 from engines.kernels.summary import FIGURES, SUMMARY
-from engines.kernels.wants import charges_of, wants_of
+from engines.kernels.wants import charges_of, ends_once, wants_of
 from engines.klines import MINUTE_MS, Klines
 from engines.plan import (
     CustomLadder,
     Exits,
+    Hours,
     LevelSource,
     Plan,
     Rung,
+    Session,
     Sizing,
     SizingKind,
 )
@@ -143,6 +145,24 @@ def test_sums_of_many_sets_with_ladders_are_those_of_their_own_runs(klines: Klin
         result = run_by_kernel(strategy, klines, INSTRUMENT, plan, costs).backtest()
         assert count == sum(not trade.is_open for trade in result.trades) > 3
     assert trades[1] > trades[0]
+
+
+def test_a_night_and_a_weekend_are_one_end_each_however_many_bars_they_have(
+    klines: Klines,
+) -> None:
+    plan = Plan(hours=Hours(session=Session("08:00", "16:00"), weekend_exit_hour=12))
+    theirs = rule_columns(plan, klines)
+    own = ends_once(theirs)
+    assert theirs.session_close is not None and theirs.weekend_close is not None
+    assert own.session_close is not None and own.weekend_close is not None
+    assert theirs.may_long is not None
+    ends = theirs.session_close | theirs.weekend_close
+    listed = own.session_close | own.weekend_close
+    is_idle = ends & ~theirs.may_long
+    # Each close that ends anything is listed, or the close before it left nothing to end.
+    assert ((listed == ends) | np.concatenate([[False], is_idle[:-1]])).all()
+    evenings = len(klines) / 96 * 5 / 7
+    assert abs(np.count_nonzero(listed) - evenings) < 3 < np.count_nonzero(ends) / evenings
 
 
 def test_a_run_whose_lots_do_not_fit_says_so_and_comes_again(klines: Klines) -> None:
