@@ -43,7 +43,7 @@ from tests.property.path_cases import (
     markets,
 )
 from tests.property.test_chains_equal_reference import COSTS, Rare, exits
-from tests.property.test_gates_equal_reference import kellys
+from tests.property.test_gates_equal_reference import kellys, reentries
 
 EXAMPLES, EXAMPLES_LONG, STRATEGIES = 40, 4_000, 20
 SOME = st.none(), st.none()
@@ -66,14 +66,10 @@ def cases(draw: st.DrawFn) -> Case:
     """Return strategies of random wishes on random bars, and a plan with limits."""
     seed, market = draw(markets())
     count = draw(st.integers(CHAINS_MIN, STRATEGIES))
-    reentry = st.builds(
-        Reentry, delay_bars=st.sampled_from((0, 0, 1, 3)), cooldown_bars=st.sampled_from((0, 0, 4)),
-        losses_in_a_row_max=st.none() | st.integers(1, 4),
-    )  # fmt: skip # what counts no entries
     plan = replace(
         draw(followed()), sizing=draw(random_plans.sizings() | kellys()),
         exits=replace(draw(exits()), only_in_profit=draw(st.sampled_from((False, False, True)))),
-        reentry=draw(st.just(Reentry()) | reentry),
+        reentry=draw(st.just(Reentry()) | reentries()),
         process_on_close=draw(st.sampled_from((False, False, True))),
     )  # fmt: skip # one plan
     plan = draw(borrowed(draw(limited(plan))))
@@ -99,6 +95,11 @@ LIMITS = {
         intraday_fills_max=5, intraday_loss_ratio_max=0.01, intraday_loss_quote_max=90.0,
         sizing=HALF, exits=Exits(drawdown_ratio_max=0.3), reentry=Reentry(1, 3),
         hours=Hours(bars_held_max=60),
+    ),
+    "all of them, and entries": Plan(
+        intraday_fills_max=5, intraday_loss_ratio_max=0.002, sizing=HALF,
+        exits=Exits(drawdown_ratio_max=0.9),
+        reentry=Reentry(trades_per_day_max=3, trades_per_week_max=7),
     ),
 }  # fmt: skip # one table
 LEVELS = {"still": STOP, "moving": MOVING, "none": Exits(levels=LevelSource.PLAN)}

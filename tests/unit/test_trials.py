@@ -15,7 +15,15 @@ from engines.kernels.summary import SUMMARY
 from engines.kernels.trials import Engine, Market, Trials
 from engines.klines import MINUTE_MS, Klines
 from engines.metrics.measure import measure
-from engines.plan import Exits, Plan, PositionMode, Reentry, Trailing, TrendFilter
+from engines.plan import (
+    Direction,
+    Exits,
+    Plan,
+    PositionMode,
+    Reentry,
+    Trailing,
+    TrendFilter,
+)
 from engines.signals import Signals
 from engines.synthetic import synthetic_klines
 from engines.wishes import Tradable
@@ -226,7 +234,9 @@ def test_a_plan_that_the_instrument_does_not_allow_costs_its_own_sets_alone(
 
 
 def test_wishes_that_wait_for_the_machine_together_keep_their_places(market: Market) -> None:
-    capped = Plan(intraday_fills_max=6, reentry=Reentry(trades_per_day_max=9))  # only it follows
+    capped = Plan(  # as only it follows
+        intraday_fills_max=6, reentry=Reentry(trades_per_day_max=9), direction=Direction.LONG
+    )  # fmt: skip # one plan
     stopped = replace(capped, exits=Exits(stop_loss_ratio=0.01))
     plans = capped, Plan(), stopped
     strategies = [EmaCrossover(fast=fast) for fast in range(3, 12)] + [RsiMeanReversion()]

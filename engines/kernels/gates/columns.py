@@ -32,13 +32,14 @@ NEVER = 1 << 40  # beyond every bar, and beyond every count
 # whether the one that comes leaves something.
 # Of limits (`gates.limits`): the bar before which nothing is entered any more; the wish behind the
 # one that entered; the first bar of the next trading day, and the fills of this one; whether a cap
-# closes what was entered at once, and which limit has ended what was held.
+# closes what was entered at once, and which limit has ended what was held. Last what ENTRY_DAY to
+# WEEK_ENTRIES were before the end of what is held was looked for.
 (
     CURSOR, STOP, ROW, PLAN, ENTRY, IS_SHORT, PLACE, ENDS, NEXT, WISH,
     LAST_END, HAS_LOST, ENTRY_DAY, ENTRY_WEEK, DAY_ENTRIES, WEEK_ENTRIES, LOSSES, HALTED_DAY,
-    HAS_NO_SHARE, TAKEN, IS_LEFT, HALTED_UNTIL, BEGUN, DAY_END, DAY_FILLS, IS_AT_ONCE, CUT,
-) = range(0, 27 * LANES, LANES)  # fmt: skip # one list
-STANDS = 27
+    HAS_NO_SHARE, TAKEN, IS_LEFT, HALTED_UNTIL, BEGUN, DAY_END, DAY_FILLS, IS_AT_ONCE, CUT, COUNTED,
+) = range(0, 28 * LANES, LANES)  # fmt: skip # one list
+STANDS = 31
 
 # Behind the numbers of a lane, what Kelly's sizing knows: the rounds that have ended, and where the
 # next one lies; of the last ones how many won and lost, and what their ratios add up to, each as a

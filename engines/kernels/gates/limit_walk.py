@@ -52,6 +52,7 @@ from engines.kernels.gates.columns import (
     Gates,
     Watch,
 )
+from engines.kernels.gates.rules import recall_counts
 from engines.kernels.money import due_price, slipped_price
 from engines.kernels.passage.columns import PASSED_AT_OPEN, U64_1D, Fixed, Payments
 from engines.kernels.passage.events import slip_at
@@ -113,6 +114,8 @@ def cut(
     price: float, worst: float, how: int,
 ) -> None:  # fmt: skip # where the lane stands, then how it ends
     """Let a limit end the position of a lane at this line, mode, price and worst price before."""
+    if stands[NEXT + lane] != UNKNOWN:  # What was to follow is counted.
+        recall_counts(stands, lane)
     stands[ENDS + lane], stands[CUT + lane] = (line << MODE_BITS) | mode, how
     stands[NEXT + lane], stands[CURSOR + lane] = UNKNOWN, stands[BEGUN + lane]
     stand_at_end(lanes, places, lane, np.uint64(stands[ENDS + lane]), price, worst, opens.lines)

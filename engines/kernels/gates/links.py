@@ -65,8 +65,9 @@ from engines.kernels.gates.columns import (
     Gates,
     Kelly,
 )
+from engines.kernels.gates.limits import has_limits
 from engines.kernels.gates.profit import gains, pay_until
-from engines.kernels.gates.rules import count_end, count_entry, refuses
+from engines.kernels.gates.rules import count_end, count_entry, keep_counts, refuses
 from engines.kernels.gates.shares import remember
 from engines.kernels.gates.vain import count_vain, count_vain_held
 from engines.kernels.passage.columns import (
@@ -111,6 +112,8 @@ def seek_ends(
     closes: I64_1D, ends: I32_2D, opens: Opens, payments: Payments, sizes: Sizes, fixed: Fixed,
 ) -> None:  # fmt: skip # where the lanes stand, then what is read
     """Find how the position of each lane ends, and the entry that ends it, if one does."""
+    if has_limits(gates):  # which may end it sooner
+        keep_counts(stands)
     for lane in range(LANES):
         stands[NEXT + lane], stands[BEGUN + lane] = UNKNOWN, stands[CURSOR + lane]
         if stands[ENTRY + lane] == NO_ENTRY:

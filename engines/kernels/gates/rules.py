@@ -7,6 +7,7 @@ refuse one as well: where its position began by a reversal, they count from that
 
 from engines.kernels._compiled import inlined, rule
 from engines.kernels.gates.columns import (
+    COUNTED,
     DAY_ENTRIES,
     ENTRY_DAY,
     ENTRY_WEEK,
@@ -21,6 +22,7 @@ from engines.kernels.gates.columns import (
     Gates,
 )
 from engines.kernels.machine.gates import DAYS_PER_WEEK
+from engines.kernels.passage.lanes import LANES
 from engines.types import I64_1D
 
 
@@ -76,6 +78,20 @@ def count_entry(stands: I64_1D, lane: int, closes: I64_1D, bar: int) -> None:
             stands[ENTRY_WEEK + lane], stands[WEEK_ENTRIES + lane] = week, 0
     stands[DAY_ENTRIES + lane] += 1
     stands[WEEK_ENTRIES + lane] += 1
+
+
+@rule
+def keep_counts(stands: I64_1D) -> None:
+    """Remember how many entries lanes have counted."""
+    for place in range(4 * LANES):
+        stands[COUNTED + place] = stands[ENTRY_DAY + place]
+
+
+@rule
+def recall_counts(stands: I64_1D, lane: int) -> None:
+    """Let a lane have counted the entries that it remembers, and none since."""
+    for place in range(lane, 4 * LANES, LANES):
+        stands[ENTRY_DAY + place] = stands[COUNTED + place]
 
 
 @rule

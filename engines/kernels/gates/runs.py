@@ -56,9 +56,9 @@ def is_gated(bars: Bars, terms: F64_2D) -> BOOL_1D:
         return np.zeros(len(terms), np.bool_)
     found = are_plain(terms, UNGATED, (*SIZINGS, *OWN_SHARES, BY_KELLY))
     found &= ~are_alike(terms, [*LOOKS_BACK, *LIMITS])
-    # What a limit ends takes back no count of entries, and no part of a position.
-    found &= are_alike(terms, LIMITS) | are_alike(terms, [*MAXIMA[:2], *DIVIDES])
     counts = (terms[:, MAXIMA[:2]] < math.inf).any(axis=1) & (terms[:, slots.DIRECTION] != 0)
+    # What a limit ends takes back no part of a position, and of entries not those in vain.
+    found &= are_alike(terms, LIMITS) | (are_alike(terms, DIVIDES) & ~counts)
     found &= ~counts | np.isin(terms[:, slots.SIZING_KIND], SIZINGS)
     if len(bars.marks) > 0:  # which then tell what is liquidated
         found &= terms[:, slots.IS_LIQUIDABLE] == 0
