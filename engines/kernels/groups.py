@@ -67,7 +67,8 @@ class Group:
     of the list and of the terms: `plain` parts them for strategies that give no levels, `given` for
     those that do, whose ladders no chain follows, and `alone` if first passage follows so many of
     these that its tables pay. `stacked` [N] says which stacks follow if others leave their sets,
-    `spends_all` [N] those of which first passage would leave nearly all.
+    `spends_all` [N] those of which first passage would leave nearly all, `awaited` [N] those whose
+    one entry waits as `waits` follows.
     """
 
     places: I64_1D
@@ -82,6 +83,7 @@ class Group:
     alone: Ways
     stacked: BOOL_1D
     spends_all: BOOL_1D
+    awaited: BOOL_1D
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,7 +140,8 @@ class Groups:
             chained = is_chained(self.bars, terms) | is_stacked(self.bars, terms)
             chained |= is_gated(self.bars, terms)
             is_flat = any(c is not None and bool((c <= 0).any()) for c in _ranges(columns.rules))
-            walked = is_campaigned(self.bars, terms) | is_awaited(self.bars, terms, is_flat)
+            awaited = is_awaited(self.bars, terms, is_flat)
+            walked = is_campaigned(self.bars, terms) | awaited
             walked |= is_stacked_waiting(self.bars, terms)
             walked |= is_hedged(self.bars, terms, bool(columns.charges.settles))
             given = chained & ~may_lack_shares(terms, True, is_flat)
@@ -147,7 +150,7 @@ class Groups:
             own, items = np.array(group), np.arange(len(group))
             ways = plain, _ways(given), _ways(given & ~follows(terms))
             stacked = stacks_one(self.bars, terms) & ~may_lack_shares(terms, True, is_flat)
-            walks = stacked, spends_all(terms)
+            walks = stacked, spends_all(terms), awaited
             found.groups.append(Group(own, terms, *columns, takes_levels, items, *ways, *walks))
             found.items.append(items)
         return found

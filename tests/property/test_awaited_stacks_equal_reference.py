@@ -55,10 +55,13 @@ BOTH = pytest.mark.parametrize("entry", ENTRIES, ids=("limit", "stop"))
 
 @st.composite
 def awaited(draw: st.DrawFn) -> Plan:
-    """Return a plan of several entries that wait."""
+    """Return a plan of entries that wait, of which some take one at a time."""
     plan = draw(stacked())
-    own = replace(plan.exits, levels=LevelSource.PLAN)
-    return replace(plan, entry=draw(terms()), exits=own, process_on_close=False)
+    own, room = replace(plan.exits, levels=LevelSource.PLAN), draw(st.sampled_from((1, 0, 0, 0)))
+    return replace(
+        plan, entry=draw(terms()), exits=own, process_on_close=False,
+        pyramiding=room or plan.pyramiding,
+    )  # fmt: skip # one plan
 
 
 @st.composite

@@ -180,9 +180,23 @@ def test_signal_grids_that_look_back_are_decided(
     assert check(market, replace(plan, entry=entry, exits=own), GRID) == 1.0
 
 
-def test_losses_of_a_fee_by_order_are_left_to_the_machine(klines: Klines) -> None:
-    plan = replace(LOOKING_BACK["cooldown"], entry=ENTRIES["limit"], exits=WITHOUT_LEVELS)
-    assert check(Market(klines, INSTRUMENT, COSTS["order"]), plan, GRID) == 0.0
+OF_ONE = {
+    "losses and a fee by order": LOOKING_BACK["cooldown"],
+    "Kelly": Plan(sizing=Sizing(SizingKind.KELLY, 0.5)),
+    "trades of a day and week": Plan(
+        reentry=Reentry(trades_per_day_max=1, trades_per_week_max=4), direction=Direction.LONG
+    ),
+    "all of equity": Plan(sizing=Sizing(SizingKind.EQUITY_RATIO, 1.0)),
+}  # fmt: skip # one table
+
+
+@pytest.mark.parametrize("entry", [ENTRIES["limit"], ENTRIES["stop"]], ids=("limit", "stop"))
+@pytest.mark.parametrize("name", OF_ONE)
+def test_what_waits_do_not_follow_is_a_stack_of_one(
+    name: str, entry: EntryTerms, klines: Klines
+) -> None:
+    plan = replace(OF_ONE[name], entry=entry, exits=WITHOUT_LEVELS)
+    assert check(Market(klines, INSTRUMENT, COSTS["order"]), plan, GRID) == 1.0
 
 
 def test_one_direction_is_closed_by_orders_of_the_other(klines: Klines) -> None:

@@ -77,6 +77,7 @@ from engines.kernels.stacks.columns import Course, Stacking
 from engines.kernels.stacks.drivers import advance_awaited, advance_stacks
 from engines.kernels.stacks.runs import (
     NO_ORDERS,
+    is_stacked_waiting,
     stacking_of,
     stacks_one,
 )
@@ -187,8 +188,10 @@ class WishedRuns:
             if self._list.are_plain and not has_levels(terms):
                 own[:, SET_ROW] = NO_LEVELS
         if waiting != AT_ONCE:
-            wait = self._await if stacking.room == 1 else self._stack
-            wait(bars, rows, sets, money, found)
+            if self._group.awaited[plans[0][0]]:
+                self._await(bars, rows, sets, money, found)
+            if is_stacked_waiting(bars, rows[0][None])[0]:
+                self._stack(bars, rows, sets, money, found)
             return found
         if rows[0][slots.IS_HEDGED] != 0:
             self._hedge(bars, rows, sets, money, found)

@@ -67,7 +67,7 @@ def is_stacked_waiting(bars: Bars, terms: F64_2D) -> BOOL_1D:
     """Return which plans [N] whose entries wait stacks follow, if strategies give them nothing."""
     if len(bars.months) >= MONTHS_MAX or len(bars.prices) >= BARS_MAX:
         return np.zeros(len(terms), np.bool_)
-    found = _are_followed(bars, terms, UNSTACKED_WAITING) & (terms[:, slots.ROOM] > 1)
+    found = _are_followed(bars, terms, UNSTACKED_WAITING) & are_alike(terms, DIVIDES)
     found &= (terms[:, slots.ENTRY_KIND] != AT_MARKET) & (terms[:, slots.SETTLES] == 0)
     return found
 
