@@ -70,23 +70,32 @@ def klines() -> Klines:
     return synthetic_klines(BARS, 15 * MINUTE_MS, seed=7)
 
 
-def run_and_print(name: str, case: Case, count: int) -> None:
-    """Run so many plans of a case, compare a set with the reference, and print what sets take."""
-    strategies, plans = case.strategies, case.plans(count)
-    bars = klines()
-    funding = constant_funding(0.0001, 8, bars) if case.has_funding else None
+def market(has_funding: bool) -> Market:
+    """Return the market that plans are run on."""
     tiers = (MarginTier(1e9, 0.005, leverage_max=100.0),)
     instrument = Instrument("SYNTHETIC", tick_size=0.1, qty_step=0.001, margin_tiers=tiers)
-    market = Market(bars, instrument, Costs(), funding)
+    funding = constant_funding(0.0001, 8, klines()) if has_funding else None
+    return Market(klines(), instrument, Costs(), funding)
+
+
+def run_and_print(name: str, case: Case, count: int) -> float:
+    """Run so many plans of a case, compare a set with the reference, and print what sets take.
+
+    Returns: microseconds of processor time a set.
+    """
+    strategies, plans = case.strategies, case.plans(count)
+    where = market(case.has_funding)
     keep_freed_memory()  # as a worker does
     aside = threads_aside(THREADS)
-    found = Trials(market, plans, THREADS, aside=aside).run(strategies)
+    found = Trials(where, plans, THREADS, aside=aside).run(strategies)
     assert found.errors == {}
-    result = run_backtest(strategies[7], bars, instrument, plans[-1], Costs(), funding=funding)
+    result = run_backtest(
+        strategies[7], where.klines, where.instrument, plans[-1], where.costs, funding=where.funding
+    )
     check_summary(found.values[7, -1], result)
     walls, cpus = list[float](), list[float]()
     while sum(walls) < SECONDS:
-        trials = Trials(market, plans, THREADS, aside=aside)  # which remembers no signals yet
+        trials = Trials(where, plans, THREADS, aside=aside)  # which remembers no signals yet
         wall, cpu = time.perf_counter(), time.process_time()
         trials.run(strategies)
         walls.append(time.perf_counter() - wall)
@@ -98,3 +107,4 @@ def run_and_print(name: str, case: Case, count: int) -> None:
         f"CPU a set, {trades:,.0f} trades, {cpu / trades * 1e9:,.0f} ns each, "
         f"{Engine(int(engine)).name.lower()} {(found.engine == engine).mean():.1%}"
     )
+    return cpu * 1e6
