@@ -14,7 +14,7 @@ Entries that wait at a price are orders, each of which is met once for all sets,
 (`stacks.orders`).
 
 A position of one entry is a stack too, a slower one than lanes make of it. But calls are followed
-here and entries that cannot be paid are refused, so sets that lanes or first passage leave
+here and entries that cannot be paid are refused, so sets that lanes, waits or first passage leave
 undecided come here, and at once where each entry takes all that there is.
 """
 

@@ -5,8 +5,8 @@ they ask the bar and whether it was a loss. What a position brings is so much a 
 its size: the way of the price, less the commission by value or by contract, less what a contract
 has paid for funding. So they are asked before any money is known. A result too near to nothing for
 the noise of these sums makes the set unsure; a commission by order does not go by contracts, and
-such plans are left to the machine. An order is counted where it is placed, which hangs on the
-account, so a most of trades a day or week is left to it as well.
+such plans are left to stacks. An order is counted where it is placed, which hangs on the account,
+so a most of trades a day or week is left to them as well.
 """
 
 import numpy as np
