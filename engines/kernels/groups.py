@@ -63,12 +63,13 @@ class Ways(NamedTuple):
 class Group:
     """Plans that read the same columns: their places in the caller's list and their terms [N].
 
-    `takes_levels` tells whether the strategy's own stops and targets count. `items` are all places
-    of the list and of the terms: `plain` parts them for strategies that give no levels, `given` for
-    those that do, whose ladders no chain follows, and `alone` if first passage follows so many of
-    these that its tables pay. `stacked` [N] says which stacks follow if others leave their sets,
-    `spends_all` [N] those of which first passage would leave nearly all, `awaited` [N] those whose
-    one entry waits as `waits` follows.
+    `rules` end a session or a week but once (`ends_once`). `takes_levels` tells whether the
+    strategy's own stops and targets count. `items` are all places of the list and of the terms:
+    `plain` parts them for strategies that give no levels, `given` for those that do, whose
+    ladders no chain follows, and `alone` if first passage follows so many of these that its
+    tables pay. `stacked` [N] says which stacks follow if others leave their sets, `spends_all`
+    [N] those of which first passage would leave nearly all, `awaited` [N] those whose one entry
+    waits as `waits` follows.
     """
 
     places: I64_1D

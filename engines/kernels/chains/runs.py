@@ -150,9 +150,10 @@ class WishedRuns:
         self, bars: Bars, items: I64_1D, owns: list[I64_1D]
     ) -> Iterator[list[tuple[int, I64_1D]]]:
         """Return plans that differ in levels alone, enough for full lanes, each with its places."""
-        parts = dict[tuple[Money, bool], list[tuple[int, I64_1D]]]()
+        parts, group = dict[tuple[Money, bool, bool], list[tuple[int, I64_1D]]](), self._group
         for item, own in zip(items.tolist(), owns, strict=True):
-            key = self._money(bars, item), bool(self._group.terms[item, slots.IS_HEDGED])
+            is_hedged = bool(group.terms[item, slots.IS_HEDGED])
+            key = self._money(bars, item), is_hedged, bool(group.awaited[item])
             part = parts.setdefault(key, [])
             part.append((item, own))
             if len(part) == EXITS_MAX or sum(len(places) for _, places in part) >= PART_MIN:

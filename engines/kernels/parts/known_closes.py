@@ -22,7 +22,7 @@ from engines.types import F64_1D, I64_1D
 
 Asked: TypeAlias = list[tuple[I64_1D, I32_1D]]  # entries of each plan, and until which bar
 STOPS = [slots.STOP_RATIO, slots.STOP_ATR]
-KEPT_MAX = 8  # 2 MB each; of each thread those of lanes, and of the walk that takes what they leave
+KEPT_BYTES = 1 << 26  # of a list; 2 MB each for rare wishes and two targets, 18 for dense and four
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +33,13 @@ class Known:
     asked: Asked
     exits: PartExits
     least: F64_1D
+
+    @property
+    def bytes(self) -> int:
+        """Return how much memory this holds."""
+        exits = self.exits
+        columns = exits.levels, exits.codes, exits.closes, exits.foretold.evens, self.least
+        return sum(column.nbytes for column in columns)
 
     def serves(self, key: tuple[object, ...], asked: Asked) -> bool:
         """Return whether these are the closes of such plans, as far as their stops are not met."""
@@ -48,7 +55,7 @@ class KnownCloses:
 
     def __init__(self) -> None:
         # Which takes and gives one at a time, whichever thread asks.
-        self._free = deque[Known](maxlen=KEPT_MAX)
+        self._free = deque[Known]()
 
     @contextmanager
     def lent(
@@ -57,6 +64,7 @@ class KnownCloses:
         """Return room for the closes of plans, by their terms, with what is known of them.
 
         What results are told by tells plans apart too; where nothing is known `make` makes room.
+        What an exception leaves half-written is not kept.
         """
         key = charged, *(_but_stops(terms) for terms in rows)
         known = self._take(key, asked)
@@ -65,6 +73,16 @@ class KnownCloses:
             known = Known(key, asked, exits, np.full(len(exits.levels), NOT_KNOWN))
         yield known
         self._free.append(known)
+        self._keep_within(KEPT_BYTES)
+
+    def _keep_within(self, most: int) -> None:
+        """Let what was kept longest go until the rest holds no more bytes than that."""
+        held = sum(known.bytes for known in tuple(self._free))
+        while held > most:
+            try:
+                held -= self._free.popleft().bytes
+            except IndexError:
+                break
 
     def _take(self, key: tuple[object, ...], asked: Asked) -> Known | None:
         """Return what serves such plans, None if nothing does that is free."""

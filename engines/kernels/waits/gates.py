@@ -6,7 +6,8 @@ its size: the way of the price, less the commission by value or by contract, les
 has paid for funding. So they are asked before any money is known. A result too near to nothing for
 the noise of these sums makes the set unsure; a commission by order does not go by contracts, and
 such plans are left to stacks. An order is counted where it is placed, which hangs on the account,
-so a most of trades a day or week is left to them as well.
+so a most of trades a day or week is left to them as well. Of several targets stacks that wait know
+nothing: those are left to the machine.
 """
 
 import numpy as np

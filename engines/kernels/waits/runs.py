@@ -4,7 +4,8 @@ Theory. Where an order is met, and how the levels of its position end it, hang o
 decides it, its side and the bars, not on the account. So each order that any strategy may place is
 looked for once (`waits.orders`), how its position ends by its levels is found when the first set
 takes it (`waits.exits`), and a set is a pass over its wishes that links them (`waits.walk`). Money
-is a step a link, many sets at a time (`waits.lanes`); what might be refused is left to stacks.
+is a step a link, many sets at a time (`waits.lanes`); what might be refused is left to stacks,
+of several targets to the machine.
 """
 
 import numpy as np
