@@ -22,7 +22,7 @@ from engines.types import F64_1D, I64_1D
 
 Asked: TypeAlias = list[tuple[I64_1D, I32_1D]]  # entries of each plan, and until which bar
 STOPS = [slots.STOP_RATIO, slots.STOP_ATR]
-KEPT_BYTES = 1 << 26  # of a list; 2 MB each for rare wishes and two targets, 18 for dense and four
+KEPT_BYTES = 1 << 26  # of a list; 13 MB each were seen, where 64 strategies wish every 25 bars
 
 
 @dataclass(frozen=True, slots=True, eq=False)

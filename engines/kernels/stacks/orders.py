@@ -87,10 +87,8 @@ from engines.kernels.waits.columns import (
     SIZED_BEFORE,
 )
 
-FAR, NEAR = (
-    8,
-    4,
-)  # wishes ahead of the one that acts, of which is asked what is read first and later
+# Wishes ahead of the one that acts: of far ones is asked where orders lie, of near ones the orders.
+FAR, NEAR = 8, 4
 
 
 @inlined
