@@ -183,7 +183,7 @@ def shared_cases(draw: st.DrawFn) -> Case:
     bases = st.sampled_from((Basis.AVERAGE, Basis.AVERAGE, Basis.LAST))
     plan = replace(
         plan, ladder=replace(ladder, late_target=None), exits=replace(levels, basis=draw(bases)),
-        process_on_close=False, limit_verify_ticks=0, leverage=1.0, entry=EntryTerms(),
+        process_on_close=False, limit_verify_ticks=0, leverage=1.0,
     )  # fmt: skip # one list
     first, kept = draw(st.integers(0, 2**31)), draw(st.sampled_from((0.5, 0.8, 0.95)))
     sets = [Thinned(PlainWishes(first), own, kept) for own in range(len(strategies))]

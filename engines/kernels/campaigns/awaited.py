@@ -4,50 +4,39 @@ Theory. Beside the position, or alone, one order may wait (`campaigns.orders`). 
 met, when its bars are over, when another wish takes its place, with a close that a wish, a rule or
 an age asks for, and at a session's end if nothing is held. A wish of the side that is held changes
 nothing, nor does one that would reverse it where a plan closes in profit alone. So bars are
-searched for the first that reaches anything, and between two of its decisions a set's bar is walked
-from event to event, in which a campaign may end, begin, or turn into that of the other side. The
-prices of the way take the sign of whatever is held or waits then. An order of a side on which the
-plan may not enter closes what it meets. One that the account may not be able to pay, where it
-reverses what was opened in its own bar, makes the set unsure.
+searched for the first that reaches anything, and only that one is walked (`campaigns.ways`).
+
+Where an order is met hangs on the close that decides it, and what becomes of the campaign then on
+the average alone, so sets share both (`campaigns.courses`): one that waits alone stands at once
+where it is known to be met, and a campaign whose course is known is played to its end.
 """
 
-import math
-
 from engines.kernels._compiled import apart, inlined, rule
-from engines.kernels.campaigns.calls import judge
 from engines.kernels.campaigns.columns import (
     BARS,
     BEST,
     CLOSE_BEFORE,
     CLOSE_THEN,
-    ENTRY_BAR,
     EQUITY_THEN,
-    FRESH,
     GUARD,
     IS_GATED,
-    IS_PASSED,
+    IS_NEW,
     IS_UNSURE,
-    IS_WALKED,
-    LEG_DOWN,
-    LEG_UP,
     LOWEST,
     MET_AT,
-    MONTH_NOW,
     NEAR_DOWN,
     NEAR_UP,
     NET_BEFORE,
     NEXT_BAR,
     NOW,
     OVER,
-    PAYS_END,
     PLACE,
     SLIP_THEN,
-    THE_LEG,
-    THE_ORDER,
     W_ALLOWED,
     W_CLOSE,
     W_EQUITY,
     W_LAST,
+    W_LINE,
     W_MET,
     W_PRICE,
     W_SIDE,
@@ -56,87 +45,70 @@ from engines.kernels.campaigns.columns import (
     WAY_PART,
     WORST,
 )
+from engines.kernels.campaigns.courses import (
+    C_ENTRY,
+    C_FILL,
+    C_NOW,
+    C_PART,
+    fetch_course,
+    met_at,
+)
 from engines.kernels.campaigns.fills import (
     beyond,
-    drop_rung,
-    fee_of_qty,
     find_nearest,
-    pay_until,
+    set_waits,
     tick_down,
 )
 from engines.kernels.campaigns.gates import Closes, count_end, count_placed, may_enter
-from engines.kernels.campaigns.legs import close_by_level
 from engines.kernels.campaigns.links import (
     closes_in_profit,
     next_pay,
     note_guarded,
     timed_of,
 )
-from engines.kernels.campaigns.margin import is_refused, note_start
-from engines.kernels.campaigns.opens import begin, close_at, decide_at
-from engines.kernels.campaigns.orders import order_price, sign_of
+from engines.kernels.campaigns.margin import note_start
+from engines.kernels.campaigns.opens import close_at, decide_at
+from engines.kernels.campaigns.orders import sign_of
+from engines.kernels.campaigns.played import AT_CLOSE, AT_LEVEL, UNPLAYED, play_known, wait_again
 from engines.kernels.campaigns.sizes import cannot_pay, is_too_small
-from engines.kernels.campaigns.tally import close_lots, find_lowest, mark_stretch
 from engines.kernels.campaigns.walk import (
-    STAYS,
-    fill_rung,
-    passed,
-    passed_price,
     tend,
-    travel,
     turns_late,
 )
-from engines.kernels.campaigns.wishes import place_from, side_of
+from engines.kernels.campaigns.ways import come_to, stand_alone, walk_on
+from engines.kernels.campaigns.wishes import find_wish, place_from, side_of
 from engines.kernels.chains.columns import (
     I32_1D,
-    LINE,
-    O_CLOSE,
-    O_MONTH,
-    O_SLIP,
     WISH_BITS,
     WISH_MASK,
     Decides,
 )
 from engines.kernels.columns import F64_2D, Run
-from engines.kernels.money import due_price, equity_at, expected_slip
-from engines.kernels.rounding import qty_of
+from engines.kernels.money import expected_slip
 from engines.kernels.search import first_touch
 from engines.kernels.slots import (
     AT_LIMIT,
-    BAR,
-    CALLS_MARGIN,
-    CLOSE,
     ENDS,
     ENTERS,
     ENTERS_LONG,
     ENTERS_SHORT,
     ENTRY_KIND,
     ENTRY_OFFSET,
-    IS_EXACT,
-    LAST_FILL_BAR,
     LEAVES_LONG,
     LEAVES_SHORT,
-    LOTS,
     ONLY_IN_PROFIT,
-    OPEN,
-    ROOM_STEPS,
-    RUNGS,
-    SLIP_NOW,
     STEPS,
     TICK_SIZE,
     TIMEOUT_BARS,
-    VALUE_MAX,
     VERIFY_TICKS,
 )
 from engines.types import F64_1D
-
-AT_OPEN, FIRST_PART, LAST_PART = 0.0, 1.0, 3.0  # values of WAY_PART
 
 
 @rule
 def play_awaited(
     run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, wishes: I32_1D, decides: Decides,
-    asked: Closes, until: int,
+    asked: Closes, known: F64_1D, until: int,
 ) -> None:  # fmt: skip # one list
     """Let a set live on through the bars before `until`."""
     bars, place = int(run[BARS]), int(run[PLACE])
@@ -144,25 +116,32 @@ def play_awaited(
         timed, matters = bars, _what_matters(run)
         if run[STEPS] != 0:
             timed = timed_of(run, decides)
-        own, bar, wish = place, bars - 1, 0
-        while own < len(wishes):
-            wish = int(wishes[own])
-            if wish & matters != 0 or wish >> WISH_BITS >= timed:
-                bar = wish >> WISH_BITS
-                break
-            own += 1
+        own, wish = find_wish(wishes, place, matters, timed)
+        bar = wish >> WISH_BITS if own < len(wishes) else bars - 1
         last = min(bar, timed, bars - 1)
-        is_alive = run[STEPS] != 0 or run[W_SIDE] != 0
-        if is_alive and _live(run, lines, prices, reach, asked, min(last, until - 1)):
-            place = place_from(wishes, place, int(run[NEXT_BAR]) - 1)
+        how, is_new = UNPLAYED, run[IS_NEW] != 0
+        if is_new:
+            how = _play_on(run, lines, prices, reach, asked, known, last)
+        is_over = how == AT_LEVEL
+        if how == UNPLAYED and (run[STEPS] != 0 or run[W_SIDE] != 0):
+            is_over = _live(
+                run, lines, prices, reach, asked, known, min(last, until - 1), is_new
+            )  # fmt: skip # one call
+        if is_over:
+            is_begun = run[IS_NEW] != 0
+            place = place_from(wishes, place, int(run[NEXT_BAR]) - (0 if is_begun else 1))
             continue
         if run[STEPS] != 0 and last == timed and timed != timed_of(run, decides):
             continue  # A margin call has sold the oldest lot.
-        if last >= min(until, bars - 1):
+        if last >= bars - 1 or (how != AT_CLOSE and last >= until):
             break
         is_wished = bar == last and own < len(wishes)
         wish = wish & WISH_MASK if is_wished else 0
+        if wish & ENTERS != 0:
+            fetch_course(run, known, last + 1, side_of(wish))
         _decide(run, lines, reach, decides, asked, last, wish, timed == last)
+        if how == AT_CLOSE and run[STEPS] != 0:
+            wait_again(run, known, sign_of(run))
         place = own + 1 if is_wished else place_from(wishes, place, last + 1)
     run[PLACE] = place
 
@@ -176,22 +155,32 @@ def _what_matters(run: Run) -> int:
 
 
 @inlined
-def _live(run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, asked: Closes, last: int) -> bool:
-    """Let bars up to `last` go by, or as far as that in which a position begins or ends."""
+def _live(
+    run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, asked: Closes, known: F64_1D, last: int,
+    goes_on: bool,
+) -> bool:  # fmt: skip # one list
+    """Let bars up to `last` go by, or as far as that in which a position begins or ends.
+
+    It may go on in the middle of the first one.
+    """
     bars = int(run[BARS])
     while run[NEXT_BAR] <= last and (run[STEPS] != 0 or run[W_SIDE] != 0):
-        bar, down, up = int(run[NEXT_BAR]), run[NEAR_DOWN], run[NEAR_UP]
-        stop, pays = bar + 1 if turns_late(run) else last + 1, bars
-        if run[STEPS] != 0:
-            pays = next_pay(run)
-            if run[GUARD] > down:
-                down = note_guarded(run)
-        run[LOWEST] = min(run[LOWEST], down)
-        if run[W_SIDE] != 0:
-            stop = min(stop, int(run[W_LAST]) + 1)
-        low, high = (down, up) if sign_of(run) > 0 else (-up, -down)
-        bar = first_touch(reach, bars, bar, min(stop, pays), low, high)
-        is_other = bar < stop and _play_bar(run, lines, prices, reach, asked, bar)
+        bar, stop, at = int(run[NEXT_BAR]), last + 1, -1
+        if run[STEPS] == 0:
+            at = met_at(run, known, int(run[W_LINE]), run[W_SIDE])
+        if at >= 0 and known[at + C_ENTRY] <= last:
+            bar = int(known[at + C_ENTRY])
+            come_to(run, lines, prices, reach, bar)
+            _stand_where_met(run, known, at, bar)
+        elif not goes_on:
+            bar, stop = _search(run, reach, bars, last)
+            if bar < stop:
+                come_to(run, lines, prices, reach, bar)
+        goes_on = False
+        is_other = bar < stop and walk_on(run, prices, reach, asked, bar)
+        if run[IS_NEW] != 0:
+            run[NEXT_BAR] = bar
+            return True
         run[NEXT_BAR] = min(bar + 1, stop)
         if run[STEPS] != 0:
             tend(run, sign_of(run))
@@ -200,6 +189,46 @@ def _live(run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, asked: Closes,
         if is_other:
             return True
     return False
+
+
+@rule
+def _stand_where_met(run: Run, known: F64_1D, at: int, bar: int) -> None:
+    """Stand in the middle of a bar where the order that waits is met, as its course tells."""
+    note_start(run, bar, run[CLOSE_BEFORE])
+    run[NOW] = run[WORST] = run[BEST] = known[at + C_NOW]
+    run[WAY_PART], run[MET_AT] = known[at + C_PART], known[at + C_FILL]
+
+
+@inlined
+def _search(run: Run, reach: F64_2D, bars: int, last: int) -> tuple[int, int]:
+    """Return the next bar in which anything may happen, and that before which it has to be."""
+    bar, down, up, pays = int(run[NEXT_BAR]), run[NEAR_DOWN], run[NEAR_UP], bars
+    stop = bar + 1 if turns_late(run) else last + 1
+    if run[STEPS] != 0:
+        pays = next_pay(run)
+        if run[GUARD] > down:
+            down = note_guarded(run)
+    run[LOWEST] = min(run[LOWEST], down)
+    if run[W_SIDE] != 0:
+        stop = min(stop, int(run[W_LAST]) + 1)
+    low, high = (down, up) if sign_of(run) > 0 else (-up, -down)
+    return first_touch(reach, bars, bar, min(stop, pays), low, high), stop
+
+
+@inlined
+def _play_on(
+    run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, asked: Closes, known: F64_1D, last: int
+) -> int:
+    """Play a campaign that has begun in the middle of a bar, if its course is known and holds."""
+    side = sign_of(run)
+    how = play_known(run, lines, prices, reach, known, last, side)
+    if how == AT_LEVEL:
+        run[NEXT_BAR] = run[OVER] + 1
+        count_end(run, asked, run[NET_BEFORE])
+        stand_alone(run)
+    elif how == UNPLAYED:
+        set_waits(run, side)
+    return how
 
 
 @rule
@@ -234,16 +263,7 @@ def _decide(
         count_end(run, asked, run[NET_BEFORE])
     if run[STEPS] == 0:
         run[NEXT_BAR] = bar + 1
-        _stand_alone(run)
-
-
-@rule
-def _stand_alone(run: Run) -> None:
-    """Let nothing wait but the order, if one does."""
-    run[LEG_UP], run[LEG_DOWN] = math.inf, -math.inf
-    for rung in range(int(run[RUNGS])):
-        drop_rung(run, rung)
-    find_nearest(run)
+        stand_alone(run)
 
 
 @apart
@@ -265,135 +285,8 @@ def _place(run: Run, lines: F64_1D, bar: int, side: float, is_allowed: bool) -> 
         run[W_PRICE] = run[W_MET] = side * level
         if is_limit and run[VERIFY_TICKS] != 0:
             run[W_MET] = beyond(run, side * level, -side)
-        run[W_LAST] = bar + run[TIMEOUT_BARS]
+        run[W_LAST], run[W_LINE] = bar + run[TIMEOUT_BARS], bar + 1
         run[W_CLOSE], run[W_EQUITY], run[W_SLIP] = close, equity, slip
         count_placed(run)
     run[CLOSE_THEN], run[EQUITY_THEN], run[SLIP_THEN] = close_then, equity_then, slip_then
     find_nearest(run)
-
-
-@inlined
-def _play_bar(
-    run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, asked: Closes, bar: int
-) -> bool:
-    """Walk a bar; return whether a position has begun or ended in it."""
-    if run[LAST_FILL_BAR] != bar:
-        mark_stretch(run, reach, bar)
-    run[MONTH_NOW] = lines[bar * LINE + O_MONTH]
-    opened, is_other = prices[bar, OPEN], False
-    run[CLOSE_BEFORE], run[SLIP_NOW] = lines[bar * LINE + O_CLOSE], lines[bar * LINE + O_SLIP]
-    run[BAR] = run[OVER] = bar
-    run[FRESH], run[WAY_PART] = run[LOTS], AT_OPEN
-    run[NOW] = run[WORST] = run[BEST] = sign_of(run) * opened
-    while run[STEPS] != 0 or run[W_SIDE] != 0:
-        side, held = sign_of(run), run[LOTS]
-        if run[CALLS_MARGIN] == 0 and held > 0:
-            find_lowest(run, reach, side, bar, math.inf)
-        price = _go_on(run, prices, reach, bar, side)
-        run[LOWEST] = min(run[LOWEST], run[WORST])
-        if price == price or run[LOTS] != held:
-            run[LAST_FILL_BAR] = bar
-        if run[MET_AT] != 0:
-            is_other = _fill_order(run, reach, asked, bar, side) or is_other
-        elif price == price or (held > 0 and run[STEPS] == 0):
-            if price == price:
-                close_by_level(run, reach, side, price)
-            count_end(run, asked, run[NET_BEFORE])
-            is_other = True
-            _turn_round(run, side, sign_of(run))
-        else:
-            break
-        if run[STEPS] == 0:
-            _stand_alone(run)
-    return is_other
-
-
-@rule
-def _turn_round(run: Run, before: float, side: float) -> None:
-    """Give the prices of the way the sign of another side."""
-    if side == -before:
-        run[NOW], run[WORST], run[BEST] = -run[NOW], -run[BEST], -run[WORST]
-
-
-@inlined
-def _go_on(run: Run, prices: F64_2D, reach: F64_2D, bar: int, side: float) -> float:
-    """Go on through a bar; return at what price the exit fills, STAYS if it does not.
-
-    It stays as well where the order is met, at MET_AT, and where a margin call has sold all.
-    """
-    opened, high, low = prices[bar, OPEN], reach[bar, 0], reach[bar, 1]
-    is_high_first, is_paid = high - opened < opened - low, run[PAYS_END] != 0
-    is_held, run[IS_PASSED] = run[STEPS] != 0, 0.0
-    if run[WAY_PART] == AT_OPEN:
-        opened = side * opened
-        if is_paid:
-            pay_until(run, 2.0 * bar)
-        note_start(run, bar, run[CLOSE_BEFORE])
-        while not run[NEAR_DOWN] < opened < run[NEAR_UP]:
-            found = passed(run, opened, side)
-            if found == THE_LEG:
-                return passed_price(run, opened, side)
-            if found == THE_ORDER:
-                run[MET_AT] = order_price(run, opened, side, False)
-                return STAYS
-            fill_rung(run, found, due_price(run, side * opened), True, side)
-        _judge(run, reach, side, opened)
-        if is_paid:
-            pay_until(run, 2.0 * bar + 1.0)
-            _judge(run, reach, side, opened)
-        run[WAY_PART] = FIRST_PART
-    while run[WAY_PART] <= LAST_PART and is_held == (run[STEPS] != 0):
-        target = high if (run[WAY_PART] == FIRST_PART) == is_high_first else low
-        if run[WAY_PART] == LAST_PART:
-            target = prices[bar, CLOSE]
-        filled = travel(run, side * target, side)
-        if filled == filled or run[MET_AT] != 0:
-            return filled
-        _judge(run, reach, side, side * target)
-        run[WAY_PART] += 1
-    return STAYS
-
-
-@rule
-def _judge(run: Run, reach: F64_2D, side: float, price: float) -> None:
-    """Call margin at a signed price, if anything is held."""
-    if run[STEPS] != 0:
-        judge(run, reach, side, price)
-
-
-@apart
-def _fill_order(run: Run, reach: F64_2D, asked: Closes, bar: int, side: float) -> bool:
-    """Fill the order where it is met; return whether it has changed anything."""
-    price, own, held = run[MET_AT], run[W_SIDE], abs(run[STEPS])
-    opening = min(run[W_STEPS], run[ROOM_STEPS]) if run[W_ALLOWED] != 0 else 0.0
-    run[MET_AT] = run[W_SIDE] = 0.0
-    if opening > 0 and _may_ask_for_all(run, own, opening, price):
-        run[IS_UNSURE] = 1.0
-    if opening > 0 and is_refused(run, own, opening, price, run[WAY_PART] == AT_OPEN):
-        if held > 0 and run[VALUE_MAX] != math.inf:
-            run[IS_UNSURE] = 1.0  # What is worth too much closes, what cannot be paid does not.
-        find_nearest(run)
-        return False
-    total = held + opening
-    if total == 0:
-        return False
-    run[LAST_FILL_BAR] = bar
-    paid = fee_of_qty(run, qty_of(run, total), price)
-    if held > 0:
-        close_lots(run, reach, side, price, paid * held / total)
-        count_end(run, asked, run[NET_BEFORE])
-    if opening > 0:
-        _turn_round(run, side, own)
-        run[CLOSE_THEN], run[EQUITY_THEN], run[SLIP_THEN] = run[W_CLOSE], run[W_EQUITY], run[W_SLIP]
-        begin(run, own, opening, qty_of(run, opening), price, paid * opening / total)
-        run[IS_WALKED], run[FRESH] = 1.0, 0.0
-    return True
-
-
-@rule
-def _may_ask_for_all(run: Run, side: float, opening: float, price: float) -> bool:
-    """Return whether a fill may be too large that reverses what was opened in its own bar."""
-    if run[STEPS] == 0 or run[ENTRY_BAR] != run[BAR] or run[IS_EXACT] != 0:
-        return False
-    total = opening + abs(run[STEPS])
-    return cannot_pay(run, total, side, price, equity_at(run, price))

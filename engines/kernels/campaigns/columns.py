@@ -66,8 +66,9 @@ WALK = POSITION + 12
     IS_GATED,  # a rule looks back at earlier positions before one enters
     KNOWS,  # courses of the plan may be known
     IS_NEW,  # the campaign has begun, and nothing waits yet
-) = range(WALK, WALK + 13)  # fmt: skip # one list
-SET = WALK + 13
+    COURSE_LINE,  # the line that its course is known by
+) = range(WALK, WALK + 14)  # fmt: skip # one list
+SET = WALK + 14
 # The order that waits for the first entry (W_SIDE 0: none): its side, where it is met and its own
 # price, its steps, the last bar in which it may be met, whether the plan lets it open anything, and
 # what of the close that decided it the campaign will know.
@@ -75,8 +76,9 @@ SET = WALK + 13
     W_SIDE, W_MET, W_PRICE, W_STEPS, W_LAST, W_ALLOWED, W_CLOSE, W_EQUITY, W_SLIP,
     MET_AT,  # what it fills at where it has been met, 0 where it has not
     WAY_PART,  # which part of its bar's way is walked, 0 at the open
-) = range(SET, SET + 11)  # fmt: skip # one list
-ORDER = SET + 11
+    W_LINE,  # the line behind the close that decided it
+) = range(SET, SET + 12)  # fmt: skip # one list
+ORDER = SET + 12
 
 # A rung: where it is met and its own price, signed, and whether it waits above.
 RUNG_LEVEL, RUNG_PRICE, RUNG_ABOVE = range(3)
@@ -97,3 +99,4 @@ PAY_SIZE = 3
 PAYS_FROM = LADDER_FROM + 2 * RUNGS_MAX
 
 NO_ORDER, THE_ORDER, THE_LEG = -3, -2, -1  # what a price meets, else the number of a rung
+AT_OPEN, FIRST_PART, LAST_PART = 0.0, 1.0, 3.0  # values of WAY_PART

@@ -1,4 +1,4 @@
-"""The course of a campaign, which all sets share that enter at the same line and side of a plan.
+"""The course of a campaign, which all sets share that enter after the same close and on one side.
 
 Theory. Where its rungs wait hangs on the close that decides, so what of a campaign is the account's
 is the average alone: how many whole steps each rung buys moves it a little, and with it the target
@@ -6,7 +6,8 @@ and the stop. So the first set to come to an entry that another had taken before
 and notes beside what fills when between which averages all of this stays as it is: those whose
 target lies above all that was passed by and not above what met it, and whose stop likewise. Others
 then ask whether theirs are such (`played`), and need no bar. Where sets come to many entries again
-the first one walks it at once.
+the first one walks it at once. Where an entry that waits is met, and what is left of that bar then,
+hangs on the close as well; a campaign for which the bar goes on to matter is not known.
 
 Bars are judged whole. In one that fills rungs neither level may be met, nor may a rung in one that
 ends the campaign, nor both levels; nor may an open pass two rungs. Then no order within the bar
@@ -22,9 +23,12 @@ from engines.kernels.campaigns.columns import (
     BARS,
     CLOSE_THEN,
     ENTRY_BAR,
+    FIRST_PART,
     KNOWS,
     LADDER_FROM,
     LAG,
+    LAST_PART,
+    NOW,
     PAYS_END,
     RUNG_LEVEL,
     RUNG_SIZE,
@@ -32,6 +36,7 @@ from engines.kernels.campaigns.columns import (
     STEPS_A_QTY,
     UNIT_ADDED,
     UNIT_FACTOR,
+    WAY_PART,
 )
 from engines.kernels.campaigns.fills import rung_price, stop_of, target_of, tick_down
 from engines.kernels.campaigns.sizes import order_steps, price_and_weight
@@ -43,12 +48,15 @@ from engines.kernels.slots import (
     AT_MARKET,
     BASIS,
     CALLS_MARGIN,
+    CLOSE,
     ENTRY_KIND,
     FROM_AVERAGE,
     FROM_ENTRY,
     HAS_EXITS,
+    HIGH,
     IS_EXACT,
     LATE_ENTRIES,
+    LOW,
     OPEN,
     PRICE_AVG,
     PROFIT_RATIO,
@@ -75,7 +83,10 @@ from engines.types import F64_1D
 (
     C_COST, C_STEPS, C_UP, C_DOWN, C_RUNG, C_LEVEL, C_MOST, C_LEAST, C_TOP, C_BOTTOM,
 ) = range(14, 24)  # fmt: skip # one list
-COURSE_HEAD = 24
+# Of an entry that waited: the bar that meets it, what it fills at, the signed price at which the
+# way stands then, and which part of the way that is.
+C_ENTRY, C_FILL, C_NOW, C_PART = range(24, 28)
+COURSE_HEAD = 28
 # A lot: its bar and price, the steps that a unit of money buys, which rung it was; the lowest
 # signed price of its bar, and of the course until the next lot; the signed bases between which
 # nothing else comes first.
@@ -98,7 +109,7 @@ RATIO_MAX = 0.99  # of a level, whose base is found back by a division
 @rule
 def prepare_courses(run: Run, may_share: bool) -> None:
     """Note whether courses of a plan are shared, without which campaigns are walked."""
-    is_plain = may_share and run[ENTRY_KIND] == AT_MARKET and run[LAG] == 0 and run[PAYS_END] == 0
+    is_plain = may_share and run[LAG] == 0 and run[PAYS_END] == 0
     is_plain &= 0 < run[RUNGS] < KNOWN_LOTS and run[VERIFY_TICKS] == 0
     is_plain &= run[BASIS] != FROM_ENTRY and run[LATE_ENTRIES] == math.inf
     is_plain &= run[CALLS_MARGIN] != 0 and run[IS_EXACT] == 0 and run[VALUE_MAX] == math.inf
@@ -134,6 +145,16 @@ def fetch_course(run: Run, known: F64_1D, line: int, side: float) -> None:
 
 
 @rule
+def met_at(run: Run, known: F64_1D, line: int, side: float) -> int:
+    """Return where the course lies of an entry that waits since a line, -1: it is not known."""
+    if run[KNOWS] == 0:
+        return -1
+    at = course_at(run, line, side)
+    is_known = known[at + C_LINE] == line and known[at + C_STATE] != IS_SEEN
+    return at if is_known else -1
+
+
+@rule
 def is_learned_at_once(known: F64_1D) -> bool:
     """Return whether so many courses are shared that the first set to come is to walk one."""
     seen, again = known[len(known) - SEEN_AT], known[len(known) - AGAIN_AT]
@@ -150,6 +171,12 @@ def learn(
     _begin(run, known, at, side)
     low, _ = _extremes(reach, bars, entry, entry + 1, side)
     known[at + COURSE_HEAD + K_WORST], known[at + C_END] = low, float(bars)
+    if run[ENTRY_KIND] != AT_MARKET:
+        known[at + C_ENTRY], known[at + C_FILL] = float(entry), run[PRICE_AVG]
+        known[at + C_NOW], known[at + C_PART] = run[NOW], run[WAY_PART]
+        if not _pass_rest(run, prices, known, at, side):
+            return
+        bar += 1
     while bar < bars:
         near, up = max(known[at + C_LEVEL], known[at + C_DOWN]), known[at + C_UP]
         down, up = (near, up) if side > 0 else (-up, -near)
@@ -192,6 +219,29 @@ def _pass(known: F64_1D, at: int, low: float, high: float) -> None:
     known[at + C_LEAST] = min(known[at + C_LEAST], low)
     known[at + C_TOP] = max(known[at + C_TOP], high)
     known[at + C_BOTTOM] = min(known[at + C_BOTTOM], low)
+
+
+@rule
+def _pass_rest(run: Run, prices: F64_2D, known: F64_1D, at: int, side: float) -> bool:
+    """Pass the rest of the bar whose way has met the entry; return whether it meets nothing else.
+
+    The walk of the set stands where the entry has filled.
+    """
+    bar, part = int(run[ENTRY_BAR]), run[WAY_PART]
+    opened, high, low = prices[bar, OPEN], prices[bar, HIGH], prices[bar, LOW]
+    is_high_first, least = high - opened < opened - low, side * prices[bar, CLOSE]
+    most = least
+    if part < LAST_PART:
+        second = side * (low if is_high_first else high)
+        least, most = min(least, second), max(most, second)
+    if part <= FIRST_PART:
+        first = side * (high if is_high_first else low)
+        least, most = min(least, first), max(most, first)
+    known[at + COURSE_HEAD + K_WORST] = least
+    least, most = min(least, run[NOW]), max(most, run[NOW])
+    _pass(known, at, least, most)
+    is_met = known[at + C_UP] <= most or known[at + C_DOWN] >= least
+    return not is_met and bool(known[at + C_LEVEL] < least)
 
 
 @rule

@@ -110,7 +110,7 @@ def _runner(stamp: int) -> RunAll:
                     if waits:
                         play_after(
                             rows[row], opens.lines, prices, opens.reach, own_wishes, decides, asked,
-                            min(until, opens.bars),
+                            known, min(until, opens.bars),
                         )  # fmt: skip # one call
                     else:
                         play(

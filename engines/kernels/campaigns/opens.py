@@ -20,6 +20,7 @@ from engines.kernels.campaigns.columns import (
     ALONE_FROM,
     BARS,
     CLOSE_THEN,
+    COURSE_LINE,
     ENTRY_BAR,
     EQUITY_THEN,
     FUNDED_MAX,
@@ -197,7 +198,7 @@ def enter(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> None
 @apart
 def begin(run: Run, side: float, steps: float, qty: float, price: float, paid: float) -> None:
     """Begin a campaign with a fill at the open of this bar that has paid `paid`."""
-    run[ENTRY_BAR] = run[NEXT_BAR] = run[BAR]
+    run[ENTRY_BAR] = run[NEXT_BAR] = run[COURSE_LINE] = run[BAR]
     run[LAST_FILL_BAR], run[IS_WALKED] = run[BAR] - run[LAG], run[LAG]
     run[LEG_UP], run[LEG_DOWN], run[LOWEST] = math.inf, -math.inf, math.inf
     run[IS_LATE] = run[IS_DUE] = run[FUNDED_MAX] = 0.0

@@ -13,6 +13,7 @@ from engines.kernels._compiled import apart, inlined, rule
 from engines.kernels.campaigns.columns import (
     BARS,
     COST,
+    COURSE_LINE,
     ENTRY_BAR,
     EQUITY_THEN,
     HAS_MONEY,
@@ -118,7 +119,7 @@ UNPLAYED, AT_LEVEL, AT_CLOSE = range(3)  # how a campaign was played
 @apart
 def wait_again(run: Run, known: F64_1D, side: float) -> None:
     """Let wait what a campaign that was played to a close, and lives on, has not filled."""
-    at = course_at(run, int(run[ENTRY_BAR]), side)
+    at = course_at(run, int(run[COURSE_LINE]), side)
     set_waits(run, side)
     for number in range(1, int(run[LOTS])):
         drop_rung(run, int(known[at + COURSE_HEAD + number * KNOWN_LOT + K_RUNG]))
@@ -130,9 +131,10 @@ def play_known(
     run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, known: F64_1D, last: int, side: float
 ) -> int:
     """Play a campaign that has just begun up to bar `last`, if its course is known and holds."""
-    at = course_at(run, int(run[ENTRY_BAR]), side)
-    if known[at + C_LINE] != run[ENTRY_BAR]:
-        known[at + C_LINE], known[at + C_STATE] = run[ENTRY_BAR], IS_SEEN
+    line = run[COURSE_LINE]
+    at = course_at(run, int(line), side)
+    if known[at + C_LINE] != line:
+        known[at + C_LINE], known[at + C_STATE] = line, IS_SEEN
         if not is_learned_at_once(known):
             known[len(known) - SEEN_AT] += 1
             return UNPLAYED
