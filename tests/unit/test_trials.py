@@ -235,7 +235,8 @@ def test_a_plan_that_the_instrument_does_not_allow_costs_its_own_sets_alone(
 
 def test_wishes_that_wait_for_the_machine_together_keep_their_places(market: Market) -> None:
     capped = Plan(  # as only it follows
-        intraday_fills_max=6, reentry=Reentry(trades_per_day_max=9), direction=Direction.LONG
+        intraday_fills_max=6, reentry=Reentry(trades_per_day_max=9), direction=Direction.LONG,
+        process_on_close=True,
     )  # fmt: skip # one plan
     stopped = replace(capped, exits=Exits(stop_loss_ratio=0.01))
     plans = capped, Plan(), stopped

@@ -239,7 +239,7 @@ class WishedRuns:
         left, stops = found[:, FIGURES] != 0, np.cumsum(list(map(len, sets)))
         if not left.any():
             return
-        decides, sizes, fixed, portions, stacking, (_, kelly), waiting = money
+        decides, sizes, fixed, portions, stacking, (gates, kelly), waiting = money
         sets = [own[of] for own, of in zip(sets, np.split(left, stops[:-1]), strict=True)]
         orders = NO_ORDERS if waiting == AT_ONCE else self._orders_of(bars, rows[0], waiting)
         figures, own = found[left], np.concatenate(sets)
@@ -250,7 +250,8 @@ class WishedRuns:
         ):
             course = Course(
                 self._opens, decides, ends, stacking, parts, portions, self._shares(sizes, kelly),
-                sizes, self._payments, fixed, self._days, self._group.charges.tiers, orders,
+                sizes, self._payments, fixed, self._days, self._group.charges.tiers, orders, gates,
+                self._watch(bars, gates),
             )  # fmt: skip # the order of its fields
             advance(course, given, self._list.wishes, own, SPAN, figures)
         found[left] = figures

@@ -49,8 +49,10 @@ from engines.kernels.stacks.columns import (
     CALL_LOW,
     CALL_PRICE,
     CALL_STEPS,
+    END_LOW,
     ENTRIES,
     ENTRY,
+    ENTRY_END,
     ENTRY_STEPS,
     FEES_OPEN,
     FUNDING_OPEN,
@@ -60,6 +62,8 @@ from engines.kernels.stacks.columns import (
     LATE,
     LOWEST,
     NET,
+    NEVER,
+    NEXT,
     OF_ALL,
     QTY,
     REST,
@@ -134,7 +138,7 @@ def _find_call(stack: Stack, course: Course, given: Given, stop: int) -> bool:
             settle(stack, course, bar, point == PAID)
             _hold(run, stack)
         at += 1
-        price = _stand_at(given.prices, bar, point, stack)
+        price = note_way(given.prices, bar, point, stack)
         if run[GUARD_DOWN] < price < run[GUARD_UP]:
             continue
         steps = margin_call_steps(run, price)
@@ -152,13 +156,46 @@ def _find_call(stack: Stack, course: Course, given: Given, stop: int) -> bool:
 find_call = shared(_find_call)
 
 
+@inlined
+def is_called(
+    stack: Stack, course: Course, given: Given, line: int, code: int, is_met: bool
+) -> bool:  # fmt: skip # one list
+    """Return whether a margin call comes before what happens next, and go to its own.
+
+    That is something at a line's fills if the code is NEVER, else what has this code: that an entry
+    ends by its levels, or that the order is met.
+    """
+    counts, opens, lag, bars = stack.counts, course.opens, course.opens.lag, course.opens.bars
+    bar = (code >> MODE_BITS) - lag
+    low, stop = stack.state[LOWEST], min(line, bars - lag) * POINTS
+    if code != NEVER:
+        stop = judged_until(bar, code & MODE_MASK)
+        if not is_met:
+            low = min(low, stack.entries[int(counts[NEXT]) * ENTRY + ENTRY_END + END_LOW])
+        elif code & MODE_MASK >= ON_THE_WAY:
+            is_long = stack.state[SIGN] > 0
+            low = min(low, opens.reach[bar, 1] if is_long else -opens.reach[bar, 0])
+    if may_be_called(stack, course, low, stop) and find_call(stack, course, given, stop):
+        look(stack, course, int(counts[THE_LINE]) - lag)
+        return True
+    counts[JUDGED] = max(int(counts[JUDGED]), stop)
+    return False
+
+
 @rule
-def _hold(run: Run, stack: Stack) -> None:
+def put_money(run: Run, stack: Stack) -> None:
     """Put what a stack holds where the machine's rules of money look for it."""
     state = stack.state
     run[RUN_STEPS], run[RUN_PRICE] = state[SIGN] * state[HELD], state[AVERAGE]
     run[RUN_NET], run[RUN_FEES] = state[NET], state[FEES_OPEN]
-    run[RUN_FUNDING], run[EQUITY_MIN] = state[FUNDING_OPEN], -math.inf
+    run[RUN_FUNDING] = state[FUNDING_OPEN]
+
+
+@rule
+def _hold(run: Run, stack: Stack) -> None:
+    """Let the machine's guards stand where margin is called, whatever the limits are."""
+    put_money(run, stack)
+    run[EQUITY_MIN] = -math.inf
     refresh_guards(run)
 
 
@@ -174,7 +211,7 @@ def _next_bar(run: Run, course: Course, bar: int, stop: int, settlement: int) ->
 
 
 @rule
-def _stand_at(prices: F64_2D, bar: int, point: int, stack: Stack) -> float:
+def note_way(prices: F64_2D, bar: int, point: int, stack: Stack) -> float:
     """Return the price at a point of a bar; note the lowest signed ones of its way until then."""
     state, opened, high, low = stack.state, prices[bar, OPEN], prices[bar, HIGH], prices[bar, LOW]
     is_high_first, late = high - opened < opened - low, int(stack.counts[LATE])

@@ -30,7 +30,7 @@ from typing import NamedTuple
 from engines.kernels.chains.columns import I32_1D, Decides, Opens, Sizes
 from engines.kernels.chains.shares import Shares
 from engines.kernels.columns import F64_2D, I64_2D, Run
-from engines.kernels.gates.columns import Days
+from engines.kernels.gates.columns import Days, Gates, Watch
 from engines.kernels.parts.columns import PARTS_MAX, PartExits, Portions
 from engines.kernels.passage.columns import Fixed, Payments
 from engines.kernels.passage.lanes import SUMS
@@ -41,7 +41,9 @@ ROWS_MAX = 64
 OF_ALL, NEVER = -1, 1 << 62
 
 # What happens at a point: bits of `slots` for what is entered, or nothing, and these.
-NOTHING, LEAVES, ENDS_BY_LEVEL, IS_OVER, PAUSES, IS_CALLED, IS_MET = 0, 4, 8, 16, 32, 64, 128
+NOTHING, LEAVES, ENDS_BY_LEVEL, IS_OVER, PAUSES, IS_CALLED, IS_MET, IS_CUT = (
+    0, 4, 8, 16, 32, 64, 128, 256,
+)  # fmt: skip # one list
 
 # An end, in a table by plan and entry.
 END_AT, END_PRICE, END_WAY, END_LOW, END_ARMED = range(5)
@@ -80,25 +82,30 @@ DOUBTS = ROWS_MAX * ROW
 SHARE, WANTED, STARTED_WITH, STARTED = range(SUMS + 12, SUMS + 16)
 # The lowest signed price since SINCE, as far as what happens next.
 LOWEST = SUMS + 16
-# A margin call: the steps that it sells, at what price, and the lowest signed price of its bar
-# until then, with the bar's open and without.
+# A margin call, or what a limit closes: the steps that it sells, at what price, and the lowest
+# signed price of its bar until then, with the bar's open and without.
 CALL_STEPS, CALL_PRICE, CALL_LOW, CALL_FRESH = range(SUMS + 17, SUMS + 21)
 # Of the order that waits, the equity of the close that decided it and the share that it may spend;
 # the lowest signed price of the rest of the bar in which an entry was met on the way.
 ORDER_EQUITY, ORDER_SHARE, REST = range(SUMS + 21, SUMS + 24)
-STATE = SUMS + 24
+# Of limits: the peak of equity at closes, the equity at which the day's loss is reached, and the
+# price on the way at which something happened last (`limits`).
+TOP, DAY_LEAST, STOOD = range(SUMS + 24, SUMS + 27)
+STATE = STOOD + 1
 
 # Counts: rows from FROM up to TO, entries, which of them ends next and when, the bar of the last
 # fill, the next settlement, and the last bars in which an entry joined others, and others of which
 # one had a stop that followed the price already. Then the next wish, the line of what happens, what
 # happens there after it, the first bar whose prices have not been looked up, and the first point at
 # which margin was not judged (`calls`). Then the code of the order that waits (`waits.columns`) and
-# its line and side, and the code of the last entry that was met on the way of a bar.
+# its line and side, and the code of the last entry that was met on the way of a bar. Of limits: the
+# bar with which the next day begins, the fills of this one, the bar before which no close lets
+# anything in, and the first phase that was not looked at.
 (
     FROM, TO, ENTRIES, NEXT, NEXT_AT, LAST_BAR, SETTLEMENT, JOINED, FOLLOWED, CURSOR, THE_LINE,
-    QUEUED, SINCE, JUDGED, ORDER, ORDERED, LATE,
-) = range(17)  # fmt: skip # one list
-COUNTS = LATE + 1
+    QUEUED, SINCE, JUDGED, ORDER, ORDERED, LATE, DAY_END, DAY_FILLS, HALTED_UNTIL, WATCHED,
+) = range(21)  # fmt: skip # one list
+COUNTS = WATCHED + 1
 
 
 class Stack(NamedTuple):
@@ -140,7 +147,9 @@ class Stacking(NamedTuple):
     exit closes all of them. `is_exact` where no margin call trims what an account may not carry;
     `is_called` where calls are followed to the step (`stacks.calls`), `is_gated` where entries are
     counted or earlier positions asked, `counts_rounds` where these are remembered; `waits` where
-    entries wait at a price, which `are_limits` or stops; `moves` where something moves levels.
+    entries wait at a price, which `are_limits` or stops; `moves` where something moves levels;
+    `is_limited` where anything is by the day or the drawdown, and `counts_money` if not by fills
+    alone.
     """
 
     room: int
@@ -154,6 +163,8 @@ class Stacking(NamedTuple):
     waits: bool
     are_limits: bool
     moves: bool
+    is_limited: bool
+    counts_money: bool
 
 
 class Deal(NamedTuple):
@@ -181,7 +192,8 @@ class Deal(NamedTuple):
 class Course(NamedTuple):
     """What all sets of a call read; `parts` are the closes of plans that have `portions`.
 
-    `orders` are those of plans whose entries wait; then `ends` have the places of orders.
+    `orders` are those of plans whose entries wait; then `ends` have the places of orders. `gates`
+    and `watch` are what limits say and read.
     """
 
     opens: Opens
@@ -197,3 +209,5 @@ class Course(NamedTuple):
     days: Days
     tiers: F64_2D
     orders: Orders
+    gates: Gates
+    watch: Watch

@@ -17,6 +17,7 @@ from engines.kernels.slots import (
 from engines.kernels.stacks.columns import (
     ENTRIES,
     FROM,
+    HALTED_UNTIL,
     HELD,
     IS_OVER,
     LEAVES,
@@ -104,6 +105,8 @@ def decide_waiting(stack: Stack, course: Course, bar: int, wish: int, is_timed: 
 def may_enter(stack: Stack, course: Course, given: Given, bar: int, place: int, terms: int) -> bool:
     """Return whether rules let the wish at a place enter at the close of `bar`; note its share."""
     run, days = stack.run, course.days
+    if bar < stack.counts[HALTED_UNTIL]:
+        return False
     if course.shares.are_own:
         stop = given.stops[place] if len(given.stops) > 0 else math.nan
         stack.state[SHARE] = share_of(run, course.opens, course.shares, bar + 1, stop)

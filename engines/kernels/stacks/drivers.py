@@ -42,6 +42,7 @@ from engines.kernels.stacks.columns import (
     Stacks,
 )
 from engines.kernels.stacks.exits import walk
+from engines.kernels.stacks.limits import begin_limits
 from engines.kernels.stacks.order_ends import find_order_end
 from engines.kernels.stacks.rounds import KELLY_SUMS
 from engines.kernels.stacks.tally import begin_stack, write_figures
@@ -132,12 +133,13 @@ def _with(course: Course, waits: bool) -> Course:
     own = course.stacking
     stacking = Stacking(
         own.room, own.order, own.closes_all, own.is_exact, own.is_called, own.is_gated,
-        own.counts_rounds, own.only_in_profit, waits, own.are_limits, own.moves,
+        own.counts_rounds, own.only_in_profit, waits, own.are_limits, own.moves, own.is_limited,
+        own.counts_money,
     )  # fmt: skip # the order of its fields
     return Course(
         course.opens, course.decides, course.ends, stacking, course.parts, course.portions,
         course.shares, course.sizes, course.payments, course.fixed, course.days, course.tiers,
-        course.orders,
+        course.orders, course.gates, course.watch,
     )  # fmt: skip # the order of its fields
 
 
@@ -176,6 +178,7 @@ def _advance(stamp: int, walk_span: Walk) -> Advance:
             for place in range(own):
                 terms = given.runs[sets[first + place, SET_PLAN]]
                 begin_stack(_nth(stacks, place), fixed, terms)
+                begin_limits(_nth(stacks, place), course)
             for until in range(span, course.opens.bars + span, span):
                 walk_span(stacks, course, given, wishes, sets[first : first + own], until)
             for place in range(own):

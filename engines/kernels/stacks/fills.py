@@ -78,7 +78,13 @@ from engines.types import F64_1D
 @inlined
 def equity_at(state: F64_1D, price: float, fixed: Fixed) -> float:
     """Return the equity with what is open valued at `price`."""
-    equity = fixed.capital + (state[NET] - state[FEES_OPEN] - state[FUNDING_OPEN])
+    return equity_with(state, fixed, price, state[FUNDING_OPEN])
+
+
+@inlined
+def equity_with(state: F64_1D, fixed: Fixed, price: float, paid: float) -> float:
+    """Return the same if what is open had `paid` this for funding."""
+    equity = fixed.capital + (state[NET] - state[FEES_OPEN] - paid)
     if state[HELD] > 0:
         equity += (price - state[AVERAGE]) * (state[SIGN] * state[QTY]) * fixed.point_value
     return float(equity)

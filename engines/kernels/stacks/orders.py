@@ -153,11 +153,11 @@ def is_met_first(stack: Stack, course: Course) -> bool:
     if order != at or order == NEVER:
         return order < at
     entry, way = int(stack.counts[ORDERED]), int(stack.counts[NEXT]) * ENTRY + ENTRY_END + END_WAY
-    return bool(_way_of(course, entry) < stack.entries[way])
+    return bool(way_of(course, entry) < stack.entries[way])
 
 
 @inlined
-def _way_of(course: Course, entry: int) -> float:
+def way_of(course: Course, entry: int) -> float:
     """Return how far along the way of its bar an order is met."""
     met = course.orders.rows[int(course.orders.places[entry]) * ROW + R_MET]
     is_rising = (entry & SIDE_MASK == SHORT) == course.stacking.are_limits

@@ -23,7 +23,15 @@ import numpy as np
 from engines.kernels import slots
 from engines.kernels.chains.columns import BARS_MAX, I32_1D, Opens
 from engines.kernels.columns import F64_2D, Bars
-from engines.kernels.gates.runs import LOOKS_BACK, NO_GATES, gates_of, kelly_of
+from engines.kernels.gates.limits import has_limits, looks_at_money
+from engines.kernels.gates.runs import (
+    LIMITS,
+    LOOKS_BACK,
+    NO_GATES,
+    gates_of,
+    kelly_of,
+    without_limits,
+)
 from engines.kernels.parts.columns import Portions
 from engines.kernels.parts.runs import part_exits
 from engines.kernels.passage.columns import MONTHS_MAX
@@ -51,7 +59,9 @@ NOWHERE = np.empty(0, np.int32)
 NO_ORDERS = Orders(NOWHERE, NOWHERE, np.empty(0), np.empty(0, np.int64))
 NO_PARTS = part_exits(NOWHERE, 0, 0, Portions(0, 0.0, 0.0, 0.0))
 NO_ENDS = Ends(np.empty(0, np.int32), np.empty((0, 0)))
-STACKED = [*MOVES, *DIVIDES, *FILLS, *BORROWS, *CLOSING, *LOOKS_BACK, slots.ROOM, slots.LOTS_ROOM]
+STACKED = [
+    *MOVES, *DIVIDES, *FILLS, *BORROWS, *CLOSING, *LOOKS_BACK, *LIMITS, slots.ROOM, slots.LOTS_ROOM,
+]  # fmt: skip # one list
 UNSTACKED = np.setdiff1d(OTHERS, STACKED)
 UNSTACKED_WAITING = np.setdiff1d(UNSTACKED, WAIT_TERMS)
 
@@ -84,6 +94,8 @@ def _are_followed(bars: Bars, terms: F64_2D, others: I64_1D) -> BOOL_1D:
     """Return which plans [N] have nothing at these other places of their terms."""
     found = are_plain(terms, others, (*SIZINGS, *OWN_SHARES, BY_KELLY))
     found &= are_alike(terms, DIVIDES) | (terms[:, slots.ROOM] <= 1)
+    is_simple = are_alike(terms, DIVIDES) & (terms[:, slots.SETTLES] == 0)
+    found &= are_alike(terms, LIMITS) | is_simple
     if len(bars.marks) > 0:  # which then tell what is liquidated
         found &= terms[:, slots.IS_LIQUIDABLE] == 0
     return found
@@ -103,7 +115,8 @@ def spends_all(terms: F64_2D) -> BOOL_1D:
 
 def stacking_of(terms: F64_1D) -> Stacking:
     """Return how a plan stacks entries."""
-    gates, kelly = gates_of(terms), kelly_of(terms)
+    limits, kelly = gates_of(terms), kelly_of(terms)
+    gates = without_limits(limits)
     has_parts = terms[slots.ROOM] > 1 and terms[slots.LOT_ORDER] == OWN_FIRST
     is_gated = gates._replace(only_in_profit=False, vain=0) != NO_GATES
     return Stacking(
@@ -118,6 +131,8 @@ def stacking_of(terms: F64_1D) -> Stacking:
         waits=bool(terms[slots.ENTRY_KIND] != AT_MARKET),
         are_limits=bool(terms[slots.ENTRY_KIND] == AT_LIMIT),
         moves=not are_alike(terms[None], MOVES)[0],
+        is_limited=bool(has_limits(limits)),
+        counts_money=bool(looks_at_money(limits)),
     )
 
 

@@ -10,15 +10,13 @@ older ones, then each as the way of the bar meets it, the oldest first where sev
 level (`path`). Under the close rule that closes all, the first that ends takes the others along.
 
 Where entries wait at a price a wish places an order, and a fourth thing happens: it is met, in the
-order of its code (`orders`).
+order of its code (`orders`). Ahead of each the broker may step in: by a margin call (`calls`) or a
+limit (`limits`).
 """
 
 import math
 
-import numpy as np
-
 from engines.kernels._compiled import inlined
-from engines.kernels._prefetch import prefetch
 from engines.kernels.chains.columns import (
     AT_LEVEL,
     I32_1D,
@@ -31,7 +29,6 @@ from engines.kernels.chains.columns import (
     O_PRICE,
     ON_THE_WAY,
     SHORT,
-    SPANS,
     WISH_BITS,
     WISH_MASK,
     Given,
@@ -41,7 +38,6 @@ from engines.kernels.passage.lanes import LANES, SURE
 from engines.kernels.slots import (
     BAR,
     ENTERS,
-    ENTERS_LONG,
     KELLY_ROOM,
     NEEDS_REFERENCE,
     OPEN_DAY,
@@ -49,10 +45,9 @@ from engines.kernels.slots import (
 from engines.kernels.stacks.calls import (
     POINTS,
     close_at_call,
-    find_call,
+    is_called,
     judged_until,
     look,
-    may_be_called,
     spend,
 )
 from engines.kernels.stacks.columns import (
@@ -60,7 +55,6 @@ from engines.kernels.stacks.columns import (
     END,
     END_ARMED,
     END_AT,
-    END_LOW,
     END_WAY,
     ENDS_BY_LEVEL,
     ENTRIES,
@@ -70,13 +64,13 @@ from engines.kernels.stacks.columns import (
     FOLLOWED,
     HELD,
     IS_CALLED,
+    IS_CUT,
     IS_MET,
     IS_OVER,
     IS_UNSURE,
     JOINED,
     JUDGED,
     LEAVES,
-    LOWEST,
     NET,
     NEVER,
     NEXT,
@@ -88,7 +82,6 @@ from engines.kernels.stacks.columns import (
     PAUSES,
     QUEUED,
     SHARE,
-    SIGN,
     THE_LINE,
     Course,
     Deal,
@@ -102,9 +95,9 @@ from engines.kernels.stacks.fills import (
     place_order,
     settle,
 )
-from engines.kernels.stacks.known_ends import ask_for_end, end_given
+from engines.kernels.stacks.known_ends import end_given
+from engines.kernels.stacks.limits import follow_fill, is_cut, is_cut_at_open, pass_flat
 from engines.kernels.stacks.orders import (
-    ask_for_orders,
     doubt_where_met,
     fill_order,
     go_on_late,
@@ -112,11 +105,10 @@ from engines.kernels.stacks.orders import (
     place_waiting,
 )
 from engines.kernels.stacks.parts import close_part_at_level, divide_entry, wait_for_part
+from engines.kernels.stacks.reading_ahead import ask_ahead
 from engines.kernels.stacks.rounds import end_stack, share_after
 from engines.kernels.stacks.rows import close_at_end, close_rows, open_row
 from engines.kernels.stacks.tally import check_margin, reach
-
-SOON = 4  # wishes ahead of the one that acts, what is read of the market is asked for
 
 
 @inlined
@@ -142,6 +134,8 @@ def walk_set(
             reach(stack, course, line - lag, line)
             break
         code = int(counts[ORDER])
+        if course.stacking.is_limited and (state[HELD] == 0 or not course.stacking.counts_money):
+            pass_flat(stack, course, line)
         deal = _deal_of(stack, course, line, what)
         if deal.closing + deal.opening == 0:
             # A level or a call that closes nothing would come again and again.
@@ -149,46 +143,16 @@ def walk_set(
             continue
         reach(stack, course, line - lag, line if what < ENDS_BY_LEVEL else line - lag)
         # A liquidation comes before all that its open fills.
-        is_bounded = what == ENDS_BY_LEVEL or course.fixed.leverage > 1.0
+        is_bounded = what in (ENDS_BY_LEVEL, IS_CUT) or course.fixed.leverage > 1.0
         is_bounded |= what == IS_MET and code & MODE_MASK >= ON_THE_WAY
         if is_bounded and not course.stacking.is_called:
             check_margin(state, course, deal.low)
-        if deal.closing > 0:
-            _close(stack, course, deal)
-        if deal.opening > 0:
-            _open(stack, course, given, deal, int(counts[CURSOR]) - 1, plan, code)
+        _fill(stack, course, given, deal, what, plan, code)
     close_at_end(stack, course, bars - 1, course.opens.lines[bars * LINE + O_PRICE])
     capital = course.fixed.capital
     # What is left of a ruined account is noise, of which its yearly growth would be made.
     if stack.run[NEEDS_REFERENCE] != 0 or abs(capital + state[NET]) <= capital * (1 - SURE):
         state[IS_UNSURE] = 1.0
-
-
-@inlined
-def _ask_ahead(
-    course: Course, given: Given, wishes: I32_1D, place: int, plan: int
-) -> None:  # fmt: skip # what is read, then by whom
-    """Ask for what a wish some places on reads, and for the end of an entry at a nearer one.
-
-    Which spans it looks up is not known yet: the middle ones are most likely.
-    """
-    opens, ends, last = course.opens, course.ends, len(wishes) - 1
-    if last < 0:
-        return
-    if course.stacking.waits:
-        ask_for_orders(course, wishes, place, plan)
-    line = np.uint64(wishes[min(place + SOON, last)]) >> np.uint64(WISH_BITS)
-    prefetch(opens.lines, (line + np.uint64(1)) * np.uint64(LINE))
-    for kind in range(1, SPANS - 1):
-        for side in (LONG, SHORT):
-            prefetch(opens.lowest, np.uint64((2 * kind + side) * opens.bars) + line)
-    if len(given.stops) > 0:
-        ask_for_end(given, plan, wishes, min(place + SOON, last), course.decides.enters)
-    elif plan != NO_LEVELS and len(ends.places) > 0 and not course.stacking.waits:
-        wish = int(wishes[min(place + SOON // 2, last)])
-        entry = (((wish >> WISH_BITS) + 1) << 1) | (LONG if wish & ENTERS_LONG != 0 else SHORT)
-        own = int(ends.places[entry]) * END + plan * ends.values.shape[1]
-        prefetch(ends.values, own)
 
 
 @inlined
@@ -198,7 +162,7 @@ def _deal_of(stack: Stack, course: Course, line: int, what: int) -> Deal:
         if course.portions.targets > 0:
             return close_part_at_level(stack, course, line)
         return close_at_level(stack, course, line)
-    if what == IS_CALLED:
+    if what in (IS_CALLED, IS_CUT):
         return close_at_call(stack, course, line)
     if what == IS_MET:
         return fill_order(stack, course, line)
@@ -230,8 +194,9 @@ def _next(
     happens, line = at - lag <= min(timed, bar), min(timed, bar) + 1
     if not happens:
         code = NEVER
-    if stack.state[HELD] > 0 and _is_called(stack, course, given, line, code, is_met):
-        return IS_CALLED
+    stops = _stops(stack, course, given, line, code, is_met)
+    if stops != NOTHING:
+        return stops
     if happens:
         counts[THE_LINE] = at
         settle(stack, course, at - lag, code & MODE_MASK > AT_LEVEL)
@@ -241,15 +206,47 @@ def _next(
     what = LEAVES
     if bar <= timed:
         counts[CURSOR] = place + 1
-        _ask_ahead(course, given, wishes, place + 1, plan)
+        ask_ahead(course, given, wishes, place + 1, plan)
         what = _decide_at(stack, course, given, place, bar, wish, timed == bar, terms)
     else:
         counts[ORDER] = NEVER
     if lag == 0 and what != NOTHING:
-        settle(stack, course, line, False)
+        what = _stand_at_open(stack, course, given, line, what)
     if what & ENTERS != 0 and what & LEAVES != 0:
         counts[QUEUED] = what & ENTERS
         return LEAVES
+    return what
+
+
+@inlined
+def _stops(
+    stack: Stack, course: Course, given: Given, line: int, code: int, is_met: bool
+) -> int:  # fmt: skip # one list
+    """Return what the broker does ahead of what happens next, if anything, and go to its line.
+
+    That is something at a line's fills if the code is NEVER, else what has this code: that an entry
+    ends by its levels, or that the order is met.
+    """
+    stacking = course.stacking
+    if stack.state[HELD] > 0:
+        look(stack, course, line if code == NEVER else (code >> MODE_BITS) - course.opens.lag)
+    if stacking.counts_money and is_cut(stack, course, given, line, code, is_met):
+        return IS_CUT
+    if stack.state[HELD] == 0 or not stacking.is_called:
+        return NOTHING
+    if not is_called(stack, course, given, line, code, is_met):
+        return NOTHING
+    if stacking.counts_money:
+        stack.state[IS_UNSURE] = 1.0
+    return IS_CALLED
+
+
+@inlined
+def _stand_at_open(stack: Stack, course: Course, given: Given, line: int, what: int) -> int:
+    """Return what happens at a line where `what` is to, behind what settles ahead of its fills."""
+    if course.stacking.counts_money and is_cut_at_open(stack, course, given, line):
+        return IS_CUT
+    settle(stack, course, line, False)
     return what
 
 
@@ -275,32 +272,16 @@ def _decide_at(
 
 
 @inlined
-def _is_called(
-    stack: Stack, course: Course, given: Given, line: int, code: int, is_met: bool
-) -> bool:  # fmt: skip # one list
-    """Return whether a margin call comes before what happens next, and go to its own.
-
-    That is something at a line's fills if the code is NEVER, else what has this code: that an entry
-    ends by its levels, or that the order is met.
-    """
-    counts, opens, lag, bars = stack.counts, course.opens, course.opens.lag, course.opens.bars
-    bar = (code >> MODE_BITS) - lag
-    look(stack, course, line if code == NEVER else bar)
-    if not course.stacking.is_called:
-        return False
-    low, stop = stack.state[LOWEST], min(line, bars - lag) * POINTS
-    if code != NEVER:
-        stop = judged_until(bar, code & MODE_MASK)
-        if not is_met:
-            low = min(low, stack.entries[int(counts[NEXT]) * ENTRY + ENTRY_END + END_LOW])
-        elif code & MODE_MASK >= ON_THE_WAY:
-            is_long = stack.state[SIGN] > 0
-            low = min(low, opens.reach[bar, 1] if is_long else -opens.reach[bar, 0])
-    if may_be_called(stack, course, low, stop) and find_call(stack, course, given, stop):
-        look(stack, course, int(counts[THE_LINE]) - lag)
-        return True
-    counts[JUDGED] = max(int(counts[JUDGED]), stop)
-    return False
+def _fill(
+    stack: Stack, course: Course, given: Given, deal: Deal, what: int, plan: int, code: int
+) -> None:  # fmt: skip # one list
+    """Close and open what a deal says, and follow with what limits say of it."""
+    if deal.closing > 0:
+        _close(stack, course, deal)
+    if deal.opening > 0:
+        _open(stack, course, given, deal, int(stack.counts[CURSOR]) - 1, plan, code)
+    if course.stacking.is_limited:
+        follow_fill(stack, course, deal, what)
 
 
 @inlined
