@@ -238,7 +238,7 @@ def _link_sets(
         if shares.are_own:
             share_out(
                 wishes[start:stop], opens, levels, shares, sets[item, SET_PLAN], links.nexts, 1, 0,
-                first, end - first, links.shares,
+                first, end - first, 0, links.shares,
             )  # fmt: skip # one call
         look_back(opens, links, first, end - first)
 

@@ -38,13 +38,13 @@ class Shares(NamedTuple):
 @rule
 def share_out(
     wishes: I32_1D, opens: Opens, given: Given, shares: Shares, plan: int, nexts: I32_1D,
-    step: int, slot: int, first: int, count: int, found: F64_1D,
+    step: int, slot: int, first: int, count: int, place: int, found: F64_1D,
 ) -> None:  # fmt: skip # what it reads, then where it writes
     """Write the share of each entry of a set, whose plan has the terms of row `plan`.
 
-    What is entered after link n lies at `slot` of its `step` numbers in `nexts`.
+    What is entered after link n lies at `slot` of its `step` numbers in `nexts`, and no wish of
+    these before `place`.
     """
-    place = 0
     for at in range(first, first + count):
         line, stop = int(nexts[at * step + slot]) >> 1, math.nan
         if line > opens.bars:

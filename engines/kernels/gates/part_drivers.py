@@ -26,7 +26,7 @@ from engines.kernels.gates.part_links import (
     seek_part_ends,
     take_part_nexts,
 )
-from engines.kernels.gates.part_rounds import end_rounds, keep_rounds
+from engines.kernels.gates.part_rounds import end_joined_rounds, end_rounds, keep_rounds
 from engines.kernels.gates.sets import hand_over, note, vacate
 from engines.kernels.gates.shares import weigh_exactly, weigh_rounds
 from engines.kernels.parts.funding import begin_paying, pay_parts, pay_parts_until_closes
@@ -67,7 +67,7 @@ def _end_parts(course: PartCourse, wishes: I32_1D, room: Room) -> None:
     part_result(lanes, fixed)
     count_parts_alone(room, gates, opened, opens.lag)
     if kelly.room > 0:
-        end_rounds(lanes, room.ratios, kelly.room, fixed.point_value, False)
+        end_rounds(lanes, room.ratios, kelly.room, fixed.point_value)
         weigh_rounds(stands, lanes, room.ratios, kelly, room.run)
     seek_nexts(stands, lanes, wishes, decides, gates, closes, opens, sizes, fixed)
     read_nexts(stands, lanes, opens, course.given, course.shares)
@@ -90,7 +90,7 @@ def _step(course: PartCourse, wishes: I32_1D, room: Room) -> None:
     turn_parts(lanes, fixed)
     count_parts_joined(room, course.gates, course.days.opens, opens.lag)
     if kelly.room > 0:
-        end_rounds(lanes, room.ratios, kelly.room, fixed.point_value, True)
+        end_joined_rounds(lanes, room.ratios, kelly.room, fixed.point_value)
         keep_rounds(lanes)
     if kelly.room > 0 and kelly.low <= 0:  # Without a share nothing may be reversed.
         weigh_rounds(stands, lanes, room.ratios, kelly, room.run)

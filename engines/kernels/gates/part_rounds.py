@@ -16,7 +16,7 @@ from engines.kernels.gates.columns import (
     WEIGHED,
     WEIGHTS,
 )
-from engines.kernels.gates.shares import remember, sum_of
+from engines.kernels.gates.shares import remember, remember_one, sum_of
 from engines.kernels.parts.lanes import CLOSING, CLOSING_QTY
 from engines.kernels.passage.columns import OPEN_AT_END, RELIEVED, REVERSED
 from engines.kernels.passage.lanes import (
@@ -34,23 +34,42 @@ REST, GONE = LANES, 2 * LANES  # behind a sum what it has lost, and what was los
 
 
 @rule
-def end_rounds(lanes: F64_1D, ratios: F64_1D, room: int, unit: float, are_joined: bool) -> None:
-    """Remember the rounds that end with what lanes close, entered next already or not yet."""
+def end_rounds(lanes: F64_1D, ratios: F64_1D, room: int, unit: float) -> None:
+    """Weigh what lanes close, and remember the rounds that end with it and enter nothing yet."""
     for lane in range(LANES):
-        price, qty = lanes[ENTRY_PRICE + lane], lanes[CLOSING_QTY + lane]
-        cost, weight = price * (qty * unit) + lanes[ENTRY_FEE + lane], price * qty
-        ratio, is_first = lanes[PNL + lane] / cost, lanes[WEIGHTS + lane] == 0
-        over, is_over = _add(lanes, lane, WEIGHED, N_WEIGHED, ratio * weight)
-        under, is_under = _add(lanes, lane, WEIGHTS, N_WEIGHTS, weight)
+        is_sure = _weigh(lanes, lane, unit)
         mode = lanes[AT_HORIZON + lane]
         is_joined = (mode == REVERSED) | (mode == RELIEVED)
         ends = (lanes[CLOSING + lane] >= lanes[STEPS + lane]) & (mode != OPEN_AT_END)
-        ends &= is_joined == are_joined
-        is_unsure = ends & (not is_first) & (is_over | is_under)
+        ends &= not is_joined
+        is_unsure = ends & (not is_sure)
         lanes[IS_UNSURE + lane] = max(lanes[IS_UNSURE + lane], 1.0 if is_unsure else 0.0)
-        lanes[ROUND_RATIO + lane] = ratio if is_first else over / under
         lanes[ROUND_ENDS + lane] = 1.0 if ends else 0.0
     remember(lanes, ratios, room)
+
+
+@rule
+def end_joined_rounds(lanes: F64_1D, ratios: F64_1D, room: int, unit: float) -> None:
+    """Remember the rounds that end as lanes enter next: of few lanes, so one after the other."""
+    for lane in range(LANES):
+        mode = lanes[AT_HORIZON + lane]
+        if (mode == REVERSED) | (mode == RELIEVED):
+            if not _weigh(lanes, lane, unit):
+                lanes[IS_UNSURE + lane] = 1.0
+            remember_one(lanes, ratios, lane, room)
+
+
+@inlined
+def _weigh(lanes: F64_1D, lane: int, unit: float) -> bool:
+    """Find the ratio of a lane's round if it ends with what closes; return whether it is sure."""
+    price, qty = lanes[ENTRY_PRICE + lane], lanes[CLOSING_QTY + lane]
+    cost, weight = price * (qty * unit) + lanes[ENTRY_FEE + lane], price * qty
+    ratio, is_first = lanes[PNL + lane] / cost, lanes[WEIGHTS + lane] == 0
+    over, is_over = _add(lanes, lane, WEIGHED, N_WEIGHED, ratio * weight)
+    under, is_under = _add(lanes, lane, WEIGHTS, N_WEIGHTS, weight)
+    lanes[ROUND_RATIO + lane] = ratio if is_first else over / under
+    is_sure: bool = is_first | (not (is_over | is_under))
+    return is_sure
 
 
 @inlined

@@ -1,9 +1,10 @@
 """Sets whose positions close in parts: by chains that are made ahead, or closes found as they go.
 
 Theory. Links that are made ahead cost less. They are for plans whose entries hang on wishes, levels
-and whether positions lost, which can be foretold (`parts.results`), and for sets whose entries are
-large enough for every target. A set that comes to an entry with fewer closes, or to a result that
-was not foretold, is unsure there, and is asked again in lanes that find closes as they go.
+and whether positions lost, which can be foretold (`parts.results`); Kelly's share, if it is never
+nothing, only sizes them. Where rules count what has been, a set that comes to an entry with fewer
+closes than targets, or to a result that was not foretold, is unsure there, and is asked again in
+lanes that find closes as they go.
 """
 
 import numpy as np
@@ -12,6 +13,7 @@ from engines.kernels.chains.columns import I32_1D
 from engines.kernels.columns import F64_2D, I64_2D
 from engines.kernels.gates.columns import Gates, Kelly, PartCourse
 from engines.kernels.gates.part_drivers import advance_gated_parts
+from engines.kernels.gates.rules import has_gates
 from engines.kernels.gates.runs import NO_KELLY
 from engines.kernels.parts.drivers import advance_parts
 from engines.kernels.parts.results import asks_for_results
@@ -24,7 +26,7 @@ def are_made_ahead(gates: Gates, kelly: Kelly, fixed: Fixed, payments: Payments)
 
     Results are foretold by prices, so without funding or commissions of an order.
     """
-    if kelly != NO_KELLY or gates.only_in_profit or gates.vain:
+    if (kelly != NO_KELLY and kelly.low <= 0) or gates.only_in_profit or gates.vain:
         return False
     return not asks_for_results(gates) or (fixed.is_by_qty and len(payments.rates) == 0)
 
@@ -36,7 +38,7 @@ def run_parts(course: PartCourse, wishes: I32_1D, sets: I64_2D, found: F64_2D) -
         return
     advance_parts(course, wishes, sets, found)
     unsure = np.flatnonzero(found[:, FIGURES])
-    if len(unsure):
+    if len(unsure) and has_gates(course.gates):
         again = np.empty((len(unsure), FIGURES + 1))
         advance_gated_parts(course, wishes, sets[unsure], again)
         found[unsure] = again

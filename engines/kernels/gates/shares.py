@@ -68,6 +68,19 @@ def remember(lanes: F64_1D, ratios: F64_1D, room: int) -> None:
 
 
 @inlined
+def remember_one(lanes: F64_1D, ratios: F64_1D, lane: int, room: int) -> None:
+    """Put the ratio of a round that has ended in the place of the oldest of its lane."""
+    place = lane * room + int(lanes[AT_RING + lane])
+    ratio, oldest = lanes[ROUND_RATIO + lane], ratios[place]
+    ratios[place] = ratio
+    next_at = lanes[AT_RING + lane] + 1.0
+    lanes[AT_RING + lane] = 0.0 if next_at == room else next_at
+    lanes[ENDED + lane] += 1.0
+    _count(lanes, lane, WON_COUNT, WON_SUM, WON_REST, ratio, oldest)
+    _count(lanes, lane, LOST_COUNT, LOST_SUM, LOST_REST, -ratio, -oldest)
+
+
+@inlined
 def _count(
     lanes: F64_1D, lane: int, count: int, total: int, rest: int, ratio: float, oldest: float
 ) -> None:

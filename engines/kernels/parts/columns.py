@@ -22,9 +22,11 @@ CLOSE_BITS = 2
 CLOSE = 1 << CLOSE_BITS
 
 # A link: a code, the place of the close among the exits, what is entered next, and where rules ask
-# for it what the position brings that has ended, UNTOLD if it has not.
+# for it what the position brings that has ended, UNTOLD if it has not; or where links are made some
+# at a time the place of the wish that enters next.
 L_CODE, L_FOUND, L_NEXT, L_RESULT = range(4)
 UNTOLD, WON, LOST = range(3)
+L_WISH, NO_WISH = L_RESULT, -1
 LINK_BITS = 2
 LINK = 1 << LINK_BITS
 

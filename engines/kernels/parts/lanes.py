@@ -46,6 +46,7 @@ from engines.kernels.parts.columns import (
 from engines.kernels.passage.columns import (
     ALONE,
     OPEN_AT_END,
+    PASSED_AT_OPEN,
     RELIEVED,
     REVERSED,
     U64_1D,
@@ -111,12 +112,13 @@ from engines.types import F64_1D
 # of the quiet bars, the lot's commission before; and carried on: the steps of each portion, the
 # highest closed equity at the end of a bar, the lot's funding and the settlement that it pays next;
 # where entries wait, whether this close is the first after the one that decides what comes next,
-# and equity there; how the position was foretold to go.
+# and equity there; how the position was foretold to go. Last how many legs of what is opened take
+# anything, for how many links are made, and how many of these were made at once.
 (
     PART, CLOSING, CLOSING_QTY, QUIET, HELD_FEE, PORTION, SECOND, THIRD, FOURTH, SETTLED_PEAK,
-    LOT_FUNDING, NEXT_PAID, SEES, EQUITY_THEN, TOLD,
-) = range(CHAIN_NUMBERS * LANES, (CHAIN_NUMBERS + 15) * LANES, LANES)  # fmt: skip # one list
-PART_NUMBERS = CHAIN_NUMBERS + 15
+    LOT_FUNDING, NEXT_PAID, SEES, EQUITY_THEN, TOLD, LEGS, EXPECTED, AT_ONCE,
+) = range(CHAIN_NUMBERS * LANES, (CHAIN_NUMBERS + 18) * LANES, LANES)  # fmt: skip # one list
+PART_NUMBERS = CHAIN_NUMBERS + 18
 # The whole numbers of a lane, too: of the link that it follows next.
 LINK_CODE, LINK_CLOSE, LINK_LINE, LINK_NEXT = range(
     LANE_PLACES * LANES, (LANE_PLACES + 4) * LANES, LANES
@@ -195,6 +197,13 @@ def follow_parts(
             lanes[N_OWN_SHARE + lane] = links.shares[places[AT + lane]]
     for lane in range(LANES):
         look_ahead(places, links, exits, lines, lane)
+
+
+@rule
+def find_phases(lanes: F64_1D) -> None:
+    """Find which levels have closed what they close, as `weigh` does later."""
+    for lane in range(LANES):
+        lanes[PHASE + lane] = max(0.0, lanes[AT_HORIZON + lane] - (AT_LEVEL - PASSED_AT_OPEN))
 
 
 @rule

@@ -2,7 +2,8 @@
 
 Theory. The steps of a portion are found when its entry is sized, as `legs` does. Of a small entry
 the last targets may get none; the others close it as ever, and then it ends sooner than a chain
-made ahead can know: such a set is unsure, unless its lane finds closes as it goes.
+made ahead can know. Links from there on are made anew (`parts.walk`); where all are made ahead such
+a set is unsure, and where its lane finds closes as it goes nothing is amiss.
 """
 
 import numpy as np
@@ -12,7 +13,9 @@ from engines.kernels.parts.columns import Portions
 from engines.kernels.parts.lanes import (
     CLOSING,
     CLOSING_QTY,
+    EXPECTED,
     FOURTH,
+    LEGS,
     PART,
     PORTION,
     SECOND,
@@ -51,7 +54,7 @@ def split(lanes: F64_1D, fixed: Fixed) -> None:
 def divide(lanes: F64_1D, portions: Portions, are_ahead: bool) -> None:
     """Find the steps of each portion of what a lane opens, the last ones perhaps none.
 
-    That is unsure where the closes of the position are chosen already, `are_ahead`.
+    That is unsure where all closes of the set are chosen already, `are_ahead`.
     """
     for lane in range(LANES):
         steps = lanes[N_STEPS + lane]
@@ -70,7 +73,10 @@ def divide(lanes: F64_1D, portions: Portions, are_ahead: bool) -> None:
         lanes[SECOND + lane] = second if is_new else lanes[SECOND + lane]
         lanes[THIRD + lane] = third if is_new else lanes[THIRD + lane]
         lanes[FOURTH + lane] = fourth if is_new else lanes[FOURTH + lane]
-        is_unsure = are_ahead & is_new & (lanes[N_SIDE + lane] != 0) & (last < 1.0)
+        legs = min(first, 1.0) + min(second, 1.0) + min(third, 1.0) + min(fourth, 1.0)
+        is_opened = is_new & (lanes[N_SIDE + lane] != 0)
+        lanes[LEGS + lane] = legs if is_opened else lanes[EXPECTED + lane]
+        is_unsure = are_ahead & is_opened & (last < 1.0)
         lanes[IS_UNSURE + lane] = max(lanes[IS_UNSURE + lane], 1.0 if is_unsure else 0.0)
 
 
