@@ -60,10 +60,9 @@ from engines.kernels.campaigns.fills import (
     tick_down,
 )
 from engines.kernels.campaigns.gates import Closes, count_end, count_placed, may_enter
+from engines.kernels.campaigns.guards import next_pay, note_guarded
 from engines.kernels.campaigns.links import (
     closes_in_profit,
-    next_pay,
-    note_guarded,
     timed_of,
 )
 from engines.kernels.campaigns.margin import note_start

@@ -16,6 +16,7 @@ from engines.kernels.campaigns.columns import (
     FRESH,
     GUARD,
     HELD,
+    IS_LIMITED,
     IS_UNSURE,
     L_FEE,
     L_FUNDING,
@@ -31,8 +32,9 @@ from engines.kernels.campaigns.columns import (
     WORST,
 )
 from engines.kernels.campaigns.fills import fee_of_qty, find_nearest, set_levels
+from engines.kernels.campaigns.guards import set_guard
 from engines.kernels.campaigns.legs import close_part, mark_alone
-from engines.kernels.campaigns.margin import set_guard
+from engines.kernels.campaigns.limits import end_trading, is_drawn, judge_loss
 from engines.kernels.campaigns.tally import close_lots, look_back
 from engines.kernels.columns import F64_2D, Run
 from engines.kernels.money import due_price, margin_call_steps, slipped_price
@@ -40,6 +42,7 @@ from engines.kernels.rounding import qty_of
 from engines.kernels.slots import (
     BAR,
     BASIS,
+    CALLS_MARGIN,
     FEES_OPEN,
     FIFO,
     FROM_ENTRY,
@@ -56,13 +59,26 @@ from engines.kernels.slots import (
 
 @rule
 def judge(run: Run, reach: F64_2D, side: float, price: float) -> None:
-    """Sell what a margin call asks for at a signed price."""
+    """Do what margin and limits ask for at a signed price, if they may."""
     if price <= run[GUARD]:
+        _step_in(run, reach, side, price)
+
+
+@apart
+def _step_in(run: Run, reach: F64_2D, side: float, price: float) -> None:
+    """Do what margin and limits ask for at a signed price."""
+    if run[IS_LIMITED] != 0 and is_drawn(run, price):
+        end_trading(run, reach, side, price)
+        return
+    if run[CALLS_MARGIN] != 0:
         _call(run, reach, side, side * price)
+    if run[IS_LIMITED] != 0:
+        judge_loss(run, reach, side, price)
 
 
 @apart
 def _call(run: Run, reach: F64_2D, side: float, price: float) -> None:
+    """Sell what a margin call asks for at a price."""
     steps, held = margin_call_steps(run, price), abs(run[STEPS])
     if steps == 0:
         return

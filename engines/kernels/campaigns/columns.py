@@ -67,8 +67,13 @@ WALK = POSITION + 12
     KNOWS,  # courses of the plan may be known
     IS_NEW,  # the campaign has begun, and nothing waits yet
     COURSE_LINE,  # the line that its course is known by
-) = range(WALK, WALK + 14)  # fmt: skip # one list
-SET = WALK + 14
+    IS_LIMITED,  # limits of a day or of the drawdown may end it
+    DAY_END,  # the first bar of the next trading day
+    HALTED_UNTIL,  # the first bar at whose close a wish may enter again
+    DRAWN_AT,  # the signed price at which the largest drawdown is reached
+    LOOK,  # the signed price from which on a close may raise the peak of equity
+) = range(WALK, WALK + 19)  # fmt: skip # one list
+SET = WALK + 19
 # The order that waits for the first entry (W_SIDE 0: none): its side, where it is met and its own
 # price, its steps, the last bar in which it may be met, whether the plan lets it open anything, and
 # what of the close that decided it the campaign will know.

@@ -24,6 +24,7 @@ from engines.kernels.campaigns.columns import (
     CLOSE_THEN,
     ENTRY_BAR,
     FIRST_PART,
+    IS_LIMITED,
     KNOWS,
     LADDER_FROM,
     LAG,
@@ -110,7 +111,7 @@ RATIO_MAX = 0.99  # of a level, whose base is found back by a division
 def prepare_courses(run: Run, may_share: bool) -> None:
     """Note whether courses of a plan are shared, without which campaigns are walked."""
     is_plain = may_share and run[LAG] == 0 and run[PAYS_END] == 0
-    is_plain &= 0 < run[RUNGS] < KNOWN_LOTS and run[VERIFY_TICKS] == 0
+    is_plain &= run[IS_LIMITED] == 0 and 0 < run[RUNGS] < KNOWN_LOTS and run[VERIFY_TICKS] == 0
     is_plain &= run[BASIS] != FROM_ENTRY and run[LATE_ENTRIES] == math.inf
     is_plain &= run[CALLS_MARGIN] != 0 and run[IS_EXACT] == 0 and run[VALUE_MAX] == math.inf
     if has_target(run):

@@ -22,6 +22,7 @@ from engines.kernels.campaigns.columns import (
 )
 from engines.kernels.campaigns.courses import COUNTS, LINES_KNOWN, course_size, prepare_courses
 from engines.kernels.campaigns.gates import Closes
+from engines.kernels.campaigns.limits import prepare_limits
 from engines.kernels.campaigns.links import begin_set, end_set, play_set
 from engines.kernels.campaigns.sizes import prepare_sizes
 from engines.kernels.chains.columns import I32_1D, Decides, Opens
@@ -79,6 +80,7 @@ def _put_plan(
     run[TIERS_AT], run[KELLY_AT] = at, at + TIER * len(tiers)
     put_tiers(run, tiers)
     run[BARS], run[LAG], run[PAYS_END] = opens.bars, opens.lag, at if count > 0 else 0.0
+    prepare_limits(run)
     prepare_courses(run, may_share)
 
 
@@ -103,7 +105,7 @@ def _runner(stamp: int) -> RunAll:
         for first in range(0, count, SETS):
             own = min(SETS, count - first)
             for row in range(own):
-                begin_set(rows[row])
+                begin_set(rows[row], asked)
             for until in range(span, opens.bars + span, span):
                 for row in range(own):
                     own_wishes = wishes[sets[first + row, SET_START] : sets[first + row, SET_STOP]]

@@ -56,7 +56,7 @@ from engines.kernels.campaigns.columns import (
     UNIT,
     W_SIDE,
 )
-from engines.kernels.campaigns.margin import set_guard
+from engines.kernels.campaigns.guards import set_guard
 from engines.kernels.campaigns.orders import add_order
 from engines.kernels.columns import Run
 from engines.kernels.rounding import price_of, qty_of, ticks_nearest

@@ -53,12 +53,15 @@ NEARLY_NOTHING = 1e-11  # of an account: far more than what its sums lose
 class Closes(NamedTuple):
     """What rules ask of each bar [T]: the days of its open and close, and a share of equity.
 
-    Each is empty where no rule asks for it.
+    And what limits of a day ask: the first bar of the next trading day, and that of the first one.
+    Each is empty where nothing asks for it.
     """
 
     opens: I64_1D
     closes: I64_1D
     shares: F64_1D
+    next_day: I64_1D
+    first_day: int
 
 
 @rule

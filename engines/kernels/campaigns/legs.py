@@ -14,6 +14,7 @@ from engines.kernels._compiled import apart, rule
 from engines.kernels.campaigns.columns import (
     ALONE_FROM,
     HELD,
+    IS_LIMITED,
     IS_PASSED,
     L_BAR,
     L_FEE,
@@ -29,6 +30,7 @@ from engines.kernels.campaigns.columns import (
 )
 from engines.kernels.campaigns.fills import fee_of_qty
 from engines.kernels.campaigns.kelly import weigh
+from engines.kernels.campaigns.limits import count_fill, heed_fill, judge_flat
 from engines.kernels.campaigns.margin import judge_cover
 from engines.kernels.campaigns.tally import (
     add_trade,
@@ -39,6 +41,7 @@ from engines.kernels.campaigns.tally import (
     mark_lot,
 )
 from engines.kernels.columns import F64_2D, Run
+from engines.kernels.money import due_price
 from engines.kernels.rounding import qty_of
 from engines.kernels.slots import (
     BAR,
@@ -65,6 +68,8 @@ def close_by_level(run: Run, reach: F64_2D, side: float, price: float) -> None:
     steps = abs(run[STEPS])
     paid = fee_of_qty(run, abs(run[HELD]), price)
     close_lots(run, reach, side, price, paid * steps / steps)
+    if run[IS_LIMITED] != 0:
+        heed_fill(run)
 
 
 @apart
@@ -91,7 +96,26 @@ def close_by_legs(run: Run, reach: F64_2D, side: float, price: float) -> None:
             if part > 0:
                 close_part(run, reach, lot, side, price, part, paid * part / steps)
                 left -= part
+        run[STEPS] -= side * steps
+        if run[IS_LIMITED] != 0 and count_fill(run) and run[STEPS] != 0:
+            _close_rest(run, reach, side, price)
+            break
     end_position(run)
+    if run[IS_LIMITED] != 0:
+        judge_flat(run)
+
+
+@apart
+def _close_rest(run: Run, reach: F64_2D, side: float, price: float) -> None:
+    """Close what a leg that was the last fill of its day has left, in one fill where that was."""
+    price, left, count = due_price(run, price), abs(run[STEPS]), int(run[LOTS])
+    paid = fee_of_qty(run, qty_of(run, left), price) * left / left
+    for place in range(count):
+        row = count - 1 - place if run[LOT_ORDER] == LIFO else place
+        lot = LOTS_FROM + row * LOT_SIZE
+        part = run[lot + L_STEPS]
+        if part > 0:
+            close_part(run, reach, lot, side, price, part, paid * part / left)
 
 
 @rule

@@ -27,17 +27,20 @@ from engines.kernels.campaigns.columns import (
     BARS,
     CLOSE_BEFORE,
     COST,
+    DAY_END,
     ENTRY_BAR,
     GUARD,
+    HALTED_UNTIL,
     HELD,
     IS_DUE,
     IS_GATED,
-    IS_GUARDED,
+    IS_LIMITED,
     IS_NEW,
     IS_UNSURE,
     L_BAR,
     LAG,
     LEG_UP,
+    LOOK,
     LOTS_FROM,
     LOWEST,
     MET_AT,
@@ -48,7 +51,6 @@ from engines.kernels.campaigns.columns import (
     NEXT_BAR,
     OVER,
     PAY_NEXT,
-    PAY_TIME,
     PAYS_END,
     PAYS_FROM,
     PLACE,
@@ -65,7 +67,16 @@ from engines.kernels.campaigns.gates import (
     is_in_profit,
     may_enter,
 )
+from engines.kernels.campaigns.guards import next_pay, note_guarded
 from engines.kernels.campaigns.legs import close_by_level
+from engines.kernels.campaigns.limits import (
+    begin_limits,
+    come_flat,
+    come_to_day,
+    heed_entry,
+    heed_fill,
+    raise_peak,
+)
 from engines.kernels.campaigns.opens import (
     close_at,
     close_late,
@@ -133,7 +144,7 @@ from engines.types import F64_1D
 
 
 @rule
-def begin_set(run: Run) -> None:
+def begin_set(run: Run, asked: Closes) -> None:
     """Put the row of a set into the state before its first wish; the plan is in it."""
     run[NET] = run[IS_UNSURE] = run[PLACE] = run[W_SIDE] = run[MET_AT] = run[IS_NEW] = 0.0
     run[STEPS] = run[LOTS] = run[HELD] = run[FEES_OPEN] = run[FUNDING_OPEN] = 0.0
@@ -143,6 +154,7 @@ def begin_set(run: Run) -> None:
     run[STARTED] = -1.0
     begin_tally(run)
     begin_gates(run)
+    begin_limits(run, asked)
 
 
 @rule
@@ -161,15 +173,19 @@ def play_set(
         if place == count or int(wishes[place]) >> WISH_BITS >= last:
             break
         bar, enters = int(wishes[place]) >> WISH_BITS, int(wishes[place]) & ENTERS
-        if enters != 0 and bar >= decides.start:
+        if enters != 0 and bar >= decides.start and bar >= run[HALTED_UNTIL]:
             fetch_course(run, known, bar + 1, side_of(enters))
             is_allowed = enters & decides.enters != 0
             if run[IS_GATED] != 0 and not may_enter(run, asked, bar):
                 is_allowed = False
             elif run[IS_GATED] != 0 and not is_allowed:
                 enter_in_vain(run, lines, bar, side_of(enters))
+            if run[IS_LIMITED] != 0:
+                come_flat(run, lines, asked, bar)
             if is_allowed:
                 enter(run, lines, reach, bar, side_of(enters))
+                if run[IS_LIMITED] != 0 and run[STEPS] != 0:
+                    heed_entry(run, lines, reach, asked, side_of(enters))
         place += 1
     run[PLACE] = place
 
@@ -207,7 +223,7 @@ def _hold(
     fetch_wishes(lines, wishes, first)
     fetch_course(run, known, bar + 1, side_of(wish))
     entry_bar = run[ENTRY_BAR]
-    how = _live(run, lines, prices, reach, known, last, until, side)
+    how = _live(run, lines, prices, reach, asked, known, last, until, side)
     if how == AT_LEVEL:
         count_end(run, asked, run[NET_BEFORE])
         return place_from(wishes, first, int(run[OVER]))
@@ -227,16 +243,27 @@ def _hold(
         is_reversal = timed != last and wish & (closes & ~ENTERS) == 0
         _end(run, lines, reach, wish, decides, asked, last, is_reversal)
     elif wish & joins != 0 and (run[IS_GATED] == 0 or may_enter(run, asked, last)):
-        join(run, lines, reach, last, side)
+        _join(run, lines, reach, asked, last, side)
     if how == AT_CLOSE and run[STEPS] != 0 and run[ENTRY_BAR] == entry_bar:
         wait_again(run, known, side)
     return place + 1 if is_wished else place
 
 
+@rule
+def _join(run: Run, lines: F64_1D, reach: F64_2D, asked: Closes, last: int, side: float) -> None:
+    """Add an entry at the open after a close, if the account can."""
+    if run[IS_LIMITED] != 0:
+        come_to_day(run, lines, asked, last + 1)
+    held = run[LOTS]
+    join(run, lines, reach, last, side)
+    if run[IS_LIMITED] != 0 and run[LOTS] != held:
+        heed_entry(run, lines, reach, asked, side)
+
+
 @inlined
 def _live(
-    run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, known: F64_1D, last: int, until: int,
-    side: float,
+    run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, asked: Closes, known: F64_1D, last: int,
+    until: int, side: float,
 ) -> int:  # fmt: skip # one list
     """Live up to bar `last` as a campaign whose course is known, else not beyond `until`."""
     if run[IS_NEW] != 0:
@@ -244,7 +271,7 @@ def _live(
         if how != UNPLAYED:
             return how
         set_waits(run, side)
-    is_ended = _follow(run, lines, prices, reach, min(last, until - 1), side)
+    is_ended = _follow(run, lines, prices, reach, asked, min(last, until - 1), side)
     return AT_LEVEL if is_ended else UNPLAYED
 
 
@@ -260,6 +287,8 @@ def _end(
     is_reversal: bool,
 ) -> None:  # fmt: skip # one list
     """End the position at the open after `last`, unless an entry that would reverse it may not."""
+    if run[IS_LIMITED] != 0:
+        come_to_day(run, lines, asked, last + 1)
     side, before, enters = 1.0 if run[STEPS] > 0 else -1.0, run[NET_BEFORE], wish & ENTERS
     if enters != 0 and run[IS_GATED] != 0 and not may_enter(run, asked, last):
         if is_reversal:
@@ -276,6 +305,10 @@ def _end(
             relieve_in_vain(run, lines, last, side_of(enters))
         close_at(run, lines, reach, last + 1, side)
     count_end(run, asked, before)
+    if run[IS_LIMITED] != 0 and run[STEPS] != 0:
+        heed_entry(run, lines, reach, asked, side_of(enters))
+    elif run[IS_LIMITED] != 0 and is_reversal:
+        heed_fill(run)
 
 
 @apart
@@ -287,46 +320,35 @@ def closes_in_profit(run: Run, lines: F64_1D, bar: int) -> bool:
 
 
 @inlined
-def _follow(run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, last: int, side: float) -> bool:
+def _follow(
+    run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, asked: Closes, last: int, side: float
+) -> bool:
     """Let the campaign live up to bar `last`; return whether it ends there by a level."""
     bar, bars = int(run[NEXT_BAR]), int(run[BARS])
     while bar <= last:
         if run[IS_DUE] != 0:
             close_late(run, lines, reach, bar - 1, side)
             return True
+        if run[IS_LIMITED] != 0:
+            come_to_day(run, lines, asked, bar)
         down, up = run[NEAR_DOWN], run[NEAR_UP]
         if run[GUARD] > down:
             down = note_guarded(run)
         run[LOWEST] = min(run[LOWEST], down)
         stop = bar + 1 if turns_late(run) else last + 1
+        if run[IS_LIMITED] != 0:
+            up, stop = min(up, run[LOOK]), int(min(stop, run[DAY_END]))
         low, high = (down, up) if side > 0 else (-up, -down)
         bar = first_touch(reach, bars, bar, min(stop, next_pay(run)), low, high)
         if bar < stop and _ends_in(run, lines, prices, reach, bar, side):
             return True
+        if run[IS_LIMITED] != 0 and bar < stop:
+            raise_peak(run, close_of(run, lines, bar))
         bar = min(bar + 1, stop)
         if tend(run, side) and run[LAG] != 0:
             _note_passed(run, lines, bar - 1, side)
     run[NEXT_BAR] = last + 1
     return False
-
-
-@apart
-def note_guarded(run: Run) -> float:
-    """Note that margin may be called ahead of all levels, which is rare; return where.
-
-    It writes, so that where nothing is called the processor need not wait for the guard.
-    """
-    run[IS_GUARDED] = 1.0
-    return float(run[GUARD])
-
-
-@rule
-def next_pay(run: Run) -> int:
-    """Return the next bar that pays funding, which may call margin; all bars, if none does."""
-    at, end = int(run[PAY_NEXT]), int(run[PAYS_END])
-    if at >= end or run[CALLS_MARGIN] == 0:
-        return int(run[BARS])
-    return int(run[at + PAY_TIME]) >> 1
 
 
 @apart

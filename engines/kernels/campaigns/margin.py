@@ -18,7 +18,6 @@ it have paid by then is taken off too.
 from engines.kernels._compiled import apart, rule
 from engines.kernels.campaigns.columns import (
     FUNDED_MAX,
-    GUARD,
     HELD,
     IS_UNSURE,
     L_PRICE,
@@ -30,11 +29,9 @@ from engines.kernels.campaigns.columns import (
 )
 from engines.kernels.columns import Run
 from engines.kernels.machine.admission import is_too_large, lacks_where_it_fills
-from engines.kernels.machine.guards import call_price
 from engines.kernels.money import margin_ratio, settled
 from engines.kernels.passage.lanes import SURE
 from engines.kernels.slots import (
-    CALLS_MARGIN,
     CAPITAL,
     CLOSES_ALL,
     DEDUCTION,
@@ -109,17 +106,6 @@ def _is_refused(run: Run, side: float, opening: float, price: float, is_at_open:
     """Return the same as the machine finds it."""
     is_large = is_too_large(run, side, opening, price)
     return is_large or lacks_where_it_fills(run, side, opening, price, is_at_open)
-
-
-@rule
-def set_guard(run: Run, side: float) -> None:
-    """Set the signed price at and below which margin may be called, if it ever is."""
-    if run[CALLS_MARGIN] != 0:
-        unit = abs(run[UNIT])
-        call = call_price(
-            side, settled(run), unit * run[PRICE_AVG], unit, margin_ratio(run, side)
-        )  # fmt: skip # one call
-        run[GUARD] = call if side > 0 else -call
 
 
 @rule

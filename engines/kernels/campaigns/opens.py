@@ -24,9 +24,11 @@ from engines.kernels.campaigns.columns import (
     ENTRY_BAR,
     EQUITY_THEN,
     FUNDED_MAX,
+    HALTED_UNTIL,
     HELD,
     IS_DUE,
     IS_LATE,
+    IS_LIMITED,
     IS_NEW,
     IS_UNSURE,
     IS_WALKED,
@@ -57,6 +59,7 @@ from engines.kernels.campaigns.fills import (
     skip_until,
 )
 from engines.kernels.campaigns.gates import count_placed
+from engines.kernels.campaigns.limits import end_trading, heed_fill, is_drawn_at
 from engines.kernels.campaigns.margin import equity_held, is_refused, judge_cover, note_start
 from engines.kernels.campaigns.sizes import cannot_pay, is_too_small, order_steps
 from engines.kernels.campaigns.tally import close_lots, find_lowest, mark_stretch
@@ -85,6 +88,7 @@ from engines.kernels.slots import (
     ROOM,
     ROOM_STEPS,
     RUNGS,
+    SLIP_NOW,
     START_EQUITY,
     START_STEPS,
     STEPS,
@@ -244,9 +248,15 @@ def _stand_at(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> 
 def close_at(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> None:
     """Close the position at the open of a bar."""
     _stand_at(run, lines, reach, bar, side)
+    if is_drawn_at(run, lines, bar, side):
+        run[SLIP_NOW] = lines[bar * LINE + O_SLIP]
+        end_trading(run, reach, side, side * lines[bar * LINE + O_OPEN])
+        return
     held, price = abs(run[STEPS]), price_of(lines, bar, -side)
     paid = fee_of_qty(run, abs(run[HELD]), price)
     close_lots(run, reach, side, price, paid * held / held)
+    if run[IS_LIMITED] != 0:
+        heed_fill(run)
 
 
 @apart
@@ -267,6 +277,8 @@ def join(run: Run, lines: F64_1D, reach: F64_2D, last: int, side: float) -> None
     count_placed(run)
     price, opening = price_of(lines, line, side), min(steps, run[ROOM_STEPS] - abs(run[STEPS]))
     _reach_as_decided(run, lines, line)
+    if is_drawn_at(run, lines, line, side):
+        return  # It ends there, as the walk of that bar will find.
     if opening <= 0 or is_too_small(run, steps) or is_refused(run, side, opening, price, True):
         return
     if run[CALLS_MARGIN] == 0:
@@ -287,6 +299,8 @@ def relieve(run: Run, lines: F64_1D, reach: F64_2D, last: int, held: float, side
     has_rungs = held != side or run[LOTS] < run[ROOM]
     is_issued = _place_to_relieve(run, steps, side)
     close_at(run, lines, reach, last + 1, held)
+    if run[IS_LIMITED] != 0 and run[HALTED_UNTIL] > last + 1:
+        return
     price = price_of(lines, last + 1, side)
     opening = _opening(run, steps, side, price)
     if not is_issued or opening <= 0:
@@ -342,6 +356,7 @@ def reverse(
     if is_placed:
         count_placed(run)
         _reach_as_decided(run, lines, line)
+        is_placed = not is_drawn_at(run, lines, line, -side)  # else it ends as in `join`
         if is_allowed and _can_be_issued(run, steps, side):
             opening = min(steps, run[ROOM_STEPS])
         if is_too_large(run, side, opening, price):

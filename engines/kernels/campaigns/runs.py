@@ -20,6 +20,9 @@ Several entries without a ladder are campaigns too where their levels count from
 last fill, and so lie at one price: a wish adds a lot at an open, where a rung would on the way. Any
 close rule is followed there.
 
+Limits of a day and of the drawdown end what a campaign of entries at opens holds
+(`campaigns.limits`).
+
 What this path does not follow is left to the machine: other close rules of ladders, a stop that
 moves, levels by the ATR. So is a set that comes near to a liquidation.
 """
@@ -29,8 +32,8 @@ import numpy as np
 from engines.kernels import slots
 from engines.kernels.chains.columns import BARS_MAX
 from engines.kernels.columns import F64_2D, Bars
-from engines.kernels.gates.runs import DELAYS, MAXIMA
-from engines.kernels.passage.runs import BORROWS, OTHERS, OWN_SHARES, SIZINGS, are_plain
+from engines.kernels.gates.runs import DELAYS, LIMITS, MAXIMA
+from engines.kernels.passage.runs import BORROWS, OTHERS, OWN_SHARES, SIZINGS, are_alike, are_plain
 from engines.kernels.slots import (
     AT_MARKET,
     BY_KELLY,
@@ -47,7 +50,7 @@ LADDERED = [
     slots.KELLY_ROOM, *BORROWS, *DELAYS, *MAXIMA, slots.ONLY_IN_PROFIT,
     slots.ROOM, slots.BASIS, slots.LEGS_EACH, slots.LOTS_ROOM, slots.RUNGS, slots.BUDGET_RATIO,
     slots.REFILLS, slots.LATE_ENTRIES, slots.LATE_RATIO, slots.IS_TENDED,
-    slots.VERIFY_TICKS, slots.SETTLES, *WAIT_TERMS,
+    slots.VERIFY_TICKS, slots.SETTLES, *WAIT_TERMS, *LIMITS,
 ]  # fmt: skip # one list
 UNLADDERED = np.setdiff1d(OTHERS, LADDERED)
 
@@ -67,6 +70,8 @@ def is_campaigned(bars: Bars, terms: F64_2D) -> BOOL_1D:
     waits = terms[:, slots.ENTRY_KIND] != AT_MARKET
     is_sized &= ~waits | ~np.isin(terms[:, slots.SIZING_KIND], (BY_VOLATILITY, BY_KELLY))
     found: BOOL_1D = has_rungs & ~by_atr & is_sized & ~(waits & (terms[:, slots.SETTLES] != 0))
+    is_at_open = ~waits & (terms[:, slots.SETTLES] == 0)
+    found &= is_at_open | are_alike(terms, LIMITS)
     found &= are_plain(terms, UNLADDERED, (*SIZINGS, *OWN_SHARES, BY_KELLY))
     if len(bars.marks) > 0:  # which then tell what is liquidated
         found &= terms[:, slots.IS_LIQUIDABLE] == 0

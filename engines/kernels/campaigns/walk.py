@@ -16,11 +16,13 @@ from engines.kernels.campaigns.columns import (
     BEST,
     CLOSE_BEFORE,
     CLOSE_THEN,
+    DRAWN_AT,
     ENTRY_BAR,
     EQUITY_THEN,
     FRESH,
     IS_FILLED,
     IS_LATE,
+    IS_LIMITED,
     IS_PASSED,
     IS_UNSURE,
     IS_WALKED,
@@ -60,6 +62,14 @@ from engines.kernels.campaigns.fills import (
     open_lot,
     pay_until,
     set_levels,
+)
+from engines.kernels.campaigns.limits import (
+    count_fill,
+    doubt_level,
+    end_trading,
+    force_close,
+    is_drawn,
+    judge_flat,
 )
 from engines.kernels.campaigns.margin import is_refused, judge_cover, note_start
 from engines.kernels.campaigns.orders import meets_or_order, order_price, passed_or_order
@@ -126,12 +136,16 @@ def walk(
     if is_paid:
         pay_until(run, 2.0 * bar)
     note_start(run, bar, run[CLOSE_BEFORE])
-    while not run[NEAR_DOWN] < opened < run[NEAR_UP]:
+    if run[IS_LIMITED] != 0 and is_drawn(run, opened):
+        end_trading(run, reach, side, opened)
+        return STAYS
+    while not run[NEAR_DOWN] < opened < run[NEAR_UP] and run[STEPS] != 0:
         found = passed(run, opened, side)
         if found == THE_LEG:
             return passed_price(run, opened, side)
-        fill_rung(run, found, due_price(run, side * opened), True, side)
-    judge(run, reach, side, opened)
+        fill_rung(run, reach, found, due_price(run, side * opened), True, side)
+    if run[STEPS] != 0:
+        judge(run, reach, side, opened)
     if is_paid and run[STEPS] != 0:
         pay_until(run, 2.0 * bar + 1.0)
         judge(run, reach, side, opened)
@@ -139,11 +153,37 @@ def walk(
     while part < 3 and filled != filled and run[STEPS] != 0:
         target = against if is_against_first == (part == 0) else along
         target = close if part == 2 else target
-        filled = travel(run, target, side)
-        if filled != filled:
+        if run[IS_LIMITED] != 0:
+            filled = _approach(run, reach, target, side)
+        else:
+            filled = travel(run, reach, target, side)
+        if filled != filled and run[STEPS] != 0:
             judge(run, reach, side, target)
         part += 1
     return filled
+
+
+@apart
+def _approach(run: Run, reach: F64_2D, target: float, side: float) -> float:
+    """Move the price to `target` as `travel` does, or to where the largest drawdown is reached.
+
+    What waits up to there fills first, and may move that level.
+    """
+    while run[STEPS] != 0:
+        if run[DRAWN_AT] < target:
+            filled = travel(run, reach, target, side)
+            if filled == filled or run[DRAWN_AT] <= target:
+                return filled
+            continue
+        doubt_level(run)
+        level = min(run[NOW], run[DRAWN_AT])
+        filled = travel(run, reach, level, side)
+        if filled == filled:
+            return filled
+        is_there = run[NOW] == level and run[NEAR_DOWN] < level < run[NEAR_UP]
+        if run[STEPS] != 0 and is_there and level <= run[DRAWN_AT]:
+            end_trading(run, reach, side, level)
+    return STAYS
 
 
 @rule
@@ -170,7 +210,7 @@ def passed(run: Run, price: float, side: float) -> int:
 
 
 @rule
-def travel(run: Run, target: float, side: float) -> float:
+def travel(run: Run, reach: F64_2D, target: float, side: float) -> float:
     """Move the price to `target`; return what the exit fills at on the way, STAYS if it is not met.
 
     Where an order for a first entry is met it stays too, and MET_AT says at what price.
@@ -204,7 +244,9 @@ def travel(run: Run, target: float, side: float) -> float:
             due = due_price(run, side * asked)
         if found == THE_LEG:
             return due if rises else slipped_price(run, due, -side, 0.0)
-        fill_rung(run, found, due, False, side)
+        fill_rung(run, reach, found, due, False, side)
+        if run[STEPS] == 0 or run[DRAWN_AT] > target:
+            return STAYS
 
 
 @rule
@@ -263,7 +305,9 @@ def _advance(run: Run, price: float) -> None:
 
 
 @rule
-def fill_rung(run: Run, place: int, due: float, is_at_open: bool, side: float) -> None:
+def fill_rung(
+    run: Run, reach: F64_2D, place: int, due: float, is_at_open: bool, side: float
+) -> None:
     """Fill a rung, or let it go where it is too small or was never placed."""
     is_above = run[RUNGS_FROM + place * RUNG_SIZE + RUNG_ABOVE] != 0
     level = run[RUNGS_FROM + place * RUNG_SIZE + RUNG_PRICE]
@@ -280,6 +324,10 @@ def fill_rung(run: Run, place: int, due: float, is_at_open: bool, side: float) -
         qty = qty_of(run, opening)
         paid = fee_of_qty(run, qty, price) * opening / opening
         open_lot(run, side, opening, qty, price, paid, True)
+        if run[IS_LIMITED] != 0 and count_fill(run):
+            force_close(run, reach, side, price, False)
+            judge_flat(run)
+            return
     find_nearest(run)
 
 

@@ -169,7 +169,7 @@ def _go_on(run: Run, prices: F64_2D, reach: F64_2D, bar: int, side: float) -> fl
             if found == THE_ORDER:
                 run[MET_AT] = order_price(run, opened, side, False)
                 return STAYS
-            fill_rung(run, found, due_price(run, side * opened), True, side)
+            fill_rung(run, reach, found, due_price(run, side * opened), True, side)
         _judge(run, reach, side, opened)
         if is_paid:
             pay_until(run, 2.0 * bar + 1.0)
@@ -179,7 +179,7 @@ def _go_on(run: Run, prices: F64_2D, reach: F64_2D, bar: int, side: float) -> fl
         target = high if (run[WAY_PART] == FIRST_PART) == is_high_first else low
         if run[WAY_PART] == LAST_PART:
             target = prices[bar, CLOSE]
-        filled = travel(run, side * target, side)
+        filled = travel(run, reach, side * target, side)
         if filled == filled or run[MET_AT] != 0:
             return filled
         _judge(run, reach, side, side * target)

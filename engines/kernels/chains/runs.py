@@ -136,10 +136,11 @@ class WishedRuns:
         """Run a ladder, which follows no levels of strategies, with its own places of the list."""
         assert self._list.are_plain, "ladders come from `Group.plain` alone"
         found = np.empty((len(own), FIGURES + 1))
-        decides, _, fixed, *_ = self._money(bars, item)
+        decides, _, fixed, *_, (gates, _), _ = self._money(bars, item)
         sets = np.column_stack((self._list.starts[own], self._list.starts[own + 1]))
-        terms = self._group.terms[item]
-        asked = Closes(*self._days, frozen(shares_of(terms, self._group.rules.atr_ratio)))
+        terms, watch = self._group.terms[item], self._watch(bars, gates)
+        shares = frozen(shares_of(terms, self._group.rules.atr_ratio))
+        asked = Closes(*self._days, shares, watch.next_day, watch.first)
         run_campaigns(
             self._opens, bars.prices, self._payments, self._list.wishes, sets, terms, decides,
             fixed, self._group.charges.tiers, asked, SPAN, found,

@@ -1,0 +1,168 @@
+"""Ladders, and entries of one level, under limits equal the reference's runs.
+
+Plans are those of `test_campaigns_equal_reference` and `test_averages_equal_reference` whose
+entries fill at opens, with the limits of `test_limits_equal_reference`. In some markets prices,
+sizes and money are whole, so that what is realised, what rungs wait for and what limits ask for
+often are the same number. A set that is left to the machine proves nothing of campaigns, so where
+none may be, that is asserted.
+"""
+
+from dataclasses import replace
+from itertools import cycle, product
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from engines.costs import Costs
+from engines.funding import constant_funding
+from engines.instrument import Instrument
+from engines.kernels.pending import CHAINS_MIN
+from engines.kernels.trials import Market
+from engines.klines import MINUTE_MS, Klines
+from engines.margin import MarginTier
+from engines.plan import (
+    Basis,
+    CloseRule,
+    CustomLadder,
+    Direction,
+    EntryTerms,
+    Exits,
+    LevelSource,
+    Plan,
+    Rung,
+    Sizing,
+    SizingKind,
+)
+from strategies.ema_crossover import EmaCrossover
+from tests.property import test_averages_equal_reference as averages
+from tests.property import test_campaigns_equal_reference as campaigns
+from tests.property.path_cases import Case, PlainWishes, case_of, check, compared
+from tests.property.test_chains_equal_reference import COSTS, Rare
+from tests.property.test_limits_equal_reference import HALF, INSTRUMENT, LIMITS, limited
+
+EXAMPLES, EXAMPLES_LONG, STRATEGIES, BARS = 30, 4_000, 10, 158
+TIERS = (MarginTier(1e9, 0.005, leverage_max=100.0),)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Return strategies of random wishes on random bars, and a plan with limits."""
+    market, plan, strategies = draw(campaigns.cases() | averages.cases())
+    plan = replace(plan, process_on_close=False, entry=EntryTerms())
+    return case_of(market, draw(limited(plan)), strategies)
+
+
+def whole_klines(seed: int, count: int) -> Klines:
+    """Return so many hours of whole prices about a hundred."""
+    rng = np.random.default_rng(seed)
+    step = int(rng.integers(1, 6))
+    moves, gaps = rng.integers(-step, step + 1, (2, count))
+    gaps[rng.random(count) < 0.6] = 0
+    close = np.maximum(100.0 + np.cumsum(moves + gaps), 20.0)
+    opened = np.maximum(np.append(100.0, close[:-1]) + gaps, 20.0)
+    up, down = rng.integers(0, 4, (2, count))
+    high, low = np.maximum(opened, close) + up, np.minimum(opened, close) - down
+    hour_ms = 60 * MINUTE_MS
+    times = 1_735_689_600_000 + hour_ms * np.arange(count, dtype=np.int64)
+    return Klines("WHOLE", hour_ms, times, opened, high, low, close, np.ones(count))
+
+
+@st.composite
+def whole_cases(draw: st.DrawFn) -> Case:
+    """Return the same where prices, sizes and money are whole."""
+    seed, some = draw(st.integers(0, 2**31)), st.sampled_from
+    klines, rungs = whole_klines(seed, draw(st.integers(30, BARS))), draw(st.integers(1, 4))
+    offsets = [draw(some((0.01, 0.02, 0.03, 0.05, -0.02))) for _ in range(rungs)]
+    others = (Rung(offset, 0.6 / rungs) for offset in offsets)
+    ladder = CustomLadder(rungs=(Rung(0.0, 0.4), *others))
+    is_ladder = draw(st.booleans())
+    plan = Plan(
+        capital_quote=1_000.0, leverage=draw(some((1.0, 1.0, 3.0))),
+        sizing=draw(
+            st.builds(Sizing, st.just(SizingKind.QTY), some((1.0, 3.0, 6.0)))
+            | st.builds(Sizing, st.just(SizingKind.CASH), some((200.0, 500.0, 900.0)))
+        ),
+        pyramiding=6 if is_ladder else draw(st.integers(2, 4)), direction=draw(some(Direction)),
+        close_rule=draw(campaigns.RULES if is_ladder else some(CloseRule)),
+        ladder=ladder if is_ladder else None,
+        exits=Exits(
+            stop_loss_ratio=draw(some((None, 0.02, 0.05, 0.1))),
+            take_profit_ratio=draw(some((None, 0.01, 0.03))),
+            basis=draw(some((Basis.AVERAGE, Basis.LAST))), levels=LevelSource.PLAN,
+            drawdown_ratio_max=draw(some((None, 0.005, 0.01, 0.02, 0.05))),
+        ),
+        intraday_fills_max=draw(some((None, None, 1, 2, 3, 4, 5))),
+        intraday_loss_quote_max=draw(some((None, 1.0, 2.0, 5.0, 10.0, 20.0))),
+        intraday_loss_ratio_max=draw(some((None, None, 0.002, 0.005, 0.01))),
+    )  # fmt: skip # one plan
+    costs = Costs(commission=draw(some((0.0, 0.0, 0.0007))), slippage_ticks=draw(some((0, 1))))
+    instrument = Instrument(
+        "WHOLE", draw(some((1.0, 0.5))), draw(some((1.0, 0.5))), margin_tiers=TIERS
+    )  # fmt: skip # one call
+    market = Market(
+        klines, instrument, costs, since_ms=int(klines.open_time_ms[draw(some((0, 5)))])
+    )
+    return case_of(market, plan, [PlainWishes(seed + own) for own in range(STRATEGIES)])
+
+
+test_limited_campaigns_equal_reference_on_random_sets = compared(
+    cases(), EXAMPLES, campaigns.check_case
+)
+test_limited_campaigns_equal_reference_on_many_random_sets = pytest.mark.long(
+    compared(cases(), EXAMPLES_LONG, campaigns.check_case)
+)
+test_limits_on_whole_prices_equal_reference = compared(
+    whole_cases(), EXAMPLES, campaigns.check_case
+)
+test_limits_on_whole_prices_equal_reference_on_many_sets = pytest.mark.long(
+    compared(whole_cases(), EXAMPLES_LONG, campaigns.check_case)
+)
+
+
+SHAPES = {
+    "a ladder": campaigns.LADDER,
+    "a ladder of legs": replace(campaigns.LADDER, close_rule=CloseRule.FIFO),
+    "a pyramid": Plan(
+        pyramiding=3,
+        exits=Exits(stop_loss_ratio=0.01, basis=Basis.AVERAGE, levels=LevelSource.PLAN),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("shape", "name", "costs"),
+    [(*pair, costs) for pair, costs in zip(product(SHAPES, LIMITS), cycle(COSTS.values()))],
+)
+def test_grids_of_campaigns_under_limits_are_decided(
+    shape: str, name: str, costs: Costs, klines: Klines
+) -> None:
+    crosses = [EmaCrossover(fast, slow) for fast in (5, 14) for slow in (15, 50)]
+    rare = [Rare(every, leaves) for every in (40, 2_000) for leaves in (False, True)]
+    plan, limits = SHAPES[shape], LIMITS[name]
+    plan = replace(
+        limits, pyramiding=plan.pyramiding, close_rule=plan.close_rule, ladder=plan.ladder,
+        exits=replace(plan.exits, drawdown_ratio_max=limits.exits.drawdown_ratio_max),
+    )  # fmt: skip # one plan
+    funding = constant_funding(0.0001, 8, klines) if shape == "a ladder" else None
+    market = Market(klines, INSTRUMENT, costs, funding, since_ms=int(klines.open_time_ms[500]))
+    assert check(market, plan, [*crosses, *rare], times=2) == 1.0
+
+
+def test_a_loss_of_a_day_that_closes_a_ladder_beyond_the_drawdown_is_left_to_the_machine() -> None:
+    level = np.full(100, 100.0)
+    times = 1_735_689_600_000 + 60 * MINUTE_MS * np.arange(100, dtype=np.int64)
+    klines = Klines("HAND", 60 * MINUTE_MS, times, level, level, level, level, np.ones(100))
+    plan = Plan(
+        capital_quote=1000.0, sizing=Sizing(SizingKind.QTY, 4.0), direction=Direction.LONG,
+        ladder=CustomLadder(rungs=(Rung(0.0, 0.5), Rung(0.5, 0.5))), pyramiding=2,
+        intraday_loss_quote_max=1.5, exits=Exits(drawdown_ratio_max=0.003, basis=Basis.AVERAGE),
+        close_rule=CloseRule.ALL,
+    )  # fmt: skip # in at 101, worth 998 at the close, out at 99: 996
+    market = Market(klines, Instrument("HAND", 1.0, 1.0), Costs(slippage_ticks=1))
+    assert check(market, plan, [Rare(20 + number) for number in range(CHAINS_MIN)]) == 0.0
+
+
+def test_limits_beside_an_entry_that_waits_are_left_to_the_machine(klines: Klines) -> None:
+    plan = replace(campaigns.ASKING["a limit"], intraday_fills_max=3, sizing=HALF)
+    assert check(Market(klines, INSTRUMENT, Costs()), plan, [Rare(40)], times=CHAINS_MIN) == 0.0
