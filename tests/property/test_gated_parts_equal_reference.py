@@ -51,7 +51,11 @@ def cases(draw: st.DrawFn) -> Case:
     few = st.integers(1, 9).map(lambda steps: Sizing(SizingKind.QTY, steps * step))
     sizing = draw(st.just(plan.sizing) | random_plans.sizings() | kellys() | few)
     exits = replace(plan.exits, only_in_profit=draw(st.sampled_from((False, False, True))))
-    return market, replace(plan, sizing=sizing, reentry=draw(reentries()), exits=exits), strategies
+    plan = replace(
+        plan, sizing=sizing, reentry=draw(reentries()), exits=exits,
+        intraday_fills_max=draw(st.none() | st.none() | st.integers(1, 12)),
+    )  # fmt: skip # what else it says
+    return market, plan, strategies
 
 
 test_gated_parts_equal_reference_on_random_sets = compared(cases(), EXAMPLES)
@@ -98,12 +102,28 @@ PLANS = {
         reentry=Reentry(1, 10, 2, 8, 3), exits=replace(STOP, only_in_profit=True),
     ),
     "few steps": Plan(sizing=Sizing(SizingKind.CASH, 100.0), reentry=Reentry(1), exits=STOP),
+    "fills": Plan(
+        intraday_fills_max=3, sizing=Sizing(SizingKind.EQUITY_RATIO, 0.3),
+        exits=replace(STOP, breakeven=Breakeven(0.003, 0.001)),
+    ),
+    "the one fill of a day": Plan(intraday_fills_max=1, exits=STOP),
+    "fills and kelly": Plan(
+        intraday_fills_max=4, sizing=Sizing(SizingKind.KELLY, 0.3, trades=7, trades_min=3),
+        reentry=Reentry(1, 10, 2, 8, 3), hours=Hours(bars_held_max=12), exits=STOP,
+    ),
     "leverage": Plan(
         leverage=5.0, reentry=Reentry(cooldown_bars=8), exits=STOP,
         sizing=Sizing(SizingKind.EQUITY_RATIO, 0.5),
     ),
 }  # fmt: skip # one table
-AT_CLOSES = "all of them", "in profit and seldom", "kelly and all", "one side"
+AT_CLOSES = (
+    "all of them",
+    "fills",
+    "fills and kelly",
+    "in profit and seldom",
+    "kelly and all",
+    "one side",
+)
 INSTRUMENT = Instrument(
     "SYNTHETIC", 0.1, 0.001, time_zone="America/New_York", margin_tiers=TIERS
 )  # fmt: skip # one line

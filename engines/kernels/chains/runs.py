@@ -292,6 +292,7 @@ class WishedRuns:
             course = PartCourse(
                 self._opens, decides, given, exits, portions, self._shares(sizes, kelly), sizes,
                 self._payments, fixed, gates, kelly, self._days, self._group.charges.tiers,
+                self._watch(bars, gates),
             )  # fmt: skip # the order of its fields
             run_parts(course, self._list.wishes, own, found)
 

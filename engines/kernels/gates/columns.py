@@ -162,3 +162,4 @@ class PartCourse(NamedTuple):
     kelly: Kelly
     days: Days
     tiers: F64_2D
+    watch: Watch

@@ -16,7 +16,9 @@ from engines.kernels.chains.lanes import weigh
 from engines.kernels.chains.margin import judge
 from engines.kernels.columns import F64_2D, I64_2D
 from engines.kernels.gates.columns import GATE_NUMBERS, STANDS, PartCourse, Room
+from engines.kernels.gates.limits import has_limits
 from engines.kernels.gates.links import read_nexts, seek_nexts
+from engines.kernels.gates.part_limits import count_closes, count_entries
 from engines.kernels.gates.part_links import (
     count_parts_alone,
     count_parts_joined,
@@ -65,6 +67,8 @@ def _end_parts(course: PartCourse, wishes: I32_1D, room: Room) -> None:
         else:
             pay_parts(lanes, payments, fixed)
     part_result(lanes, fixed)
+    if has_limits(gates):
+        count_closes(stands, lanes, gates, course.watch, opens.lag)
     count_parts_alone(room, gates, opened, opens.lag)
     if kelly.room > 0:
         end_rounds(lanes, room.ratios, kelly.room, fixed.point_value)
@@ -82,6 +86,8 @@ def _step(course: PartCourse, wishes: I32_1D, room: Room) -> None:
     opens = course.opens
     _end_parts(course, wishes, room)
     take_part_nexts(stands, opens, course.given, course.exits)
+    if has_limits(course.gates):
+        count_entries(stands, lanes, course.gates, course.watch, opens.lag)
     weigh(lanes, fixed, course.sizes, opens.bars + 1.0)
     if size_parts(lanes, fixed):
         if kelly.room > 0:

@@ -39,6 +39,7 @@ from engines.kernels.gates.columns import (
     CLOSED_SIZE,
     ENDS,
     ENTRY,
+    IS_AT_ONCE,
     IS_LEFT,
     IS_SHORT,
     NEXT,
@@ -53,6 +54,7 @@ from engines.kernels.gates.columns import (
     Room,
 )
 from engines.kernels.gates.links import seek_end
+from engines.kernels.gates.part_limits import end_at_once, price_at_once
 from engines.kernels.gates.rules import count_end
 from engines.kernels.parts.columns import (
     C_MONTH,
@@ -119,6 +121,9 @@ def seek_part_ends(
         if stands[ENTRY + lane] == NO_ENTRY:
             stands[ENDS + lane] = (REST << MODE_BITS) | OPEN_AT_END
             continue
+        if stands[IS_AT_ONCE + lane] != 0:
+            end_at_once(stands, lane)
+            continue
         place = stands[PLACE + lane]
         stands[TAKEN + lane] = _skip_empty(lanes, lane, exits, place, stands[TAKEN + lane])
         at = place * parts + stands[TAKEN + lane]
@@ -173,7 +178,9 @@ def read_part_ends(
         lanes[PHASE + lane] = max(0.0, lanes[AT_HORIZON + lane] - (AT_LEVEL - PASSED_AT_OPEN))
         lanes[OPENED + lane], lanes[QUIET + lane] = lines[line + np.uint64(O_OPEN)], math.inf
         month = lines[line + np.uint64(O_MONTH)]
-        if mode >= np.uint64(AT_LEVEL):
+        if stands[IS_AT_ONCE + lane] != 0:
+            price_at_once(stands, lanes, lane)
+        elif mode >= np.uint64(AT_LEVEL):
             found = np.uint64(stands[PLACE + lane] * exits.parts + stands[TAKEN + lane])
             close = found << np.uint64(CLOSE_BITS)
             lanes[PRICE + lane] = exits.closes[close + np.uint64(C_PRICE)]

@@ -12,6 +12,7 @@ import numpy as np
 from engines.kernels.chains.columns import I32_1D
 from engines.kernels.columns import F64_2D, I64_2D
 from engines.kernels.gates.columns import Gates, Kelly, PartCourse
+from engines.kernels.gates.limits import has_limits
 from engines.kernels.gates.part_drivers import advance_gated_parts
 from engines.kernels.gates.rules import has_gates
 from engines.kernels.gates.runs import NO_KELLY
@@ -27,6 +28,8 @@ def are_made_ahead(gates: Gates, kelly: Kelly, fixed: Fixed, payments: Payments)
     Results are foretold by prices, so without funding or commissions of an order.
     """
     if (kelly != NO_KELLY and kelly.low <= 0) or gates.only_in_profit or gates.vain:
+        return False
+    if has_limits(gates):
         return False
     return not asks_for_results(gates) or (fixed.is_by_qty and len(payments.rates) == 0)
 

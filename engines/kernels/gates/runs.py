@@ -46,6 +46,7 @@ LOOKS_BACK = [*DELAYS, *MAXIMA, slots.ONLY_IN_PROFIT, slots.KELLY_ROOM]
 LIMITS = [
     slots.FILLS_MAX, slots.LOSS_RATIO_MAX, slots.LOSS_QUOTE_MAX, slots.HAS_CAPS, slots.DRAWDOWN_MAX,
 ]  # fmt: skip # one list
+OF_MONEY = [slots.LOSS_RATIO_MAX, slots.LOSS_QUOTE_MAX, slots.DRAWDOWN_MAX]
 FOLLOWED = [*MOVES, *DIVIDES, *FILLS, *BORROWS, *CLOSING, *LOOKS_BACK, *LIMITS]
 UNGATED = np.setdiff1d(OTHERS, FOLLOWED)
 
@@ -57,8 +58,9 @@ def is_gated(bars: Bars, terms: F64_2D) -> BOOL_1D:
     found = are_plain(terms, UNGATED, (*SIZINGS, *OWN_SHARES, BY_KELLY))
     found &= ~are_alike(terms, [*LOOKS_BACK, *LIMITS])
     counts = (terms[:, MAXIMA[:2]] < math.inf).any(axis=1) & (terms[:, slots.DIRECTION] != 0)
-    # What a limit ends takes back no part of a position, and of entries not those in vain.
-    found &= are_alike(terms, LIMITS) | (are_alike(terms, DIVIDES) & ~counts)
+    # Where positions close in parts no limit of money is followed, and of entries none in vain.
+    found &= are_alike(terms, OF_MONEY) | are_alike(terms, DIVIDES)
+    found &= are_alike(terms, LIMITS) | ~counts
     found &= ~counts | np.isin(terms[:, slots.SIZING_KIND], SIZINGS)
     if len(bars.marks) > 0:  # which then tell what is liquidated
         found &= terms[:, slots.IS_LIQUIDABLE] == 0
