@@ -144,7 +144,7 @@ class Groups:
             awaited = is_awaited(self.bars, terms, is_flat)
             walked = is_campaigned(self.bars, terms) | awaited
             walked |= is_stacked_waiting(self.bars, terms)
-            walked |= is_hedged(self.bars, terms, bool(columns.charges.settles))
+            walked |= is_hedged(self.bars, terms)
             given = chained & ~may_lack_shares(terms, True, is_flat)
             chained &= ~may_lack_shares(terms, False, is_flat)
             plain = _ways(chained | walked)

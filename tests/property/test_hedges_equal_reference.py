@@ -11,6 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from engines.costs import Costs
+from engines.funding import constant_funding
 from engines.instrument import Instrument
 from engines.kernels.pending import CHAINS_MIN
 from engines.kernels.trials import Market
@@ -18,10 +19,12 @@ from engines.klines import Klines
 from engines.plan import (
     Direction,
     Exits,
+    Hours,
     LevelSource,
     MarginMode,
     Plan,
     PositionMode,
+    Reentry,
     Sizing,
     SizingKind,
 )
@@ -40,6 +43,8 @@ from tests.property.path_cases import (
     markets,
 )
 from tests.property.test_chains_equal_reference import COSTS, INSTRUMENT, LEVERED, Rare, exits
+from tests.property.test_gates_equal_reference import kellys, reentries
+from tests.property.test_stacks_equal_reference import OWN_SHARES, SELDOM
 
 EXAMPLES, EXAMPLES_LONG, STRATEGIES = 40, 4_000, 20
 
@@ -55,13 +60,14 @@ def cases(draw: st.DrawFn) -> Case:
     )
     plan = replace(
         draw(followed()), margin_mode=MarginMode.ISOLATED, position_mode=PositionMode.HEDGE,
-        exits=draw(exits()),
-        sizing=draw(share | share | sizes), margin_long_ratio=1.0, margin_short_ratio=1.0,
+        exits=replace(draw(exits()), only_in_profit=draw(SELDOM)),
+        reentry=draw(reentries()) if draw(SELDOM) else Reentry(),
+        sizing=draw(share | share | sizes | st.sampled_from(OWN_SHARES) | kellys()),
+        margin_long_ratio=1.0, margin_short_ratio=1.0,
         limit_verify_ticks=draw(st.sampled_from((0, 0, 0, 1, 3, 40))),
         leverage=draw(st.sampled_from((1.0, 1.0, 3.0))),
     )  # fmt: skip # one plan
     plan = replace(plan, exits=replace(plan.exits, levels=LevelSource.PLAN))
-    market = replace(market, funding=None)
     return case_of(market, plan, [PlainWishes(seed + own) for own in range(count)])
 
 
@@ -75,6 +81,23 @@ PLANS = {
     "cash": Plan(position_mode=HEDGE, exits=STOP),
     "equity": Plan(position_mode=HEDGE, exits=STOP, sizing=FIFTH),
     "one side": Plan(position_mode=HEDGE, exits=STOP, direction=Direction.SHORT),
+    "risk": Plan(position_mode=HEDGE, exits=STOP, sizing=Sizing(SizingKind.RISK, 0.002)),
+    "volatility": Plan(
+        position_mode=HEDGE, exits=STOP, sizing=Sizing(SizingKind.VOLATILITY, 0.0005)
+    ),
+    "kelly": Plan(
+        position_mode=HEDGE, exits=STOP, sizing=Sizing(SizingKind.KELLY, 0.2, ratio_max=0.2)
+    ),
+    "delays": Plan(position_mode=HEDGE, exits=STOP, reentry=Reentry(3, 20)),
+    "a day and week": Plan(
+        position_mode=HEDGE, exits=STOP, direction=Direction.LONG, reentry=Reentry(0, 0, 2, 7)
+    ),
+    "losses": Plan(position_mode=HEDGE, exits=STOP, reentry=Reentry(losses_in_a_row_max=2)),
+    "in profit": Plan(
+        position_mode=HEDGE,
+        exits=replace(STOP, only_in_profit=True),
+        hours=Hours(bars_held_max=300),
+    ),
     "no levels": Plan(position_mode=HEDGE, exits=Exits(levels=LevelSource.PLAN), sizing=FIFTH),
 }
 
@@ -84,7 +107,9 @@ PLANS = {
 def test_signal_grids_of_two_sides_are_decided(name: str, costs: Costs, klines: Klines) -> None:
     crosses = [EmaCrossover(fast, slow) for fast in (5, 9, 14) for slow in (15, 21, 50)]
     rare = [Rare(every, leaves) for every in (40, 2_000) for leaves in (False, True)]
-    assert check(Market(klines, INSTRUMENT, costs), PLANS[name], [*crosses, *rare], times=2) == 1.0
+    funding = constant_funding(0.0001, 8, klines) if costs is COSTS["notional"] else None
+    market = Market(klines, INSTRUMENT, costs, funding)
+    assert check(market, PLANS[name], [*crosses, *rare], times=2) == 1.0
 
 
 @dataclass(frozen=True)

@@ -342,11 +342,15 @@ class WishedRuns:
         self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], money: Money, found: F64_2D
     ) -> None:
         """Find the figures of sets of two sides, whose entries follow no levels of strategies."""
-        decides, sizes, fixed, *_ = money
+        decides, sizes, fixed, _, looks, (_, kelly), _ = money
         exits = self._ends.of_lanes(bars, rows, sets, decides)
         tiers = self._group.charges.tiers
-        course = Hedged(self._opens, decides, exits, sizes, fixed, tiers)
-        advance_hedges(course, self._list.wishes, np.concatenate(sets), found)
+        course = Hedged(
+            self._opens, decides, exits, looks, self._shares(sizes, kelly), sizes, self._payments,
+            fixed, self._days, tiers,
+        )  # fmt: skip # the order of its fields
+        terms = self._given(bars, rows).runs
+        advance_hedges(course, terms, self._list.wishes, np.concatenate(sets), SPAN, found)
 
     def _shares(self, sizes: Sizes, kelly: Kelly) -> Shares:
         """Return what the shares of entries are made of that hang on the entry alone."""

@@ -1,30 +1,30 @@
 """Both sides of a set, event by event: ends of positions, decisions at closes, fills at opens.
 
 Theory. Each side enters on its own wishes and holds one entry, whose end hangs on that entry alone,
-whatever the other side does (`engines/hedge.py`). What they share is the account: an entry spends a
-share of what both have earned and of what both positions are worth at the deciding close. So a set
-is one pass over its wishes, with the ends of both sides between them, in the order of bars; in one
-bar all that the long side does comes before all that the short side does. Sums are the machine's
-(`summary`).
+whatever the other side does (`engines/hedge.py`). What they share is the account, which both ask
+where they decide (`decisions`). So a set is one pass over its wishes, with the ends of both sides
+between them, in the order of bars; in one bar all that the long side does comes before all that the
+short side does. Sums are the machine's (`summary`).
 
 Bars in which both sides hold are marked together (`tally`): there the net quantity counts.
 
-A set is unsure where an entry comes near to what the account can pay or to the least size, and a
-position near to its liquidation.
+Many sets go side by side, span by span of the bars, as stacks do. A set is unsure where a position
+comes near to its liquidation.
 """
 
 import numpy as np
 
-from engines.kernels._compiled import rule
+from engines.kernels._compiled import inlined
+from engines.kernels._prefetch import prefetch
 from engines.kernels.chains.columns import (
+    AT_LEVEL,
     I32_1D,
     LINE,
     MODE_BITS,
+    MODE_MASK,
     NO_LEVELS,
-    O_CLOSE,
     O_MONTH,
     O_OPEN,
-    O_ORDERED,
     O_PRICE,
     WISH_BITS,
     WISH_MASK,
@@ -32,8 +32,11 @@ from engines.kernels.chains.columns import (
 from engines.kernels.chains.walk import lowest
 from engines.kernels.hedges.columns import (
     COUNTS,
+    CURSOR,
     ENTRY,
     FEE,
+    FUNDING,
+    FUNDING_OPEN,
     IS_UNSURE,
     LAST_FILL,
     LEAVES,
@@ -46,6 +49,8 @@ from engines.kernels.hedges.columns import (
     QTY,
     ROUND_BAR,
     SETTLED_PEAK,
+    SETTLEMENT,
+    SHARE,
     SOON,
     STEPS,
     TIMED,
@@ -53,9 +58,9 @@ from engines.kernels.hedges.columns import (
     Course,
     Sides,
 )
+from engines.kernels.hedges.decisions import decide
 from engines.kernels.passage.columns import Fixed
-from engines.kernels.passage.events import STEPS_NOISE, exact_steps
-from engines.kernels.passage.lanes import STEPS_MAX, SURE, fee
+from engines.kernels.passage.lanes import SURE, fee
 from engines.kernels.slots import (
     ANY_WISH,
     DEDUCTION,
@@ -65,6 +70,12 @@ from engines.kernels.slots import (
     LEAVES_LONG,
     LEAVES_SHORT,
     MAINTENANCE,
+)
+from engines.kernels.stacks.rounds import (
+    begin_rounds,
+    end_round_at,
+    first_share,
+    weigh_trade,
 )
 from engines.kernels.summary import (
     BEFORE,
@@ -80,11 +91,16 @@ from engines.kernels.summary import (
 )
 from engines.types import F64_1D, I64_1D
 
+SOON_WISHES = 4  # ahead of the one that acts, what is read of the market is asked for
 
-@rule
-def begin(sides: Sides, fixed: Fixed) -> None:
-    """Put a set into the state before its first bar."""
+
+@inlined
+def begin(sides: Sides, fixed: Fixed, terms: F64_1D) -> None:
+    """Put a set into the state before its first bar; `terms` are those of its plan."""
     sides.held[:] = 0.0
+    for side in range(2):
+        begin_rounds(sides.runs[side], terms)
+        sides.held[SHARE + side] = first_share(terms, fixed.share)
     sides.now[:] = 0
     begin_sums(sides.sums, 0, fixed.capital)
     sides.held[SETTLED_PEAK] = fixed.capital
@@ -93,41 +109,63 @@ def begin(sides: Sides, fixed: Fixed) -> None:
     sides.now[COUNTS] = ANY_WISH
 
 
-@rule
-def walk_set(course: Course, wishes: I32_1D, row: int, sides: Sides) -> None:
-    """Trade the wishes of a set; `row` is that of its plan among the exits."""
+@inlined
+def walk_set(course: Course, wishes: I32_1D, row: int, sides: Sides, until: int) -> None:
+    """Trade the wishes of a set as far as bar `until`, or to its end if that is the last one.
+
+    `row` is that of its plan among the exits.
+    """
     bars, now = course.opens.bars, sides.now
-    for own in range(len(wishes)):
+    own = int(now[CURSOR])
+    while own < len(wishes):
         bar, wish = int(wishes[own]) >> WISH_BITS, int(wishes[own]) & WISH_MASK
+        if bar >= min(until, bars - 1):
+            break
+        own += 1
         if bar < now[SOON] and wish & now[COUNTS] == 0:
             continue
-        if bar >= bars - 1:
-            break
+        _ask_ahead(course, wishes, own)
         _go_on(course, row, sides, bar)
         is_any = False
         for side in range(2):
-            is_any |= _decide(course, sides, bar, wish, side)
-        if not is_any:
-            _look_ahead(course, now)
-            continue
-        _reach(course, sides, bar + 1)
+            _settle(course, sides, side, bar, True)
         for side in range(2):
-            if now[LEAVES + side] != 0:
-                now[LEAVES + side] = 0
-                _end(course, row, sides, side, bar + 1, True)
-            if sides.held[WANTED + side] > 0:
-                _enter(course, row, sides, side, bar + 1)
-            if now[ENTRY + side] != NO_ENTRY and now[LEVEL + side] == bar + 1:
-                _end(course, row, sides, side, bar + 1, False)
+            is_any |= decide(course, sides, bar, wish, side)
+        if is_any:
+            _fill(course, row, sides, bar + 1)
         _look_ahead(course, now)
-    _go_on(course, row, sides, bars - 1)
-    _value_open(course, sides)
-    while now[MONTH] < course.fixed.months:
-        end_month(sides.sums, 0)
-        now[MONTH] += 1
+    now[CURSOR] = own
+    if until >= bars:
+        _go_on(course, row, sides, bars - 1)
+        _value_open(course, sides)
+        while now[MONTH] < course.fixed.months:
+            end_month(sides.sums, 0)
+            now[MONTH] += 1
 
 
-@rule
+@inlined
+def _ask_ahead(course: Course, wishes: I32_1D, place: int) -> None:
+    """Ask for what fills read of the market at a wish some places on."""
+    line = np.uint64(wishes[min(place + SOON_WISHES, len(wishes) - 1)]) >> np.uint64(WISH_BITS)
+    prefetch(course.opens.lines, (line + np.uint64(1)) * np.uint64(LINE))
+
+
+@inlined
+def _fill(course: Course, row: int, sides: Sides, bar: int) -> None:
+    """Fill at the open of a bar what both sides have decided, the long one first."""
+    now = sides.now
+    _reach(course, sides, bar)
+    for side in range(2):
+        if now[LEAVES + side] != 0:
+            now[LEAVES + side] = 0
+            _end(course, row, sides, side, bar, True)
+        if sides.held[WANTED + side] > 0:
+            _enter(course, row, sides, side, bar)
+        if now[ENTRY + side] != NO_ENTRY and now[LEVEL + side] == bar:
+            _end(course, row, sides, side, bar, False)
+
+
+@inlined
 def _look_ahead(course: Course, now: I64_1D) -> None:
     """Note until when no position ends by itself, and which wishes count before."""
     soon, counts = course.opens.bars, 0
@@ -143,7 +181,7 @@ def _look_ahead(course: Course, now: I64_1D) -> None:
     now[SOON], now[COUNTS] = soon, counts
 
 
-@rule
+@inlined
 def _go_on(course: Course, row: int, sides: Sides, bar: int) -> None:
     """End the positions that end in the bars up to `bar`, in their order."""
     now = sides.now
@@ -162,102 +200,7 @@ def _go_on(course: Course, row: int, sides: Sides, bar: int) -> None:
         _end(course, row, sides, side, first, is_timed)
 
 
-@rule
-def _decide(course: Course, sides: Sides, bar: int, wish: int, side: int) -> bool:
-    """Let a side decide at a close; return whether it wants anything."""
-    now, held = sides.now, sides.held
-    leaves, enters = LEAVES_LONG, ENTERS_LONG
-    if side != 0:
-        leaves, enters = LEAVES_SHORT, ENTERS_SHORT
-    is_held = now[ENTRY + side] != NO_ENTRY
-    is_left = is_held and (wish & (leaves | ENDS) != 0 or now[TIMED + side] == bar)
-    now[LEAVES + side] = 1 if is_left else 0
-    held[WANTED + side] = 0.0
-    may_enter = wish & enters & course.decides.enters != 0 and bar >= course.decides.start
-    if may_enter and (is_left or not is_held):
-        held[WANTED + side] = _steps_for(course, sides, bar, side)
-    return is_left or held[WANTED + side] > 0
-
-
-@rule
-def _equity(held: F64_1D, now: I64_1D, fixed: Fixed, side: int, close: float) -> float:
-    """Return the equity at a close, added up as the side that decides adds."""
-    other = 1 - side
-    earned = (held[NET + side] - held[FEE + side]) + (held[NET + other] - held[FEE + other])
-    equity = fixed.capital + earned
-    for at in range(2):
-        own = side if at == 0 else other
-        if now[ENTRY + own] != NO_ENTRY:
-            qty = held[QTY + own] * (1.0 - 2.0 * own)
-            equity += (close - held[PRICE + own]) * qty * fixed.point_value
-    return float(equity)
-
-
-@rule
-def _steps_for(course: Course, sides: Sides, bar: int, side: int) -> float:
-    """Return the steps of an entry that is decided at the close of a bar."""
-    fixed, sizes, held = course.fixed, course.sizes, sides.held
-    line = (bar + 1) * LINE
-    ordered, close = course.opens.lines[line + O_ORDERED + side], course.opens.lines[line + O_CLOSE]
-    equity, steps = _equity(held, sides.now, fixed, side, close), sizes.steps
-    if sizes.is_by_cash:
-        qty = sizes.cash / (ordered * fixed.point_value)
-        steps = float(np.floor(qty * fixed.step_under / fixed.step_over))
-    elif sizes.is_by_equity:
-        unit = ordered * fixed.point_value * sizes.factor + sizes.added
-        money = equity * (fixed.share * fixed.leverage) - fixed.order_fee
-        wanted = money * (fixed.step_under / fixed.step_over / unit)
-        steps = float(np.floor(wanted))
-        if min(wanted - steps, 1.0 - (wanted - steps)) <= STEPS_NOISE * (wanted + 1.0):
-            steps = exact_steps(
-                equity, fixed.share, fixed.order_fee, unit, fixed.step_over, fixed.step_under,
-                fixed.leverage,
-            )  # fmt: skip # one call
-    opening = min(steps, fixed.room_steps)
-    qty = opening * fixed.step_over / fixed.step_under
-    is_sound = opening >= 1.0 and steps <= STEPS_MAX and qty >= fixed.qty_min
-    is_sound = is_sound and qty * close * fixed.point_value >= fixed.notional_min
-    if not (is_sound and _can_pay(course, sides, line, side, steps, equity)):
-        held[IS_UNSURE] = 1.0
-        return 0.0
-    return opening
-
-
-@rule
-def _can_pay(
-    course: Course, sides: Sides, line: int, side: int, steps: float, equity: float
-) -> bool:
-    """Return whether the account surely carries an entry, where it is decided and where it fills.
-
-    Beside what the other side holds; it may close at the same open, which only frees margin.
-    """
-    fixed, held, lines, other = course.fixed, sides.held, course.opens.lines, 1 - side
-    price, opened = lines[line + O_PRICE + side], lines[line + O_OPEN]
-    high = max(max(price, opened), max(lines[line + O_ORDERED + side], lines[line + O_CLOSE]))
-    qty, unit = steps * fixed.step_size, fixed.point_value
-    own, theirs = fixed.margin_long, fixed.margin_short
-    if side != 0:
-        own, theirs = theirs, own
-    fees = fee(fixed, qty, price) + fee(fixed, held[QTY], high) + fee(fixed, held[QTY + 1], high)
-    cost, other_qty = qty * high * unit, held[QTY + other]
-    needed = cost * own + other_qty * high * unit * theirs + fees
-    at_fill = _equity(held, sides.now, fixed, side, price)
-    lost, worse = 0.0, 0.0
-    for at in range(2):
-        if sides.now[ENTRY + at] != NO_ENTRY:
-            left_at = lines[line + O_PRICE + 1 - at]  # what it closes at, if it does at this open
-            sign = 1.0 - 2.0 * at
-            lost += max(0.0, sign * (held[PRICE + at] - left_at)) * held[QTY + at] * unit
-            worse += max(0.0, sign * (price - left_at)) * held[QTY + at] * unit
-    settled = fixed.capital + (held[NET] - held[FEE]) + (held[NET + 1] - held[FEE + 1]) - lost
-    values = (cost + other_qty * held[PRICE + other] * unit) / fixed.leverage + fees
-    owned = min(min(equity, at_fill), at_fill - abs(price - opened) * qty * unit - worse)
-    return bool(
-        needed <= owned * SURE and values <= settled * SURE and cost <= fixed.value_max * SURE
-    )
-
-
-@rule
+@inlined
 def _reach(course: Course, sides: Sides, bar: int) -> None:
     """Note what was before the first fill of a bar: months, and what both held together."""
     held, now, sums, fixed = sides.held, sides.now, sides.sums, course.fixed
@@ -283,7 +226,23 @@ def _reach(course: Course, sides: Sides, bar: int) -> None:
     deepen(sums, 0, fall, fall / peak)
 
 
-@rule
+@inlined
+def _settle(course: Course, sides: Sides, side: int, bar: int, is_over: bool) -> None:
+    """Settle funding of a side as far as the fills of a bar's open, or the bar's end."""
+    held, now, payments, fixed = sides.held, sides.now, course.payments, course.fixed
+    if len(payments.rates) == 0:
+        return
+    stop = int(payments.before[bar + 1] if is_over else payments.after[bar])
+    if now[ENTRY + side] != NO_ENTRY:
+        qty, steps = (1.0 - 2.0 * side) * held[QTY + side], held[STEPS + side]
+        for place in range(now[SETTLEMENT + side], stop):
+            paid = qty * payments.prices[place] * fixed.point_value * payments.rates[place]
+            held[FUNDING + side] += paid * steps / steps
+            held[FUNDING_OPEN + side] += paid
+    now[SETTLEMENT + side] = max(int(now[SETTLEMENT + side]), stop)
+
+
+@inlined
 def _enter(course: Course, row: int, sides: Sides, side: int, bar: int) -> None:
     """Fill the entry of a side at the open of a bar."""
     held, now, fixed, lines = sides.held, sides.now, course.fixed, course.opens.lines
@@ -292,6 +251,7 @@ def _enter(course: Course, row: int, sides: Sides, side: int, bar: int) -> None:
     steps, price = held[WANTED + side], lines[bar * LINE + O_PRICE + side]
     qty = steps * fixed.step_over / fixed.step_under
     held[WANTED + side] = 0.0
+    _settle(course, sides, side, bar, False)
     held[STEPS + side], held[QTY + side], held[PRICE + side] = steps, qty, price
     held[FEE + side] = fee(fixed, qty, price)
     now[ENTRY + side], now[TIMED + side] = bar, bar - 1 + course.decides.held_max
@@ -305,7 +265,7 @@ def _enter(course: Course, row: int, sides: Sides, side: int, bar: int) -> None:
     _judge(course, sides, side, opened)
 
 
-@rule
+@inlined
 def _judge(course: Course, sides: Sides, side: int, worst: float) -> None:
     """Mark the set unsure if a side comes near to its liquidation at a signed price."""
     held, fixed, sign = sides.held, course.fixed, 1.0 - 2.0 * side
@@ -318,11 +278,14 @@ def _judge(course: Course, sides: Sides, side: int, worst: float) -> None:
             held[IS_UNSURE] = 1.0
 
 
-@rule
+@inlined
 def _end(course: Course, row: int, sides: Sides, side: int, bar: int, is_at_open: bool) -> None:
     """End the position of a side at the open of a bar, or by the level that is met in it."""
     held, now, fixed, opens = sides.held, sides.now, course.fixed, course.opens
-    sign = 1.0 - 2.0 * side
+    sign, is_over = 1.0 - 2.0 * side, False
+    if not is_at_open:
+        is_over = int(course.exits.ends[row, now[PLACE + side]]) & MODE_MASK > AT_LEVEL
+    _settle(course, sides, side, bar, is_over)
     if is_at_open:
         price = opens.lines[bar * LINE + O_PRICE + 1 - side]
         worst = lowest(opens, np.uint64(now[ENTRY + side]), np.uint64(bar), np.uint64(side))
@@ -330,39 +293,45 @@ def _end(course: Course, row: int, sides: Sides, side: int, bar: int, is_at_open
     else:
         place = now[PLACE + side]
         price, worst = course.exits.prices[row, place], course.exits.worst[row, place]
-    pnl, adverse, entry_fee, exit_fee = _result(sides, fixed, side, price, worst)
+    pnl, adverse, entry_fee, exit_fee, funding = _result(sides, fixed, side, price, worst)
     _judge(course, sides, side, min(worst, sign * price))
     entered = now[ENTRY + side]
     held[NET + side] += pnl
-    add_result(sides.sums, 0, pnl, entry_fee + exit_fee, 0.0, float(bar - entered + 1))
+    add_result(sides.sums, 0, pnl, entry_fee + exit_fee, funding, float(bar - entered + 1))
     _fall(sides, pnl, adverse * held[QTY + side] * fixed.point_value + entry_fee)
+    if course.looks.counts_rounds:
+        run, qty, base = sides.runs[side], held[QTY + side], held[PRICE + side]
+        weigh_trade(run, pnl, base * (qty * fixed.point_value) + entry_fee, base * qty)
+        held[SHARE + side] = end_round_at(run, course.days, bar, held[SHARE + side])
     held[STEPS + side] = held[QTY + side] = held[FEE + side] = held[PRICE + side] = 0.0
+    held[FUNDING + side] = held[FUNDING_OPEN + side] = 0.0
     now[ENTRY + side] = NO_ENTRY
     if now[ENTRY + 1 - side] == NO_ENTRY:
         add_exposure(sides.sums, 0, float(now[ROUND_BAR]), float(bar))
 
 
-@rule
+@inlined
 def _result(
     sides: Sides, fixed: Fixed, side: int, price: float, worst: float
-) -> tuple[float, float, float, float]:
+) -> tuple[float, float, float, float, float]:
     """Return what a side's position brings at a price, how far it fell, and its fees."""
     held, sign = sides.held, 1.0 - 2.0 * side
     steps, qty, base = held[STEPS + side], held[QTY + side], held[PRICE + side]
     entry_fee = held[FEE + side] * steps / steps
     exit_fee = fee(fixed, qty, price) * steps / steps * steps / steps
     gain = sign * (price - base)
-    pnl = gain * (qty * fixed.point_value) - entry_fee - exit_fee
-    return pnl, max(0.0, sign * base - worst, -gain), entry_fee, exit_fee
+    funding = held[FUNDING + side] * steps / steps
+    pnl = gain * (qty * fixed.point_value) - entry_fee - exit_fee - funding
+    return pnl, max(0.0, sign * base - worst, -gain), entry_fee, exit_fee, funding
 
 
-@rule
+@inlined
 def _fall(sides: Sides, pnl: float, mae: float) -> None:
     sums = sides.sums
     add_fall(sums, 0, sums[BEFORE_PEAK], sums[BEFORE] - max(max(0.0, mae), -pnl))
 
 
-@rule
+@inlined
 def _value_open(course: Course, sides: Sides) -> None:
     """Value what is open at the last close."""
     held, now, opens = sides.held, sides.now, course.opens
@@ -374,10 +343,11 @@ def _value_open(course: Course, sides: Sides) -> None:
     for side in range(2):
         if now[ENTRY + side] == NO_ENTRY:
             continue
+        _settle(course, sides, side, opens.bars - 1, True)
         price = opens.lines[opens.bars * LINE + O_PRICE + 1 - side]
         start, stop = np.uint64(now[ENTRY + side]), np.uint64(opens.bars)
         worst = lowest(opens, start, stop, np.uint64(side))
-        pnl, adverse, entry_fee, _ = _result(sides, course.fixed, side, price, worst)
+        pnl, adverse, entry_fee, _, funding = _result(sides, course.fixed, side, price, worst)
         _judge(course, sides, side, worst)
-        add_open(sides.sums, 0, entry_fee, 0.0)
+        add_open(sides.sums, 0, entry_fee, funding)
         _fall(sides, pnl, adverse * held[QTY + side] * course.fixed.point_value + entry_fee)

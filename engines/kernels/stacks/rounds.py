@@ -13,28 +13,36 @@ go along. They lie behind the ring of ratios, whose rounds each count once, howe
 Source: Knuth, "The Art of Computer Programming", volume 2, 4.2.2: what an addition loses.
 """
 
+import math
+
 from engines.kernels._compiled import inlined, rule
 from engines.kernels.columns import Run
+from engines.kernels.gates.columns import Days
 from engines.kernels.machine.gates import count_round
 from engines.kernels.slots import (
     BAR,
     CAPITAL,
+    HALTED_DAY,
     KELLY_AT,
     KELLY_ROOM,
     KELLY_TRADES_MIN,
     LAST_END_BAR,
     LAST_ROUND,
     NEEDS_REFERENCE,
+    OPEN_DAY,
     ROUND_PNL,
     ROUND_RATIO,
     ROUND_TRADES,
     ROUND_WEIGHED,
     ROUND_WEIGHTS,
     ROUNDS,
+    RUN,
     SHARE_MAX,
     SHARE_MIN,
     SIZING_VALUE,
+    TERMS,
 )
+from engines.types import F64_1D
 
 # Of Kelly's fraction: by how much more than rounding a share may differ from the machine's.
 SLACK = 1e-13
@@ -53,6 +61,20 @@ def slack_of(run: Run) -> float:
 
 
 @inlined
+def begin_rounds(run: Run, terms: F64_1D) -> None:
+    """Put a row of the machine's numbers into the state before a first position."""
+    for place in range(len(run)):
+        run[place] = terms[place] if place < TERMS else 0.0
+    run[LAST_END_BAR], run[HALTED_DAY], run[KELLY_AT] = -math.inf, -1.0, RUN
+
+
+@inlined
+def first_share(terms: F64_1D, share: float) -> float:
+    """Return the share of equity that a first entry may spend; `share` is the plan's."""
+    return float(share if terms[KELLY_ROOM] == 0 else terms[SHARE_MIN])
+
+
+@inlined
 def weigh_trade(run: Run, pnl: float, cost: float, weight: float) -> None:
     """Add a trade that has closed: its result, and what its entry cost with fees and without."""
     run[ROUND_TRADES] += 1
@@ -64,8 +86,22 @@ def weigh_trade(run: Run, pnl: float, cost: float, weight: float) -> None:
 
 
 @inlined
-def end_stack(run: Run) -> None:
-    """Note the position that has just ended."""
+def end_round_at(run: Run, days: Days, bar: int, share: float) -> float:
+    """Note that a position has ended in `bar`; return the share that the next one may spend.
+
+    Until now that was `share`.
+    """
+    run[BAR] = bar
+    if len(days.opens) > 0:
+        run[OPEN_DAY] = days.opens[bar]
+    if run[KELLY_ROOM] > 0:
+        share = share_after(run)
+    _end_round(run)
+    return share
+
+
+@rule
+def _end_round(run: Run) -> None:
     run[LAST_ROUND] = _total(run, ROUND_PNL)
     run[LAST_END_BAR] = run[BAR]
     _judge(run, run[LAST_ROUND], run[CAPITAL])
@@ -75,7 +111,7 @@ def end_stack(run: Run) -> None:
 
 @rule
 def share_after(run: Run) -> float:
-    """Return the share of equity that the next entry may spend; `end_stack` is to follow."""
+    """Return the share of equity that the next entry may spend; `_end_round` is to follow."""
     ratio = run[ROUND_RATIO]
     if run[ROUND_TRADES] > 1:
         weighed, weights = _total(run, ROUND_WEIGHED), _total(run, ROUND_WEIGHTS)

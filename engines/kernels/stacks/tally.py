@@ -21,14 +21,7 @@ from engines.kernels.passage.figures import figures_of
 from engines.kernels.passage.lanes import LANES, SUMS, SURE
 from engines.kernels.slots import (
     DEDUCTION,
-    HALTED_DAY,
-    KELLY_AT,
-    KELLY_ROOM,
-    LAST_END_BAR,
     MAINTENANCE,
-    RUN,
-    SHARE_MIN,
-    TERMS,
 )
 from engines.kernels.stacks.columns import (
     AVERAGE,
@@ -84,6 +77,7 @@ from engines.kernels.stacks.columns import (
     Course,
     Stack,
 )
+from engines.kernels.stacks.rounds import begin_rounds, first_share
 from engines.types import F64_1D
 
 
@@ -237,16 +231,14 @@ def expose(state: F64_1D, last: float) -> None:
 @inlined
 def begin_stack(stack: Stack, fixed: Fixed, terms: F64_1D) -> None:
     """Put a set into the state before its first event; `terms` are those of its plan."""
-    state, counts, marks, run = stack.state, stack.counts, stack.marks, stack.run
-    for place in range(len(run)):
-        run[place] = terms[place] if place < TERMS else 0.0
-    run[LAST_END_BAR], run[HALTED_DAY], run[KELLY_AT] = -math.inf, -1.0, RUN
+    state, counts, marks = stack.state, stack.counts, stack.marks
+    begin_rounds(stack.run, terms)
     state[:] = 0.0
     counts[:] = 0
     counts[LAST_BAR] = counts[JOINED] = counts[FOLLOWED] = -1
     counts[LATE] = -1
     counts[NEXT_AT] = counts[ORDER] = NEVER
-    state[SHARE] = fixed.share if terms[KELLY_ROOM] == 0 else terms[SHARE_MIN]
+    state[SHARE] = first_share(terms, fixed.share)
     state[STARTED] = fixed.capital
     state[PEAK] = state[SETTLED_PEAK] = fixed.capital
     state[REST] = math.inf

@@ -33,14 +33,10 @@ from engines.kernels.chains.columns import (
     WISH_MASK,
     Given,
 )
-from engines.kernels.gates.columns import Days
 from engines.kernels.passage.lanes import LANES, SURE
 from engines.kernels.slots import (
-    BAR,
     ENTERS,
-    KELLY_ROOM,
     NEEDS_REFERENCE,
-    OPEN_DAY,
 )
 from engines.kernels.stacks.calls import (
     POINTS,
@@ -106,7 +102,7 @@ from engines.kernels.stacks.orders import (
 )
 from engines.kernels.stacks.parts import close_part_at_level, divide_entry, wait_for_part
 from engines.kernels.stacks.reading_ahead import ask_ahead
-from engines.kernels.stacks.rounds import end_stack, share_after
+from engines.kernels.stacks.rounds import end_round_at
 from engines.kernels.stacks.rows import close_at_end, close_rows, open_row
 from engines.kernels.stacks.tally import check_margin, reach
 
@@ -294,7 +290,9 @@ def _close(stack: Stack, course: Course, deal: Deal) -> None:
     if stack.state[HELD] == 0:
         counts[ENTRIES], counts[NEXT_AT] = 0, NEVER
         if course.stacking.counts_rounds:
-            _count_end(stack, course.days, deal.bar - course.opens.lag)
+            bar = deal.bar - course.opens.lag
+            share = end_round_at(stack.run, course.days, bar, stack.state[SHARE])
+            stack.state[SHARE] = share
         return
     if deal.own == OF_ALL:
         spend(stack, deal.closing)
@@ -310,18 +308,6 @@ def _close(stack: Stack, course: Course, deal: Deal) -> None:
             found = other
     counts[NEXT] = found
     counts[NEXT_AT] = int(entries[found * ENTRY + ENTRY_END + END_AT])
-
-
-@inlined
-def _count_end(stack: Stack, days: Days, bar: int) -> None:
-    """Count a position that has ended in `bar`."""
-    run = stack.run
-    run[BAR] = bar
-    if len(days.opens) > 0:
-        run[OPEN_DAY] = days.opens[bar]
-    if run[KELLY_ROOM] > 0:
-        stack.state[SHARE] = share_after(run)
-    end_stack(run)
 
 
 @inlined
