@@ -137,7 +137,7 @@ FALLEN = [193, 193, 170, 150, 130, 110, 100, 100, 99, 96, 97, 98, 97, 96, 95]
     [(SLIPPED, None, 1.0, 2, Again()), (FALLEN, 95.0, 3.0, 0, Again(0, 6, 8, 11))],
     ids=["slipped twice", "behind a gap"],
 )
-def test_an_entry_where_its_own_side_closes_is_paid_by_what_that_leaves(
+def test_an_entry_where_its_own_side_closes_is_refused_if_that_leaves_too_little(
     closes: list[float], gap_to: float | None, leverage: float, ticks: int, wishes: Again
 ) -> None:
     """The account can pay at the close before, and no more where both fill."""
@@ -156,4 +156,4 @@ def test_an_entry_where_its_own_side_closes_is_paid_by_what_that_leaves(
     costs = Costs(commission=0.0, slippage_ticks=ticks)
     outs = range(wishes.out_at, wishes.out_at + CHAINS_MIN)
     asked: list[SignalStrategy] = [replace(wishes, out_at=out_at) for out_at in outs]
-    assert check(Market(klines, instrument, costs), plan, asked) == 0.0
+    assert check(Market(klines, instrument, costs), plan, asked) == 1.0

@@ -59,6 +59,7 @@ from engines.kernels.hedges.columns import (
     Sides,
 )
 from engines.kernels.hedges.decisions import decide
+from engines.kernels.hedges.money import lacks_where_it_fills
 from engines.kernels.passage.columns import Fixed
 from engines.kernels.passage.lanes import SURE, fee
 from engines.kernels.slots import (
@@ -77,6 +78,7 @@ from engines.kernels.stacks.rounds import (
     first_share,
     weigh_trade,
 )
+from engines.kernels.stacks.rows import qty_of
 from engines.kernels.summary import (
     BEFORE,
     BEFORE_PEAK,
@@ -163,6 +165,8 @@ def _fill(course: Course, row: int, sides: Sides, bar: int) -> None:
             _enter(course, row, sides, side, bar)
         if now[ENTRY + side] != NO_ENTRY and now[LEVEL + side] == bar:
             _end(course, row, sides, side, bar, False)
+        # The short side sees what the long one has paid in the whole bar.
+        _settle(course, sides, side, bar, side == 0)
 
 
 @inlined
@@ -244,14 +248,17 @@ def _settle(course: Course, sides: Sides, side: int, bar: int, is_over: bool) ->
 
 @inlined
 def _enter(course: Course, row: int, sides: Sides, side: int, bar: int) -> None:
-    """Fill the entry of a side at the open of a bar."""
+    """Fill the entry of a side at the open of a bar, unless the account cannot carry it."""
     held, now, fixed, lines = sides.held, sides.now, course.fixed, course.opens.lines
-    if now[ENTRY + 1 - side] == NO_ENTRY:
-        now[ROUND_BAR] = bar
-    steps, price = held[WANTED + side], lines[bar * LINE + O_PRICE + side]
-    qty = steps * fixed.step_over / fixed.step_under
+    steps, price = min(held[WANTED + side], fixed.room_steps), lines[bar * LINE + O_PRICE + side]
+    qty = qty_of(fixed, steps)
     held[WANTED + side] = 0.0
     _settle(course, sides, side, bar, False)
+    is_too_large = qty * price * fixed.point_value > fixed.value_max
+    if steps <= 0 or is_too_large or lacks_where_it_fills(sides, fixed, side, steps, price):
+        return
+    if now[ENTRY + 1 - side] == NO_ENTRY:
+        now[ROUND_BAR] = bar
     held[STEPS + side], held[QTY + side], held[PRICE + side] = steps, qty, price
     held[FEE + side] = fee(fixed, qty, price)
     now[ENTRY + side], now[TIMED + side] = bar, bar - 1 + course.decides.held_max

@@ -102,7 +102,7 @@ def decide_waiting(stack: Stack, course: Course, bar: int, wish: int, is_timed: 
 
 
 @inlined
-def may_enter(stack: Stack, course: Course, given: Given, bar: int, place: int, terms: int) -> bool:
+def may_enter(stack: Stack, course: Course, given: Given, bar: int, place: int) -> bool:
     """Return whether rules let the wish at a place enter at the close of `bar`; note its share."""
     run, days = stack.run, course.days
     if bar < stack.counts[HALTED_UNTIL]:

@@ -123,7 +123,7 @@ def _walk_span(
         start, stop = sets[place, SET_START], sets[place, SET_STOP]
         walk_set(
             _nth(stacks, place), course, given_with(given, start, stop), wishes[start:stop],
-            sets[place, SET_ROW], sets[place, SET_PLAN], until,
+            sets[place, SET_ROW], until,
         )  # fmt: skip # one call
 
 

@@ -109,18 +109,18 @@ from engines.kernels.stacks.tally import check_margin, reach
 
 @inlined
 def walk_set(
-    stack: Stack, course: Course, given: Given, wishes: I32_1D, plan: int, terms: int, until: int
+    stack: Stack, course: Course, given: Given, wishes: I32_1D, plan: int, until: int
 ) -> None:  # fmt: skip # one list
     """Walk a set as far as bar `until`, or to its end if that is the last one.
 
-    `plan` is its row among the ends, NO_LEVELS if it has none, `terms` that of its plan's own.
+    `plan` is its row among the ends, NO_LEVELS if it has none.
     Levels that the set gives itself end entries as found when each is taken.
     """
     state, counts, bars, lag = stack.state, stack.counts, course.opens.bars, course.opens.lag
     while state[IS_UNSURE] == 0:
         what, counts[QUEUED] = int(counts[QUEUED]), NOTHING
         if what == NOTHING:
-            what = _next(stack, course, given, wishes, plan, terms, until)
+            what = _next(stack, course, given, wishes, plan, until)
             if what == NOTHING:
                 continue
         line = int(counts[THE_LINE])
@@ -169,7 +169,7 @@ def _deal_of(stack: Stack, course: Course, line: int, what: int) -> Deal:
 
 @inlined
 def _next(
-    stack: Stack, course: Course, given: Given, wishes: I32_1D, plan: int, terms: int, until: int
+    stack: Stack, course: Course, given: Given, wishes: I32_1D, plan: int, until: int
 ) -> int:  # fmt: skip # one list
     """Return what happens next, and go to its line; NOTHING if it is but a wish in vain.
 
@@ -203,7 +203,7 @@ def _next(
     if bar <= timed:
         counts[CURSOR] = place + 1
         ask_ahead(course, given, wishes, place + 1, plan)
-        what = _decide_at(stack, course, given, place, bar, wish, timed == bar, terms)
+        what = _decide_at(stack, course, given, place, bar, wish, timed == bar)
     else:
         counts[ORDER] = NEVER
     if lag == 0 and what != NOTHING:
@@ -249,7 +249,6 @@ def _stand_at_open(stack: Stack, course: Course, given: Given, line: int, what: 
 @inlined
 def _decide_at(
     stack: Stack, course: Course, given: Given, place: int, bar: int, wish: int, is_timed: bool,
-    terms: int,
 ) -> int:  # fmt: skip # where the set stands, then the close
     """Return what happens at the line behind the close of `bar`, whose wish lies at a place."""
     waits = course.stacking.waits
@@ -259,7 +258,7 @@ def _decide_at(
         what = decide(stack, course, bar, wish, is_timed)
     if what & ENTERS == 0:
         return what
-    if not may_enter(stack, course, given, bar, place, terms):
+    if not may_enter(stack, course, given, bar, place):
         return what & LEAVES
     if waits:
         place_waiting(stack, course, bar + 1, what)
