@@ -9,7 +9,8 @@ path has decided, since one that it leaves to the machine proves nothing of it.
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from itertools import product
+from typing import Any, TypeAlias
 
 import numpy as np
 from hypothesis import event, given, settings
@@ -147,23 +148,28 @@ def can_run(market: Market, plan: Plan) -> bool:
     return refusal(plan, market.costs, market.instrument, price_range(market.klines)) is None
 
 
-def check(market: Market, plan: Plan, strategies: list[SignalStrategy], times: int = 1) -> float:
+def check(
+    market: Market, plan: Plan, strategies: list[SignalStrategy], times: int = 1,
+    others: Sequence[Plan] = (),
+) -> float:  # fmt: skip # what is run, then how
     """Compare every set with the reference; return the share that chains have decided.
 
     Where strategies come several times, lists of them run aside, and the sets of each are equal.
+    `others` are plans that run in the same call.
     """
+    plans = [plan, *others]
     with ThreadPoolExecutor(1) as aside:
-        trials = Trials(market, [plan], 1, aside=aside if times > 1 else None)
+        trials = Trials(market, plans, 1, aside=aside if times > 1 else None)
         found = trials.run(strategies * times)
     assert found.errors == {}
-    repeated = found.values.reshape(times, len(strategies), len(SUMMARY))
+    repeated = found.values.reshape(times, len(strategies), len(plans), len(SUMMARY))
     np.testing.assert_array_equal(repeated, np.broadcast_to(repeated[0], repeated.shape))
-    for row, strategy in enumerate(strategies):
+    for (row, strategy), (column, own) in product(enumerate(strategies), enumerate(plans)):
         theirs = run_backtest(
-            strategy, market.klines, market.instrument, plan, market.costs,
+            strategy, market.klines, market.instrument, own, market.costs,
             since_ms=market.since_ms, funding=market.funding, mark=market.mark,
         )  # fmt: skip # who and where, then the rest
-        check_summary(found.values[row, 0], theirs)
+        check_summary(found.values[row, column], theirs)
     return float((found.engine == Engine.FIRST_PASSAGE).mean())
 
 
@@ -177,16 +183,26 @@ def check_case(case: Case) -> float | None:
     return decided
 
 
+def check_together(cases: tuple[Case, ...]) -> float | None:
+    """Compare plans of several cases in one call, on the market and strategies of the first."""
+    market, _, strategies = cases[0]
+    plans = [plan for _, plan, _ in cases]
+    if any(plan.market is Traded.SPOT for plan in plans):  # which pays no funding
+        market = replace(market, funding=None)
+    plans = [plan for plan in plans if can_run(market, plan)]
+    return check(market, plans[0], strategies, others=plans[1:]) if plans else None
+
+
 def compared(
-    cases: st.SearchStrategy[Case], examples: int,
-    compare: Callable[[Case], float | None] = check_case,
+    cases: st.SearchStrategy[Any], examples: int,
+    compare: Callable[[Any], float | None] = check_case,
 ) -> Callable[[], None]:  # fmt: skip # what is compared, then how
     """Return a test that compares so many random cases, of which most sets must be decided."""
     shares = list[float]()
 
     @settings(max_examples=examples)
     @given(case=cases)
-    def explore(case: Case) -> None:
+    def explore(case: Any) -> None:
         decided = compare(case)
         if decided is not None:
             shares.append(decided)

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
+from engines.backtest import run_backtest
 from engines.costs import Costs
-from engines.funding import constant_funding
+from engines.funding import Funding, constant_funding
 from engines.instrument import Instrument
 from engines.kernels.pending import CHAINS_MIN
 from engines.kernels.trials import Market
-from engines.klines import Klines
+from engines.klines import MINUTE_MS, Klines
 from engines.plan import (
     Direction,
     Exits,
@@ -29,6 +30,7 @@ from engines.plan import (
     SizingKind,
 )
 from engines.signals import Signals
+from engines.trades import Side
 from strategies.base import SignalStrategy
 from strategies.ema_crossover import EmaCrossover
 from tests.property import plans_random as random_plans
@@ -38,6 +40,7 @@ from tests.property.path_cases import (
     PlainWishes,
     case_of,
     check,
+    check_together,
     compared,
     followed,
     markets,
@@ -47,6 +50,7 @@ from tests.property.test_gates_equal_reference import kellys, reentries
 from tests.property.test_stacks_equal_reference import OWN_SHARES, SELDOM
 
 EXAMPLES, EXAMPLES_LONG, STRATEGIES = 40, 4_000, 20
+TOGETHER, EXAMPLES_TOGETHER = 4, 25  # plans of a call
 
 
 @st.composite
@@ -73,6 +77,10 @@ def cases(draw: st.DrawFn) -> Case:
 
 test_hedges_equal_reference_on_random_sets = compared(cases(), EXAMPLES)
 test_hedges_equal_reference_on_many_random_sets = pytest.mark.long(compared(cases(), EXAMPLES_LONG))
+
+test_several_hedges_equal_reference_in_one_call = compared(
+    st.tuples(*[cases()] * TOGETHER), EXAMPLES_TOGETHER, check_together
+)
 
 HEDGE = PositionMode.HEDGE
 STOP = Exits(stop_loss_ratio=0.01, take_profit_ratio=0.02, levels=LevelSource.PLAN)
@@ -157,3 +165,26 @@ def test_an_entry_where_its_own_side_closes_is_refused_if_that_leaves_too_little
     outs = range(wishes.out_at, wishes.out_at + CHAINS_MIN)
     asked: list[SignalStrategy] = [replace(wishes, out_at=out_at) for out_at in outs]
     assert check(Market(klines, instrument, costs), plan, asked) == 1.0
+
+
+@pytest.mark.parametrize("after_minutes", [0, 20], ids=["at the open", "inside the bar"])
+def test_a_short_is_refused_if_the_long_side_has_paid_in_the_bar_of_its_fill(
+    after_minutes: int,
+) -> None:
+    """The long side's whole bar comes first, so it has paid before the short fills at the open."""
+    bars, hour_ms, level, fills_at = 40, 3_600_000, np.full(40, 100.0), 11
+    times = 1_735_689_600_000 + hour_ms * np.arange(bars, dtype=np.int64)
+    klines = Klines("HAND", hour_ms, times, level, level, level, level, np.ones(bars))
+    settles = times[fills_at : fills_at + 1] + after_minutes * MINUTE_MS
+    instrument = Instrument("HAND", 0.1, 0.001, margin_tiers=LEVERED.margin_tiers)
+    market = Market(klines, instrument, Costs(commission=0.0), Funding(settles, np.array([0.01])))
+    plan = Plan(
+        capital_quote=1000.0, position_mode=HEDGE, sizing=Sizing(SizingKind.QTY, 4.99),
+        exits=Exits(levels=LevelSource.PLAN),
+    )  # fmt: skip # one plan
+    asked: list[SignalStrategy] = [
+        Again(fills_at - 1, 2, 2, out_at) for out_at in range(20, 20 + CHAINS_MIN)
+    ]
+    refused = run_backtest(asked[0], klines, instrument, plan, market.costs, funding=market.funding)
+    assert [trade.side for trade in refused.trades] == [Side.BUY]
+    assert check(market, plan, asked) == 1.0

@@ -17,13 +17,22 @@ from engines.kernels.pending import CHAINS_MIN
 from engines.kernels.trials import Market
 from engines.klines import Klines
 from engines.plan import CloseRule, EntryTerms, Exits, LevelSource, Plan, Sizing, SizingKind
-from tests.property.path_cases import Case, PlainWishes, case_of, check, compared, markets
+from tests.property.path_cases import (
+    Case,
+    PlainWishes,
+    case_of,
+    check,
+    check_together,
+    compared,
+    markets,
+)
 from tests.property.test_awaited_stacks_equal_reference import ENTRIES, awaited
 from tests.property.test_chains_equal_reference import COSTS
 from tests.property.test_limits_equal_reference import INSTRUMENT, LIMITS, STOP, limited
 from tests.property.test_stacks_equal_reference import GRID, check_case, stacked
 
 EXAMPLES, EXAMPLES_LONG, STRATEGIES = 60, 4_000, 12
+TOGETHER, EXAMPLES_TOGETHER = 4, 25  # plans of a call
 
 
 @st.composite
@@ -38,6 +47,10 @@ def cases(draw: st.DrawFn) -> Case:
 test_limited_stacks_equal_reference_on_random_sets = compared(cases(), EXAMPLES, check_case)
 test_limited_stacks_equal_reference_on_many_random_sets = pytest.mark.long(
     compared(cases(), EXAMPLES_LONG, check_case)
+)
+
+test_several_limited_stacks_equal_reference_in_one_call = compared(
+    st.tuples(*[cases()] * TOGETHER), EXAMPLES_TOGETHER, check_together
 )
 
 STILL = {"still": STOP, "none": Exits(levels=LevelSource.PLAN)}

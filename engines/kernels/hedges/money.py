@@ -6,6 +6,7 @@ from engines.kernels.hedges.columns import (
     ENTRY,
     FEE,
     FUNDING_OPEN,
+    IS_UNSURE,
     NET,
     NO_ENTRY,
     PRICE,
@@ -13,6 +14,7 @@ from engines.kernels.hedges.columns import (
     Sides,
 )
 from engines.kernels.passage.columns import Fixed
+from engines.kernels.passage.lanes import SURE
 from engines.kernels.stacks.rows import qty_of
 from engines.types import F64_1D, I64_1D
 
@@ -60,6 +62,8 @@ def lacks_where_it_fills(
     """
     held, other, unit = sides.held, 1 - side, fixed.point_value
     equity = equity_of(held, sides.now, fixed, side, price)
+    if abs(equity) <= fixed.capital * (1 - SURE):  # Of a ruined account that is noise.
+        held[IS_UNSURE] = 1.0
     if equity <= 0 or lacks_funds(held, fixed, side, opening, price, equity):
         return True
     value = qty_of(fixed, opening) * price * unit + held[QTY + other] * held[PRICE + other] * unit

@@ -15,7 +15,7 @@ from engines.kernels.columns import F64_2D, Run
 from engines.kernels.gates.limit_walk import NOISE, least_of
 from engines.kernels.machine.guards import refresh_guards
 from engines.kernels.money import due_price, slipped_price
-from engines.kernels.money import equity_at as equity_of
+from engines.kernels.money import equity_at as equity_of_run
 from engines.kernels.passage.events import slip_at
 from engines.kernels.rounding import round_by
 from engines.kernels.search import first_touch
@@ -34,8 +34,7 @@ from engines.kernels.slots import (
     OPEN,
 )
 from engines.kernels.slots import PEAK as RUN_PEAK
-from engines.kernels.stacks import calls
-from engines.kernels.stacks.calls import note_way, put_money
+from engines.kernels.stacks.calls import AT_OPEN, FIRST_PART, note_way, put_money
 from engines.kernels.stacks.columns import (
     CALL_FRESH,
     CALL_LOW,
@@ -65,8 +64,8 @@ from engines.kernels.stacks.fills import equity_at, settle
 from engines.types import I64_1D
 
 PHASE_BITS, PHASE_MASK = 3, 7
-BEGINS, AT_OPEN, PAID, FIRST_PART = range(4)
-LAST_PART = FIRST_PART + 2
+BEGINS, OPENED, SETTLED, FIRST_PHASE = range(4)
+LAST_PHASE = FIRST_PHASE + 2
 
 
 @inlined
@@ -94,7 +93,7 @@ def _find_cut(stack: Stack, course: Course, given: Given, stop: int, way: float)
     at = int(counts[WATCHED])
     _stand(run, stack, course)
     stood = stack.state[SIGN] * stack.state[STOOD]
-    if at & PHASE_MASK >= FIRST_PART and stood <= _forced_at(run, stack):
+    if at & PHASE_MASK >= FIRST_PHASE and stood <= _forced_at(run, stack):
         stack.state[IS_UNSURE] = 1.0
         return False
     while at < stop:
@@ -105,13 +104,13 @@ def _find_cut(stack: Stack, course: Course, given: Given, stop: int, way: float)
             if at >= stop:
                 break
             _begin_bar(stack, course, bar)
-        elif phase == PAID:
+        elif phase == SETTLED:
             settle(stack, course, bar, True)
             _stand(run, stack, course)
         if _is_met(stack, course, given, bar, phase):
             return True
         at += 1
-        if phase == LAST_PART:
+        if phase == LAST_PHASE:
             _raise_top(stack, course, given.prices[bar, CLOSE])
             at = (bar + 1) << PHASE_BITS
     forced = _forced_at(run, stack)
@@ -166,7 +165,7 @@ def _begin_bar(stack: Stack, course: Course, bar: int) -> None:
 @rule
 def _raise_top(stack: Stack, course: Course, close: float) -> None:
     """Note the equity at the close of a bar."""
-    equity = equity_of(stack.run, close)
+    equity = equity_of_run(stack.run, close)
     if equity > stack.state[TOP]:
         stack.state[TOP] = equity
         _stand(stack.run, stack, course)
@@ -176,12 +175,18 @@ def _raise_top(stack: Stack, course: Course, close: float) -> None:
 def _price_at(prices: F64_2D, bar: int, phase: int) -> float:
     """Return the price at the end of a phase."""
     opened, high, low = prices[bar, OPEN], prices[bar, HIGH], prices[bar, LOW]
-    if phase < FIRST_PART:
+    if phase < FIRST_PHASE:
         return float(opened)
-    if phase == LAST_PART:
+    if phase == LAST_PHASE:
         return float(prices[bar, CLOSE])
     is_high_first = high - opened < opened - low
-    return float(high if (phase == FIRST_PART) == is_high_first else low)
+    return float(high if (phase == FIRST_PHASE) == is_high_first else low)
+
+
+@rule
+def _point_at(phase: int) -> int:
+    """Return the point of a bar's way (`calls`) at which a phase ends."""
+    return FIRST_PART + phase - FIRST_PHASE if phase >= FIRST_PHASE else AT_OPEN
 
 
 @rule
@@ -193,18 +198,17 @@ def _is_met(stack: Stack, course: Course, given: Given, bar: int, phase: int) ->
         return False
     forced = _forced_at(run, stack)
     if state[SIGN] * price <= forced:
-        met = state[SIGN] * price if phase < FIRST_PART else forced
+        met = state[SIGN] * price if phase < FIRST_PHASE else forced
         _cut_by_drawdown(stack, course, given, bar, phase, met)
         return True
     if phase == BEGINS:
         return False
-    equity, least = equity_of(run, price), state[DAY_LEAST]
+    equity, least = equity_of_run(run, price), state[DAY_LEAST]
     if abs(equity - least) <= NOISE * state[TOP]:
         state[IS_UNSURE] = 1.0
     if equity > least:
         return False
-    point = calls.FIRST_PART + phase - FIRST_PART if phase >= FIRST_PART else calls.AT_OPEN
-    note_way(given.prices, bar, point, stack)
+    note_way(given.prices, bar, _point_at(phase), stack)
     halt(stack, int(stack.counts[DAY_END]))
     _close_at(stack, course, given, bar, price)
     return True
@@ -216,9 +220,8 @@ def _cut_by_drawdown(
 ) -> None:  # fmt: skip # where it is, then at what signed price
     """Close all for the largest drawdown, and trade no more."""
     run, state = stack.run, stack.state
-    point = calls.FIRST_PART + phase - FIRST_PART - 1 if phase >= FIRST_PART else calls.AT_OPEN
-    note_way(given.prices, bar, point, stack)
-    if phase >= FIRST_PART:
+    note_way(given.prices, bar, _point_at(max(BEGINS, phase - 1)), stack)
+    if phase >= FIRST_PHASE:
         state[CALL_LOW], state[CALL_FRESH] = min(state[CALL_LOW], met), min(state[CALL_FRESH], met)
     halt(stack, NEVER)
     _close_at(stack, course, given, bar, round_by(run, state[SIGN] * met, -state[SIGN]))

@@ -80,9 +80,9 @@ from engines.kernels.stacks.columns import (
 )
 from engines.kernels.stacks.fills import equity_with
 from engines.kernels.stacks.limit_walk import (
-    AT_OPEN,
     BEGINS,
-    FIRST_PART,
+    FIRST_PHASE,
+    OPENED,
     PHASE_BITS,
     PHASE_MASK,
     begin_day,
@@ -122,7 +122,7 @@ def is_cut(
     """
     counts, ends, way = stack.counts, code != NEVER and not is_met, 0.0
     stop = line << PHASE_BITS if code == NEVER else _phase_of(code)
-    if stop & PHASE_MASK >= FIRST_PART:
+    if stop & PHASE_MASK >= FIRST_PHASE:
         way = stack.entries[int(counts[NEXT]) * ENTRY + ENTRY_END + END_WAY]
         if is_met:
             way = way_of(course, int(counts[ORDERED]))
@@ -134,7 +134,7 @@ def is_cut_at_open(stack: Stack, course: Course, given: Given, line: int) -> boo
     """Return whether the drawdown ends a stack ahead of a line's fills, and begin its day."""
     if line == course.opens.bars:
         return False
-    return _is_cut_ahead(stack, course, given, line << PHASE_BITS | AT_OPEN, 0.0, False)
+    return _is_cut_ahead(stack, course, given, line << PHASE_BITS | OPENED, 0.0, False)
 
 
 @inlined
@@ -163,7 +163,7 @@ def _is_cut_ahead(
 def _phase_of(code: int) -> int:
     """Return the phase that what has a code comes ahead of, or in."""
     bar, mode = code >> MODE_BITS, code & MODE_MASK
-    return bar << PHASE_BITS | (AT_OPEN if mode < ON_THE_WAY else FIRST_PART + mode - ON_THE_WAY)
+    return bar << PHASE_BITS | (OPENED if mode < ON_THE_WAY else FIRST_PHASE + mode - ON_THE_WAY)
 
 
 @inlined
@@ -175,7 +175,7 @@ def _low_until(stack: Stack, course: Course, stop: int, ends: bool) -> float:
         low = min(low, state[SIGN] * opens.lines[bar * LINE + O_OPEN])
     if ends:
         low = min(low, stack.entries[int(stack.counts[NEXT]) * ENTRY + ENTRY_END + END_LOW])
-    elif stop & PHASE_MASK >= FIRST_PART:
+    elif stop & PHASE_MASK >= FIRST_PHASE:
         low = min(low, opens.reach[bar, 1] if state[SIGN] > 0 else -opens.reach[bar, 0])
     return float(low)
 
