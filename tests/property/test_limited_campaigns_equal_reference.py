@@ -7,7 +7,7 @@ often are the same number. A set that is left to the machine proves nothing of c
 none may be, that is asserted.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import cycle, product
 
 import numpy as np
@@ -34,6 +34,8 @@ from engines.plan import (
     Sizing,
     SizingKind,
 )
+from engines.signals import Signals
+from strategies.base import SignalStrategy
 from strategies.ema_crossover import EmaCrossover
 from tests.property import test_averages_equal_reference as averages
 from tests.property import test_campaigns_equal_reference as campaigns
@@ -166,3 +168,41 @@ def test_a_loss_of_a_day_that_closes_a_ladder_beyond_the_drawdown_is_left_to_the
 def test_limits_beside_an_entry_that_waits_are_left_to_the_machine(klines: Klines) -> None:
     plan = replace(campaigns.ASKING["a limit"], intraday_fills_max=3, sizing=HALF)
     assert check(Market(klines, INSTRUMENT, Costs()), plan, [Rare(40)], times=CHAINS_MIN) == 0.0
+
+
+@dataclass(frozen=True)
+class ThreeEntries(SignalStrategy):
+    """A long that is lost, then three more of which none is left; `late` is a wish in vain."""
+
+    late: int = 60
+
+    def signals(self, klines: Klines) -> Signals:
+        bars, none = np.arange(len(klines)), np.zeros(len(klines), np.bool_)
+        return Signals(np.isin(bars, (0, 8, 12, 16)), np.isin(bars, (4, self.late)), none, none)
+
+
+@pytest.mark.parametrize("fills_max", [None, 2, 3])
+def test_a_first_entry_that_a_limit_closes_whole_counts_no_stretch_alone(
+    fills_max: int | None,
+) -> None:
+    """Under LIFO legs come to it last: not before the second fill of a day closes the rest."""
+    path = {
+        3: (100, 100, 95, 95), 4: (95, 95, 95, 95), 5: (95, 95, 95, 95), 6: (95, 100, 95, 100),
+        10: (100, 100, 80, 85), 11: (85, 108, 85, 108), 12: (108,) * 4, 13: (108,) * 4,
+        14: (108, 110, 108, 110), 15: (110,) * 4, 16: (110,) * 4, 17: (110, 112, 110, 112),
+        18: (112, 130, 111, 128), **dict.fromkeys(range(19, 100), (128,) * 4),
+    }  # fmt: skip # the first of three falls alone, then all gain, and end on the way of a bar
+    prices = np.full((100, 4), 100.0)
+    for bar, of in path.items():
+        prices[bar] = of
+    opened, high, low, close = prices.T
+    step = 360 * MINUTE_MS
+    times = 1_735_689_600_000 + step * np.arange(100, dtype=np.int64)
+    klines = Klines("HAND", step, times, opened, high, low, close, np.ones(100))
+    plan = Plan(
+        capital_quote=1000.0, sizing=Sizing(SizingKind.CASH, 300.0), direction=Direction.LONG,
+        pyramiding=3, close_rule=CloseRule.LIFO, intraday_fills_max=fills_max,
+        exits=Exits(take_profit_ratio=0.2, basis=Basis.AVERAGE, levels=LevelSource.PLAN),
+    )  # fmt: skip # one plan
+    asked: list[SignalStrategy] = [ThreeEntries(60 + number) for number in range(CHAINS_MIN)]
+    assert check(Market(klines, Instrument("HAND", 1.0, 1.0), Costs()), plan, asked) == 1.0

@@ -48,7 +48,9 @@ from engines.kernels.slots import (
     CALLS_MARGIN,
     CAPITAL,
     CLOSES_ALL,
+    DAY_FILLS,
     FIFO,
+    FILLS_MAX,
     LIFO,
     LOT_ORDER,
     LOTS,
@@ -82,7 +84,8 @@ def close_by_legs(run: Run, reach: F64_2D, side: float, price: float) -> None:
     count, is_passed = int(run[LOTS]), run[IS_PASSED] != 0
     youngest, order = LOTS_FROM + (count - 1) * LOT_SIZE, run[LOT_ORDER]
     splits = order != OWN_FIRST and is_passed == (order == FIFO)
-    if splits and run[youngest + L_LEG] < run[LOTS_FROM + L_STEPS]:
+    splits = splits and run[youngest + L_LEG] < run[LOTS_FROM + L_STEPS]
+    if splits and (is_passed or _reaches_first(run, count)):
         mark_alone(run, reach, side)
     for number in range(count):
         own = count - 1 - number if is_passed else number
@@ -103,6 +106,20 @@ def close_by_legs(run: Run, reach: F64_2D, side: float, price: float) -> None:
     end_position(run)
     if run[IS_LIMITED] != 0:
         judge_flat(run)
+
+
+@rule
+def _reaches_first(run: Run, count: int) -> bool:
+    """Return whether legs, the oldest first, come to the first lot before a limit closes the rest.
+
+    Under LIFO it is the last row that they close; a limit closes it whole.
+    """
+    fills, others = float(count), abs(run[STEPS]) - run[LOTS_FROM + L_STEPS]
+    if run[IS_LIMITED] != 0:
+        fills = min(fills, run[FILLS_MAX] - run[DAY_FILLS])
+    for own in range(int(fills)):
+        others -= run[LOTS_FROM + own * LOT_SIZE + L_LEG]
+    return others < 0
 
 
 @apart

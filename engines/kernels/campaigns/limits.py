@@ -238,10 +238,10 @@ def judge_loss(run: Run, reach: F64_2D, side: float, price: float) -> None:
 
 
 @rule
-def doubt_level(run: Run) -> None:
-    """Doubt a level of the drawdown that is as good as a tick, or lies where an order does."""
+def doubt_level(run: Run, target: float) -> None:
+    """Doubt a level of the drawdown that is as good as a tick, where an order is, or a `target`."""
     level, noise = run[DRAWN_AT], noise_of(run) / abs(run[UNIT])
     ticks = level / run[TICK_SIZE]
     beside = abs(ticks - float(np.floor(ticks + 0.5))) * run[TICK_SIZE]
-    if min(beside, abs(level - run[NEAR_DOWN])) <= noise:
+    if min(beside, abs(level - run[NEAR_DOWN]), abs(level - target)) <= noise:
         run[IS_UNSURE] = 1.0

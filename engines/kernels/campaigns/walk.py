@@ -175,7 +175,7 @@ def _approach(run: Run, reach: F64_2D, target: float, side: float) -> float:
             if filled == filled or run[DRAWN_AT] <= target:
                 return filled
             continue
-        doubt_level(run)
+        doubt_level(run, target)
         level = min(run[NOW], run[DRAWN_AT])
         filled = travel(run, reach, level, side)
         if filled == filled:
