@@ -12,9 +12,9 @@ from engines.types import F64_1D, I64_1D
 
 # Numbers of a side, the long one's first: what it holds, the fee of its entry, what it has earned,
 # the steps that wait for the open, the share of equity that its next entry may spend, and what its
-# position has paid for funding, as a trade and as an account. Whole
-# ones: the bar of its entry, the place of its exit, the bar in which a level ends it, the last
-# close by age, whether it leaves at the next open, and the next settlement.
+# position has paid for funding, as its trade and as the account count it. Whole ones: the bar of
+# its entry, the place of its exit, the bar in which a level ends it, the last close by age, whether
+# it leaves at the next open, and the next settlement.
 STEPS, QTY, PRICE, FEE, NET, WANTED, SHARE, FUNDING, FUNDING_OPEN = range(0, 18, 2)
 ENTRY, PLACE, LEVEL, TIMED, LEAVES, SETTLEMENT = range(0, 12, 2)
 # Then what both share: the peak of closed equity ahead of fills, and whether the set is unsure; the
