@@ -70,6 +70,7 @@ OWN_SHARES = SizingKind.RISK, SizingKind.VOLATILITY, SizingKind.KELLY
 BY_CLOSES = SizingKind.VOLATILITY, SizingKind.KELLY  # whose shares no order takes along
 OFFSETS = 0.0001, 0.0005, 0.002, 0.01
 RATIOS = 0.001, 0.004, 0.01, 0.02, 0.05, 0.2
+MULTIPLES = 0.01, 0.4, 1.0, 2.0, 5.0, 30.0  # of the ATR
 
 
 @st.composite
@@ -98,14 +99,16 @@ def ladders(draw: st.DrawFn) -> CustomLadder | DcaLadder | SafetyOrders:
 
 @st.composite
 def exits(draw: st.DrawFn) -> Exits:
-    """Return a stop and a target, or one of them, or none, from any basis."""
+    """Return a stop and a target, or one of them, or none, from any basis, or by the ATR."""
+    by_atr = st.none() | st.none() | st.sampled_from(MULTIPLES)
+    target_atr, ratios = draw(by_atr), st.none() | st.sampled_from(RATIOS)
     return Exits(
-        stop_loss_ratio=draw(st.none() | st.sampled_from(RATIOS)),
-        take_profit_ratio=draw(st.none() | st.sampled_from(RATIOS)),
+        stop_loss_ratio=draw(ratios), take_profit_ratio=None if target_atr else draw(ratios),
+        stop_atr=draw(by_atr), target_atr=target_atr, atr_period=draw(st.sampled_from((2, 14))),
         basis=draw(st.sampled_from(Basis)),
         levels=draw(st.sampled_from(LevelSource)),
         only_in_profit=draw(st.sampled_from((False, False, True))),
-    )
+    )  # fmt: skip # one list
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,8 @@ def cases(draw: st.DrawFn) -> Case:
     elif sizing.kind is SizingKind.EQUITY_RATIO:
         sizing = replace(sizing, value=min(sizing.value, 1.0))
     levels = draw(exits())
-    if sizing.kind is SizingKind.RISK and levels.stop_loss_ratio is None:  # which it is counted by
+    has_stop = levels.stop_loss_ratio is not None or levels.stop_atr is not None
+    if sizing.kind is SizingKind.RISK and not has_stop:  # which it is counted by
         levels = replace(levels, stop_loss_ratio=draw(st.sampled_from(RATIOS)))
     plan = replace(
         draw(followed()), close_rule=draw(RULES), pyramiding=draw(st.integers(1, 7)),

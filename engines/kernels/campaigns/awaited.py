@@ -19,7 +19,6 @@ from engines.kernels.campaigns.columns import (
     CLOSE_THEN,
     EQUITY_THEN,
     GUARD,
-    IS_GATED,
     IS_NEW,
     IS_UNSURE,
     LOWEST,
@@ -33,6 +32,7 @@ from engines.kernels.campaigns.columns import (
     PLACE,
     SLIP_THEN,
     W_ALLOWED,
+    W_ATR,
     W_CLOSE,
     W_EQUITY,
     W_LAST,
@@ -100,6 +100,7 @@ from engines.kernels.slots import (
     TICK_SIZE,
     TIMEOUT_BARS,
     VERIFY_TICKS,
+    WISH_ATR,
 )
 from engines.types import F64_1D
 
@@ -255,7 +256,7 @@ def _decide(
     is_kept = is_held and not closes
     if is_kept and (side_of(enters) == side or run[ONLY_IN_PROFIT] != 0):
         enters = 0
-    if enters != 0 and (run[IS_GATED] == 0 or may_enter(run, asked, bar)):
+    if enters != 0 and may_enter(run, asked, bar):
         _place(run, lines, bar, side_of(enters), enters & decides.enters != 0)
     if closes:
         close_at(run, lines, reach, bar + 1, side)
@@ -286,6 +287,7 @@ def _place(run: Run, lines: F64_1D, bar: int, side: float, is_allowed: bool) -> 
             run[W_MET] = beyond(run, side * level, -side)
         run[W_LAST], run[W_LINE] = bar + run[TIMEOUT_BARS], bar + 1
         run[W_CLOSE], run[W_EQUITY], run[W_SLIP] = close, equity, slip
+        run[W_ATR] = run[WISH_ATR]
         count_placed(run)
     run[CLOSE_THEN], run[EQUITY_THEN], run[SLIP_THEN] = close_then, equity_then, slip_then
     find_nearest(run)

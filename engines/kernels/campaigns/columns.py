@@ -42,8 +42,9 @@ PLAN = RUN + 7
     GUARD,  # the signed price at and below which margin may be called
     NET_BEFORE,  # the net result ahead of the campaign
     ALONE_FROM,  # the line of the fill since which the oldest lot was alone, if it was
-) = range(PLAN, PLAN + 22)  # fmt: skip # one list
-POSITION = PLAN + 22
+    STOP_AWAY, TARGET_AWAY,  # how far levels by the ATR lie from what they count from, NaN: none
+) = range(PLAN, PLAN + 24)  # fmt: skip # one list
+POSITION = PLAN + 24
 # The bar that is walked.
 (
     NOW,  # the signed price at which the walk stands
@@ -78,12 +79,12 @@ SET = WALK + 19
 # price, its steps, the last bar in which it may be met, whether the plan lets it open anything, and
 # what of the close that decided it the campaign will know.
 (
-    W_SIDE, W_MET, W_PRICE, W_STEPS, W_LAST, W_ALLOWED, W_CLOSE, W_EQUITY, W_SLIP,
+    W_SIDE, W_MET, W_PRICE, W_STEPS, W_LAST, W_ALLOWED, W_CLOSE, W_EQUITY, W_SLIP, W_ATR,
     MET_AT,  # what it fills at where it has been met, 0 where it has not
     WAY_PART,  # which part of its bar's way is walked, 0 at the open
     W_LINE,  # the line behind the close that decided it
-) = range(SET, SET + 12)  # fmt: skip # one list
-ORDER = SET + 12
+) = range(SET, SET + 13)  # fmt: skip # one list
+ORDER = SET + 13
 
 # A rung: where it is met and its own price, signed, and whether it waits above.
 RUNG_LEVEL, RUNG_PRICE, RUNG_ABOVE = range(3)

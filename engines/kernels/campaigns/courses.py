@@ -35,6 +35,8 @@ from engines.kernels.campaigns.columns import (
     RUNG_SIZE,
     RUNGS_FROM,
     STEPS_A_QTY,
+    STOP_AWAY,
+    TARGET_AWAY,
     UNIT_ADDED,
     UNIT_FACTOR,
     WAY_PART,
@@ -60,9 +62,11 @@ from engines.kernels.slots import (
     LOW,
     OPEN,
     PRICE_AVG,
+    PROFIT_ATR,
     PROFIT_RATIO,
     RUNGS,
     STEPS,
+    STOP_ATR,
     STOP_RATIO,
     TICK_SIZE,
     VALUE_MAX,
@@ -114,10 +118,7 @@ def prepare_courses(run: Run, may_share: bool) -> None:
     is_plain &= run[IS_LIMITED] == 0 and 0 < run[RUNGS] < KNOWN_LOTS and run[VERIFY_TICKS] == 0
     is_plain &= run[BASIS] != FROM_ENTRY and run[LATE_ENTRIES] == math.inf
     is_plain &= run[CALLS_MARGIN] != 0 and run[IS_EXACT] == 0 and run[VALUE_MAX] == math.inf
-    if has_target(run):
-        is_plain &= run[PROFIT_RATIO] < RATIO_MAX
-    if has_stop(run):
-        is_plain &= run[STOP_RATIO] < RATIO_MAX
+    is_plain &= not run[PROFIT_RATIO] >= RATIO_MAX and not run[STOP_RATIO] >= RATIO_MAX
     for place in range(int(run[RUNGS])):
         is_plain &= run[LADDER_FROM + 2 * (place + 1)] >= 0
     run[KNOWS] = 1.0 if is_plain else 0.0
@@ -316,21 +317,39 @@ def _bound_lot(run: Run, known: F64_1D, at: int, side: float) -> None:
     known[lot + K_LOWEST] = known[at + C_BOTTOM]
     known[lot + K_FROM], known[lot + K_TO] = -math.inf, math.inf
     if has_target(run):
-        known[lot + K_FROM] = (known[at + C_MOST] + doubt) / (1 + side * run[PROFIT_RATIO])
+        known[lot + K_FROM] = _base_of_target(run, side, known[at + C_MOST] + doubt)
     if has_stop(run):
-        known[lot + K_TO] = (known[at + C_LEAST] - doubt) / (1 - side * run[STOP_RATIO])
+        known[lot + K_TO] = _base_of_stop(run, side, known[at + C_LEAST] - doubt)
 
 
 @rule
 def has_target(run: Run) -> bool:
     """Return whether the plan has a target."""
-    return bool(run[HAS_EXITS] != 0 and run[PROFIT_RATIO] == run[PROFIT_RATIO])
+    is_given = run[PROFIT_RATIO] == run[PROFIT_RATIO] or run[PROFIT_ATR] == run[PROFIT_ATR]
+    return bool(run[HAS_EXITS] != 0 and is_given)
 
 
 @rule
 def has_stop(run: Run) -> bool:
     """Return whether the plan has a stop."""
-    return bool(run[HAS_EXITS] != 0 and run[STOP_RATIO] == run[STOP_RATIO])
+    is_given = run[STOP_RATIO] == run[STOP_RATIO] or run[STOP_ATR] == run[STOP_ATR]
+    return bool(run[HAS_EXITS] != 0 and is_given)
+
+
+@rule
+def _base_of_target(run: Run, side: float, level: float) -> float:
+    """Return the signed base whose target lies at a signed level."""
+    ratio = run[PROFIT_RATIO]
+    return level / (1 + side * ratio) if ratio == ratio else level - run[TARGET_AWAY]
+
+
+@rule
+def _base_of_stop(run: Run, side: float, level: float) -> float:
+    """Return the signed base whose stop lies at a signed level, the nearer one of two."""
+    ratio, away, base = run[STOP_RATIO], run[STOP_AWAY], math.inf
+    if ratio == ratio:
+        base = level / (1 - side * ratio)
+    return min(base, level + away) if away == away else base
 
 
 @rule
@@ -340,17 +359,18 @@ def _note_end(
 ) -> None:  # fmt: skip # one list
     """Note how a bar ends the campaign, and between which bases it does so."""
     doubt, start, stop = DOUBT * run[TICK_SIZE], -math.inf, math.inf
-    above, below = 1 + side * run[PROFIT_RATIO], 1 - side * run[STOP_RATIO]
     rises = known[at + C_UP] <= high
     is_passed = known[at + C_UP] <= opened if rises else known[at + C_DOWN] >= opened
     if rises:
-        stop = (_tick_within(run, opened if is_passed else high) - doubt) / above
-        start = -math.inf if is_passed else (opened + doubt) / above
-        stop = min(stop, (low - doubt) / below) if has_stop(run) else stop
+        within = _tick_within(run, opened if is_passed else high)
+        stop = _base_of_target(run, side, within - doubt)
+        start = -math.inf if is_passed else _base_of_target(run, side, opened + doubt)
+        stop = min(stop, _base_of_stop(run, side, low - doubt)) if has_stop(run) else stop
     else:
-        start = (-_tick_within(run, -(opened if is_passed else low)) + doubt) / below
-        stop = math.inf if is_passed else (opened - doubt) / below
-        start = max(start, (high + doubt) / above) if has_target(run) else start
+        within = -_tick_within(run, -(opened if is_passed else low))
+        start = _base_of_stop(run, side, within + doubt)
+        stop = math.inf if is_passed else _base_of_stop(run, side, opened - doubt)
+        start = max(start, _base_of_target(run, side, high + doubt)) if has_target(run) else start
     known[at + C_FROM], known[at + C_TO] = start, stop
     known[at + C_END], known[at + C_MONTH] = float(bar), lines[bar * LINE + O_MONTH]
     known[at + C_SLIP] = lines[bar * LINE + O_SLIP]

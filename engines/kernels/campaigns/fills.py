@@ -52,6 +52,8 @@ from engines.kernels.campaigns.columns import (
     RUNG_PRICE,
     RUNG_SIZE,
     RUNGS_FROM,
+    STOP_AWAY,
+    TARGET_AWAY,
     THE_LEG,
     UNIT,
     W_SIDE,
@@ -77,14 +79,17 @@ from engines.kernels.slots import (
     POINT_VALUE,
     PRICE_AVG,
     PRICE_LAST,
+    PROFIT_ATR,
     PROFIT_RATIO,
     RUNGS,
     STEPS,
+    STOP_ATR,
     STOP_RATIO,
     TICK_OVER,
     TICK_SIZE,
     TICK_UNDER,
     VERIFY_TICKS,
+    WISH_ATR,
 )
 
 
@@ -171,22 +176,33 @@ def beyond(run: Run, limit: float, side: float) -> float:
     return price_of(run, ticks_nearest(run, limit) + side * run[VERIFY_TICKS])
 
 
+@apart
+def note_distances(run: Run) -> None:
+    """Note how far levels by the ATR that the close knew which decided lie from their base."""
+    tick, atr, close = run[TICK_SIZE], run[WISH_ATR], run[CLOSE_THEN]
+    run[STOP_AWAY] = run[STOP_ATR] * atr / close * close / tick * tick
+    run[TARGET_AWAY] = run[PROFIT_ATR] * atr / tick * tick
+
+
 @rule
 def stop_of(run: Run, side: float, base: float) -> float:
     """Return the signed stop that counts from `base`, infinitely far if there is none."""
-    ratio = run[STOP_RATIO]
-    if ratio != ratio:
-        return -math.inf
-    return tick_down(run, side * (base * (1 + -side * ratio)))
+    ratio, away, stop = run[STOP_RATIO], run[STOP_AWAY], -math.inf
+    if ratio == ratio:
+        stop = side * (base * (1 + -side * ratio))
+    if away == away:
+        stop = max(stop, side * (base + -side * away))
+    return stop if stop == -math.inf else tick_down(run, stop)
 
 
 @rule
 def target_of(run: Run, side: float, base: float) -> float:
     """Return the signed target that counts from `base`, infinitely far if there is none."""
     ratio = run[LATE_RATIO] if run[IS_LATE] != 0 else run[PROFIT_RATIO]
-    if ratio != ratio:
-        return math.inf
-    return -tick_down(run, -(side * (base * (1 + side * ratio))))
+    if ratio == ratio:
+        return -tick_down(run, -(side * (base * (1 + side * ratio))))
+    away = run[TARGET_AWAY]
+    return -tick_down(run, -(side * (base + side * away))) if away == away else math.inf
 
 
 @rule

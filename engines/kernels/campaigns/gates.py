@@ -43,6 +43,7 @@ from engines.kernels.slots import (
     TRADES_DAY_MAX,
     TRADES_WEEK_MAX,
     WEEK_ENTRIES,
+    WISH_ATR,
     WISH_SHARE,
 )
 from engines.types import F64_1D, I64_1D
@@ -54,7 +55,7 @@ class Closes(NamedTuple):
     """What rules ask of each bar [T]: the days of its open and close, and a share of equity.
 
     And what limits of a day ask: the first bar of the next trading day, and that of the first one.
-    Each is empty where nothing asks for it.
+    And what levels ask, the ATR. Each is empty where nothing asks for it.
     """
 
     opens: I64_1D
@@ -62,15 +63,16 @@ class Closes(NamedTuple):
     shares: F64_1D
     next_day: I64_1D
     first_day: int
+    atr: F64_1D
 
 
 @rule
-def begin_gates(run: Run) -> None:
+def begin_gates(run: Run, asked: Closes) -> None:
     """Let nothing have been counted yet."""
     delays = max(run[DELAY_BARS], run[COOLDOWN_BARS])
     limits = min(run[TRADES_DAY_MAX], run[TRADES_WEEK_MAX], run[LOSSES_MAX])
     is_asked = delays > 0 or limits < math.inf
-    is_asked |= run[SIZING_KIND] == BY_VOLATILITY or run[KELLY_ROOM] > 0
+    is_asked |= run[SIZING_KIND] == BY_VOLATILITY or run[KELLY_ROOM] > 0 or len(asked.shares) > 0
     run[IS_GATED] = 1.0 if is_asked else 0.0
     begin_rounds(run)
     run[LAST_END_BAR], run[HALTED_DAY] = -math.inf, -1.0
@@ -78,8 +80,16 @@ def begin_gates(run: Run) -> None:
     run[DAY_ENTRIES] = run[WEEK_ENTRIES] = run[ROUND_LOSSES] = 0.0
 
 
-@apart
+@rule
 def may_enter(run: Run, asked: Closes, bar: int) -> bool:
+    """Return whether the rules let a wish at the close of `bar` enter, whose ATR it then has."""
+    if len(asked.atr) > 0:
+        run[WISH_ATR] = asked.atr[bar]
+    return run[IS_GATED] == 0 or _passes_rules(run, asked, bar)
+
+
+@apart
+def _passes_rules(run: Run, asked: Closes, bar: int) -> bool:
     """Return whether the rules let a wish at the close of `bar` enter, whose share it then has."""
     if len(asked.shares) > 0:
         run[WISH_SHARE] = asked.shares[bar]

@@ -153,7 +153,7 @@ def begin_set(run: Run, asked: Closes) -> None:
     run[GUARD] = run[EQUITY_MIN] = -math.inf
     run[STARTED] = -1.0
     begin_tally(run)
-    begin_gates(run)
+    begin_gates(run, asked)
     begin_limits(run, asked)
 
 
@@ -176,7 +176,7 @@ def play_set(
         if enters != 0 and bar >= decides.start and bar >= run[HALTED_UNTIL]:
             fetch_course(run, known, bar + 1, side_of(enters))
             is_allowed = enters & decides.enters != 0
-            if run[IS_GATED] != 0 and not may_enter(run, asked, bar):
+            if not may_enter(run, asked, bar):
                 is_allowed = False
             elif run[IS_GATED] != 0 and not is_allowed:
                 enter_in_vain(run, lines, bar, side_of(enters))
@@ -242,7 +242,7 @@ def _hold(
     if may_end:
         is_reversal = timed != last and wish & (closes & ~ENTERS) == 0
         _end(run, lines, reach, wish, decides, asked, last, is_reversal)
-    elif wish & joins != 0 and (run[IS_GATED] == 0 or may_enter(run, asked, last)):
+    elif wish & joins != 0 and may_enter(run, asked, last):
         _join(run, lines, reach, asked, last, side)
     if how == AT_CLOSE and run[STEPS] != 0 and run[ENTRY_BAR] == entry_bar:
         wait_again(run, known, side)
@@ -290,7 +290,7 @@ def _end(
     if run[IS_LIMITED] != 0:
         come_to_day(run, lines, asked, last + 1)
     side, before, enters = 1.0 if run[STEPS] > 0 else -1.0, run[NET_BEFORE], wish & ENTERS
-    if enters != 0 and run[IS_GATED] != 0 and not may_enter(run, asked, last):
+    if enters != 0 and not may_enter(run, asked, last):
         if is_reversal:
             return
         enters = 0

@@ -53,6 +53,7 @@ from engines.kernels.campaigns.fills import (
     drop_rung,
     fee_of_qty,
     find_nearest,
+    note_distances,
     open_lot,
     pay_until,
     set_waits,
@@ -92,6 +93,7 @@ from engines.kernels.slots import (
     START_EQUITY,
     START_STEPS,
     STEPS,
+    WISH_ATR,
     WISH_SHARE,
 )
 from engines.types import F64_1D
@@ -207,6 +209,8 @@ def begin(run: Run, side: float, steps: float, qty: float, price: float, paid: f
     run[LEG_UP], run[LEG_DOWN], run[LOWEST] = math.inf, -math.inf, math.inf
     run[IS_LATE] = run[IS_DUE] = run[FUNDED_MAX] = 0.0
     run[NET_BEFORE], run[ALONE_FROM] = run[NET], run[BAR]
+    if run[WISH_ATR] == run[WISH_ATR]:
+        note_distances(run)
     open_lot(run, side, steps, qty, price, paid, False)
     if run[KNOWS] != 0:
         run[IS_NEW] = 1.0

@@ -12,19 +12,19 @@ levels count from the average or the last fill they all lie at one price (`campa
 that would wait again once its own trade has closed never does. Rules that look back at earlier
 campaigns are asked as a set goes (`campaigns.gates`), as what Kelly's sizing spends is; with
 leverage a bound says whether a position may have been taken over (`campaigns.margin`). The share of
-equity that an entry by the volatility spends is known at each close. A first entry may wait at a
-price (`campaigns.awaited`). What the account cannot pay is refused as in the machine, and margin is
-called at the points of each bar (`campaigns.calls`).
+equity that an entry by the volatility spends is known at each close, as are the distances of levels
+by the ATR. A first entry may wait at a price (`campaigns.awaited`). What the account cannot pay is
+refused as in the machine, and margin is called at the points of each bar (`campaigns.calls`).
 
 Several entries without a ladder are campaigns too where their levels count from the average or the
-last fill, and so lie at one price: a wish adds a lot at an open, where a rung would on the way. Any
-close rule is followed there.
+last fill, and not by the ATR, and so lie at one price: a wish adds a lot at an open, where a rung
+would on the way. Any close rule is followed there.
 
 Limits of a day and of the drawdown end what a campaign of entries at opens holds
 (`campaigns.limits`).
 
 What this path does not follow is left to the machine: other close rules of ladders, a stop that
-moves, levels by the ATR. So is a set that comes near to a liquidation.
+moves. So is a set that comes near to a liquidation.
 """
 
 import numpy as np
@@ -59,17 +59,18 @@ def is_campaigned(bars: Bars, terms: F64_2D) -> BOOL_1D:
     """Return which plans [N] are ladders that this path follows, without levels of a strategy."""
     if len(bars.prices) >= BARS_MAX:
         return np.zeros(len(terms), np.bool_)
+    by_atr = ~np.isnan(terms[:, [slots.STOP_ATR, slots.PROFIT_ATR]]).all(axis=1)
     # Legs of one level all fill where one does; a late target would renew them in another order.
     is_level = (terms[:, slots.BASIS] != FROM_ENTRY) & (terms[:, slots.LOT_ORDER] == FIFO)
     is_level &= terms[:, slots.LATE_ENTRIES] == np.inf
     has_rungs = (terms[:, slots.RUNGS] > 0) & (is_level | (terms[:, slots.CLOSES_ALL] != 0))
-    has_rungs |= joins_at_opens(terms)
-    by_atr = ~np.isnan(terms[:, [slots.STOP_ATR, slots.PROFIT_ATR]]).all(axis=1)
-    is_sized = (terms[:, slots.SIZING_KIND] != BY_RISK) | ~np.isnan(terms[:, slots.STOP_RATIO])
+    has_rungs |= joins_at_opens(terms) & ~by_atr
+    has_stop = ~np.isnan(terms[:, [slots.STOP_ATR, slots.STOP_RATIO]]).all(axis=1)
+    is_sized = (terms[:, slots.SIZING_KIND] != BY_RISK) | has_stop
     # While one waits the rungs of another campaign may spend their own share yet.
     waits = terms[:, slots.ENTRY_KIND] != AT_MARKET
-    is_sized &= ~waits | ~np.isin(terms[:, slots.SIZING_KIND], (BY_VOLATILITY, BY_KELLY))
-    found: BOOL_1D = has_rungs & ~by_atr & is_sized & ~(waits & (terms[:, slots.SETTLES] != 0))
+    has_own = np.isin(terms[:, slots.SIZING_KIND], (BY_VOLATILITY, BY_KELLY)) | _risks_atr(terms)
+    found: BOOL_1D = has_rungs & is_sized & ~(waits & (has_own | (terms[:, slots.SETTLES] != 0)))
     is_at_open = ~waits & (terms[:, slots.SETTLES] == 0)
     found &= is_at_open | are_alike(terms, LIMITS)
     found &= are_plain(terms, UNLADDERED, (*SIZINGS, *OWN_SHARES, BY_KELLY))
@@ -85,15 +86,24 @@ def joins_at_opens(terms: F64_2D) -> BOOL_1D:
     return found
 
 
-def shares_of(terms: F64_1D, atr_ratio: F64_1D | None) -> F64_1D:
-    """Return the share of equity that an entry decided at each close [T] spends by its volatility.
+def _risks_atr(terms: F64_2D) -> BOOL_1D:
+    """Return which plans [N] size by the risk of a stop by the ATR."""
+    found: BOOL_1D = (terms[:, slots.SIZING_KIND] == BY_RISK) & ~np.isnan(terms[:, slots.STOP_ATR])
+    return found & np.isnan(terms[:, slots.BUDGET_RATIO])
 
-    It is 0 where none is known. It is empty where `atr_ratio`, the ATR over the close [T], is None:
-    such a plan asks for none.
+
+def shares_of(terms: F64_1D, close: F64_1D, atr: F64_1D, atr_ratio: F64_1D) -> F64_1D:
+    """Return the share of equity that an entry decided at each close [T] may spend.
+
+    It is 0 where none is known. It is empty where no close has a share of its own, which hangs on
+    the distance of the stop by the `atr` [T] or on `atr_ratio`, another ATR over the close [T];
+    both are empty where a plan does not ask for them.
     """
-    if atr_ratio is None:
-        return np.empty(0)
+    over = atr_ratio
+    if _risks_atr(terms[None])[0]:
+        by_atr = terms[slots.STOP_ATR] * atr / close[: len(atr)]  # one more may follow
+        over = np.fmin(terms[slots.STOP_RATIO], by_atr) * terms[slots.LEVERAGE]
     with np.errstate(divide="ignore", invalid="ignore"):
-        shares = terms[slots.SIZING_VALUE] / atr_ratio
+        shares = terms[slots.SIZING_VALUE] / over
     shares = np.minimum(np.maximum(shares, terms[slots.SHARE_MIN]), terms[slots.SHARE_MAX])
-    return np.where(atr_ratio > 0, shares, 0.0)
+    return np.where(over > 0, shares, 0.0)

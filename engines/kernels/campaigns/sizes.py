@@ -22,6 +22,8 @@ from engines.kernels.campaigns.columns import (
     SLIP_THEN,
     STEP_SIZE,
     STEPS_A_QTY,
+    STOP_AWAY,
+    TARGET_AWAY,
     UNIT_ADDED,
     UNIT_FACTOR,
 )
@@ -61,8 +63,10 @@ from engines.kernels.slots import (
     SIZING_VALUE,
     STEP_OVER,
     STEP_UNDER,
+    STOP_ATR,
     STOP_RATIO,
     TICK_SIZE,
+    WISH_ATR,
     WISH_SHARE,
 )
 
@@ -73,15 +77,16 @@ STEPS_FEW = 1e6  # up to here whole steps come back from their quantity
 @rule
 def prepare_sizes(run: Run) -> None:
     """Put what a plan says of sizes into the form of this path."""
-    kind, run[WISH_SHARE] = run[SIZING_KIND], math.nan
+    kind, run[WISH_SHARE], run[WISH_ATR] = run[SIZING_KIND], math.nan, math.nan
+    run[STOP_AWAY] = run[TARGET_AWAY] = math.nan
     if run[BUDGET_RATIO] == run[BUDGET_RATIO]:
         run[KELLY_ROOM] = 0.0
-    elif kind == BY_RISK:
-        # Of a stop at a ratio the share is the same at every close.
+    elif kind == BY_RISK and run[STOP_ATR] != run[STOP_ATR]:
+        # Of a stop at a ratio alone the share is the same at every close.
         run[BUDGET_RATIO] = share_of_equity(run, run[STOP_RATIO], math.nan)
     share = run[BUDGET_RATIO]
     is_cash, is_budget = kind == BY_CASH, share == share
-    by_share = is_budget or kind in (BY_EQUITY, BY_VOLATILITY, BY_KELLY)
+    by_share = is_budget or kind in (BY_EQUITY, BY_RISK, BY_VOLATILITY, BY_KELLY)
     # What is borrowed is bought with, and pays for it.
     commission, commission_kind = run[COMMISSION] * run[LEVERAGE], run[COMMISSION_KIND]
     run[HAS_MONEY] = 1.0 if by_share or is_cash else 0.0

@@ -42,6 +42,7 @@ from engines.kernels.campaigns.columns import (
     THE_LEG,
     THE_ORDER,
     W_ALLOWED,
+    W_ATR,
     W_CLOSE,
     W_EQUITY,
     W_LINE,
@@ -93,6 +94,7 @@ from engines.kernels.slots import (
     SLIP_NOW,
     STEPS,
     VALUE_MAX,
+    WISH_ATR,
 )
 from engines.types import F64_1D
 
@@ -218,6 +220,7 @@ def _fill_order(run: Run, reach: F64_2D, asked: Closes, bar: int, side: float) -
     if opening > 0:
         _turn_round(run, side, own)
         run[CLOSE_THEN], run[EQUITY_THEN], run[SLIP_THEN] = run[W_CLOSE], run[W_EQUITY], run[W_SLIP]
+        run[WISH_ATR] = run[W_ATR]
         begin(run, own, opening, qty_of(run, opening), price, paid * opening / total)
         run[IS_WALKED], run[FRESH], run[COURSE_LINE] = 1.0, 0.0, run[W_LINE]
     return True

@@ -139,8 +139,9 @@ class WishedRuns:
         decides, _, fixed, *_, (gates, _), _ = self._money(bars, item)
         sets = np.column_stack((self._list.starts[own], self._list.starts[own + 1]))
         terms, watch = self._group.terms[item], self._watch(bars, gates)
-        shares = frozen(shares_of(terms, self._group.rules.atr_ratio))
-        asked = Closes(*self._days, shares, watch.next_day, watch.first)
+        atr, atr_ratio = frozen(self._group.rules.atr), frozen(self._group.rules.atr_ratio)
+        shares = frozen(shares_of(terms, bars.prices[:, slots.CLOSE], atr, atr_ratio))
+        asked = Closes(*self._days, shares, watch.next_day, watch.first, atr)
         run_campaigns(
             self._opens, bars.prices, self._payments, self._list.wishes, sets, terms, decides,
             fixed, self._group.charges.tiers, asked, SPAN, found,
