@@ -25,6 +25,7 @@ from engines.kernels.hedges.runs import is_hedged
 from engines.kernels.passage.runs import follows, is_chained, may_lack_shares
 from engines.kernels.plan_terms import counts_days, price_range, refusal, terms_row, terms_table
 from engines.kernels.stacks.runs import (
+    is_limited_in_parts,
     is_stacked,
     is_stacked_waiting,
     spends_all,
@@ -143,7 +144,7 @@ class Groups:
             is_flat = any(c is not None and bool((c <= 0).any()) for c in _ranges(columns.rules))
             awaited = is_awaited(self.bars, terms, is_flat)
             walked = is_campaigned(self.bars, terms) | awaited
-            walked |= is_stacked_waiting(self.bars, terms)
+            walked |= is_stacked_waiting(self.bars, terms) | is_limited_in_parts(self.bars, terms)
             walked |= is_hedged(self.bars, terms)
             given = chained & ~may_lack_shares(terms, True, is_flat)
             chained &= ~may_lack_shares(terms, False, is_flat)

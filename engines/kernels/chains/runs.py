@@ -179,7 +179,7 @@ class WishedRuns:
     def _advance(self, bars: Bars, plans: list[tuple[int, I64_1D]]) -> F64_2D:
         """Return the figures of a part, plan by plan."""
         money = self._money(bars, plans[0][0])
-        *_, portions, stacking, _, waiting = money
+        *_, portions, stacking, (gates, _), waiting = money
         rows = [self._group.terms[item] for item, _ in plans]
         starts = self._list.starts
         sets = [
@@ -203,6 +203,7 @@ class WishedRuns:
         in_parts = portions.targets > 0
         may_stack &= self._list.are_plain or not in_parts
         is_left = self._list.are_left or bool(self._group.spends_all[plans[0][0]])
+        is_left |= in_parts and looks_at_money(gates)
         if stacking.room == 1 and not (may_stack and is_left):
             follow = self._part if in_parts else self._follow
             if may_stack:

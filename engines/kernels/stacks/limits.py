@@ -90,6 +90,7 @@ from engines.kernels.stacks.limit_walk import (
     halt,
 )
 from engines.kernels.stacks.orders import way_of
+from engines.kernels.stacks.parts import way_of_part
 
 
 @inlined
@@ -126,6 +127,8 @@ def is_cut(
         way = stack.entries[int(counts[NEXT]) * ENTRY + ENTRY_END + END_WAY]
         if is_met:
             way = way_of(course, int(counts[ORDERED]))
+        elif course.portions.targets > 0:
+            way = way_of_part(stack, course, code >> MODE_BITS, (stop & PHASE_MASK) - FIRST_PHASE)
     return _is_cut_ahead(stack, course, given, stop, way, ends)
 
 

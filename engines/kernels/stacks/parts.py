@@ -78,6 +78,18 @@ def wait_for_part(stack: Stack, course: Course) -> None:
 
 
 @inlined
+def way_of_part(stack: Stack, course: Course, bar: int, part: int) -> float:
+    """Return how far along the way of a bar the next close lies, below zero where the price falls.
+
+    It is the price that is paid: a level that slips lies above it, by the sign of what is held.
+    """
+    high, low = course.opens.reach[bar, 0], course.opens.reach[bar, 1]
+    opened, price = course.opens.lines[bar * LINE + O_OPEN], stack.entries[ENTRY_END + END_PRICE]
+    is_high_first = high - opened < opened - low
+    return float(price if is_high_first == (part != 1) else -price)
+
+
+@inlined
 def close_part_at_level(stack: Stack, course: Course, line: int) -> Deal:
     """Return what the next close takes.
 

@@ -28,6 +28,7 @@ from engines.kernels.gates.runs import (
     LIMITS,
     LOOKS_BACK,
     NO_GATES,
+    OF_MONEY,
     gates_of,
     kelly_of,
     without_limits,
@@ -82,6 +83,16 @@ def is_stacked_waiting(bars: Bars, terms: F64_2D) -> BOOL_1D:
     return found
 
 
+def is_limited_in_parts(bars: Bars, terms: F64_2D) -> BOOL_1D:
+    """Return which plans [N] with targets and limits of money stacks follow.
+
+    Strategies give these nothing.
+    """
+    if len(bars.months) >= MONTHS_MAX or len(bars.prices) >= BARS_MAX:
+        return np.zeros(len(terms), np.bool_)
+    return stacks_one(bars, terms) & ~are_alike(terms, DIVIDES) & ~are_alike(terms, OF_MONEY)
+
+
 def stacks_one(bars: Bars, terms: F64_2D) -> BOOL_1D:
     """Return which plans [N] stacks follow if entries are one at a time, which may close in parts.
 
@@ -94,8 +105,7 @@ def _are_followed(bars: Bars, terms: F64_2D, others: I64_1D) -> BOOL_1D:
     """Return which plans [N] have nothing at these other places of their terms."""
     found = are_plain(terms, others, (*SIZINGS, *OWN_SHARES, BY_KELLY))
     found &= are_alike(terms, DIVIDES) | (terms[:, slots.ROOM] <= 1)
-    is_simple = are_alike(terms, DIVIDES) & (terms[:, slots.SETTLES] == 0)
-    found &= are_alike(terms, LIMITS) | is_simple
+    found &= are_alike(terms, LIMITS) | (terms[:, slots.SETTLES] == 0)
     if len(bars.marks) > 0:  # which then tell what is liquidated
         found &= terms[:, slots.IS_LIQUIDABLE] == 0
     return found
