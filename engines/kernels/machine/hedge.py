@@ -104,15 +104,20 @@ def _next_stop(run: Run, bars: Bars, wants: Wants, charges: Charges, bar: int) -
         events = wants.long if is_full(run) else wants.roomy_long
     elif run[STEPS] < 0:
         events = wants.short if is_full(run) else wants.roomy_short
-    event = min(_event_from(events, bar, count), max(bar, wake_of(run, count)), count - 1)
+    event = _event_from(run, wants, events, bar)
+    event = min(event, max(bar, wake_of(run, count)), count - 1)
     settlement, day = first_place(charges.settle_bar, bar), first_place(charges.day_bars, bar)
     return min(event, next_busy(run, bars, charges, bar, event + 1, settlement, day))
 
 
 @rule
-def _event_from(events: I64_1D, bar: int, count: int) -> int:
-    place = first_place(events, bar)
-    return int(events[place]) if place < len(events) else count
+def _event_from(run: Run, wants: Wants, events: I64_1D, bar: int) -> int:
+    """Return the first event from `bar` on that can matter to the side in the row."""
+    own = WISHES_LONG if run[SIDE_NOW] == LONG else WISHES_SHORT
+    for place in range(first_place(events, bar), len(events)):
+        if is_event(run, wishes_at(wants, int(events[place]), own)):
+            return int(events[place])
+    return len(wants.wishes)
 
 
 @rule
