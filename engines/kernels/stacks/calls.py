@@ -49,10 +49,8 @@ from engines.kernels.stacks.columns import (
     CALL_LOW,
     CALL_PRICE,
     CALL_STEPS,
-    END_LOW,
     ENTRIES,
     ENTRY,
-    ENTRY_END,
     ENTRY_STEPS,
     FEES_OPEN,
     FUNDING_OPEN,
@@ -63,7 +61,6 @@ from engines.kernels.stacks.columns import (
     LOWEST,
     NET,
     NEVER,
-    NEXT,
     OF_ALL,
     QTY,
     REST,
@@ -76,6 +73,7 @@ from engines.kernels.stacks.columns import (
     Stack,
 )
 from engines.kernels.stacks.fills import settle
+from engines.kernels.stacks.parts import low_of_next
 from engines.kernels.stacks.rows import qty_of
 from engines.kernels.stacks.tally import mark_at, needed_at
 
@@ -171,7 +169,7 @@ def is_called(
     if code != NEVER:
         stop = judged_until(bar, code & MODE_MASK)
         if not is_met:
-            low = min(low, stack.entries[int(counts[NEXT]) * ENTRY + ENTRY_END + END_LOW])
+            low = min(low, low_of_next(stack, course))
         elif code & MODE_MASK >= ON_THE_WAY:
             is_long = stack.state[SIGN] > 0
             low = min(low, opens.reach[bar, 1] if is_long else -opens.reach[bar, 0])

@@ -47,7 +47,6 @@ from engines.kernels.stacks.columns import (
     DAY_END,
     DAY_FILLS,
     DAY_LEAST,
-    END_LOW,
     END_WAY,
     ENDS_BY_LEVEL,
     ENTRY,
@@ -90,7 +89,7 @@ from engines.kernels.stacks.limit_walk import (
     halt,
 )
 from engines.kernels.stacks.orders import way_of
-from engines.kernels.stacks.parts import way_of_part
+from engines.kernels.stacks.parts import low_of_next, way_of_part
 
 
 @inlined
@@ -177,7 +176,7 @@ def _low_until(stack: Stack, course: Course, stop: int, ends: bool) -> float:
     if bar < opens.bars:
         low = min(low, state[SIGN] * opens.lines[bar * LINE + O_OPEN])
     if ends:
-        low = min(low, stack.entries[int(stack.counts[NEXT]) * ENTRY + ENTRY_END + END_LOW])
+        low = min(low, low_of_next(stack, course))
     elif stop & PHASE_MASK >= FIRST_PHASE:
         low = min(low, opens.reach[bar, 1] if state[SIGN] > 0 else -opens.reach[bar, 0])
     return float(low)

@@ -6,7 +6,10 @@ something at the next one. A close takes its portion of what was opened, or what
 left if that is less.
 """
 
+import numpy as np
+
 from engines.kernels._compiled import inlined
+from engines.kernels._prefetch import prefetch
 from engines.kernels.chains.columns import LINE, MODE_BITS, MODE_MASK, O_OPEN
 from engines.kernels.parts.columns import (
     C_PRICE,
@@ -22,9 +25,12 @@ from engines.kernels.stacks.columns import (
     END_AT,
     END_LOW,
     END_PRICE,
+    ENTRY,
     ENTRY_END,
     ENTRY_STEPS,
     FROM,
+    NEXT,
+    NEXT_AT,
     PART_PLACE,
     PART_STEPS,
     PARTS_LEFT,
@@ -72,9 +78,18 @@ def wait_for_part(stack: Stack, course: Course) -> None:
         entries[PART_STEPS] = steps
         entries[ENTRY_END + END_AT] = (line << MODE_BITS) | (code & MODE_MASK)
         entries[ENTRY_END + END_PRICE] = exits.closes[place * CLOSE + C_PRICE]
-        high, low = opens.reach[line - opens.lag, 0], opens.reach[line - opens.lag, 1]
-        entries[ENTRY_END + END_LOW] = low if stack.state[SIGN] > 0 else -high
+        prefetch(opens.reach, np.uint64(2 * (line - opens.lag)))
         return
+
+
+@inlined
+def low_of_next(stack: Stack, course: Course) -> float:
+    """Return a signed price that nothing is below in the bar of the next end until then."""
+    counts, opens = stack.counts, course.opens
+    if course.portions.targets == 0:
+        return float(stack.entries[int(counts[NEXT]) * ENTRY + ENTRY_END + END_LOW])
+    bar = (int(counts[NEXT_AT]) >> MODE_BITS) - opens.lag
+    return float(opens.reach[bar, 1] if stack.state[SIGN] > 0 else -opens.reach[bar, 0])
 
 
 @inlined

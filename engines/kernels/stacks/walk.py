@@ -101,7 +101,7 @@ from engines.kernels.stacks.orders import (
     place_waiting,
 )
 from engines.kernels.stacks.parts import close_part_at_level, divide_entry, wait_for_part
-from engines.kernels.stacks.reading_ahead import ask_ahead
+from engines.kernels.stacks.reading_ahead import ask_ahead, ask_for_next
 from engines.kernels.stacks.rounds import end_round_at
 from engines.kernels.stacks.rows import close_at_end, close_rows, open_row
 from engines.kernels.stacks.tally import check_margin, reach
@@ -307,6 +307,7 @@ def _close(stack: Stack, course: Course, deal: Deal) -> None:
             found = other
     counts[NEXT] = found
     counts[NEXT_AT] = int(entries[found * ENTRY + ENTRY_END + END_AT])
+    ask_for_next(stack, course)
 
 
 @inlined
@@ -350,6 +351,7 @@ def _open(
             entries[first + ENTRY_END + offset] = course.ends.values[plan, own + offset]
     if number == 0 or _comes_first(stack, number, int(counts[NEXT])):
         counts[NEXT], counts[NEXT_AT] = number, int(entries[first + ENTRY_END + END_AT])
+        ask_for_next(stack, course)
 
 
 @inlined
