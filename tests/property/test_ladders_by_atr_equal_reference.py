@@ -110,6 +110,27 @@ def test_a_stop_by_the_atr_follows_the_average() -> None:
     assert outcome(alone, last, At()) == [(8, 92.0), (8, 92.0)]
 
 
+@pytest.mark.parametrize(
+    ("multiple", "opened", "ends"),
+    [
+        (1.5, 100.0, [97.0]),  # above the rung at 96, which goes with what is held
+        (2.0, 100.0, [94.0] * 2),  # at its price: the rung fills, and the stop of the two counts
+        (2.5, 100.0, [93.0] * 2),  # below it
+        (2.5, 95.0, [92.0] * 2),  # the open passes the rung, and the way goes on to the stop
+        (2.0, 90.0, [90.0] * 2),  # passes the rung, and the stop of both
+        (0.25, 97.0, [97.0]),  # passes the stop alone
+    ],
+)
+def test_a_rung_and_the_stop_in_one_bar_come_in_the_order_of_their_prices(
+    multiple: float, opened: float, ends: list[float]
+) -> None:
+    plan = replace(PLAN, exits=replace(BY_ATR, stop_atr=multiple))
+    for high in (opened, 101.0):  # either extreme first
+        still = (100.0, 100.0, 100.0, 100.0)
+        klines = klines_of({5: still, 6: (opened, high, 89.0, 89.0)})
+        assert outcome(klines, plan, At()) == [(6, price) for price in ends]
+
+
 def test_of_two_stops_the_nearer_one_acts() -> None:
     klines = klines_of({6: (100.0, 100.0, 97.0, 97.0), 8: (97.0, 97.0, 85.0, 85.0)})
     by_ratio = replace(PLAN, exits=replace(BY_ATR, stop_loss_ratio=0.03))

@@ -76,7 +76,6 @@ from engines.kernels.campaigns.courses import (
     SEEN_AT,
     course_at,
     is_learned_at_once,
-    learn,
 )
 from engines.kernels.campaigns.fills import (
     drop_rung,
@@ -86,6 +85,7 @@ from engines.kernels.campaigns.fills import (
     stop_of,
     target_of,
 )
+from engines.kernels.campaigns.learned import learn
 from engines.kernels.campaigns.legs import close_by_level
 from engines.kernels.campaigns.sizes import NOISE, STEPS_FEW, is_too_small, order_steps
 from engines.kernels.campaigns.tally import mark_bars, mark_stretch, may_deepen
@@ -191,7 +191,7 @@ def _fill_lots(
     _hold_lots(run, number, side * steps, cost, fees)
     run[LOWEST] = run[NEAR_DOWN] = known[last_course + K_LOWEST]
     run[LOTS_FROM + L_WORST] = min(run[LOTS_FROM + L_WORST], known[first + K_WORST])
-    if number > 2:
+    if number > 2 and run[LAST_FILL_BAR] != run[ENTRY_BAR]:
         value = side * cost_before - steps_before * known[last_course - KNOWN_LOT + K_LOWEST]
         _mark_before(run, reach, value * run[STEP_SIZE] * run[POINT_VALUE] + fees_before, side)
     return True
@@ -271,8 +271,12 @@ def _end_by_level(run: Run, reach: F64_2D, known: F64_1D, at: int, side: float) 
             price = due_price(run, price)
     if is_stopped:
         price = slipped_price(run, price, -side, 0.0)
-    if run[ENTRY_BAR] == bar:
-        run[LOTS_FROM + L_WORST] = min(side * run[LOTS_FROM + L_PRICE], later)
-    mark_stretch(run, reach, int(bar))
+    number = int(run[LOTS]) - 1
+    while number >= 0 and run[LOTS_FROM + number * LOT_SIZE + L_BAR] == bar:
+        lot = LOTS_FROM + number * LOT_SIZE
+        run[lot + L_WORST] = min(side * run[lot + L_PRICE], later)
+        number -= 1
+    if run[ENTRY_BAR] != bar:  # Nothing was marked where it began.
+        mark_stretch(run, reach, int(bar))
     run[LAST_FILL_BAR] = bar
     close_by_level(run, reach, side, price)
