@@ -144,7 +144,8 @@ class Groups:
             is_flat = any(c is not None and bool((c <= 0).any()) for c in _ranges(columns.rules))
             awaited = is_awaited(self.bars, terms, is_flat)
             walked = is_campaigned(self.bars, terms) | awaited
-            walked |= is_stacked_waiting(self.bars, terms) | is_limited_in_parts(self.bars, terms)
+            limited_in_parts = is_limited_in_parts(self.bars, terms)
+            walked |= is_stacked_waiting(self.bars, terms) | limited_in_parts
             walked |= is_hedged(self.bars, terms)
             given = chained & ~may_lack_shares(terms, True, is_flat)
             chained &= ~may_lack_shares(terms, False, is_flat)
@@ -152,6 +153,7 @@ class Groups:
             own, items = np.array(group), np.arange(len(group))
             ways = plain, _ways(given), _ways(given & ~follows(terms))
             stacked = stacks_one(self.bars, terms) & ~may_lack_shares(terms, True, is_flat)
+            stacked &= ~limited_in_parts  # which no path follows at levels of strategies
             walks = stacked, spends_all(terms), awaited
             found.groups.append(Group(own, terms, *columns, takes_levels, items, *ways, *walks))
             found.items.append(items)

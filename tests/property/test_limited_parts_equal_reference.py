@@ -17,6 +17,7 @@ from engines.funding import constant_funding
 from engines.kernels.trials import Market
 from engines.klines import HOUR_MS, Klines
 from engines.plan import Exits, LevelSource, Plan, Reentry, Sizing, SizingKind, Target
+from strategies.ema_crossover import EmaCrossover
 from tests.property import test_gated_parts_equal_reference as of_parts
 from tests.property.path_cases import Case, case_of, check, compared
 from tests.property.test_chains_equal_reference import COSTS
@@ -26,14 +27,16 @@ from tests.property.test_plans_hold import START_MS
 from tests.property.test_stacks_equal_reference import GRID, check_case
 
 EXAMPLES, EXAMPLES_LONG = 60, 4_000
+STOP = Exits(stop_loss_ratio=0.015, targets=(Target(0.004, 0.5), Target(0.02, 0.5)))
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     """Return strategies of random wishes on random bars, and a plan of parts with limits."""
     market, plan, strategies = draw(of_parts.cases())
+    levels = draw(st.sampled_from((*[LevelSource.PLAN] * 2, *LevelSource)))
     plan = replace(
-        plan, exits=replace(plan.exits, levels=LevelSource.PLAN), process_on_close=False,
+        plan, exits=replace(plan.exits, levels=levels), process_on_close=False,
         reentry=draw(st.just(Reentry()) | st.just(plan.reentry)),
     )  # fmt: skip # one plan
     return case_of(market, draw(limited(plan)), strategies)
@@ -63,6 +66,14 @@ def test_grids_of_limited_parts_are_decided(
     funding = constant_funding(0.0001, 8, klines) if limits != "drawdown" else None
     market = Market(klines, INSTRUMENT, costs, funding, since_ms=int(klines.open_time_ms[500]))
     assert check(market, plan, GRID) == 1.0
+
+
+@pytest.mark.parametrize("limits", LIMITS)
+def test_limits_beside_parts_hold_where_strategies_give_levels(limits: str, klines: Klines) -> None:
+    limit = LIMITS[limits]
+    exits = replace(STOP, drawdown_ratio_max=limit.exits.drawdown_ratio_max)
+    crosses = [EmaCrossover(fast, slow) for fast in (5, 9, 14) for slow in (15, 21, 50)]
+    check(Market(klines, INSTRUMENT, Costs()), replace(limit, exits=exits), [*crosses])
 
 
 def test_a_drawdown_beside_a_stop_comes_first_where_the_price_does() -> None:

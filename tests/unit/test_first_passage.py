@@ -35,6 +35,9 @@ TIERS = (MarginTier(math.inf, 0.005, 0.0, 100.0),)
 INSTRUMENT = Instrument("SYNTHETIC", 0.1, 0.001, margin_tiers=TIERS)
 KLINES = synthetic_klines(2_000, 15 * MINUTE_MS, seed=3)
 LEFT = {
+    "losses of a day beside targets and levels of the strategy": Plan(
+        intraday_loss_ratio_max=0.1, exits=Exits(targets=(Target(0.01, 0.5), Target(0.02, 0.5)))
+    ),
     "entries whose exits count from the average": Plan(
         pyramiding=2, exits=Exits(stop_loss_ratio=0.02, basis=Basis.AVERAGE)
     ),
@@ -60,7 +63,8 @@ FOLLOWED = {
         intraday_fills_max=3, exits=Exits(targets=(Target(0.01, 0.5), Target(0.02, 0.5)))
     ),
     "losses of a day beside targets": Plan(
-        intraday_loss_ratio_max=0.1, exits=Exits(targets=(Target(0.01, 0.5), Target(0.02, 0.5)))
+        intraday_loss_ratio_max=0.1,
+        exits=Exits(targets=(Target(0.01, 0.5), Target(0.02, 0.5)), levels=LevelSource.PLAN),
     ),
     "loss of a day": Plan(intraday_loss_ratio_max=0.1),
     "two sides": Plan(position_mode=PositionMode.HEDGE, exits=Exits(levels=LevelSource.PLAN)),

@@ -16,7 +16,8 @@ can be lost: the days that have begun are caught up with at the next fill (`pass
 The way of a bar has phases: before what its open fills, where only the drawdown is looked at, then
 behind that, behind what settles inside the bar, and each of the three parts. WATCHED is the first
 phase that was not looked at, `bar << PHASE_BITS | phase`. A set is left to the machine where a
-limit of money meets a margin call, or may lie behind the price already after a fill on the way.
+limit of money meets a margin call, or may lie behind the price already after a fill on the way, or
+where the drawdown's level would pay what the stop of a part does (`paid_on_way`).
 """
 
 import math
@@ -89,7 +90,7 @@ from engines.kernels.stacks.limit_walk import (
     halt,
 )
 from engines.kernels.stacks.orders import way_of
-from engines.kernels.stacks.parts import low_of_next, way_of_part
+from engines.kernels.stacks.parts import low_of_next, paid_on_way
 
 
 @inlined
@@ -123,11 +124,12 @@ def is_cut(
     counts, ends, way = stack.counts, code != NEVER and not is_met, 0.0
     stop = line << PHASE_BITS if code == NEVER else _phase_of(code)
     if stop & PHASE_MASK >= FIRST_PHASE:
-        way = stack.entries[int(counts[NEXT]) * ENTRY + ENTRY_END + END_WAY]
         if is_met:
             way = way_of(course, int(counts[ORDERED]))
         elif course.portions.targets > 0:
-            way = way_of_part(stack, course, code >> MODE_BITS, (stop & PHASE_MASK) - FIRST_PHASE)
+            way = paid_on_way(stack, course, code >> MODE_BITS, (stop & PHASE_MASK) - FIRST_PHASE)
+        else:
+            way = stack.entries[int(counts[NEXT]) * ENTRY + ENTRY_END + END_WAY]
     return _is_cut_ahead(stack, course, given, stop, way, ends)
 
 

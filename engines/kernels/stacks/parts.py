@@ -93,10 +93,11 @@ def low_of_next(stack: Stack, course: Course) -> float:
 
 
 @inlined
-def way_of_part(stack: Stack, course: Course, bar: int, part: int) -> float:
-    """Return how far along the way of a bar the next close lies, below zero where the price falls.
+def paid_on_way(stack: Stack, course: Course, bar: int, part: int) -> float:
+    """Return what the next close pays, below zero where it comes on a way down.
 
-    It is the price that is paid: a level that slips lies above it, by the sign of what is held.
+    It stands for the place at which the price meets the level, which is not known: a stop lies
+    above it, by the sign of what is held, as far as it slips, so nothing is passed too soon.
     """
     high, low = course.opens.reach[bar, 0], course.opens.reach[bar, 1]
     opened, price = course.opens.lines[bar * LINE + O_OPEN], stack.entries[ENTRY_END + END_PRICE]
