@@ -104,20 +104,23 @@ def _next_stop(run: Run, bars: Bars, wants: Wants, charges: Charges, bar: int) -
         events = wants.long if is_full(run) else wants.roomy_long
     elif run[STEPS] < 0:
         events = wants.short if is_full(run) else wants.roomy_short
-    event = _event_from(run, wants, events, bar)
-    event = min(event, max(bar, wake_of(run, count)), count - 1)
+    wake = min(max(bar, wake_of(run, count)), count - 1)
     settlement, day = first_place(charges.settle_bar, bar), first_place(charges.day_bars, bar)
-    return min(event, next_busy(run, bars, charges, bar, event + 1, settlement, day))
+    busy = next_busy(run, bars, charges, bar, wake + 1, settlement, day)
+    return _event_before(run, wants, events, bar, min(busy, wake))
 
 
 @rule
-def _event_from(run: Run, wants: Wants, events: I64_1D, bar: int) -> int:
-    """Return the first event from `bar` on that can matter to the side in the row."""
+def _event_before(run: Run, wants: Wants, events: I64_1D, bar: int, stop: int) -> int:
+    """Return the first event of [bar, stop) that can matter to the side in the row, else `stop`."""
     own = WISHES_LONG if run[SIDE_NOW] == LONG else WISHES_SHORT
     for place in range(first_place(events, bar), len(events)):
-        if is_event(run, wishes_at(wants, int(events[place]), own)):
-            return int(events[place])
-    return len(wants.wishes)
+        event = int(events[place])
+        if event >= stop:
+            break
+        if is_event(run, wishes_at(wants, event, own)):
+            return event
+    return stop
 
 
 @rule
