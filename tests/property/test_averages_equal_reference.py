@@ -32,7 +32,6 @@ from engines.plan import (
     Reentry,
     Sizing,
     SizingKind,
-    Trailing,
 )
 from engines.plan import Market as Traded
 from tests.property import path_cases
@@ -143,12 +142,3 @@ def test_margin_calls_of_entries_from_one_price_are_followed(
     trades = run_backtest(GRID[1], klines, INSTRUMENT, plan, market.costs, funding=funding).trades
     assert sum(trade.exit_name == MARGIN_CALL_NAME for trade in trades) > 5
     assert check(market, plan, GRID) > 0.5
-
-
-def test_entries_of_one_price_with_moving_stops_or_at_closes_are_left_to_the_machine(
-    klines: Klines,
-) -> None:
-    plan, market = Plan(pyramiding=4, exits=AVERAGED), Market(klines, INSTRUMENT, Costs())
-    trailed = replace(plan, exits=replace(AVERAGED, trailing=Trailing(0.005, 0.002)))
-    for other in (trailed, replace(plan, process_on_close=True)):
-        assert check(market, other, GRID) == 0.0

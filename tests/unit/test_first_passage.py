@@ -38,9 +38,6 @@ LEFT = {
     "losses of a day beside targets and levels of the strategy": Plan(
         intraday_loss_ratio_max=0.1, exits=Exits(targets=(Target(0.01, 0.5), Target(0.02, 0.5)))
     ),
-    "entries whose exits count from the average": Plan(
-        pyramiding=2, exits=Exits(stop_loss_ratio=0.02, basis=Basis.AVERAGE)
-    ),
     "priced entries": Plan(entry=EntryTerms(EntryKind.LIMIT)),
 }
 FOLLOWED = {
@@ -65,6 +62,9 @@ FOLLOWED = {
     "losses of a day beside targets": Plan(
         intraday_loss_ratio_max=0.1,
         exits=Exits(targets=(Target(0.01, 0.5), Target(0.02, 0.5)), levels=LevelSource.PLAN),
+    ),
+    "entries whose exits count from the average": Plan(
+        pyramiding=2, exits=Exits(stop_loss_ratio=0.02, basis=Basis.AVERAGE)
     ),
     "loss of a day": Plan(intraday_loss_ratio_max=0.1),
     "two sides": Plan(position_mode=PositionMode.HEDGE, exits=Exits(levels=LevelSource.PLAN)),

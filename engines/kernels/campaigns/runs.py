@@ -24,7 +24,8 @@ Limits of a day and of the drawdown end what a campaign of entries at opens hold
 (`campaigns.limits`).
 
 What this path does not follow is left to the machine: other close rules of ladders, a stop that
-moves. So is a set that comes near to a liquidation.
+moves. So is a set that comes near to a liquidation. Without a ladder stacks follow what moves and
+levels that differ (`stacks.legs`).
 """
 
 import numpy as np
@@ -56,15 +57,23 @@ UNLADDERED = np.setdiff1d(OTHERS, LADDERED)
 
 
 def is_campaigned(bars: Bars, terms: F64_2D) -> BOOL_1D:
-    """Return which plans [N] are ladders that this path follows, without levels of a strategy."""
+    """Return which plans [N] this path follows, without levels of a strategy."""
     if len(bars.prices) >= BARS_MAX:
         return np.zeros(len(terms), np.bool_)
+    found = are_campaigns(terms)
+    if len(bars.marks) > 0:  # which then tell what is liquidated
+        found &= terms[:, slots.IS_LIQUIDABLE] == 0
+    return found
+
+
+def are_campaigns(terms: F64_2D) -> BOOL_1D:
+    """Return which plans [N] this path follows on any market that it does, by their settings."""
     by_atr = ~np.isnan(terms[:, [slots.STOP_ATR, slots.PROFIT_ATR]]).all(axis=1)
     # Legs of one level all fill where one does; a late target would renew them in another order.
     is_level = (terms[:, slots.BASIS] != FROM_ENTRY) & (terms[:, slots.LOT_ORDER] == FIFO)
     is_level &= terms[:, slots.LATE_ENTRIES] == np.inf
     has_rungs = (terms[:, slots.RUNGS] > 0) & (is_level | (terms[:, slots.CLOSES_ALL] != 0))
-    has_rungs |= joins_at_opens(terms) & ~by_atr
+    has_rungs |= _joins_at_opens(terms) & ~by_atr
     has_stop = ~np.isnan(terms[:, [slots.STOP_ATR, slots.STOP_RATIO]]).all(axis=1)
     is_sized = (terms[:, slots.SIZING_KIND] != BY_RISK) | has_stop
     # While one waits the rungs of another campaign may spend their own share yet.
@@ -74,12 +83,10 @@ def is_campaigned(bars: Bars, terms: F64_2D) -> BOOL_1D:
     is_at_open = ~waits & (terms[:, slots.SETTLES] == 0)
     found &= is_at_open | are_alike(terms, LIMITS)
     found &= are_plain(terms, UNLADDERED, (*SIZINGS, *OWN_SHARES, BY_KELLY))
-    if len(bars.marks) > 0:  # which then tell what is liquidated
-        found &= terms[:, slots.IS_LIQUIDABLE] == 0
     return found
 
 
-def joins_at_opens(terms: F64_2D) -> BOOL_1D:
+def _joins_at_opens(terms: F64_2D) -> BOOL_1D:
     """Return which plans [N] have no ladder but several entries at opens, and one level for all."""
     found: BOOL_1D = (terms[:, slots.RUNGS] == 0) & (terms[:, slots.BASIS] != FROM_ENTRY)
     found &= (terms[:, slots.ENTRY_KIND] == AT_MARKET) & (terms[:, slots.SETTLES] == 0)

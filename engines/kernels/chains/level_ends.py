@@ -70,8 +70,11 @@ class LevelEnds:
     def of_stacks(
         self, bars: Bars, rows: list[F64_1D], sets: list[I64_2D], decides: Decides, orders: Orders
     ) -> Iterator[tuple[Ends, PartExits]]:
-        """Return how the levels of plans end or close each entry that sets of theirs may stack."""
-        if not self._list.are_plain:
+        """Return how the levels of plans end or close each entry that sets of theirs may stack.
+
+        Those that count from another price than the entry's own a set finds itself.
+        """
+        if not self._list.are_plain or rows[0][slots.BASIS] != slots.FROM_ENTRY:
             yield NO_ENDS, NO_PARTS
             return
         atr = frozen(self._group.rules.atr)

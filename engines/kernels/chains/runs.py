@@ -33,7 +33,7 @@ import numpy as np
 from engines.kernels import slots
 from engines.kernels.campaigns.drivers import SPAN, run_campaigns
 from engines.kernels.campaigns.gates import Closes
-from engines.kernels.campaigns.runs import joins_at_opens, shares_of
+from engines.kernels.campaigns.runs import are_campaigns, shares_of
 from engines.kernels.chains.columns import (
     NO_LEVELS,
     Decides,
@@ -74,7 +74,7 @@ from engines.kernels.passage.columns import Fixed
 from engines.kernels.passage.funding import payments_of
 from engines.kernels.passage.runs import fixed_of, has_levels
 from engines.kernels.stacks.columns import Course, Stacking
-from engines.kernels.stacks.drivers import advance_awaited, advance_stacks
+from engines.kernels.stacks.drivers import advance_awaited, advance_based, advance_stacks
 from engines.kernels.stacks.runs import (
     NO_ORDERS,
     is_stacked_waiting,
@@ -124,7 +124,8 @@ class WishedRuns:
         distinct, firsts = np.unique(items[order], return_index=True)
         owns = np.split(places[order], firsts[1:])
         terms = self._group.terms[distinct]
-        is_ladder = (terms[:, slots.RUNGS] > 0) | joins_at_opens(terms)
+        # Levels that strategies give are the entries' own, which campaigns do not follow.
+        is_ladder = are_campaigns(terms) & self._list.are_plain
         ladders = np.flatnonzero(is_ladder).tolist()
         others = [own for own, is_own in zip(owns, is_ladder, strict=True) if not is_own]
         return [
@@ -248,6 +249,8 @@ class WishedRuns:
         orders = NO_ORDERS if waiting == AT_ONCE else self._orders_of(bars, rows[0], waiting)
         figures, own = found[left], np.concatenate(sets)
         advance = advance_stacks if waiting == AT_ONCE else advance_awaited
+        if stacking.is_based:
+            advance = advance_based
         with (
             self._ends.of_stacks(bars, rows, sets, decides, orders) as (ends, parts),
             self._lent(self._walked_ends, bars, rows) as given,

@@ -49,9 +49,11 @@ NOTHING, LEAVES, ENDS_BY_LEVEL, IS_OVER, PAUSES, IS_CALLED, IS_MET, IS_CUT = (
 END_AT, END_PRICE, END_WAY, END_LOW, END_ARMED = range(5)
 END = END_ARMED + 1
 
-# An entry: what it may still close, then its end.
+# An entry: what it may still close, then its end, and which leg is its own where levels count from
+# one price (`legs`).
 ENTRY_STEPS, ENTRY_END = range(2)
-ENTRY = ENTRY_END + END
+ENTRY_LEG = ENTRY_END + END
+ENTRY = ENTRY_LEG + 1
 
 # Where the one entry closes in parts these lie behind it (`stacks.parts`): what its next close
 # takes, the place of the one after that among the closes, how many these are, and its portions.
@@ -91,7 +93,10 @@ ORDER_EQUITY, ORDER_SHARE, REST = range(SUMS + 21, SUMS + 24)
 # Of limits: the peak of equity at closes, the equity at which the day's loss is reached, and the
 # price on the way at which something happened last (`limits`).
 TOP, DAY_LEAST, STOOD = range(SUMS + 24, SUMS + 27)
-STATE = STOOD + 1
+# Between these prices nothing happens to any leg (`legs`); where legs stand on the way of a bar and
+# the lowest price of that until then, signed.
+LEGS_DOWN, LEGS_UP, LEGS_AT, LEGS_LOW = range(SUMS + 27, SUMS + 31)
+STATE = LEGS_LOW + 1
 
 # Counts: rows from FROM up to TO, entries, which of them ends next and when, the bar of the last
 # fill, the next settlement, and the last bars in which an entry joined others, and others of which
@@ -100,12 +105,14 @@ STATE = STOOD + 1
 # which margin was not judged (`calls`). Then the code of the order that waits (`waits.columns`) and
 # its line and side, and the code of the last entry that was met on the way of a bar. Of limits: the
 # bar with which the next day begins, the fills of this one, the bar before which no close lets
-# anything in, and the first phase that was not looked at.
+# anything in, and the first phase that was not looked at. The first bar that legs have not passed,
+# and the part of its way on which they stand.
 (
     FROM, TO, ENTRIES, NEXT, NEXT_AT, LAST_BAR, SETTLEMENT, JOINED, FOLLOWED, CURSOR, THE_LINE,
     QUEUED, SINCE, JUDGED, ORDER, ORDERED, LATE, DAY_END, DAY_FILLS, HALTED_UNTIL, WATCHED,
-) = range(21)  # fmt: skip # one list
-COUNTS = WATCHED + 1
+    LEGS_BAR, LEGS_PART,
+) = range(23)  # fmt: skip # one list
+COUNTS = LEGS_PART + 1
 
 
 class Stack(NamedTuple):
@@ -149,7 +156,7 @@ class Stacking(NamedTuple):
     counted or earlier positions asked, `counts_rounds` where these are remembered; `waits` where
     entries wait at a price, which `are_limits` or stops; `moves` where something moves levels;
     `is_limited` where anything is by the day or the drawdown, and `counts_money` if not by fills
-    alone.
+    alone; `is_based` where levels count from the average or the last price (`legs`).
     """
 
     room: int
@@ -165,6 +172,7 @@ class Stacking(NamedTuple):
     moves: bool
     is_limited: bool
     counts_money: bool
+    is_based: bool
 
 
 class Deal(NamedTuple):

@@ -42,6 +42,7 @@ from engines.kernels.stacks.columns import (
     Stacks,
 )
 from engines.kernels.stacks.exits import walk
+from engines.kernels.stacks.legs import legs_size
 from engines.kernels.stacks.limits import begin_limits
 from engines.kernels.stacks.order_ends import find_order_end
 from engines.kernels.stacks.rounds import KELLY_SUMS
@@ -128,13 +129,13 @@ def _walk_span(
 
 
 @inlined
-def _with(course: Course, waits: bool) -> Course:
-    """Return a course of which the compiler knows whether entries wait."""
+def _with(course: Course, waits: bool, is_based: bool) -> Course:
+    """Return a course of which the compiler knows whether entries wait and share a base."""
     own = course.stacking
     stacking = Stacking(
         own.room, own.order, own.closes_all, own.is_exact, own.is_called, own.is_gated,
         own.counts_rounds, own.only_in_profit, waits, own.are_limits, own.moves, own.is_limited,
-        own.counts_money,
+        own.counts_money, is_based,
     )  # fmt: skip # the order of its fields
     return Course(
         course.opens, course.decides, course.ends, stacking, course.parts, course.portions,
@@ -146,16 +147,23 @@ def _with(course: Course, waits: bool) -> Course:
 def _walk_at_market(
     stacks: Stacks, course: Course, given: Given, wishes: I32_1D, sets: I64_2D, until: int
 ) -> None:  # fmt: skip # as above
-    _walk_span(stacks, _with(course, False), given, wishes, sets, until)
+    _walk_span(stacks, _with(course, False, False), given, wishes, sets, until)
 
 
 def _walk_waiting(
     stacks: Stacks, course: Course, given: Given, wishes: I32_1D, sets: I64_2D, until: int
 ) -> None:  # fmt: skip # as above
-    _walk_span(stacks, _with(course, True), given, wishes, sets, until)
+    _walk_span(stacks, _with(course, True, False), given, wishes, sets, until)
+
+
+def _walk_based(
+    stacks: Stacks, course: Course, given: Given, wishes: I32_1D, sets: I64_2D, until: int
+) -> None:  # fmt: skip # as above
+    _walk_span(stacks, _with(course, course.stacking.waits, True), given, wishes, sets, until)
 
 
 walk_at_market, walk_waiting = shared(_walk_at_market), shared(_walk_waiting)
+walk_based = shared(_walk_based)
 
 
 def _advance(stamp: int, walk_span: Walk) -> Advance:
@@ -167,10 +175,13 @@ def _advance(stamp: int, walk_span: Walk) -> Advance:
         lanes, sums = np.zeros(SUMS * LANES if stamp != 0 else 0), np.empty(SUMS_SIZE)
         count, fixed = len(found), course.fixed
         room, rounds = min(count, SETS), int(given.runs[0, KELLY_ROOM])
+        entries = course.stacking.room * ENTRY + BLOCK
+        if course.stacking.is_based:
+            entries += legs_size(course.stacking.room)
         stacks = Stacks(
             np.empty((room, STATE)), np.empty((room, COUNTS), np.int64),
             np.empty((room, DOUBTS + ROWS_MAX)),
-            np.empty((room, course.stacking.room * ENTRY + BLOCK)),
+            np.empty((room, entries)),
             np.empty((room, fixed.months * LANES)), np.zeros((room, RUN + rounds + KELLY_SUMS)),
         )  # fmt: skip # the order of its fields
         for first in range(0, count, SETS):
@@ -191,3 +202,4 @@ STAMP = stamp_of(globals())
 find_ends, find_order_ends = _finder(STAMP), _order_finder(STAMP)
 advance_stacks = _advance(STAMP, walk_at_market)
 advance_awaited = _advance(STAMP, walk_waiting)
+advance_based = _advance(STAMP, walk_based)

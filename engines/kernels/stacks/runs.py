@@ -10,6 +10,9 @@ What hangs on the account is done as the reference does it, and what looks back 
 by the machine's own rules. Margin calls are followed (`stacks.calls`); a set that comes near to a
 liquidation is left to the machine.
 
+Where levels count from the average or the last price they hang on the account as well: then each
+entry's leg passes the bars as its set is walked (`stacks.legs`).
+
 Entries that wait at a price are orders, each of which is met once for all sets, as its end is found
 (`stacks.orders`).
 
@@ -49,7 +52,7 @@ from engines.kernels.passage.runs import (
     are_plain,
     has_levels,
 )
-from engines.kernels.slots import AT_LIMIT, AT_MARKET, BY_EQUITY, BY_KELLY, OWN_FIRST
+from engines.kernels.slots import AT_LIMIT, AT_MARKET, BY_EQUITY, BY_KELLY, FROM_ENTRY, OWN_FIRST
 from engines.kernels.stacks.columns import END, Ends, Stacking
 from engines.kernels.stacks.drivers import find_ends, find_order_ends
 from engines.kernels.waits.columns import Orders
@@ -62,6 +65,7 @@ NO_PARTS = part_exits(NOWHERE, 0, 0, Portions(0, 0.0, 0.0, 0.0))
 NO_ENDS = Ends(np.empty(0, np.int32), np.empty((0, 0)))
 STACKED = [
     *MOVES, *DIVIDES, *FILLS, *BORROWS, *CLOSING, *LOOKS_BACK, *LIMITS, slots.ROOM, slots.LOTS_ROOM,
+    slots.BASIS,
 ]  # fmt: skip # one list
 UNSTACKED = np.setdiff1d(OTHERS, STACKED)
 UNSTACKED_WAITING = np.setdiff1d(UNSTACKED, WAIT_TERMS)
@@ -143,6 +147,7 @@ def stacking_of(terms: F64_1D) -> Stacking:
         moves=not are_alike(terms[None], MOVES)[0],
         is_limited=bool(has_limits(limits)),
         counts_money=bool(looks_at_money(limits)),
+        is_based=bool(terms[slots.BASIS] != FROM_ENTRY),
     )
 
 

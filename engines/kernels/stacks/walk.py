@@ -51,7 +51,6 @@ from engines.kernels.stacks.columns import (
     END,
     END_ARMED,
     END_AT,
-    END_WAY,
     ENDS_BY_LEVEL,
     ENTRIES,
     ENTRY,
@@ -92,6 +91,7 @@ from engines.kernels.stacks.fills import (
     settle,
 )
 from engines.kernels.stacks.known_ends import end_given
+from engines.kernels.stacks.legs import follow_legs, open_leg
 from engines.kernels.stacks.limits import follow_fill, is_cut, is_cut_at_open, pass_flat
 from engines.kernels.stacks.orders import (
     doubt_where_met,
@@ -105,6 +105,7 @@ from engines.kernels.stacks.reading_ahead import ask_ahead, ask_for_next
 from engines.kernels.stacks.rounds import end_round_at
 from engines.kernels.stacks.rows import close_at_end, close_rows, open_row
 from engines.kernels.stacks.tally import check_margin, reach
+from engines.kernels.stacks.turns import comes_first, note_next
 
 
 @inlined
@@ -180,11 +181,11 @@ def _next(
     if place < len(wishes):
         bar = min(int(wishes[place]) >> WISH_BITS, bars - 1)
         wish = int(wishes[place]) & WISH_MASK
-    is_met, timed = is_met_first(stack, course), bars
+    timed = timed_of(stack, course) if stack.state[HELD] > 0 else bars
+    follow_legs(stack, course, given, plan, min(timed, bar, until - 1))
+    is_met = is_met_first(stack, course)
     code = int(counts[ORDER if is_met else NEXT_AT])
     at = code >> MODE_BITS
-    if stack.state[HELD] > 0:
-        timed = timed_of(stack, course)
     if min(at - lag, timed, bar) >= until:
         return PAUSES
     happens, line = at - lag <= min(timed, bar), min(timed, bar) + 1
@@ -301,12 +302,7 @@ def _close(stack: Stack, course: Course, deal: Deal) -> None:
         counts[ENTRIES] -= 1
         for place in range(deal.own * ENTRY, counts[ENTRIES] * ENTRY):
             entries[place] = entries[place + ENTRY]
-    count, found = int(counts[ENTRIES]), 0
-    for other in range(1, count):
-        if _comes_first(stack, other, found):
-            found = other
-    counts[NEXT] = found
-    counts[NEXT_AT] = int(entries[found * ENTRY + ENTRY_END + END_AT])
+    note_next(stack)
     ask_for_next(stack, course)
 
 
@@ -343,24 +339,14 @@ def _open(
         entry = int(counts[ORDERED])
     if course.portions.targets > 0:
         divide_entry(stack, course, plan, entry)
+    elif course.stacking.is_based and plan != NO_LEVELS:
+        open_leg(stack, course, given, deal, place, entry, code, plan)
     elif len(given.stops) > 0:
         end_given(opens, given, plan, place, entry, entries, first + ENTRY_END)
     elif plan != NO_LEVELS:
         own = int(course.ends.places[entry]) * END
         for offset in range(END):
             entries[first + ENTRY_END + offset] = course.ends.values[plan, own + offset]
-    if number == 0 or _comes_first(stack, number, int(counts[NEXT])):
+    if number == 0 or comes_first(stack, number, int(counts[NEXT])):
         counts[NEXT], counts[NEXT_AT] = number, int(entries[first + ENTRY_END + END_AT])
         ask_for_next(stack, course)
-
-
-@inlined
-def _comes_first(stack: Stack, younger: int, older: int) -> bool:
-    """Return whether the younger of two entries ends before the older one."""
-    a, b = younger * ENTRY + ENTRY_END, older * ENTRY + ENTRY_END
-    at, other = stack.entries[a + END_AT], stack.entries[b + END_AT]
-    if at != other:
-        return bool(at < other)
-    if int(at) & MODE_MASK == AT_LEVEL:
-        return True
-    return bool(stack.entries[a + END_WAY] < stack.entries[b + END_WAY])
