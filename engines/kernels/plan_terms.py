@@ -28,6 +28,7 @@ from engines.plan import (
     EntryKind,
     EntryTerms,
     Ladder,
+    LevelSource,
     Market,
     Plan,
     SizingKind,
@@ -296,7 +297,9 @@ def _set_exits(row: F64_1D, plan: Plan) -> None:
         row[slots.PORTIONS + place] = target.portion
     levels = (exits.stop_loss_ratio, exits.take_profit_ratio, exits.stop_atr, exits.target_atr)
     is_moving = exits.trailing is not None or exits.breakeven is not None
-    # A basis alone makes a bracket without levels, which a late target may give one.
-    is_based = plan.ladder is not None and exits.basis is not Basis.ENTRY
+    # A basis alone makes a bracket without levels: a late target may give it one, and it makes one
+    # that counts of a strategy's level of zero.
+    is_given = plan.ladder is not None or exits.levels is LevelSource.STRATEGY
+    is_based = is_given and exits.basis is not Basis.ENTRY
     has_levels = bool(exits.targets) or any(level is not None for level in levels)
     row[slots.HAS_EXITS] = is_moving or is_based or has_levels

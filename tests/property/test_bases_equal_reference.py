@@ -111,6 +111,33 @@ def test_grids_of_entries_that_share_a_base_are_decided(
     assert check(market, replace(plan, process_on_close=True), GRID) == 1.0
 
 
+@dataclass(frozen=True)
+class Zeros(SignalStrategy):
+    """Entries whose one level is zero: the stop of a short, or the target of a long."""
+
+    is_long: bool = True
+
+    def signals(self, klines: Klines) -> Signals:
+        bars = np.arange(len(klines))
+        enters, exits, never = bars % 9 == 2, bars % 9 == 7, np.zeros(len(klines), np.bool_)
+        level = np.where(enters, 0.0, np.nan)
+        if self.is_long:
+            return Signals(enters, exits, never, never, target_price=level)
+        return Signals(never, never, enters, exits, stop_price=level)
+
+
+@pytest.mark.parametrize("basis", Basis)
+@pytest.mark.parametrize("room", [1, 3])
+@pytest.mark.parametrize("is_long", [True, False])
+def test_a_level_of_zero_counts_beside_a_basis(
+    is_long: bool, room: int, basis: Basis, klines: Klines
+) -> None:
+    plan = Plan(pyramiding=room, exits=Exits(basis=basis))
+    market = Market(klines, INSTRUMENT, Costs())
+    for sets in (1, CHAINS_MIN):
+        check(market, plan, [Zeros(is_long)], times=sets)
+
+
 @pytest.mark.parametrize(
     ("name", "entry", "rule", "costs"),
     [

@@ -221,9 +221,9 @@ def test_what_a_liquidation_would_end_is_left_to_the_machine() -> None:
     assert outcome(klines, near, At()) == [(6, 98.0)]
 
 
-def test_several_entries_without_a_ladder_are_left_to_the_machine(klines: Klines) -> None:
-    plan = Plan(pyramiding=3, exits=BY_ATR)  # each has a distance of its own
-    assert check(Market(klines, INSTRUMENT, Costs()), plan, [Rare(40)], times=CHAINS_MIN) == 0.0
+def test_several_entries_without_a_ladder_keep_a_distance_each(klines: Klines) -> None:
+    plan = Plan(pyramiding=3, exits=BY_ATR)
+    assert check(Market(klines, INSTRUMENT, Costs()), plan, [Rare(40)], times=CHAINS_MIN) == 1.0
 
 
 FOUR = CustomLadder(rungs=(Rung(0.0, 0.1), Rung(0.005, 0.2), Rung(0.01, 0.3), Rung(0.02, 0.4)))

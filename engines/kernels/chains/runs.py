@@ -135,7 +135,6 @@ class WishedRuns:
 
     def _run_ladder(self, bars: Bars, item: int, own: I64_1D) -> Found:
         """Run a ladder, which follows no levels of strategies, with its own places of the list."""
-        assert self._list.are_plain, "ladders come from `Group.plain` alone"
         found = np.empty((len(own), FIGURES + 1))
         decides, _, fixed, *_, (gates, _), _ = self._money(bars, item)
         sets = np.column_stack((self._list.starts[own], self._list.starts[own + 1]))
