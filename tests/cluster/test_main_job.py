@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,12 +50,17 @@ def test_a_sweep_of_real_bars_outlives_a_node_and_its_own_program(
         "PHALANX_DATABASE_URL": f"sqlite:///{tmp_path / 'phalanx.db'}",
     }
     on_nodes = [*words, "--out", str(tmp_path / "faulty"), "--address", nodes.address]
-    with _memory() as peak, _started(on_nodes, environment, tmp_path / "said.txt") as program:
+    with (
+        _memory() as peak,
+        _started(on_nodes, environment, tmp_path / "said.txt") as program,
+        ThreadPoolExecutor(1) as aside,
+    ):
         _await(lambda: _done(tmp_path / "faulty") >= 0.3, program)
-        nodes.remove(doomed)
-        _await(lambda: _done(tmp_path / "faulty") >= 0.6, program)
+        killed = aside.submit(nodes.remove, doomed)  # which waits for what the sweep would use
+        _await(lambda: _done(tmp_path / "faulty") >= 0.5, program)
         program.send_signal(signal.SIGINT)
         assert program.wait(PATIENCE_S) == 130
+        killed.result()
         said = (tmp_path / "said.txt").read_text()
         found = re.search(r"phalanx (sweep --resume .*)", said)
         assert found, said
