@@ -7,13 +7,16 @@ often are the same number. A set that is left to the machine proves nothing of c
 none may be, that is asserted.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import cycle, product
+from typing import TypeAlias
 
 import numpy as np
 import pytest
 from hypothesis import strategies as st
 
+from engines.backtest import run_backtest
 from engines.costs import Costs
 from engines.funding import constant_funding
 from engines.instrument import Instrument
@@ -35,12 +38,14 @@ from engines.plan import (
     SizingKind,
 )
 from engines.signals import Signals
+from engines.trades import ExitReason
 from strategies.base import SignalStrategy
 from strategies.ema_crossover import EmaCrossover
 from tests.property import test_averages_equal_reference as averages
 from tests.property import test_campaigns_equal_reference as campaigns
 from tests.property.path_cases import Case, PlainWishes, case_of, check, compared
 from tests.property.test_chains_equal_reference import COSTS, Rare
+from tests.property.test_ladders_by_atr_equal_reference import At
 from tests.property.test_limits_equal_reference import HALF, INSTRUMENT, LIMITS, limited
 
 EXAMPLES, EXAMPLES_LONG, STRATEGIES, BARS = 30, 4_000, 10, 158
@@ -50,7 +55,7 @@ TIERS = (MarginTier(1e9, 0.005, leverage_max=100.0),)
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     """Return strategies of random wishes on random bars, and a plan with limits."""
-    market, plan, strategies = draw(campaigns.cases() | averages.cases())
+    market, plan, strategies = draw(campaigns.cases() | campaigns.shared_cases() | averages.cases())
     plan = replace(plan, process_on_close=False, entry=EntryTerms())
     return case_of(market, draw(limited(plan)), strategies)
 
@@ -105,7 +110,12 @@ def whole_cases(draw: st.DrawFn) -> Case:
     market = Market(
         klines, instrument, costs, since_ms=int(klines.open_time_ms[draw(some((0, 5)))])
     )
-    return case_of(market, plan, [PlainWishes(seed + own) for own in range(STRATEGIES)])
+    kept = draw(some((None, 0.5, 0.9)))  # of the wishes of one, so that sets share entries
+    sets: list[SignalStrategy] = [
+        PlainWishes(seed + own) if kept is None else campaigns.Thinned(PlainWishes(seed), own, kept)
+        for own in range(STRATEGIES)
+    ]
+    return case_of(market, plan, sets)
 
 
 test_limited_campaigns_equal_reference_on_random_sets = compared(
@@ -206,3 +216,117 @@ def test_a_first_entry_that_a_limit_closes_whole_counts_no_stretch_alone(
     )  # fmt: skip # one plan
     asked: list[SignalStrategy] = [ThreeEntries(60 + number) for number in range(CHAINS_MIN)]
     assert check(Market(klines, Instrument("HAND", 1.0, 1.0), Costs()), plan, asked) == 1.0
+
+
+LOTS = Plan(
+    capital_quote=10_000.0, sizing=Sizing(SizingKind.QTY, 4.0), pyramiding=2,
+    ladder=CustomLadder(rungs=(Rung(0.0, 0.5), Rung(0.04, 0.5))), close_rule=CloseRule.ALL,
+    exits=Exits(take_profit_ratio=0.05, basis=Basis.AVERAGE, levels=LevelSource.PLAN),
+)  # fmt: skip # two at the close, two 4 % against it; the target of both is 103
+BY_LOSS = replace(LOTS, intraday_loss_quote_max=20.0)
+BY_FALL = replace(LOTS, exits=replace(LOTS.exits, drawdown_ratio_max=0.0021))
+Path: TypeAlias = Mapping[int, tuple[float, float, float, float]]
+
+
+def ends(path: Path, plan: Plan, longs: tuple[int, ...]) -> list[tuple[int, float]] | None:
+    """Return where trades of sets end that share their courses, None if the machine ran them.
+
+    Bars are hours, that stand still but for `path`; a last entry comes when all is over.
+    """
+    count, last, rows = 48, 100.0, list[tuple[float, float, float, float]]()
+    for bar in range(count):
+        rows.append(path.get(bar, (last,) * 4))
+        last = rows[-1][3]
+    opened, high, low, close = np.array(rows).T
+    times = 1_735_689_600_000 + 60 * MINUTE_MS * np.arange(count, dtype=np.int64)
+    klines = Klines("HAND", 60 * MINUTE_MS, times, opened, high, low, close, np.ones(count))
+    instrument, costs = Instrument("HAND", 1.0, 1.0), Costs(commission=0.0)
+    sets: list[SignalStrategy] = [
+        At(longs, late=count - 2 - number % 3) for number in range(CHAINS_MIN + 2)
+    ]
+    share = check(Market(klines, instrument, costs), plan, sets)
+    trades = run_backtest(sets[0], klines, instrument, plan, costs).trades
+    assert share in (0.0, 1.0)
+    found = [
+        (trade.exit_bar, trade.exit_price) for trade in trades
+        if trade.exit_reason is not ExitReason.END_OF_DATA
+    ]  # fmt: skip # one list
+    return found if share == 1.0 else None
+
+
+# Two bought at 100 and two at 96 have lost 20 at 93. At a limit itself noise decides.
+@pytest.mark.parametrize(
+    ("low", "found"), [(94.0, [(9, 103.0)] * 2), (93.0, None), (92.0, [(6, 92.0)] * 2)]
+)
+def test_the_loss_of_a_day_is_met_in_the_bar_of_a_rung(
+    low: float, found: list[tuple[int, float]] | None
+) -> None:
+    path = {6: (100.0, 100.0, low, 96.0), 9: (96.0, 104.0, 96.0, 104.0)}
+    assert ends(path, BY_LOSS, (4,)) == found
+
+
+# The second day begins at bar 24 with 9,996: of one lot at 98, or of both at 97.
+@pytest.mark.parametrize(
+    ("low", "found"), [(93.0, [(30, 103.0)] * 2), (92.0, None), (91.0, [(24, 91.0)] * 2)]
+)
+@pytest.mark.parametrize(
+    "before", [{22: (100.0, 100.0, 98.0, 98.0)}, {22: (100.0, 100.0, 96.0, 97.0)}]
+)
+def test_the_loss_of_a_day_counts_from_its_beginning_inside_a_ladder(
+    before: Path, low: float, found: list[tuple[int, float]] | None
+) -> None:
+    opened = before[22][3]
+    rest = {24: (opened, opened, low, 96.0), 30: (96.0, 104.0, 96.0, 104.0)}
+    assert ends({**before, **rest}, BY_LOSS, (18,)) == found
+    # On the day before it is met at 93.
+    early = {**before, 23: (opened, opened, 92.0, 96.0)}
+    assert ends(early, BY_LOSS, (18,)) == [(23, 92.0)] * 2
+
+
+# From 10,000 the largest drawdown is reached at 92.75, after a close at 103 at 94.2.
+@pytest.mark.parametrize(
+    ("closed", "low", "cut"),
+    [
+        (100.0, 93.0, None), (100.0, 92.0, 92.0), (103.0, 95.0, None), (103.0, 94.0, 94.0),
+        (101.0, 94.0, None), (101.0, 93.0, 93.0),
+    ],
+)  # fmt: skip # one table
+def test_the_drawdown_counts_from_the_best_close_inside_a_ladder_not_from_a_wick(
+    closed: float, low: float, cut: float | None
+) -> None:
+    path = {
+        6: (100.0, 104.0, 100.0, closed), 8: (closed, closed, low, 96.0),
+        11: (96.0, 104.0, 96.0, 104.0),
+    }  # fmt: skip # the first lot alone would go at 105
+    found = [(11, 103.0)] * 2 if cut is None else [(8, cut)] * 2
+    assert ends(path, BY_FALL, (4,)) == found
+
+
+@pytest.mark.parametrize(("low", "cut"), [(97.0, None), (96.0, 96.0)])
+def test_the_drawdown_counts_from_closes_of_the_ladders_before(
+    low: float, cut: float | None
+) -> None:
+    """Two that gain 10, then two at 104 and two at 99 that have lost 21.021 at 96.24."""
+    path = {
+        6: (100.0, 105.0, 100.0, 104.0), 12: (104.0, 104.0, low, 100.0),
+        15: (100.0, 110.0, 100.0, 108.0),
+    }  # fmt: skip # the target of both is 107 in the second
+    found = [(6, 105.0), *([(15, 107.0)] * 2 if cut is None else [(12, cut)] * 2)]
+    assert ends(path, BY_FALL, (4, 9)) == found
+
+
+@pytest.mark.parametrize(
+    ("fills_max", "found"),
+    [
+        (2, [(6, 96.0)] * 2), (3, [(9, 103.0)] * 2), (4, [(9, 103.0)] * 2 + [(12, 100.0)]),
+        (5, [(9, 103.0)] * 2 + [(14, 96.0)] * 2),
+    ],
+)  # fmt: skip # one table
+def test_fills_of_a_day_are_those_of_rungs_too(
+    fills_max: int, found: list[tuple[int, float]]
+) -> None:
+    path = {
+        6: (100.0, 100.0, 96.0, 97.0), 9: (97.0, 104.0, 97.0, 100.0), 14: (100.0, 100.0, 96.0, 96.0)
+    }  # fmt: skip # one table
+    plan = replace(LOTS, intraday_fills_max=fills_max)
+    assert ends(path, plan, (4, 11)) == found

@@ -221,7 +221,7 @@ def _play_on(
 ) -> int:
     """Play a campaign that has begun in the middle of a bar, if its course is known and holds."""
     side = sign_of(run)
-    how = play_known(run, lines, prices, reach, known, last, side)
+    how = play_known(run, lines, prices, reach, asked, known, last, side)
     if how == AT_LEVEL:
         run[NEXT_BAR] = run[OVER] + 1
         count_end(run, asked, run[NET_BEFORE])

@@ -55,7 +55,8 @@ class Closes(NamedTuple):
     """What rules ask of each bar [T]: the days of its open and close, and a share of equity.
 
     And what limits of a day ask: the first bar of the next trading day, and that of the first one.
-    And what levels ask, the ATR. Each is empty where nothing asks for it.
+    And what levels ask, the ATR; and the drawdown, the lowest signed closes of spans of bars as
+    `Opens.lowest` has their prices. Each is empty where nothing asks for it.
     """
 
     opens: I64_1D
@@ -64,6 +65,7 @@ class Closes(NamedTuple):
     next_day: I64_1D
     first_day: int
     atr: F64_1D
+    lowest: F64_1D
 
 
 @rule

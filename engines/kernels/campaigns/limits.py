@@ -8,9 +8,11 @@ while nothing is let in, and wishes are passed over until then.
 Fills are counted as they come; the one that is the last of its day is closed where it fills. What
 hangs on money are prices while nothing fills (`campaigns.guards`), so bars are searched for the
 first that comes to one, as for a call of margin. Each trading day begins with what equity was at
-the close before, each close beyond the peak raises it, and both move these prices, so searches stop
-where a day begins and where a bar goes beyond LOOK. Equity at a close while nothing is held counts
-as well: it is looked at when a campaign begins.
+the close before, each close beyond the peak raises it, and both move these prices. So searches stop
+where a day begins; the best of the closes that one has passed raises the peak, and where the bars
+come to what is allowed from there, they are gone through from the first beyond LOOK on. Equity at a
+close while nothing is held counts as well: it is looked at when a campaign begins. A campaign whose
+course is known may keep all limits for certain (`campaigns.kept`).
 
 At the points of a bar's way the drawdown is judged first, then margin, then the loss of the day; on
 the way between them a level of the drawdown is met behind orders at the same price. What is
@@ -25,11 +27,14 @@ import numpy as np
 
 from engines.kernels._compiled import apart, rule
 from engines.kernels.campaigns.columns import (
+    BARS,
     DAY_END,
     DRAWN_AT,
+    GUARD,
     HALTED_UNTIL,
     HELD,
     IS_LIMITED,
+    IS_NEW,
     IS_UNSURE,
     IS_WALKED,
     L_PRICE,
@@ -51,10 +56,12 @@ from engines.kernels.campaigns.gates import Closes, count_end
 from engines.kernels.campaigns.guards import noise_of, set_guard
 from engines.kernels.campaigns.margin import equity_held
 from engines.kernels.campaigns.tally import close_lots
-from engines.kernels.chains.columns import LINE, O_CLOSE, O_MONTH, O_OPEN
+from engines.kernels.chains.columns import LINE, LONG, LONGEST, O_CLOSE, O_MONTH, O_OPEN, SHORT
+from engines.kernels.chains.walk import lowest_of_few
 from engines.kernels.columns import F64_2D, Run
 from engines.kernels.money import due_price, settled, slipped_price
 from engines.kernels.rounding import round_by
+from engines.kernels.search import first_touch
 from engines.kernels.slots import (
     BAR,
     CAPITAL,
@@ -105,11 +112,17 @@ def come_to_day(run: Run, lines: F64_1D, asked: Closes, bar: int) -> None:
     equity = equity_held(run, lines[bar * LINE + O_CLOSE])
     while day <= bar:
         day = float(asked.next_day[int(day)])
-    run[DAY_END], run[DAY_FILLS], run[EQUITY_MIN] = day, 0.0, -math.inf
-    if equity > 0:  # A day without equity has nothing left to protect by percent.
-        run[EQUITY_MIN] = equity - min(run[LOSS_RATIO_MAX] * equity, run[LOSS_QUOTE_MAX])
+    run[DAY_END], run[DAY_FILLS], run[EQUITY_MIN] = day, 0.0, least_of_day(run, equity)
     if run[STEPS] != 0:
         set_guard(run, run[STEPS])
+
+
+@rule
+def least_of_day(run: Run, equity: float) -> float:
+    """Return the equity at which the loss of a day is reached that begins with `equity`."""
+    if equity <= 0:  # Nothing is left to protect by percent.
+        return -math.inf
+    return float(equity - min(run[LOSS_RATIO_MAX] * equity, run[LOSS_QUOTE_MAX]))
 
 
 @apart
@@ -128,6 +141,45 @@ def raise_peak(run: Run, close: float) -> None:
             run[PEAK], run[FLOOR] = equity, equity * (1 - run[DRAWDOWN_MAX])
             if run[STEPS] != 0:
                 set_guard(run, run[STEPS])
+
+
+@apart
+def pass_closes(
+    run: Run, reach: F64_2D, asked: Closes, bar: int, stop: int, down: float, up: float, side: float
+) -> int:
+    """Return the first of the bars before `stop` that meets anything, having passed those before.
+
+    Their closes raise the peak. Where they come to what the last peak allows, the first of them
+    that may raise it is returned.
+    """
+    bars = int(run[BARS])
+    low, high = (down, up) if side > 0 else (-up, -down)
+    found = first_touch(reach, bars, bar, stop, low, high)
+    if found == bar or not run[LOOK] < up:
+        return found
+    best = best_close(run, asked, bar, found, side)
+    if best < run[LOOK]:
+        return found
+    peak, floor = run[PEAK], run[FLOOR]
+    raise_peak(run, side * best)
+    low, high = (run[GUARD], math.inf) if side > 0 else (-math.inf, -run[GUARD])
+    if run[GUARD] <= down or first_touch(reach, bars, bar, found, low, high) == found:
+        return found
+    run[PEAK], run[FLOOR] = peak, floor
+    set_guard(run, side)
+    low, high = (down, run[LOOK]) if side > 0 else (-run[LOOK], -down)
+    return first_touch(reach, bars, bar, found, low, high)
+
+
+@rule
+def best_close(run: Run, asked: Closes, start: int, stop: int, side: float) -> float:
+    """Return the highest signed close of the bars [start, stop), of which there is one or more."""
+    other, bars, low = np.uint64(SHORT if side > 0 else LONG), np.uint64(int(run[BARS])), math.inf
+    while start < stop:
+        end = min(stop, start + LONGEST - 1)
+        low = min(low, lowest_of_few(asked.lowest, bars, np.uint64(start), np.uint64(end), other))
+        start = end
+    return -low
 
 
 @rule
@@ -181,7 +233,8 @@ def heed_entry(run: Run, lines: F64_1D, reach: F64_2D, asked: Closes, side: floa
     lot, bar = LOTS_FROM + (int(run[LOTS]) - 1) * LOT_SIZE, int(run[BAR])
     price = run[lot + L_PRICE]
     if run[LOTS] == 1:
-        run[IS_WALKED], run[OVER], run[WORST] = 1.0, bar - run[LAG], side * price
+        run[IS_NEW], run[IS_WALKED] = 0.0, 1.0
+        run[OVER], run[WORST] = bar - run[LAG], side * price
         run[MONTH_NOW] = lines[bar * LINE + O_MONTH]
     force_close(run, reach, side, price, False)
     count_end(run, asked, run[NET_BEFORE])

@@ -39,8 +39,6 @@ from engines.kernels.campaigns.columns import (
     IS_UNSURE,
     L_BAR,
     LAG,
-    LEG_UP,
-    LOOK,
     LOTS_FROM,
     LOWEST,
     MET_AT,
@@ -75,6 +73,7 @@ from engines.kernels.campaigns.limits import (
     come_to_day,
     heed_entry,
     heed_fill,
+    pass_closes,
     raise_peak,
 )
 from engines.kernels.campaigns.opens import (
@@ -84,6 +83,7 @@ from engines.kernels.campaigns.opens import (
     enter,
     enter_in_vain,
     join,
+    note_passed,
     relieve,
     relieve_in_vain,
     reverse,
@@ -267,7 +267,7 @@ def _live(
 ) -> int:  # fmt: skip # one list
     """Live up to bar `last` as a campaign whose course is known, else not beyond `until`."""
     if run[IS_NEW] != 0:
-        how = play_known(run, lines, prices, reach, known, last, side)
+        how = play_known(run, lines, prices, reach, asked, known, last, side)
         if how != UNPLAYED:
             return how
         set_waits(run, side)
@@ -337,28 +337,20 @@ def _follow(
         run[LOWEST] = min(run[LOWEST], down)
         stop = bar + 1 if turns_late(run) else last + 1
         if run[IS_LIMITED] != 0:
-            up, stop = min(up, run[LOOK]), int(min(stop, run[DAY_END]))
-        low, high = (down, up) if side > 0 else (-up, -down)
-        bar = first_touch(reach, bars, bar, min(stop, next_pay(run)), low, high)
+            stop = int(min(stop, run[DAY_END]))
+            bar = pass_closes(run, reach, asked, bar, min(stop, next_pay(run)), down, up, side)
+        else:
+            low, high = (down, up) if side > 0 else (-up, -down)
+            bar = first_touch(reach, bars, bar, min(stop, next_pay(run)), low, high)
         if bar < stop and _ends_in(run, lines, prices, reach, bar, side):
             return True
         if run[IS_LIMITED] != 0 and bar < stop:
             raise_peak(run, close_of(run, lines, bar))
         bar = min(bar + 1, stop)
         if tend(run, side) and run[LAG] != 0:
-            _note_passed(run, lines, bar - 1, side)
+            note_passed(run, lines, bar - 1, side)
     run[NEXT_BAR] = last + 1
     return False
-
-
-@apart
-def _note_passed(run: Run, lines: F64_1D, bar: int, side: float) -> None:
-    """Note whether the close of a bar has passed the target that holds since then.
-
-    It fills there, behind what that close decides.
-    """
-    if bar < run[BARS] - run[LAG] and run[LEG_UP] <= side * close_of(run, lines, bar):
-        run[IS_DUE] = 1.0
 
 
 @inlined

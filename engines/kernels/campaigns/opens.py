@@ -264,6 +264,16 @@ def close_at(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> N
 
 
 @apart
+def note_passed(run: Run, lines: F64_1D, bar: int, side: float) -> None:
+    """Note whether the close of a bar has passed the target that holds since then.
+
+    It fills there, behind what that close decides.
+    """
+    if bar < run[BARS] - run[LAG] and run[LEG_UP] <= side * close_of(run, lines, bar):
+        run[IS_DUE] = 1.0
+
+
+@apart
 def close_late(run: Run, lines: F64_1D, reach: F64_2D, bar: int, side: float) -> None:
     """Close by the late target that holds since the close of a bar, which has passed it, there."""
     _stand_at(run, lines, reach, bar + 1, side)

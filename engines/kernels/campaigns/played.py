@@ -18,6 +18,7 @@ from engines.kernels.campaigns.columns import (
     EQUITY_THEN,
     HAS_MONEY,
     HELD,
+    IS_LIMITED,
     IS_NEW,
     IS_PASSED,
     IS_WALKED,
@@ -85,6 +86,9 @@ from engines.kernels.campaigns.fills import (
     stop_of,
     target_of,
 )
+from engines.kernels.campaigns.gates import Closes
+from engines.kernels.campaigns.guards import set_guard
+from engines.kernels.campaigns.kept import keeps_limits
 from engines.kernels.campaigns.learned import learn
 from engines.kernels.campaigns.legs import close_by_level
 from engines.kernels.campaigns.sizes import NOISE, STEPS_FEW, is_too_small, order_steps
@@ -128,8 +132,9 @@ def wait_again(run: Run, known: F64_1D, side: float) -> None:
 
 @inlined
 def play_known(
-    run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, known: F64_1D, last: int, side: float
-) -> int:
+    run: Run, lines: F64_1D, prices: F64_2D, reach: F64_2D, asked: Closes, known: F64_1D, last: int,
+    side: float,
+) -> int:  # fmt: skip # one list
     """Play a campaign that has just begun up to bar `last`, if its course is known and holds."""
     line = run[COURSE_LINE]
     at = course_at(run, int(line), side)
@@ -145,19 +150,22 @@ def play_known(
     is_ended = known[at + C_END] <= last
     if known[at + C_STATE] != IS_KNOWN or (last >= run[BARS] - 1 and not is_ended):
         return UNPLAYED
-    if not _fill_lots(run, reach, known, at, last, is_ended, side):
+    if not _fill_lots(run, lines, reach, asked, known, at, last, is_ended, side):
         return UNPLAYED
     run[IS_NEW], run[IS_WALKED], run[NEXT_BAR] = 0.0, 1.0, float(last + 1)
     if is_ended:
         _end_by_level(run, reach, known, at, side)
         return AT_LEVEL
+    if run[IS_LIMITED] != 0:  # What fills at the next open asks where they lie.
+        set_guard(run, side)
     return AT_CLOSE
 
 
 @inlined
 def _fill_lots(
-    run: Run, reach: F64_2D, known: F64_1D, at: int, last: int, is_ended: bool, side: float
-) -> bool:
+    run: Run, lines: F64_1D, reach: F64_2D, asked: Closes, known: F64_1D, at: int, last: int,
+    is_ended: bool, side: float,
+) -> bool:  # fmt: skip # one list
     """Fill the lots of a course up to bar `last`, if it holds for the set; return whether it does.
 
     Nothing counts until the end, where one question is asked for all of them.
@@ -185,7 +193,10 @@ def _fill_lots(
         number += 1
     if is_ended:
         holds &= (base > known[at + C_FROM]) & (base < known[at + C_TO])
-    if not (holds and _can_carry(run, known, at, steps, fees, side)):
+    holds = holds and _can_carry(run, known, at, steps, fees, side)
+    if holds and run[IS_LIMITED] != 0:
+        holds = keeps_limits(run, lines, asked, known, at, number, last, side)
+    if not holds:
         return False
     last_course = first + (number - 1) * KNOWN_LOT
     _hold_lots(run, number, side * steps, cost, fees)

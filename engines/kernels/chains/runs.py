@@ -141,7 +141,8 @@ class WishedRuns:
         terms, watch = self._group.terms[item], self._watch(bars, gates)
         atr, atr_ratio = frozen(self._group.rules.atr), frozen(self._group.rules.atr_ratio)
         shares = frozen(shares_of(terms, bars.prices[:, slots.CLOSE], atr, atr_ratio))
-        asked = Closes(*self._days, shares, watch.next_day, watch.first, atr)
+        lowest = frozen(watch.closes.lowest)
+        asked = Closes(*self._days, shares, watch.next_day, watch.first, atr, lowest)
         run_campaigns(
             self._opens, bars.prices, self._payments, self._list.wishes, sets, terms, decides,
             fixed, self._group.charges.tiers, asked, SPAN, found,

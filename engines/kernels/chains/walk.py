@@ -48,7 +48,7 @@ from engines.kernels.slots import (
     LEAVES_LONG,
     LEAVES_SHORT,
 )
-from engines.types import I64_1D
+from engines.types import F64_1D, I64_1D
 
 NO_ENTRY = -1
 # Where a set stands: its next wish, the place of its next link, the bar of the wish that it holds,
@@ -254,21 +254,28 @@ def _kind_of(count: np.uint64) -> np.uint64:
 
 @rule
 def lowest(opens: Opens, start: np.uint64, stop: np.uint64, side: np.uint64) -> float:
-    """Return the lowest signed price of the bars [start, stop), of which there is one or more.
-
-    Places without a sign spare the machine to ask whether they count from the end of a column.
-    """
-    count, bars = stop - start, np.uint64(opens.bars)
-    if count >= np.uint64(LONGEST):
+    """Return the lowest signed price of the bars [start, stop), of which there is one or more."""
+    if stop - start >= np.uint64(LONGEST):
         first, last = int(np.int64(start)), int(np.int64(stop))
         high, low = extremes(opens.reach, opens.bars, first, last)
         return -high if side == np.uint64(SHORT) else low
-    kind = _kind_of(count)
+    return lowest_of_few(opens.lowest, np.uint64(opens.bars), start, stop, side)
+
+
+@rule
+def lowest_of_few(
+    spans: F64_1D, bars: np.uint64, start: np.uint64, stop: np.uint64, side: np.uint64
+) -> float:
+    """Return the same of less than LONGEST bars, from the lowest of spans alone.
+
+    Places without a sign spare the machine to ask whether they count from the end of a column.
+    """
+    kind = _kind_of(stop - start)
     width = np.uint64(1) << (np.uint64(SPAN_BITS) * kind)
     row = (np.uint64(2) * kind + side) * bars
     place, at_last = row + start, row + stop - width
-    value = float(opens.lowest[at_last])
+    value = float(spans[at_last])
     for _ in range(LOOKS - 1):
-        value = min(value, opens.lowest[min(place, at_last)])
+        value = min(value, spans[min(place, at_last)])
         place += width
     return value
