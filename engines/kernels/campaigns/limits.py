@@ -145,30 +145,24 @@ def raise_peak(run: Run, close: float) -> None:
 
 @apart
 def pass_closes(
-    run: Run, reach: F64_2D, asked: Closes, bar: int, stop: int, down: float, up: float, side: float
+    run: Run, reach: F64_2D, asked: Closes, start: int, stop: int, down: float, side: float
 ) -> int:
-    """Return the first of the bars before `stop` that meets anything, having passed those before.
+    """Let the closes of the bars [start, stop), which meet nothing, raise the peak; return `stop`.
 
-    Their closes raise the peak. Where they come to what the last peak allows, the first of them
-    that may raise it is returned.
+    Where the bars come to what the last peak allows, the first that may raise it is returned.
     """
-    bars = int(run[BARS])
-    low, high = (down, up) if side > 0 else (-up, -down)
-    found = first_touch(reach, bars, bar, stop, low, high)
-    if found == bar or not run[LOOK] < up:
-        return found
-    best = best_close(run, asked, bar, found, side)
+    best = best_close(run, asked, start, stop, side)
     if best < run[LOOK]:
-        return found
-    peak, floor = run[PEAK], run[FLOOR]
+        return stop
+    peak, floor, bars = run[PEAK], run[FLOOR], int(run[BARS])
     raise_peak(run, side * best)
     low, high = (run[GUARD], math.inf) if side > 0 else (-math.inf, -run[GUARD])
-    if run[GUARD] <= down or first_touch(reach, bars, bar, found, low, high) == found:
-        return found
+    if run[GUARD] <= down or first_touch(reach, bars, start, stop, low, high) == stop:
+        return stop
     run[PEAK], run[FLOOR] = peak, floor
     set_guard(run, side)
     low, high = (down, run[LOOK]) if side > 0 else (-run[LOOK], -down)
-    return first_touch(reach, bars, bar, found, low, high)
+    return first_touch(reach, bars, start, stop, low, high)
 
 
 @rule

@@ -39,6 +39,7 @@ from engines.kernels.campaigns.columns import (
     IS_UNSURE,
     L_BAR,
     LAG,
+    LOOK,
     LOTS_FROM,
     LOWEST,
     MET_AT,
@@ -338,10 +339,10 @@ def _follow(
         stop = bar + 1 if turns_late(run) else last + 1
         if run[IS_LIMITED] != 0:
             stop = int(min(stop, run[DAY_END]))
-            bar = pass_closes(run, reach, asked, bar, min(stop, next_pay(run)), down, up, side)
-        else:
-            low, high = (down, up) if side > 0 else (-up, -down)
-            bar = first_touch(reach, bars, bar, min(stop, next_pay(run)), low, high)
+        low, high = (down, up) if side > 0 else (-up, -down)
+        start, bar = bar, first_touch(reach, bars, bar, min(stop, next_pay(run)), low, high)
+        if run[LOOK] < up and start < bar:
+            bar = pass_closes(run, reach, asked, start, bar, down, side)
         if bar < stop and _ends_in(run, lines, prices, reach, bar, side):
             return True
         if run[IS_LIMITED] != 0 and bar < stop:
