@@ -22,7 +22,7 @@ from cluster.batches import Batch, BatchPlan, Work, work_of
 from cluster.memory import keep_freed_memory
 from cluster.study import Recipe, StudyFault, code_version, require_bars
 from cluster.study_table import ENGINE_NAMES, Rows, parquet_of, row_sums, table_of
-from cluster.trial_keys import U64_1D, U64_2D, trial_keys
+from cluster.trial_keys import U64_1D, U64_2D, surroundings, trial_keys
 from cluster.user_strategy import FoundStrategy, fault_of
 from engines.errors import Fault, KlineFault
 from engines.kernels.gpu import why_not
@@ -234,7 +234,8 @@ def _keys(
 ) -> U64_2D:
     """Return the trial keys [S, Q] of strategies, by index, with plans."""
     parameters = [recipe.parameters_at(index) for index in strategies]
-    return trial_keys(recipe.code, parameters, plans, market.costs, market.since_ms)
+    around = surroundings(market.klines, market.instrument, market.funding, market.mark)
+    return trial_keys(recipe.code, parameters, plans, market.costs, around, market.since_ms)
 
 
 def calibrated(recipe: Recipe, market: Market, patience_s: float = 0.25) -> float:

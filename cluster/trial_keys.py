@@ -2,11 +2,14 @@
 
 Theory. An evaluation is a flat set of settings: the code of the strategy, each of its parameters,
 each setting of the plan and of the costs that is not at its default (so that a plan which learns a
-new setting keeps the keys of those that do not use it), and where trading begins. A set has the
-same key whichever space it was reached through. Each (path, value) has a 64-bit hash and the key
-is their sum modulo 2^64 (the additive set hash of Bellare and Micciancio, 1997, at a width that is
-enough against chance, which is all that errs here). A sum makes the keys of a grid the outer sum
-of its strategies' and its plans' parts: a million keys take a thousand hashes.
+new setting keeps the keys of those that do not use it), where trading begins, and what a market
+brings besides its bars, which are the ledger's own: the instrument's rules, funding, mark prices,
+other series and the bars inside bars. Each of them changes results, so a run with another is
+another try. A set has the same key whichever space it was reached through. Each (path, value) has a
+64-bit hash and the key is their sum modulo 2^64 (the additive set hash of Bellare and Micciancio,
+1997, at a width that is enough against chance, which is all that errs here). A sum makes the keys
+of a grid the outer sum of its strategies' and its plans' parts: a million keys take a thousand
+hashes.
 
 What does not tell evaluations apart: how a number is written (14 and 14.0), a preset's name (it is
 its values), and comments or layout of the strategy's file. What does: any change of that file's
@@ -29,7 +32,11 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.costs import Costs
+from engines.funding import Funding
+from engines.instrument import Instrument
+from engines.klines import Klines
 from engines.plan import Plan
+from engines.report import fingerprint
 
 U64_1D: TypeAlias = npt.NDArray[np.uint64]
 U64_2D: TypeAlias = npt.NDArray[np.uint64]
@@ -84,17 +91,34 @@ def _names(tree: ast.Module) -> list[str]:
     return sorted(names)
 
 
+def surroundings(
+    klines: Klines, instrument: Instrument, funding: Funding | None = None,
+    mark: Klines | None = None, magnifier: Klines | None = None,
+) -> dict[str, object]:  # fmt: skip # what is traded, then what else is read
+    """Return what a market brings into an evaluation besides its bars, long columns as digests."""
+    found: dict[str, object] = {"instrument": instrument}
+    found |= {f"other {name}": fingerprint(other) for name, other in klines.others.items()}
+    if funding is not None:
+        columns = funding.time_ms.tobytes() + funding.rate.tobytes()
+        found["funding"] = hashlib.sha256(columns).hexdigest()
+    if mark is not None:
+        found["mark"] = fingerprint(mark)
+    if magnifier is not None:
+        found["magnifier"] = fingerprint(magnifier)
+    return found
+
+
 def trial_keys(
-    code: str,
-    parameters: Sequence[Mapping[str, object]],
-    plans: Sequence[Plan],
-    costs: Costs,
-    since_ms: int | None = None,
-) -> U64_2D:
-    """Return the keys [S, Q] of parameter sets on plans; `parameters` name every parameter."""
+    code: str, parameters: Sequence[Mapping[str, object]], plans: Sequence[Plan], costs: Costs,
+    around: Mapping[str, object], since_ms: int | None = None,
+) -> U64_2D:  # fmt: skip # who trades, then where
+    """Return the keys [S, Q] of parameter sets on plans; `parameters` name every parameter.
+
+    `around` are the `surroundings` of the bars.
+    """
     known: Leaves = {}
     shared = _sum("code", code, known) + _sum("costs", costs, known)
-    shared += _sum("since_ms", since_ms, known)
+    shared += _sum("around", around, known) + _sum("since_ms", since_ms, known)
     rows = [(shared + _sum("parameters", one, known)) % MODULUS for one in parameters]
     columns = [_sum("plan", plan, known) % MODULUS for plan in plans]
     return np.add.outer(np.array(rows, dtype=np.uint64), np.array(columns, dtype=np.uint64))
@@ -125,6 +149,7 @@ def _defaults(cls: type) -> tuple[tuple[str, object], ...]:
     return tuple(
         (item.name, item.default if item.default_factory is MISSING else item.default_factory())
         for item in fields(cls)
+        if item.init  # The others follow from these.
     )
 
 

@@ -145,10 +145,13 @@ def _counted(
 ) -> int:
     """Count one evaluation and return how many there have been."""
     from cluster.ledger import dataset_of
-    from cluster.trial_keys import code_fingerprint, trial_keys
+    from cluster.trial_keys import code_fingerprint, surroundings, trial_keys
 
     code = code_fingerprint(found.cls)
-    keys = trial_keys(code, [found.values(settings)], [plan], costs, market.since_ms)
+    around = surroundings(
+        market.klines, market.instrument, market.funding, market.mark, market.magnifier
+    )
+    keys = trial_keys(code, [found.values(settings)], [plan], costs, around, market.since_ms)
     return ledger.record(found.bare_name, dataset_of(market.klines), keys.ravel())
 
 

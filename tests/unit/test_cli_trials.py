@@ -37,6 +37,14 @@ def test_each_different_run_is_a_trial_and_a_repeated_one_is_none(
     assert found == [1, 2, 2, 3, 4, 4]
 
 
+def test_the_same_settings_on_another_market_are_another_trial(
+    bars: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = [(), ("--funding", "0.01%"), ("--tick-size", "5"), ("--qty-step", "0.5"), ()]
+    found = [backtest(capsys, bars, *one)["trials_counted"] for one in flags]
+    assert found == [1, 2, 3, 4, 4]
+
+
 def test_more_trials_make_the_same_run_less_convincing(
     bars: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,27 +12,34 @@ import pytest
 from cluster.batches import BatchPlan
 from cluster.study import study_of
 from cluster.tasks import run_batch
-from cluster.trial_keys import code_fingerprint, trial_keys
+from cluster.trial_keys import code_fingerprint, surroundings, trial_keys
 from cluster.user_strategy import find_strategy
 from engines.costs import Costs
+from engines.funding import constant_funding
+from engines.instrument import Instrument
+from engines.klines import MINUTE_MS
+from engines.margin import MarginTier
 from engines.plan import DcaLadder, Exits, Plan, Sizing, SizingKind
+from engines.synthetic import synthetic_klines
 from strategies.ema_crossover import EmaCrossover
 from strategies.rsi_mean_reversion import RsiMeanReversion
 from tests.cluster.nodes import small_study
 
 PARAMETERS = [{"fast": fast, "slow": slow} for fast in (5, 9) for slow in (20, 30, 40)]
-PINNED = 1247705132526807573
+INSTRUMENT = Instrument("TESTUSDT", tick_size=0.1, qty_step=0.001)
+PINNED = 11564772954281597188
 PLANS = [Plan(exits=Exits(stop_loss_ratio=stop)) for stop in (0.01, 0.02, 0.03, 0.04)]
 
 
 def one_key(
-    parameters: dict[str, object], plan: Plan, costs: Costs | None = None, code: str = "c"
-) -> int:
-    return int(trial_keys(code, [parameters], [plan], costs or Costs())[0, 0])
+    parameters: dict[str, object], plan: Plan, costs: Costs | None = None, code: str = "c",
+    around: dict[str, object] | None = None,
+) -> int:  # fmt: skip # who trades, then where
+    return int(trial_keys(code, [parameters], [plan], costs or Costs(), around or {})[0, 0])
 
 
 def test_a_grid_has_the_keys_of_its_sets_one_by_one() -> None:
-    keys = trial_keys("c", PARAMETERS, PLANS, Costs())
+    keys = trial_keys("c", PARAMETERS, PLANS, Costs(), {})
     singly = [[one_key(dict(one), plan) for plan in PLANS] for one in PARAMETERS]
     assert keys.tolist() == singly
     assert len(set(keys.ravel().tolist())) == keys.size
@@ -52,6 +59,7 @@ def test_a_sweep_has_the_keys_of_its_sets_run_alone(plan: Plan) -> None:
     own = made.recipe
     study = study_of(own.strategy, own.fixed, plan, own.space, made.markets, None)
     market, recipe = study.markets[0], study.recipe
+    around = surroundings(market.klines, market.instrument, market.funding, market.mark)
     for batch in BatchPlan(1, 8).of(recipe):
         result = run_batch(recipe, market, batch, 1, has_gpu=False)
         table = pq.read_table(io.BytesIO(result.parquet)).to_pydict()
@@ -60,7 +68,8 @@ def test_a_sweep_has_the_keys_of_its_sets_run_alone(plan: Plan) -> None:
             strategy, column = divmod(number, recipe.space.plans.size)
             chosen = recipe.plan_at(column)
             assert chosen is not None
-            assert key == one_key(dict(recipe.parameters_at(strategy)), chosen, code=recipe.code)
+            values = dict[str, object](recipe.parameters_at(strategy))
+            assert key == one_key(values, chosen, code=recipe.code, around=around)
 
 
 def test_any_setting_makes_another_key() -> None:
@@ -74,14 +83,36 @@ def test_any_setting_makes_another_key() -> None:
         one_key(parameters | {"fast": 20, "slow": 5}, plan),
         one_key(parameters | {"kind": "sma"}, plan),
         one_key(parameters | {"flag": 1}, plan),
-        int(trial_keys("c", [parameters], [plan], Costs(), since_ms=0)[0, 0]),
+        int(trial_keys("c", [parameters], [plan], Costs(), {}, since_ms=0)[0, 0]),
     ]
     assert all(first != second for first, second in itertools.combinations(keys, 2))
 
 
+def test_whatever_a_market_brings_makes_another_key() -> None:
+    klines = synthetic_klines(100, MINUTE_MS, seed=1)
+    other = synthetic_klines(100, MINUTE_MS, seed=2)
+    tiers = (MarginTier(1e6, 0.005, leverage_max=100.0),)
+    around = [
+        surroundings(klines, INSTRUMENT),
+        surroundings(klines, replace(INSTRUMENT, tick_size=0.5)),
+        surroundings(klines, replace(INSTRUMENT, qty_step=1.0)),
+        surroundings(klines, replace(INSTRUMENT, margin_tiers=tiers)),
+        surroundings(klines, INSTRUMENT, constant_funding(0.0001, 1, klines)),
+        surroundings(klines, INSTRUMENT, constant_funding(0.0002, 1, klines)),
+        surroundings(klines, INSTRUMENT, mark=other),
+        surroundings(klines, INSTRUMENT, magnifier=other),
+        surroundings(replace(klines, others={"BTC": other}), INSTRUMENT),
+        surroundings(replace(klines, others={"ETH": other}), INSTRUMENT),
+    ]
+    keys = [one_key({"fast": 5}, PLANS[0], around=one) for one in around]
+    assert len(set(keys)) == len(keys)
+    assert one_key({"fast": 5}, PLANS[0], around=surroundings(klines, INSTRUMENT)) == keys[0]
+
+
 def test_keys_are_the_same_in_every_program_and_version() -> None:
     # Whoever changes this number makes every ledger count everything once more.
-    assert one_key({"fast": 5, "slow": 20}, PLANS[0]) == PINNED
+    around = surroundings(synthetic_klines(100, MINUTE_MS, seed=1), INSTRUMENT)
+    assert one_key({"fast": 5, "slow": 20}, PLANS[0], around=around) == PINNED
 
 
 def test_a_setting_that_a_plan_learns_changes_no_key_where_it_is_not_used() -> None:
