@@ -22,22 +22,17 @@ from engines.plan import (
     Hours,
     Plan,
     Reentry,
-    Rung,
     Sizing,
     SizingKind,
-    Target,
     Trailing,
 )
 from strategies.bollinger_bands import BollingerBands
 from strategies.ema_crossover import EmaCrossover
 from tests.bench.grids import Case, RsiReversion, run_and_print
 from tests.bench.test_grid_speed import EmaCross
+from tests.settings import RUNGS, TARGETS
 
 pytestmark = pytest.mark.bench
-
-TARGETS = Target(0.004, 0.5), Target(0.01, 0.3), Target(0.03, 0.2)
-RUNGS = Rung(0.0, 0.1), Rung(0.01, 0.2), Rung(0.02, 0.3), Rung(0.04, 0.4)
-
 
 CROSSES = [EmaCross(fast, slow) for fast, slow in product(range(5, 21, 2), range(25, 105, 10))]
 REVERSIONS = [
