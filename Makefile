@@ -16,8 +16,8 @@ help: ## list the targets
 demo: $(READY) ## sweep on a local Ray cluster and write a report
 	$(BIN)/phalanx demo
 
-# In the order of the folders: what takes long (Ray, compiled passes) comes before the many small
-# files of tests/unit, which then fill up whatever worker is free.
+# In the order that tests/conftest.py gives: what takes long (compiled passes, Ray) comes before the
+# many small files of tests/unit, which then fill up whatever worker is free.
 test: lint ## lint, then the whole suite
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 

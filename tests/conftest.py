@@ -26,6 +26,12 @@ settings.register_profile("explore", max_examples=1000, deadline=None, print_blo
 settings.load_profile("suite")
 
 SHARING = "tests/browser/", "tests/cluster/"
+# What one worker compiles in its first minutes nobody else should: the machine, which all paths
+# need. So the other begins with what needs no kernel, and Ray's nodes come when all is compiled.
+EARLY = (
+    "tests/property/test_averages_equal_reference.py", "tests/contract/", "tests/golden/",
+    "tests/parity/", "tests/property/", *SHARING,
+)  # fmt: skip # in order
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +39,15 @@ def no_budget_of_another_test() -> None:
     """Begin unbanned: a test's server may have the address of one before."""
     for path in _BUDGETS.glob("*.json"):
         path.unlink()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put early what takes long, the many small files of the other folders behind it."""
+    items.sort(
+        key=lambda item: next(
+            (place for place, head in enumerate(EARLY) if item.nodeid.startswith(head)), len(EARLY)
+        )
+    )
 
 
 @pytest.hookimpl(optionalhook=True)
