@@ -25,11 +25,11 @@ from engines.kernels.hedges.runs import is_hedged
 from engines.kernels.passage.runs import follows, is_chained, may_lack_shares
 from engines.kernels.plan_terms import counts_days, price_range, refusal, terms_row, terms_table
 from engines.kernels.stacks.runs import (
-    is_limited_in_parts,
     is_stacked,
+    is_stacked_in_parts,
     is_stacked_waiting,
+    may_stack,
     spends_all,
-    stacks_one,
 )
 from engines.kernels.waits.runs import is_awaited
 from engines.kernels.wants import charges_of, ends_once, permits_of
@@ -144,16 +144,16 @@ class Groups:
             is_flat = any(c is not None and bool((c <= 0).any()) for c in _ranges(columns.rules))
             awaited = is_awaited(self.bars, terms, is_flat)
             walked = is_campaigned(self.bars, terms) | awaited
-            limited_in_parts = is_limited_in_parts(self.bars, terms)
-            walked |= is_stacked_waiting(self.bars, terms) | limited_in_parts
+            in_parts = is_stacked_in_parts(self.bars, terms)
+            walked |= is_stacked_waiting(self.bars, terms) | in_parts
             walked |= is_hedged(self.bars, terms)
             given = chained & ~may_lack_shares(terms, True, is_flat)
             chained &= ~may_lack_shares(terms, False, is_flat)
             plain = _ways(chained | walked)
             own, items = np.array(group), np.arange(len(group))
             ways = plain, _ways(given), _ways(given & ~follows(terms))
-            stacked = stacks_one(self.bars, terms) & ~may_lack_shares(terms, True, is_flat)
-            stacked &= ~limited_in_parts  # which no path follows at levels of strategies
+            stacked = may_stack(self.bars, terms) & ~may_lack_shares(terms, True, is_flat)
+            stacked &= ~in_parts  # which no path follows at levels of strategies
             walks = stacked, spends_all(terms), awaited
             found.groups.append(Group(own, terms, *columns, takes_levels, items, *ways, *walks))
             found.items.append(items)

@@ -51,9 +51,6 @@ LEFT = {
     "hedge, ladder: custom, refilled",
     "fills at the close, entry: limit",
     "fills at the close, entry: stop",
-    "exit: three targets, pyramid: FIFO",
-    "exit: three targets, pyramid: LIFO",
-    "exit: three targets, pyramid: any",
     "exit: three targets, pyramid: from the average",
 }
 INSTRUMENT = Instrument(

@@ -39,6 +39,17 @@ LEFT = {
         intraday_loss_ratio_max=0.1, exits=Exits(targets=(Target(0.01, 0.5), Target(0.02, 0.5)))
     ),
     "priced entries": Plan(entry=EntryTerms(EntryKind.LIMIT)),
+    "targets of several entries and levels of the strategy": Plan(
+        pyramiding=2, exits=Exits(targets=(Target(0.01, 0.5), Target(0.02, 0.5)))
+    ),
+    "targets of several entries whose stop trails": Plan(
+        pyramiding=2,
+        exits=Exits(
+            targets=(Target(0.01, 0.5), Target(0.02, 0.5)),
+            trailing=Trailing(),
+            levels=LevelSource.PLAN,
+        ),
+    ),
 }
 FOLLOWED = {
     "nothing": Plan(),
@@ -61,6 +72,10 @@ FOLLOWED = {
     ),
     "losses of a day beside targets": Plan(
         intraday_loss_ratio_max=0.1,
+        exits=Exits(targets=(Target(0.01, 0.5), Target(0.02, 0.5)), levels=LevelSource.PLAN),
+    ),
+    "targets of several entries": Plan(
+        pyramiding=2,
         exits=Exits(targets=(Target(0.01, 0.5), Target(0.02, 0.5)), levels=LevelSource.PLAN),
     ),
     "entries whose exits count from the average": Plan(

@@ -63,7 +63,7 @@ class LevelEnds:
             return
         market = self._opens, bars.prices, self._group.charges.slip_ratio
         atr, asked = frozen(self._group.rules.atr), self._entries.asked(rows, sets, decides)
-        with part_exits_of(*market, atr, rows, self._closes, charged, *asked) as exits:
+        with part_exits_of(*market, atr, rows, self._closes, charged, False, *asked) as exits:
             yield exits
 
     @contextmanager
@@ -88,7 +88,7 @@ class LevelEnds:
         sure = sure_wishes(rows[0]) & ~slots.ENTERS
         places, asked, count = self._entries.asked(rows, sets, lasting, sure)
         if portions_of(rows[0]).targets > 0:
-            closes = part_exits_of(*market, self._closes, None, places, asked, count)
+            closes = part_exits_of(*market, self._closes, None, True, places, asked, count)
             with closes as parts:
                 yield NO_ENDS, parts
             return

@@ -78,8 +78,8 @@ from engines.kernels.stacks.drivers import advance_awaited, advance_based, advan
 from engines.kernels.stacks.runs import (
     NO_ORDERS,
     is_stacked_waiting,
+    may_stack,
     stacking_of,
-    stacks_one,
 )
 from engines.kernels.summary import FIGURES
 from engines.kernels.waits.columns import Orders, Waiting, Way
@@ -200,19 +200,19 @@ class WishedRuns:
         if rows[0][slots.IS_HEDGED] != 0:
             self._hedge(bars, rows, sets, money, found)
             return found
-        may_stack = stacking.room > 1 or bool(stacks_one(bars, rows[0][None])[0])
-        in_parts = portions.targets > 0
-        may_stack &= self._list.are_plain or not in_parts
-        assert may_stack or not (in_parts and looks_at_money(gates)), "which `Groups` sees to"
+        is_stacked, in_parts = bool(may_stack(bars, rows[0][None])[0]), portions.targets > 0
+        is_stacked &= self._list.are_plain or not in_parts
+        needs_stack = stacking.room > 1 or (in_parts and looks_at_money(gates))
+        assert is_stacked or not needs_stack, "which `Groups` sees to"
         is_left = self._list.are_left or bool(self._group.spends_all[plans[0][0]])
         is_left |= in_parts and looks_at_money(gates)
-        if stacking.room == 1 and not (may_stack and is_left):
+        if stacking.room == 1 and not (is_stacked and is_left):
             follow = self._part if in_parts else self._follow
-            if may_stack:
+            if is_stacked:
                 self._spare(follow, bars, rows, sets, money, found)
             else:
                 follow(bars, rows, sets, money, found)
-        if may_stack:
+        if is_stacked:
             self._stack(bars, rows, sets, money, found)
         return found
 

@@ -9,6 +9,8 @@ that a link is made from, so the codes of closes lie apart from their prices, wh
 A close says which portion of the entry it takes; how many steps that are depends on the account. It
 knows two lowest signed prices: from the entry to the close, for the part's own worst mark, and in
 the *quiet* bars since the last bar with a fill, in which all parts were held together (`metrics`).
+Stacks, whose entries know their own past, ask instead how far along the way of its bar a close is
+met, and how low the price came on that way until then (`ways`).
 """
 
 from typing import NamedTuple
@@ -18,6 +20,7 @@ from engines.types import F64_1D
 
 # A close, besides its code: its price, the lowest price until then and of quiet bars, its month.
 C_PRICE, C_WORST, C_QUIET, C_MONTH = range(4)
+C_WAY, C_LOW = C_QUIET, C_MONTH  # of closes that stacks ask for
 CLOSE_BITS = 2
 CLOSE = 1 << CLOSE_BITS
 

@@ -57,6 +57,7 @@ from engines.kernels.parts.results import (
 )
 from engines.kernels.parts.unmet import is_unmet, least_price
 from engines.kernels.parts.walk import begin_nothing, link_parts, look_back_parts
+from engines.kernels.parts.ways import note_ways
 from engines.kernels.passage.columns import U64_1D
 from engines.kernels.passage.figures import figures_of
 from engines.kernels.passage.lanes import (
@@ -74,7 +75,7 @@ from engines.kernels.summary import SUMS_SIZE
 from engines.types import F64_1D, I64_1D
 
 Find: TypeAlias = Callable[
-    [Opens, F64_2D, F64_1D, F64_1D, F64_1D, I64_1D, I32_1D, PartExits, int, F64_1D], None
+    [Opens, F64_2D, F64_1D, F64_1D, F64_1D, I64_1D, I32_1D, PartExits, int, F64_1D, bool], None
 ]
 Advance: TypeAlias = Callable[[PartCourse, I32_1D, I64_2D, F64_2D], None]
 
@@ -86,12 +87,13 @@ LINKS_MAX, LINKS_MIN = 512, 6
 def _finder(stamp: int) -> Find:
     """Return the pass that finds how levels close entries in parts under one plan.
 
-    Closes stay as they are, of another stop, while both lie below `least` (`unmet`).
+    Closes stay as they are, of another stop, while both lie below `least` (`unmet`). Stacks ask for
+    the `ways` of closes.
     """
 
     def find(
         opens: Opens, prices: F64_2D, slip_ratio: F64_1D, atr: F64_1D, terms: F64_1D,
-        entries: I64_1D, until: I32_1D, exits: PartExits, row: int, least: F64_1D,
+        entries: I64_1D, until: I32_1D, exits: PartExits, row: int, least: F64_1D, ways: bool,
     ) -> None:  # fmt: skip # what it reads, then what it finds
         run = np.zeros(PART_WALK if stamp != 0 else 0)
         run[:TERMS] = terms[:TERMS]
@@ -106,6 +108,8 @@ def _finder(stamp: int) -> Find:
             )  # fmt: skip # one call
             add_up_closes(opens, exits, entry, at)
             least[at] = least_price(run, opens, entry, last, exits, at)
+            if ways:
+                note_ways(run, opens, prices, exits, at)
 
     return driver(find)
 

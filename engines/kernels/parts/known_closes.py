@@ -59,14 +59,14 @@ class KnownCloses:
 
     @contextmanager
     def lent(
-        self, rows: list[F64_1D], charged: object, asked: Asked, make: Callable[[], PartExits]
+        self, rows: list[F64_1D], beside: object, asked: Asked, make: Callable[[], PartExits]
     ) -> Iterator[Known]:
         """Return room for the closes of plans, by their terms, with what is known of them.
 
-        What results are told by tells plans apart too; where nothing is known `make` makes room.
+        What is asked `beside` tells plans apart too; where nothing is known `make` makes room.
         What an exception leaves half-written is not kept.
         """
-        key = charged, *(_but_stops(terms) for terms in rows)
+        key = beside, *(_but_stops(terms) for terms in rows)
         known = self._take(key, asked)
         if known is None:
             exits = make()

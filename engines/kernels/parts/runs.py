@@ -29,17 +29,20 @@ def portions_of(terms: F64_1D) -> Portions:
 @contextmanager
 def part_exits_of(
     opens: Opens, prices: F64_2D, slip_ratio: F64_1D, atr: F64_1D, rows: list[F64_1D],
-    known: KnownCloses, fixed: Fixed | None, places: I32_1D, asked: Asked, count: int,
+    known: KnownCloses, fixed: Fixed | None, ways: bool, places: I32_1D, asked: Asked, count: int,
 ) -> Iterator[PartExits]:  # fmt: skip # the market, then the plans and what each is asked
     """Return how the levels of plans, by their terms, close the entries that each is asked for.
 
     `places` are those of all `count` entries. What `fixed` charges tells of results, None: none do.
+    Stacks ask for the `ways` of closes.
     """
     make = partial(part_exits, places, count, len(rows), portions_of(rows[0]), fixed)
-    with known.lent(rows, fixed, asked, make) as found:
+    with known.lent(rows, (fixed, ways), asked, make) as found:
         exits, least = found.exits._replace(places=places), found.least
         for row, (terms, (own, last)) in enumerate(zip(rows, asked, strict=True)):
-            find_part_exits(opens, prices, slip_ratio, atr, terms, own, last, exits, row, least)
+            find_part_exits(
+                opens, prices, slip_ratio, atr, terms, own, last, exits, row, least, ways
+            )  # fmt: skip # one call
         yield exits
 
 

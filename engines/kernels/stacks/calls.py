@@ -73,9 +73,9 @@ from engines.kernels.stacks.columns import (
     Stack,
 )
 from engines.kernels.stacks.fills import settle
-from engines.kernels.stacks.parts import low_of_next
 from engines.kernels.stacks.rows import qty_of
 from engines.kernels.stacks.tally import mark_at, needed_at
+from engines.kernels.stacks.turns import low_of_next
 
 POINTS = 5
 AT_OPEN, PAID, FIRST_PART = 0, 1, 2
@@ -169,7 +169,7 @@ def is_called(
     if code != NEVER:
         stop = judged_until(bar, code & MODE_MASK)
         if not is_met:
-            low = min(low, low_of_next(stack, course))
+            low = min(low, low_of_next(stack))
         elif code & MODE_MASK >= ON_THE_WAY:
             is_long = stack.state[SIGN] > 0
             low = min(low, opens.reach[bar, 1] if is_long else -opens.reach[bar, 0])

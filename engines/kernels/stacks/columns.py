@@ -2,8 +2,8 @@
 
 Theory. A *stack* is a position of several entries. As in the reference two books are kept of the
 same quantity: *entries*, each with the end that its own levels give it (`stacks.exits`), and *rows*
-of the trade list, which an exit consumes by the close rule whichever entry it spends. A leg closes
-its entry whole, so an entry is there or it is not; a row may be closed in parts.
+of the trade list, which an exit consumes by the close rule whichever entry it spends. One leg
+closes its entry whole, several do so part by part (`stacks.parts`); a row may be closed in parts.
 
 A set is three short arrays: its state (money and sums, the first SUMS of which are those of
 `passage.lanes`, in their order), its counts (whole numbers) and a block of ENTRY places an entry
@@ -49,16 +49,16 @@ NOTHING, LEAVES, ENDS_BY_LEVEL, IS_OVER, PAUSES, IS_CALLED, IS_MET, IS_CUT = (
 END_AT, END_PRICE, END_WAY, END_LOW, END_ARMED = range(5)
 END = END_ARMED + 1
 
-# An entry: what it may still close, then its end, and which leg is its own where levels count from
-# one price (`legs`).
+# An entry: what it may still close, then its end, and which of the blocks behind all entries is its
+# own where it has legs: levels that count from one price (`legs`), or that close it part by part.
 ENTRY_STEPS, ENTRY_END = range(2)
 ENTRY_LEG = ENTRY_END + END
 ENTRY = ENTRY_LEG + 1
 
-# Where the one entry closes in parts these lie behind it (`stacks.parts`): what its next close
-# takes, the place of the one after that among the closes, how many these are, and its portions.
-PART_STEPS, PART_PLACE, PARTS_LEFT, PORTION = range(ENTRY, ENTRY + 4)
-BLOCK = PORTION + PARTS_MAX
+# The block of an entry that closes in parts (`stacks.parts`): what its next close takes, the place
+# of the one after that among the closes, how many these are, and its portions.
+PART_STEPS, PART_PLACE, PARTS_LEFT, PORTION = range(4)
+PART_BLOCK = PORTION + PARTS_MAX
 
 # A row: what is left of it, its price and bar, what it has paid, the lowest signed price since, and
 # the deepest fall of equity while it alone was held, in money and over its peak. Behind all rows

@@ -28,11 +28,11 @@ from engines.kernels.exit_walk import WALK
 from engines.kernels.passage.lanes import LANES, SUMS
 from engines.kernels.slots import KELLY_ROOM, RUN, TERMS
 from engines.kernels.stacks.columns import (
-    BLOCK,
     COUNTS,
     DOUBTS,
     END,
     ENTRY,
+    PART_BLOCK,
     ROWS_MAX,
     STATE,
     Course,
@@ -175,7 +175,9 @@ def _advance(stamp: int, walk_span: Walk) -> Advance:
         lanes, sums = np.zeros(SUMS * LANES if stamp != 0 else 0), np.empty(SUMS_SIZE)
         count, fixed = len(found), course.fixed
         room, rounds = min(count, SETS), int(given.runs[0, KELLY_ROOM])
-        entries = course.stacking.room * ENTRY + BLOCK
+        entries = course.stacking.room * ENTRY
+        if course.portions.targets > 0:
+            entries += course.stacking.room * PART_BLOCK
         if course.stacking.is_based:
             entries += legs_size(course.stacking.room)
         stacks = Stacks(

@@ -70,6 +70,7 @@ from engines.kernels.stacks.columns import (
     Deal,
     Stack,
 )
+from engines.kernels.stacks.parts import take_part
 from engines.kernels.stacks.rounds import slack_of
 from engines.kernels.stacks.rows import pay, qty_of
 from engines.types import F64_1D
@@ -255,6 +256,8 @@ def close_at_level(stack: Stack, course: Course, line: int) -> Deal:
         low_then = min(stack.rows[youngest + ROW_LOW], state[SIGN] * abs(way))
         stack.rows[youngest + ROW_LOW] = low_then
     steps = stack.entries[number * ENTRY + ENTRY_STEPS]
+    if course.portions.targets > 0:
+        steps = take_part(stack, course, number)
     steps = state[HELD] if course.stacking.closes_all else steps
     share = fee(fixed, qty_of(fixed, steps), price) * steps / steps
     return Deal(line, number, steps, price, share, low, fresh, 0.0, 0.0, 0.0, 0.0)

@@ -63,9 +63,9 @@ from engines.kernels.slots import (
     TRAIL_UNIT,
     TRIGGERS,
 )
+from engines.kernels.stacks.blocks import take_block
 from engines.kernels.stacks.columns import (
     AVERAGE,
-    BLOCK,
     END_ARMED,
     END_AT,
     END_LOW,
@@ -137,14 +137,14 @@ def open_leg(
     It is that of the wish at a place, by the line and side that were decided.
     """
     run, line, opens, entries = given.runs[plan], entry >> 1, course.opens, stack.entries
-    count, legs = int(stack.counts[ENTRIES]), course.stacking.room * ENTRY + BLOCK
+    count, legs = int(stack.counts[ENTRIES]), course.stacking.room * ENTRY
     run[PRICE_AVG], run[PRICE_LAST], run[STEPS] = stack.state[AVERAGE], deal.entry_price, deal.sign
     stop, target, atr = math.nan, math.nan, math.nan
     if len(given.stops) > 0:
         stop, target = given.stops[place], given.targets[place]
     if len(course.shares.atr) > 0:
         atr = course.shares.atr[line - 1]
-    entries[(count - 1) * ENTRY + ENTRY_LEG] = _free_leg(entries, count - 1)
+    take_block(entries, count - 1)
     leg, close = _leg_of(entries, legs, count - 1), opens.lines[line * LINE + O_CLOSE]
     _begin_leg(run, entries, leg, stop, target, atr, close)
     _set_anew(run, entries, legs, count, deal.entry_price)
@@ -159,17 +159,6 @@ def open_leg(
         _stand(stack, course, deal.bar, part, course.orders.rows[row + R_MET])
     _watch(stack.state, entries, legs, count)
     note_next(stack)
-
-
-@rule
-def _free_leg(entries: F64_1D, number: int) -> float:
-    """Return the first leg that none of so many entries has."""
-    leg, place = 0.0, 0
-    while place < number:
-        place += 1
-        if entries[(place - 1) * ENTRY + ENTRY_LEG] == leg:
-            leg, place = leg + 1.0, 0
-    return leg
 
 
 @rule
@@ -305,7 +294,7 @@ def _pass(
 ) -> bool:  # fmt: skip # whose, then how far
     """Let legs pass a bar as far as `at` on its `last` part; return whether any entry ends."""
     state, counts, run = stack.state, stack.counts, given.runs[plan]
-    count, legs = int(counts[ENTRIES]), course.stacking.room * ENTRY + BLOCK
+    count, legs = int(counts[ENTRIES]), course.stacking.room * ENTRY
     run[STEPS] = state[SIGN]
     ends = _pass_bar(
         run, stack.entries, legs, count, given.prices, given.slip_ratio, bar, course.opens.lag,

@@ -9,8 +9,6 @@ something else happens, the level that the price comes to first goes first, and 
 before the broker steps in.
 """
 
-import math
-
 from engines.kernels._compiled import inlined, rule, shared
 from engines.kernels.chains.columns import LINE, O_CLOSE, Given
 from engines.kernels.columns import F64_2D, Run
@@ -115,9 +113,9 @@ def _find_cut(stack: Stack, course: Course, given: Given, stop: int, way: float)
         if phase == LAST_PHASE:
             _raise_top(stack, course, given.prices[bar, CLOSE])
             at = (bar + 1) << PHASE_BITS
-    forced, bar = _forced_at(run, stack), stop >> PHASE_BITS
-    if stack.state[SIGN] * way < 0 and _comes_first(stack, course, given, bar, forced, way):
-        _cut_by_drawdown(stack, course, given, bar, stop & PHASE_MASK, forced)
+    forced = _forced_at(run, stack)
+    if stack.state[SIGN] * way < 0 and forced > stack.state[SIGN] * abs(way):
+        _cut_by_drawdown(stack, course, given, stop >> PHASE_BITS, stop & PHASE_MASK, forced)
         return True
     return False
 
@@ -139,23 +137,6 @@ def _stand(run: Run, stack: Stack, course: Course) -> None:
 def _forced_at(run: Run, stack: Stack) -> float:
     """Return the signed price at which the broker closes all, infinitely low if there is none."""
     return run[FORCED_DOWN] if stack.state[SIGN] > 0 else -run[FORCED_UP]
-
-
-@rule
-def _comes_first(
-    stack: Stack, course: Course, given: Given, bar: int, forced: float, way: float
-) -> bool:  # fmt: skip # one list
-    """Return whether the level of the drawdown lies ahead of what the falling price comes to."""
-    other = stack.state[SIGN] * abs(way)
-    if course.portions.targets == 0 or forced == -math.inf:
-        return bool(forced > other)
-    # Of a part that is stopped what it is paid is known; so is what would be paid at the level.
-    run, sign = stack.run, stack.state[SIGN]
-    slip_at(run, given.slip_ratio, max(0, bar - 1))
-    paid = sign * slipped_price(run, due_price(run, sign * forced), -sign, 0.0)
-    if paid == other:
-        stack.state[IS_UNSURE] = 1.0
-    return bool(paid > other)
 
 
 @rule

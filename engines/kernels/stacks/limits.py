@@ -16,8 +16,7 @@ can be lost: the days that have begun are caught up with at the next fill (`pass
 The way of a bar has phases: before what its open fills, where only the drawdown is looked at, then
 behind that, behind what settles inside the bar, and each of the three parts. WATCHED is the first
 phase that was not looked at, `bar << PHASE_BITS | phase`. A set is left to the machine where a
-limit of money meets a margin call, or may lie behind the price already after a fill on the way, or
-where the drawdown's level would pay what the stop of a part does (`paid_on_way`).
+limit of money meets a margin call, or may lie behind the price already after a fill on the way.
 """
 
 import math
@@ -90,7 +89,7 @@ from engines.kernels.stacks.limit_walk import (
     halt,
 )
 from engines.kernels.stacks.orders import way_of
-from engines.kernels.stacks.parts import low_of_next, paid_on_way
+from engines.kernels.stacks.turns import low_of_next
 
 
 @inlined
@@ -126,8 +125,6 @@ def is_cut(
     if stop & PHASE_MASK >= FIRST_PHASE:
         if is_met:
             way = way_of(course, int(counts[ORDERED]))
-        elif course.portions.targets > 0:
-            way = paid_on_way(stack, course, code >> MODE_BITS, (stop & PHASE_MASK) - FIRST_PHASE)
         else:
             way = stack.entries[int(counts[NEXT]) * ENTRY + ENTRY_END + END_WAY]
     return _is_cut_ahead(stack, course, given, stop, way, ends)
@@ -178,7 +175,7 @@ def _low_until(stack: Stack, course: Course, stop: int, ends: bool) -> float:
     if bar < opens.bars:
         low = min(low, state[SIGN] * opens.lines[bar * LINE + O_OPEN])
     if ends:
-        low = min(low, low_of_next(stack, course))
+        low = min(low, low_of_next(stack))
     elif stop & PHASE_MASK >= FIRST_PHASE:
         low = min(low, opens.reach[bar, 1] if state[SIGN] > 0 else -opens.reach[bar, 0])
     return float(low)

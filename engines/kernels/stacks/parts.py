@@ -1,123 +1,95 @@
-"""A stack of one entry that closes in parts: the same walk, and one close after the other.
+"""Entries that close in parts: how each is divided, and which of its closes comes next.
 
 Theory. How levels close an entry in parts hangs on its price alone (`parts.exits`), whatever is
-left of it. So the entry ends at the first close that takes something, and where that leaves
-something at the next one. A close takes its portion of what was opened, or what a margin call has
-left if that is less.
+left of it and whatever other entries do. So an entry ends at the first close that takes something,
+and where that leaves something at the next one. A close takes its portion of what was opened, or
+what a margin call has left if that is less. Which rows of the trade list it consumes the close rule
+says, as for an entry that one leg closes whole.
 """
 
-import numpy as np
-
 from engines.kernels._compiled import inlined
-from engines.kernels._prefetch import prefetch
-from engines.kernels.chains.columns import LINE, MODE_BITS, MODE_MASK, O_OPEN
+from engines.kernels.chains.columns import MODE_BITS, MODE_MASK
 from engines.kernels.parts.columns import (
+    C_LOW,
     C_PRICE,
-    C_WORST,
+    C_WAY,
     CLOSE,
     CODE_BITS,
     PART_MASK,
-    REST,
 )
 from engines.kernels.parts.portions import leg_steps
-from engines.kernels.passage.lanes import fee
+from engines.kernels.stacks.blocks import take_block
 from engines.kernels.stacks.columns import (
     END_AT,
     END_LOW,
     END_PRICE,
+    END_WAY,
     ENTRY,
     ENTRY_END,
+    ENTRY_LEG,
     ENTRY_STEPS,
-    FROM,
-    NEXT,
-    NEXT_AT,
+    PART_BLOCK,
     PART_PLACE,
     PART_STEPS,
     PARTS_LEFT,
     PORTION,
-    ROW,
-    ROW_BAR,
-    SIGN,
     Course,
-    Deal,
     Stack,
 )
-from engines.kernels.stacks.rows import qty_of
 
 
 @inlined
-def divide_entry(stack: Stack, course: Course, plan: int, entry: int) -> None:
-    """Divide what has been entered, by its line and side, and let it wait for its first close."""
+def _block_of(stack: Stack, course: Course, number: int) -> int:
+    """Return where an entry keeps what it is divided into."""
+    own = int(stack.entries[number * ENTRY + ENTRY_LEG])
+    return course.stacking.room * ENTRY + own * PART_BLOCK
+
+
+@inlined
+def divide_entry(stack: Stack, course: Course, plan: int, number: int, entry: int) -> None:
+    """Divide what the last entry has opened, by its line and side, and await its first close."""
     entries, portions, exits = stack.entries, course.portions, course.parts
-    whole = left = entries[ENTRY_STEPS]
+    take_block(entries, number)
+    block = _block_of(stack, course, number)
+    whole = left = entries[number * ENTRY + ENTRY_STEPS]
     for leg in range(portions.targets):
         own = portions.first if leg == 0 else portions.second if leg == 1 else portions.third
         steps = leg_steps(whole, own, left) if leg < portions.targets - 1 else left
-        entries[PORTION + leg] = steps
+        entries[block + PORTION + leg] = steps
         left -= steps
-    entries[PART_PLACE] = (plan * exits.entries + exits.places[entry]) * exits.parts
-    entries[PARTS_LEFT] = exits.parts
-    wait_for_part(stack, course)
+    entries[block + PART_PLACE] = (plan * exits.entries + exits.places[entry]) * exits.parts
+    entries[block + PARTS_LEFT] = exits.parts
+    await_part(stack, course, number)
 
 
 @inlined
-def wait_for_part(stack: Stack, course: Course) -> None:
-    """Let the entry end at its next close that takes anything, if there is one."""
+def await_part(stack: Stack, course: Course, number: int) -> None:
+    """Let an entry end at its next close that takes anything, if there is one."""
     entries, exits, opens = stack.entries, course.parts, course.opens
-    entries[ENTRY_END + END_AT] = (opens.bars + opens.lag) << MODE_BITS
-    while entries[PARTS_LEFT] > 0:
-        place = int(entries[PART_PLACE])
-        code, entries[PART_PLACE] = int(exits.codes[place]), place + 1.0
-        entries[PARTS_LEFT] -= 1
-        leg, line = (code >> MODE_BITS) & PART_MASK, code >> CODE_BITS
+    block, end = _block_of(stack, course, number), number * ENTRY + ENTRY_END
+    entries[end + END_AT] = (opens.bars + opens.lag) << MODE_BITS
+    while entries[block + PARTS_LEFT] > 0:
+        place = int(entries[block + PART_PLACE])
+        code, entries[block + PART_PLACE] = int(exits.codes[place]), place + 1.0
+        entries[block + PARTS_LEFT] -= 1
+        line = code >> CODE_BITS
         if line >= opens.bars + opens.lag:
             return
-        steps = entries[ENTRY_STEPS] if leg == REST else entries[PORTION + leg]
+        steps = entries[block + PORTION + ((code >> MODE_BITS) & PART_MASK)]
         if steps == 0:  # a target that got none of a small entry
             continue
-        entries[PART_STEPS] = steps
-        entries[ENTRY_END + END_AT] = (line << MODE_BITS) | (code & MODE_MASK)
-        entries[ENTRY_END + END_PRICE] = exits.closes[place * CLOSE + C_PRICE]
-        prefetch(opens.reach, np.uint64(2 * (line - opens.lag)))
+        entries[block + PART_STEPS] = steps
+        entries[end + END_AT] = (line << MODE_BITS) | (code & MODE_MASK)
+        entries[end + END_PRICE] = exits.closes[place * CLOSE + C_PRICE]
+        entries[end + END_WAY] = exits.closes[place * CLOSE + C_WAY]
+        entries[end + END_LOW] = exits.closes[place * CLOSE + C_LOW]
         return
 
 
 @inlined
-def low_of_next(stack: Stack, course: Course) -> float:
-    """Return a signed price that nothing is below in the bar of the next end until then."""
-    counts, opens = stack.counts, course.opens
-    if course.portions.targets == 0:
-        return float(stack.entries[int(counts[NEXT]) * ENTRY + ENTRY_END + END_LOW])
-    bar = (int(counts[NEXT_AT]) >> MODE_BITS) - opens.lag
-    return float(opens.reach[bar, 1] if stack.state[SIGN] > 0 else -opens.reach[bar, 0])
-
-
-@inlined
-def paid_on_way(stack: Stack, course: Course, bar: int, part: int) -> float:
-    """Return what the next close pays, below zero where it comes on a way down.
-
-    It stands for the place at which the price meets the level, which is not known: a stop lies
-    above it, by the sign of what is held, as far as it slips, so nothing is passed too soon.
-    """
-    high, low = course.opens.reach[bar, 0], course.opens.reach[bar, 1]
-    opened, price = course.opens.lines[bar * LINE + O_OPEN], stack.entries[ENTRY_END + END_PRICE]
-    is_high_first = high - opened < opened - low
-    return float(price if is_high_first == (part != 1) else -price)
-
-
-@inlined
-def close_part_at_level(stack: Stack, course: Course, line: int) -> Deal:
-    """Return what the next close takes.
-
-    What it knows as the lowest price leaves out the open at which the entry filled, where margin is
-    judged all the same.
-    """
-    entries, fixed = stack.entries, course.fixed
-    steps, price = min(entries[PART_STEPS], entries[ENTRY_STEPS]), entries[ENTRY_END + END_PRICE]
-    worst = course.parts.closes[(int(entries[PART_PLACE]) - 1) * CLOSE + C_WORST]
-    low = worst
-    if stack.rows[int(stack.counts[FROM]) * ROW + ROW_BAR] == line:
-        low = min(worst, stack.state[SIGN] * course.opens.lines[line * LINE + O_OPEN])
-    entries[ENTRY_STEPS] -= steps
-    share = fee(fixed, qty_of(fixed, steps), price) * steps / steps
-    return Deal(line, 0, steps, price, share, low, worst, 0.0, 0.0, 0.0, 0.0)
+def take_part(stack: Stack, course: Course, number: int) -> float:
+    """Take what the next close of an entry does off it; return how many steps that is."""
+    entries, steps = stack.entries, number * ENTRY + ENTRY_STEPS
+    part = min(entries[_block_of(stack, course, number) + PART_STEPS], entries[steps])
+    entries[steps] -= part
+    return float(part)

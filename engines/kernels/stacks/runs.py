@@ -52,7 +52,15 @@ from engines.kernels.passage.runs import (
     are_plain,
     has_levels,
 )
-from engines.kernels.slots import AT_LIMIT, AT_MARKET, BY_EQUITY, BY_KELLY, FROM_ENTRY, OWN_FIRST
+from engines.kernels.slots import (
+    AT_LIMIT,
+    AT_MARKET,
+    BY_EQUITY,
+    BY_KELLY,
+    FROM_ENTRY,
+    NO_TRAIL,
+    OWN_FIRST,
+)
 from engines.kernels.stacks.columns import END, Ends, Stacking
 from engines.kernels.stacks.drivers import find_ends, find_order_ends
 from engines.kernels.waits.columns import Orders
@@ -75,7 +83,7 @@ def is_stacked(bars: Bars, terms: F64_2D) -> BOOL_1D:
     """Return which plans [N] stacks follow for strategies that give no sizes."""
     if len(bars.months) >= MONTHS_MAX or len(bars.prices) >= BARS_MAX:
         return np.zeros(len(terms), np.bool_)
-    return stacks_one(bars, terms) & (terms[:, slots.ROOM] > 1)
+    return may_stack(bars, terms) & (terms[:, slots.ROOM] > 1) & are_alike(terms, DIVIDES)
 
 
 def is_stacked_waiting(bars: Bars, terms: F64_2D) -> BOOL_1D:
@@ -87,20 +95,22 @@ def is_stacked_waiting(bars: Bars, terms: F64_2D) -> BOOL_1D:
     return found
 
 
-def is_limited_in_parts(bars: Bars, terms: F64_2D) -> BOOL_1D:
-    """Return which plans [N] with targets and limits of money stacks follow.
+def is_stacked_in_parts(bars: Bars, terms: F64_2D) -> BOOL_1D:
+    """Return which plans [N] with several targets stacks alone follow.
 
-    Strategies give these nothing.
+    They have several entries or limits of money. Strategies give these nothing.
     """
     if len(bars.months) >= MONTHS_MAX or len(bars.prices) >= BARS_MAX:
         return np.zeros(len(terms), np.bool_)
-    return stacks_one(bars, terms) & ~are_alike(terms, DIVIDES) & ~are_alike(terms, OF_MONEY)
+    found = may_stack(bars, terms) & ~are_alike(terms, DIVIDES)
+    found &= (terms[:, slots.ROOM] > 1) | ~are_alike(terms, OF_MONEY)
+    return found
 
 
-def stacks_one(bars: Bars, terms: F64_2D) -> BOOL_1D:
-    """Return which plans [N] stacks follow if entries are one at a time, which may close in parts.
+def may_stack(bars: Bars, terms: F64_2D) -> BOOL_1D:
+    """Return which plans [N] stacks follow where entries fill as they are decided.
 
-    Those do at levels of the plan alone.
+    Where these close in parts they do at levels of the plan alone.
     """
     return _are_followed(bars, terms, UNSTACKED)
 
@@ -108,7 +118,9 @@ def stacks_one(bars: Bars, terms: F64_2D) -> BOOL_1D:
 def _are_followed(bars: Bars, terms: F64_2D, others: I64_1D) -> BOOL_1D:
     """Return which plans [N] have nothing at these other places of their terms."""
     found = are_plain(terms, others, (*SIZINGS, *OWN_SHARES, BY_KELLY))
-    found &= are_alike(terms, DIVIDES) | (terms[:, slots.ROOM] <= 1)
+    # What closes several entries in parts must hang on each alone, and so must what moves it.
+    is_own = (terms[:, slots.BASIS] == FROM_ENTRY) & (terms[:, slots.TRAIL_UNIT] == NO_TRAIL)
+    found &= are_alike(terms, DIVIDES) | (terms[:, slots.ROOM] <= 1) | is_own
     found &= are_alike(terms, LIMITS) | (terms[:, slots.SETTLES] == 0)
     if len(bars.marks) > 0:  # which then tell what is liquidated
         found &= terms[:, slots.IS_LIQUIDABLE] == 0

@@ -4,6 +4,7 @@ from engines.kernels._compiled import inlined
 from engines.kernels.chains.columns import AT_LEVEL, MODE_MASK
 from engines.kernels.stacks.columns import (
     END_AT,
+    END_LOW,
     END_WAY,
     ENTRIES,
     ENTRY,
@@ -35,3 +36,9 @@ def comes_first(stack: Stack, younger: int, older: int) -> bool:
     if int(at) & MODE_MASK == AT_LEVEL:
         return True
     return bool(stack.entries[a + END_WAY] < stack.entries[b + END_WAY])
+
+
+@inlined
+def low_of_next(stack: Stack) -> float:
+    """Return the lowest signed price of the bar of the next end until then."""
+    return float(stack.entries[int(stack.counts[NEXT]) * ENTRY + ENTRY_END + END_LOW])

@@ -100,7 +100,7 @@ from engines.kernels.stacks.orders import (
     is_met_first,
     place_waiting,
 )
-from engines.kernels.stacks.parts import close_part_at_level, divide_entry, wait_for_part
+from engines.kernels.stacks.parts import await_part, divide_entry
 from engines.kernels.stacks.reading_ahead import ask_ahead, ask_for_next
 from engines.kernels.stacks.rounds import end_round_at
 from engines.kernels.stacks.rows import close_at_end, close_rows, open_row
@@ -155,9 +155,7 @@ def walk_set(
 @inlined
 def _deal_of(stack: Stack, course: Course, line: int, what: int) -> Deal:
     """Return what is closed and opened by what happens at a line."""
-    if what == ENDS_BY_LEVEL:  # which may close a part
-        if course.portions.targets > 0:
-            return close_part_at_level(stack, course, line)
+    if what == ENDS_BY_LEVEL:
         return close_at_level(stack, course, line)
     if what in (IS_CALLED, IS_CUT):
         return close_at_call(stack, course, line)
@@ -296,8 +294,8 @@ def _close(stack: Stack, course: Course, deal: Deal) -> None:
         return
     if deal.own == OF_ALL:
         spend(stack, deal.closing)
-    elif course.portions.targets > 0:
-        wait_for_part(stack, course)
+    elif course.portions.targets > 0 and entries[deal.own * ENTRY + ENTRY_STEPS] > 0:
+        await_part(stack, course, deal.own)
     else:
         counts[ENTRIES] -= 1
         for place in range(deal.own * ENTRY, counts[ENTRIES] * ENTRY):
@@ -338,7 +336,7 @@ def _open(
     if waits:
         entry = int(counts[ORDERED])
     if course.portions.targets > 0:
-        divide_entry(stack, course, plan, entry)
+        divide_entry(stack, course, plan, number, entry)
     elif course.stacking.is_based and plan != NO_LEVELS:
         open_leg(stack, course, given, deal, place, entry, code, plan)
     elif len(given.stops) > 0:

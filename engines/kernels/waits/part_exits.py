@@ -19,7 +19,7 @@ from engines.kernels.parts.columns import C_PRICE, C_WORST, CLOSE, CODE_BITS, Pa
 from engines.kernels.parts.exits import walk_at_open, walk_from
 from engines.kernels.parts.levels import BAR_LOW, FIRST, MET_AT, set_levels
 from engines.kernels.parts.stages import has_stages, walk_stages, walk_stages_from
-from engines.kernels.slots import HIGH, LOW, OPEN
+from engines.kernels.parts.ways import way_at
 from engines.kernels.waits.columns import (
     AT_OPEN,
     EXIT_PRICE,
@@ -87,10 +87,7 @@ def _put_ways(
     for found in range(listed):
         code, price = int(exits.codes[first + found]), sign * run[MET_AT + found]
         bar, part = code >> CODE_BITS, (code & MODE_MASK) - ON_THE_WAY
-        opened = prices[bar, OPEN]
-        is_high_first = prices[bar, HIGH] - opened < opened - prices[bar, LOW]
-        way = price if is_high_first == (part != 1) else -price
-        ways[first + found] = way
+        ways[first + found] = way_at(prices, bar, part, price)
 
 
 walk_in_parts = shared(_walk_in_parts)
