@@ -96,6 +96,20 @@ class Batches:
         return -(-len(self.sample) // self.plan.sets_max)
 
 
+def span_text(batch: Batch, space: Space, sample: Sample | None) -> str:
+    """Return how many sets a batch holds and the numbers between which they lie."""
+    count, work = len(batch), batch.work
+    if isinstance(work, Tile):
+        first, last = (work.strategies[end] * space.plans.size + work.plans[end] for end in (0, -1))
+    else:
+        assert sample is not None, "places belong to a sample"
+        first, last = sample.sorted_points(work.start, work.stop)[[0, -1]].tolist()
+    if count == 1:
+        return f"set {first}"
+    among = "" if last - first + 1 == count else "of the "
+    return f"{count:,} {among}sets from {first} to {last}"
+
+
 def sets_for(rate: float, seconds: float, sets: int, cpus: float, gpus: float = 0.0) -> int:
     """Return how many sets a batch should hold at `rate` sets a second and CPU.
 

@@ -5,6 +5,7 @@ and bars are the same study, which is why a second run of one goes on where the 
 What it is ranked by is not part of it.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -212,11 +213,13 @@ def _study_id(recipe: Recipe) -> str:
 def first_strategy(recipe: Recipe) -> Tradable:
     """Return a strategy that its own rules allow.
 
-    Raises: ParameterFault of the first combination if there is none among those tried.
+    One whose constructor fails is no better than one that is not allowed.
+    Raises: the Fault of the first combination if there is none among those tried.
     """
     for index in _probed(recipe.space.strategies.size):
-        if (strategy := recipe.strategy_at(index)) is not None:
-            return strategy
+        with contextlib.suppress(Fault):
+            if (strategy := recipe.strategy_at(index)) is not None:
+                return strategy
     values: Mapping[str, ParameterValue] = recipe.parameters_at(0)  # type: ignore[assignment]  # as above
     return recipe.strategy.make(values)
 

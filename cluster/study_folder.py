@@ -3,6 +3,7 @@
     manifest.json     what the study is and how it stands (`Manifest`), replaced whole
     journal.jsonl     one line a finished batch, appended when its file is safe
     batches/*.parquet the rows (`study_table`), each file named by the SHA-256 of its contents
+    failed/*.csv      the sets that could not be run, each with the reason, by number of the batch
     report.html       the study's report, written last
 
 Theory. A batch is written under a scratch name, flushed to the disk and renamed to the hash of its
@@ -28,7 +29,8 @@ from cluster.study import StudyBusy, StudyFault
 from cluster.tasks import BatchResult
 from cluster.whole_files import clear_scratch, hold, write_whole
 
-MANIFEST, JOURNAL, BATCHES, LOCK = "manifest.json", "journal.jsonl", "batches", ".lock"
+MANIFEST, JOURNAL, LOCK = "manifest.json", "journal.jsonl", ".lock"
+BATCHES, FAILED = "batches", "failed"
 MANIFEST_KEY, MANIFEST_VERSION = "phalanx_study", 1
 FILE_DIGITS = 32
 
@@ -93,8 +95,8 @@ class StudyFolder:
             lock = hold(self.path / LOCK, subject, "one run at a time", StudyBusy)
         with lock:
             with self._writing():
-                clear_scratch(self.path)
-                clear_scratch(self.path / BATCHES)
+                for name in ("", BATCHES, FAILED):
+                    clear_scratch(self.path / name)
             yield
 
     def read_manifest(self) -> dict[str, Any]:
@@ -146,6 +148,7 @@ class StudyFolder:
             if result.rows:
                 file = f"{_name_of(result.parquet)}.parquet"
                 write_whole(self.path / BATCHES / file, result.parquet)
+            self._list_failed(result)
             known = {
                 item.name: getattr(result, item.name)
                 for item in fields(Finished)
@@ -155,16 +158,31 @@ class StudyFolder:
             _append_line(self.path / JOURNAL, json.dumps(asdict(kept)))
         return kept
 
+    def _list_failed(self, result: BatchResult) -> None:
+        """Write the list of the sets of a batch that failed, in the place of one of before."""
+        path = self.failed / f"{result.number:06}.csv"
+        if not result.failed_csv:
+            path.unlink(missing_ok=True)
+            return
+        path.parent.mkdir(exist_ok=True)
+        write_whole(path, result.failed_csv)
+
     def file_of(self, item: Finished) -> Path:
         """Return the file of a batch that has rows."""
         return self.path / BATCHES / item.file
+
+    @property
+    def failed(self) -> Path:
+        """Return where the sets that could not be run are listed."""
+        return self.path / FAILED
 
     def clear(self) -> None:
         """Take away everything that an earlier run has left."""
         with self._writing():
             for name in (MANIFEST, JOURNAL):
                 (self.path / name).unlink(missing_ok=True)
-            shutil.rmtree(self.path / BATCHES, ignore_errors=True)
+            for name in (BATCHES, FAILED):
+                shutil.rmtree(self.path / name, ignore_errors=True)
             (self.path / BATCHES).mkdir(parents=True, exist_ok=True)
 
     def _lines(self) -> Iterator[str]:

@@ -9,10 +9,12 @@ space      strategy_axes and plan_axes [name, column, values], strategies, plans
 sample     count and seed, null for the whole grid
 batches    sets_max and plans_max (how the space is cut), count, done
 ranking    objective, is_larger_better, where, top
-counts     sets, evaluated, excluded, failed, met (the constraints)
+counts     sets, evaluated, excluded, failed, not_run (of batches that failed as a whole),
+           met (the constraints)
 engines    sets by the engine that ran them
 no_gpu     {reason: batches} that a GPU was reserved for and CPUs ran
-faults     sentences on sets that could not be run; failed_batches {number: sentence}
+faults     sentences on the first sets that failed; failed/*.csv beside this file lists them all
+failed_batches {number: sentence} of batches that were not run
 best       [rank, set_id, symbol, interval, engine, objective, settings, metrics, verified,
            difference], the best first; undefined metrics are null. verified is true where the
            kernel's single run gives the reference's trades and the row its metrics, "reference"
@@ -28,9 +30,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster.batches import BatchPlan
+from cluster.batches import Batch, BatchPlan, span_text
 from cluster.plan_shapes import tree_of
-from cluster.study import Study
+from cluster.study import Study, market_name
 from cluster.study_folder import Finished
 from cluster.study_table import added, table_hash
 from engines.kernels.trials import Market
@@ -56,8 +58,10 @@ class Ranking:
 class Standing:
     """How a sweep stands: what has been counted, and the best so far.
 
-    `resumed` are the sets of batches that an earlier run has finished; `sets_per_second` is of
-    this run. `verifying` winners are run again on the reference, 0 before that begins.
+    `failed` sets could not be run, `not_run` ones are of batches that failed as a whole, which are
+    run again when the study goes on. `resumed` are the sets of batches that an earlier run has
+    finished; `sets_per_second` is of this run. `verifying` winners are run again on the reference,
+    0 before that begins.
     """
 
     study: Study
@@ -68,6 +72,7 @@ class Standing:
     evaluated: int = 0
     excluded: int = 0
     failed: int = 0
+    not_run: int = 0
     resumed: int = 0
     verifying: int = 0
     seconds: float = 0.0
@@ -111,6 +116,15 @@ class Standing:
         self.no_gpu.update([item.no_gpu] if item.no_gpu else [])
         fresh = [text for text in item.faults if text not in self.faults]
         self.faults += fresh[: FAULTS_MAX - len(self.faults)]
+
+    def leave(self, batch: Batch, why: str) -> None:
+        """Note that a batch could not be run."""
+        recipe = self.study.recipe
+        span = span_text(batch, recipe.space, recipe.sample)
+        where = market_name(self.study.markets[batch.market])
+        self.not_run += len(batch)
+        said = f"batch {batch.number} was not run ({span} on {where}): {why}"
+        self.failed_batches[batch.number] = said
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +175,7 @@ def manifest_of(
             "evaluated": standing.evaluated,
             "excluded": standing.excluded,
             "failed": standing.failed,
+            "not_run": standing.not_run,
             "met": standing.top.met,
         },
         "engines": dict(standing.engines),

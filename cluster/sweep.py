@@ -174,7 +174,7 @@ class Sweep:
                 finished[batch.number] = fresh[batch.number] = item
                 self._take(standing, item, outcome.parquet)
             else:
-                standing.failed_batches[batch.number] = sentence_of(outcome)
+                standing.leave(batch, sentence_of(outcome))
                 self._require_hope(standing)
             standing.seconds = time.monotonic() - started
             self.watch(standing)
@@ -203,7 +203,7 @@ class Sweep:
         )
 
     def _require_some(self, standing: Standing) -> None:
-        if not standing.evaluated and standing.excluded and not standing.failed_batches:
+        if standing.excluded and standing.excluded == self.study.sets:
             found = f"all {standing.excluded:,} excluded"
             raise StudyFault(f"space of {self.study.id}", "sets that no rule excludes", found)
 

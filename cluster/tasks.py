@@ -19,12 +19,13 @@ import numpy as np
 import ray
 
 from cluster.batches import Batch, BatchPlan, Work, work_of
+from cluster.failed_sets import FailedSets
 from cluster.memory import keep_freed_memory
 from cluster.study import Recipe, StudyFault, code_version, require_bars
 from cluster.study_table import ENGINE_NAMES, Rows, parquet_of, row_sums, table_of
 from cluster.trial_keys import U64_1D, U64_2D, surroundings, trial_keys
 from cluster.user_strategy import FoundStrategy, fault_of
-from engines.errors import Fault, KlineFault
+from engines.errors import Fault
 from engines.kernels.gpu import why_not
 from engines.kernels.trials import Market, Trials
 from engines.klines import interval_text
@@ -36,15 +37,15 @@ PREPARED_MAX = 4
 RATE_UNKNOWN = 10.0  # sets a second: batches small enough to lose
 CLOCK_STEP_S = 1e-4
 GROWTH = 8  # of the sets in one step of calibration
-FAULTS_MAX = 5  # sentences kept of one batch; all are counted
 
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
     """What came of a batch: its rows as a Parquet file, and what was counted on the way.
 
-    `excluded` sets contradict a rule, `failed` ones could not be run, `faults` says why. `no_gpu`
-    is why a GPU that was reserved for the batch could not run it, "" if it could or none was.
+    `excluded` sets contradict a rule, `failed` ones could not be run: `faults` names the first of
+    them and `failed_csv` all. `no_gpu` is why a GPU that was reserved for the batch could not run
+    it, "" if it could or none was.
     """
 
     number: int
@@ -58,6 +59,7 @@ class BatchResult:
     sums: tuple[int, int]
     seconds: float
     no_gpu: str = ""
+    failed_csv: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +114,8 @@ def _made_ready(
 ) -> Prepared:
     known = [recipe.plan_at(index) for index in indices]
     plans = [plan for plan in known if plan is not None]
-    trials = Trials(market, plans, threads, on_gpu, threads_aside(threads))
+    aside, words_of = threads_aside(threads), recipe.strategy.words_of
+    trials = Trials(market, plans, threads, on_gpu, aside, words_of)
     keys = _keys(recipe, market, [0], plans)[0]
     allowed = np.array([plan is not None for plan in known], np.bool_)
     places = np.where(allowed, allowed.cumsum() - 1, -1)
@@ -148,7 +151,7 @@ def run_batch(
     try:
         work = work_of(batch, recipe.space, recipe.sample)
         ready = WORKBENCH.prepared(recipe, batch.market, market, work, threads, on_gpu)
-        rows, wrong = _evaluated(recipe, market, work, ready)
+        rows, failed = _evaluated(recipe, market, work, ready)
     except (Exception, SystemExit) as error:
         found = recipe.strategy
         if isinstance(error, Fault) or found.is_to_blame(error):
@@ -162,13 +165,14 @@ def run_batch(
         market=batch.market,
         parquet=parquet_of(table) if len(rows) else b"",
         rows=len(rows),
-        excluded=len(batch) - len(rows) - len(wrong),
-        failed=len(wrong),
-        faults=tuple(dict.fromkeys(wrong))[:FAULTS_MAX],
+        excluded=len(batch) - len(rows) - len(failed),
+        failed=len(failed),
+        faults=failed.sentences,
         engines={name: n for name, n in zip(ENGINE_NAMES, counts, strict=True) if n},
         sums=row_sums(rows, recipe, recipe.market_ids[batch.market]),
         seconds=time.perf_counter() - started,
         no_gpu=no_gpu or "",
+        failed_csv=failed.csv(),
     )
 
 
@@ -195,29 +199,33 @@ def _require_same_code(recipe: Recipe) -> None:
 
 def _evaluated(
     recipe: Recipe, market: Market, work: Work, ready: Prepared
-) -> tuple[Rows, list[str]]:
+) -> tuple[Rows, FailedSets]:
     """Return the rows of every strategy that its rules allow with its plans, and what failed."""
-    kept, columns, wrong = list[tuple[int, Tradable]](), list[I64_1D](), list[str]()
+    kept, columns, failed = list[tuple[int, Tradable]](), list[I64_1D](), FailedSets(recipe, market)
     for place, index in enumerate(work.strategies):
-        strategy = recipe.strategy_at(index)
-        if strategy is None:
-            continue
         own = ready.columns_of(None if work.columns is None else work.columns[place])
         try:
+            strategy = recipe.strategy_at(index)
+            if strategy is None:
+                continue
             require_bars(strategy, market.klines, recipe.strategy.name)
-        except KlineFault as fault:
-            wrong += [str(fault)] * len(own)
+        except (Exception, SystemExit) as error:
+            if not (text := recipe.strategy.words_of(error)):
+                raise
+            failed.add(index, ready.plans[own].tolist(), text)
         else:
             kept.append((index, strategy))
             columns.append(own)
     if not sum(map(len, columns)):
-        return Rows.joined([]), wrong
+        return Rows.joined([]), failed
     found = ready.trials.run_some([strategy for _, strategy in kept], columns)
     indices, counts = np.array([index for index, _ in kept]), list(map(len, columns))
     of_strategy, of_plan = np.repeat(np.arange(len(kept)), counts), np.concatenate(columns)
     keys = _keys(recipe, market, indices.tolist(), ready.trials.plans[:1])[:, 0]
     ran = np.ones(len(of_plan), np.bool_)
     ran[list(found.errors)] = False
+    for place, text in found.errors.items():
+        failed.add(int(indices[of_strategy[place]]), [int(ready.plans[of_plan[place]])], text)
     of_strategy, of_plan = of_strategy[ran], of_plan[ran]
     rows = Rows(
         strategy=indices[of_strategy],
@@ -226,7 +234,7 @@ def _evaluated(
         engine=found.engine[ran],
         trial_key=keys[of_strategy] + ready.key_steps[of_plan],
     )
-    return rows, wrong + list(found.errors.values())
+    return rows, failed
 
 
 def _keys(

@@ -50,6 +50,12 @@ class FoundStrategy:
         """Return whether `error` was raised in, or through, the strategy's own file."""
         return bool(self.source and _line_in(error, self.source))
 
+    def words_of(self, error: BaseException) -> str:
+        """Return what went wrong in the strategy's own code, and where; "" for a bug of ours."""
+        if isinstance(error, Fault) or self.is_to_blame(error):
+            return str(fault_of(error, self, f"strategy {self.name}", "to run"))
+        return ""
+
     def values(self, settings: Mapping[str, str]) -> dict[str, ParameterValue]:
         """Return every parameter's value, `settings` as written by a person, the rest by default.
 
@@ -127,11 +133,12 @@ def _built_in(id: str, preset: str | None = None) -> FoundStrategy:
 def fault_of(error: BaseException, found: FoundStrategy, subject: str, expected: str) -> Fault:
     """Return the fault that an exception raised in a strategy's own code amounts to.
 
-    A Fault keeps its kind and its words, and gains the line of the error that it was raised from.
+    A Fault keeps its kind and its words, and gains the line of the error that it was raised from,
+    unless it says it.
     """
     if isinstance(error, Fault):
         place = _place_of(error.__cause__, found) if error.__cause__ else ""
-        if not place:
+        if not place or error.found.endswith(place):
             return error
         return type(error)(error.subject, error.expected, f"{error.found}{place}")
     return StrategyFault(subject, expected, f"{_said(error)}{_place_of(error, found)}")

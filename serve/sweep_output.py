@@ -1,6 +1,7 @@
 """What `phalanx sweep` prints: the verified top list, what was counted, and where it is kept."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serve.output import METRIC, figure, print_table
@@ -28,9 +29,10 @@ def print_sweep(result: "SweepResult") -> None:
         where = ", ".join(str(item) for item in standing.top.constraints) or "a defined objective"
         print(f"no set fulfils {where}")
     bars = sum(len(market.klines) for market in study.markets) / len(study.markets)
+    not_run = f", {standing.not_run:,} not run" if standing.not_run else ""
     print(
         f"{study.id}: {standing.evaluated:,} sets evaluated, {standing.excluded:,} excluded by "
-        f"rules, {standing.failed:,} failed; {standing.top.met:,} fulfil the constraints"
+        f"rules, {standing.failed:,} failed{not_run}; {standing.top.met:,} fulfil the constraints"
     )
     if standing.counted > standing.resumed:
         rate = standing.sets_per_second
@@ -47,14 +49,19 @@ def print_sweep(result: "SweepResult") -> None:
         print(f"trials of {study.recipe.strategy.bare_name} on {market} so far: {trials:,}")
 
 
-def say_findings(result: "SweepResult") -> None:
-    """Say on stderr what did not go well, so that an exit code of 1 is understood."""
+def say_findings(result: "SweepResult", listed: Path) -> None:
+    """Say on stderr what did not go well, so that an exit code of 1 is understood.
+
+    All sets that failed are `listed` there.
+    """
     standing = result.standing
-    lines = [f"set of the study: {text}" for text in standing.faults[:FAULTS_SHOWN]]
-    failed = list(standing.failed_batches.items())
-    lines += [f"batch {number} failed: {text}" for number, text in failed[:FAULTS_SHOWN]]
-    if len(failed) > FAULTS_SHOWN:
-        lines.append(f"{len(failed) - FAULTS_SHOWN} further batches failed")
+    lines = standing.faults[:FAULTS_SHOWN]
+    if standing.failed > len(lines):
+        lines.append(f"all {standing.failed:,} sets that failed are listed in {listed}")
+    batches = list(standing.failed_batches.values())
+    lines += batches[:FAULTS_SHOWN]
+    if (more := len(batches) - FAULTS_SHOWN) > 0:
+        lines.append(f"and {more:,} more batches were not run")
     for winner in result.winners:
         if not winner.is_verified:
             number = winner.row["set_id"]

@@ -110,7 +110,7 @@ def standing_text(standing: "Standing") -> str:
     if best == best:
         parts.append(f"best {standing.top.objective.name} {best:.4g}")
     if failed := len(standing.failed_batches):
-        parts.append(f"{failed} failed")
+        parts.append(f"{failed} batches not run")
     return ", ".join(parts)
 
 

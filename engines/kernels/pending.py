@@ -5,22 +5,31 @@ row, or only some of each, as a sample does; either way a set has one place amon
 row by row, and nothing is kept for a set that is not asked for.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
 
+from engines.errors import Fault
 from engines.kernels.columns import F64_2D, I64_2D, U8_1D, Wants
 from engines.kernels.groups import Group
 from engines.kernels.summary import FIGURES
 from engines.types import BOOL_1D, I64_1D
 from engines.wishes import Tradable
 
+# What an error in a strategy's own code comes to, in words; "" for a bug, which ends the run.
+Words = Callable[[BaseException], str]
+
 CHAINS_MIN = 8  # fewer sets do not pay for the table of a market's opens
 WANTS_MAX = 32  # that wait for more of them
 WAITING_BYTES = 50_000_000  # of wishes that wait for more of them
 SETS_ENOUGH = 256  # sets that keep all threads busy
+
+
+def words_of_fault(error: BaseException) -> str:
+    """Return the sentence of a Fault, "" for any other error."""
+    return str(error) if isinstance(error, Fault) else ""
 
 
 class Engine(IntEnum):

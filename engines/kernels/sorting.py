@@ -15,6 +15,7 @@ import numpy as np
 
 from engines.errors import Fault
 from engines.kernels.groups import Group, Groups, Sorted
+from engines.kernels.pending import Words
 from engines.plan import Plan
 from engines.wishes import Tradable, effective_plan, makes_signals, with_room
 
@@ -29,9 +30,9 @@ class Sorting:
     `common` says where plans go that strategies leave as they are, once one has come.
     """
 
-    def __init__(self, groups: Groups, plans: Sequence[Plan]) -> None:
+    def __init__(self, groups: Groups, plans: Sequence[Plan], words_of: Words) -> None:
         self.common: Sorted | None = None
-        self._groups, self._plans = groups, plans
+        self._groups, self._plans, self._words_of = groups, plans, words_of
         self._strategies: Sequence[Tradable] = ()
         self._order: list[int] = []
         self._at = 0
@@ -105,7 +106,7 @@ class Sorting:
             try:
                 effective[place] = effective_plan(strategy, plan)
             except Fault as fault:
-                failed[place] = str(fault)
+                failed[place] = self._words_of(fault)
         return effective, failed
 
     def _are_same(self, made: Made) -> bool:

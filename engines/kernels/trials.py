@@ -30,7 +30,7 @@ from engines.kernels.gpu import GpuRuns
 from engines.kernels.groups import Group, Groups, Market
 from engines.kernels.ordering import in_tiles
 from engines.kernels.passage.runs import PLANS_MIN, run_first_passage
-from engines.kernels.pending import Asked, Engine, Pending, Waiting
+from engines.kernels.pending import Asked, Engine, Pending, Waiting, Words, words_of_fault
 from engines.kernels.plan_terms import refusal_of_signals
 from engines.kernels.sorting import Sorting
 from engines.kernels.summary import FIGURES, SUMMARY
@@ -83,22 +83,23 @@ class Trials:
 
     With `on_gpu`, which asks for one that answers (`gpu.why_not`), the machine's sets run there.
     `aside` are threads, of those that the caller was given, on which chains run beside the
-    strategies that are asked for their signals; without them each waits for the other.
+    strategies that are asked for their signals; without them each waits for the other. `words_of`
+    says what an error of a strategy comes to: who knows its file can name the line.
     """
 
     def __init__(
         self, market: Market, plans: Sequence[Plan], threads: int, on_gpu: bool = False,
-        aside: Aside | None = None,
+        aside: Aside | None = None, words_of: Words = words_of_fault,
     ) -> None:  # fmt: skip # what, then by what
         assert threads > 0, "a caller passes the CPUs that it was given"
-        self._on_gpu, self._aside = on_gpu, aside
+        self._on_gpu, self._aside, self._words_of = on_gpu, aside, words_of
         self._gpu_runs: dict[int, GpuRuns] = {}
         self.market, self.plans = market, tuple(plans)
         # Numba never runs more threads than it found CPUs for when it began.
         self._threads = min(threads, numba.get_num_threads())
         self._groups = Groups(market)
         self._shelf = Shelf(SHARED_BYTES)
-        self._sorting = Sorting(self._groups, self.plans)
+        self._sorting = Sorting(self._groups, self.plans, words_of)
         self._opened = dict[bool, Opened]()
 
     def run(self, strategies: Sequence[Tradable]) -> Summaries:
@@ -150,7 +151,7 @@ class Trials:
         try:
             signals = self._wishes_of(strategy)
         except Fault as fault:
-            batch.fail(row, columns, str(fault))
+            batch.fail(row, columns, self._words_of(fault))
             return
         sets = self._sorting.sort(row)
         if spent := self._sorting.take_spent():
@@ -291,8 +292,10 @@ class Trials:
                 batch.strategies[row], market.klines, market.instrument, self.plans[column],
                 market.costs, since_ms=market.since_ms, funding=market.funding, mark=market.mark,
             )  # fmt: skip # who and where, then the rest
-        except Fault as fault:
-            batch.fail(row, np.array([column]), str(fault))
+        except (Exception, SystemExit) as error:  # perhaps of the strategy's own features
+            if not (text := self._words_of(error)):
+                raise
+            batch.fail(row, np.array([column]), text)
             return
         figures = measure(result)
         at = batch.asked.at(np.array(row), np.array(column))

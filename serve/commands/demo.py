@@ -60,7 +60,7 @@ def demo(flags: DemoFlags) -> int:
     else:
         print(f"report: {page}")
         print_sweep(result)
-    say_findings(result)
+    say_findings(result, folder.failed)
     return 0 if result.is_sound else 1
 
 

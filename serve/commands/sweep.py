@@ -70,7 +70,9 @@ def _sweep(typed: SweepFlags, resumed: str | None = None) -> int:
     else:
         print_sweep(result)
         print(f"report: {report}")
-    say_findings(result)
+    say_findings(result, folder.failed)
+    if result.standing.failed_batches:
+        _say_how_to_go_on(folder)
     return 0 if result.is_sound else 1
 
 
@@ -157,7 +159,11 @@ def _saying_how_to_resume(folder: "StudyFolder") -> Iterator[None]:
         raise
     except BaseException:
         if folder.is_there:
-            where = folder.path.parent
-            again = ["phalanx", "sweep", "--resume", folder.path.name, "--out", str(where)]
-            print(f"to go on: {shlex.join(again)}", file=sys.stderr)
+            _say_how_to_go_on(folder)
         raise
+
+
+def _say_how_to_go_on(folder: "StudyFolder") -> None:
+    where = folder.path.parent
+    again = ["phalanx", "sweep", "--resume", folder.path.name, "--out", str(where)]
+    print(f"to go on: {shlex.join(again)}", file=sys.stderr)

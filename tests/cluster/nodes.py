@@ -59,10 +59,6 @@ def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def fail(error):
-    raise error
-
-
 @dataclass(frozen=True)
 class Crossed(SignalStrategy):
     """Price crosses a mean."""

@@ -48,5 +48,5 @@ def test_a_set_without_the_memory_is_named_and_the_rest_goes_on(tmp_path: Path) 
     (manifest,) = (tmp_path / "out").glob("*/manifest.json")
     known = json.loads(manifest.read_text())
     (said,) = known["failed_batches"].values()
-    assert said.startswith("its worker ran out of memory")
+    assert "its worker ran out of memory" in said
     assert known["counts"]["evaluated"] >= 18

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ from cluster.settings import ClusterSettings
 from cluster.study import StudyBusy, StudyFault
 from cluster.study_folder import Finished, StudyFolder
 from cluster.study_table import parquet_of
-from serve.sweep_output import print_sweep
+from serve.sweep_output import print_sweep, say_findings
 from tests.cluster.nodes import (
     FINE,
     Nodes,
@@ -26,44 +27,53 @@ from tests.cluster.nodes import (
 
 
 def test_a_set_that_cannot_be_run_is_named_and_the_rest_goes_on(
-    nodes: Nodes, tmp_path: Path
+    nodes: Nodes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wild = user_strategy(tmp_path, "1 / (self.period - 20)")
-    result = swept(small_study("period=5:24", "", wild), tmp_path / "out", settings=FINE)
-    assert not result.is_sound
-    assert (result.standing.evaluated, result.standing.failed) == (19, 1)
-    assert "ZeroDivisionError" in result.standing.faults[0]
-
-
-def test_a_batch_that_raises_is_named_and_the_rest_goes_on(nodes: Nodes, tmp_path: Path) -> None:
-    wild = user_strategy(tmp_path, built="1 / (self.period - 20)")
+    wild = user_strategy(tmp_path, "1 / (self.period - 20)", "1 / (self.period - 19)")
     study = small_study("period=5:24", "", wild)
     result = swept(study, tmp_path / "out", settings=FINE)
     assert not result.is_sound
-    assert result.status == "incomplete"
-    (said,) = result.standing.failed_batches.values()
-    assert "ZeroDivisionError: division by zero in line" in said
-    assert "crossed.py" in said
-    assert 0 < result.standing.evaluated < 20
-    again = swept(study, tmp_path / "out", settings=FINE)
-    assert again.standing.resumed == result.standing.evaluated
-    assert len(again.standing.failed_batches) == 1
+    assert (result.standing.evaluated, result.standing.failed) == (18, 2)
+    said = sorted(result.standing.faults)
+    for text, number, period in zip(said, (14, 15), (19, 20), strict=True):
+        assert text.startswith(f"set {number} (period={period}) on TESTUSDT 15m: ")
+        assert "ZeroDivisionError: division by zero in line" in text
+        assert text.count("crossed.py") == 1
+    say_findings(result, tmp_path)
+    assert capsys.readouterr().err.splitlines() == [
+        f"phalanx: {text}" for text in result.standing.faults
+    ]
+    listed = StudyFolder(tmp_path / "out" / study.id).failed.glob("*.csv")
+    assert sum(path.read_text().count("division by zero") for path in listed) == 2
 
 
-def test_a_worker_that_always_dies_is_named(nodes: Nodes, tmp_path: Path) -> None:
+def test_the_sets_of_a_worker_that_always_dies_are_not_run_and_the_rest_goes_on(
+    nodes: Nodes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     wild = user_strategy(tmp_path, "self.period == 20 and on_worker() and die()")
     study = small_study("period=5:24", "", wild)
     settings = ClusterSettings(task_seconds=0.001, task_retries=1)
     result = swept(study, tmp_path / "out", settings=settings)
-    assert "its worker died, each time that it was tried" in str(result.standing.failed_batches)
     assert not result.is_sound
+    assert result.status == "incomplete"
+    (said,) = result.standing.failed_batches.values()
+    assert "set" in said and "its worker died, each time that it was tried" in said
+    missing = result.standing.not_run
+    assert 0 < missing < 20 and result.standing.evaluated == 20 - missing
+    print_sweep(result)
+    assert f"0 failed, {missing} not run; " in capsys.readouterr().out
+    again = swept(study, tmp_path / "out", settings=settings)
+    assert again.standing.resumed == result.standing.evaluated
+    assert again.standing.not_run == missing
 
 
 def test_batches_that_all_fail_end_the_study(nodes: Nodes, tmp_path: Path) -> None:
-    built = "on_worker() and fail(MemoryError('no room'))"
-    study = small_study("period=5:24", "", user_strategy(tmp_path, built=built))
-    with pytest.raises(StudyFault, match=r"each fails: .*MemoryError: no room"):
-        swept(study, tmp_path / "out")
+    study = small_study("period=5:24", "", user_strategy(tmp_path))
+    alien = replace(study, recipe=replace(study.recipe, code_version="another"))
+    with pytest.raises(
+        StudyFault, match=r"each fails: batch \d+ was not run .*: phalanx on a worker"
+    ):
+        swept(alien, tmp_path / "out")
 
 
 def test_rows_of_the_reference_are_not_called_verified(
