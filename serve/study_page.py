@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cluster.results import OutputFault
+from cluster.whole_files import write_whole
 from engines.report_page import framed, page
 from serve.study_payload import BEST_PAGE, StudyReport, study_payload
 from serve.study_rows import view_of
@@ -31,9 +32,7 @@ def write_study_pages(folder: Path, report: StudyReport) -> Path:
         pages = {BEST_PAGE: page([report.best], report_assets()), **pages}
     try:
         for name, text in pages.items():
-            fresh = folder / f".{name}.new"
-            fresh.write_text(text, encoding="utf-8", newline="")
-            fresh.replace(folder / name)
+            write_whole(folder / name, text.encode())
     except OSError as error:
         raise OutputFault(
             f"study folder {folder}", "a place that can be written to", f"{error.strerror}"

@@ -64,7 +64,8 @@ def _sweep(typed: SweepFlags, resumed: str | None = None) -> int:
         if folder.is_there:
             _say_what_is_there(folder, anew=flags.force)
         result = _run(study, folder, ranking, flags, typed)
-        report = write_study_report(study, folder)
+        with _saying_how_to_resume(folder):  # which writes the report alone
+            report = write_study_report(study, folder)
     if flags.json:
         print_json(folder.read_manifest())
     else:

@@ -11,6 +11,7 @@ import pytest
 from cluster.batches import BatchPlan
 from cluster.database import database
 from cluster.ledger import TrialLedger
+from cluster.results import OutputFault
 from cluster.study import Study, study_of
 from cluster.study_folder import StudyFolder
 from cluster.study_manifest import Standing, Winner, manifest_of
@@ -28,6 +29,7 @@ from engines.search.objectives import Constraint, Objective, TopList
 from engines.search.space import Space
 from engines.synthetic import synthetic_klines
 from serve.study_report import study_report, write_study_report
+from tests.unit.failing_disk import failing_at, full
 
 REQUEST = {"command": "phalanx sweep ema_crossover --grid ...", "versions": {"phalanx": "0.1.0"}}
 AXES = [Axis("fast", (3, 5, 8, 20)), Axis("slow", (20, 40))]
@@ -128,7 +130,22 @@ def test_the_page_and_the_best_report_lie_in_the_folder(made: tuple[Study, Study
     assert 0 <= payload["sharpe_deflated_ratio"] <= 1
     best = (folder.path / "best.html").read_text("utf-8")
     assert f"of study {study.id}" in best
-    assert not [path for path in folder.path.iterdir() if path.name.endswith(".new")]
+    assert not [path for path in folder.path.iterdir() if path.name.endswith(".part")]
+
+
+def test_a_full_disk_leaves_the_page_of_before_and_nothing_beside_it(
+    made: tuple[Study, StudyFolder],
+) -> None:
+    study, folder = made
+    before = write_study_report(study, folder).read_bytes()
+    names = sorted(path.name for path in folder.path.iterdir())
+    with failing_at(None, full()) as counted:
+        write_study_report(study, folder)
+    for step in [n for n, name in enumerate(counted.taken) if name == "write"]:
+        with failing_at(step, full()), pytest.raises(OutputFault, match="No space left"):
+            write_study_report(study, folder)
+        assert sorted(path.name for path in folder.path.iterdir()) == names
+        assert (folder.path / "report.html").read_bytes() == before
 
 
 def test_a_study_that_found_nothing_has_a_page_too(tmp_path: Path) -> None:
