@@ -1,7 +1,7 @@
 """How a sweep shows where it is: a bar on a terminal, a line now and then anywhere else.
 
-Two waits would be silent: for a kernel that is compiled, once a machine, before the first batch is
-back, and for the winners, which are run again when the last batch is. Each is said in words.
+Two waits would be silent: for the first batch, before which kernels are perhaps compiled, once a
+machine, and for the winners, which are run again when the last batch is. Each is said in words.
 """
 
 import sys
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LINE_EVERY_S = 10.0
 PATIENCE_S = 5.0  # without a first standing
 COMPILING = (
-    "no result yet: a kernel that this machine has not run before is compiled once, "
+    "no result yet: the first sweep on a machine compiles its kernels once, "
     "which takes a minute or two"
 )
 MINUTE_S, HOUR_S = 60, 3600
@@ -53,7 +53,7 @@ def sweep_progress(patience_s: float = PATIENCE_S) -> Iterator[Callable[["Standi
 def _saying_why_it_waits(
     say: Callable[[str], None], patience_s: float
 ) -> Iterator[Callable[[], None]]:
-    """Say that a kernel is compiled unless what is yielded is called within the time."""
+    """Say that kernels may be compiled unless what is yielded is called within the time."""
     timer = threading.Timer(patience_s, say, (COMPILING,))
     timer.daemon = True
     timer.start()

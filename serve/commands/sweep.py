@@ -95,6 +95,7 @@ def _ask_for_large(study: "Study", *, is_agreed: bool) -> None:
     from cluster.tasks import calibrated
     from serve.sweep_progress import duration_text
 
+    print(f"note: {study.sets:,} sets are many: some of them are timed first", file=sys.stderr)
     cpus = os.cpu_count() or 1
     seconds = study.sets / (calibrated(study.recipe, study.markets[0]) * cpus)
     expected = f"--yes for {study.sets:,} sets, about {duration_text(seconds)} on {cpus} CPUs"

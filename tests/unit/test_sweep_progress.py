@@ -31,7 +31,7 @@ def test_a_wait_for_the_first_result_says_that_a_kernel_is_compiled(capsys: Capt
         while not said:
             time.sleep(0.01)
             said = capsys.readouterr().err
-    assert said.startswith("sweep: no result yet: a kernel that this machine has not run before")
+    assert said.startswith("sweep: no result yet: the first sweep on a machine compiles")
 
 
 def test_a_first_result_or_the_end_makes_that_needless(capsys: Capture) -> None:
