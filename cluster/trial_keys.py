@@ -22,7 +22,7 @@ import inspect
 import io
 import tokenize
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass, replace
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -95,8 +95,11 @@ def surroundings(
     klines: Klines, instrument: Instrument, funding: Funding | None = None,
     mark: Klines | None = None, magnifier: Klines | None = None,
 ) -> dict[str, object]:  # fmt: skip # what is traded, then what else is read
-    """Return what a market brings into an evaluation besides its bars, long columns as digests."""
-    found: dict[str, object] = {"instrument": instrument}
+    """Return what a market brings into an evaluation besides its bars, long columns as digests.
+
+    What an instrument is called tells nothing apart: a venue and a file have their own names.
+    """
+    found: dict[str, object] = {"instrument": replace(instrument, symbol="")}
     found |= {f"other {name}": fingerprint(other) for name, other in klines.others.items()}
     if funding is not None:
         columns = funding.time_ms.tobytes() + funding.rate.tobytes()

@@ -27,7 +27,7 @@ from tests.cluster.nodes import small_study
 
 PARAMETERS = [{"fast": fast, "slow": slow} for fast in (5, 9) for slow in (20, 30, 40)]
 INSTRUMENT = Instrument("TESTUSDT", tick_size=0.1, qty_step=0.001)
-PINNED = 11564772954281597188
+PINNED = 8060494905562855193
 PLANS = [Plan(exits=Exits(stop_loss_ratio=stop)) for stop in (0.01, 0.02, 0.03, 0.04)]
 
 
