@@ -1,6 +1,7 @@
 """Run a study on the cluster that we are in, from where it stands to its verified winners.
 
-1. the folder is locked; batches that an earlier run has finished are counted, not run.
+1. batches that an earlier run has finished are counted, not run. Whoever runs a study holds the
+   lock of its folder by then.
 2. the space is cut: at the first start, by a timed try, so that a task is worth a second or more.
 3. bars and recipe go into the object store once; batches go out through a bounded window.
 4. each result is written the moment it comes, then counted and shown to the top list.
@@ -54,8 +55,17 @@ class SweepResult:
     @property
     def is_sound(self) -> bool:
         """Return whether every set was run and every winner verified."""
-        is_whole = self.status == "complete" and not self.standing.failed
-        return is_whole and all(winner.is_verified for winner in self.winners)
+        return self.outcome == "complete"
+
+    @property
+    def outcome(self) -> str:
+        """Return in a word or two how it ended, as `phalanx runs --studies` shows it."""
+        if self.status != "complete":
+            return self.status
+        if self.standing.failed:
+            return "sets failed"
+        is_proven = all(winner.is_verified for winner in self.winners)
+        return self.status if is_proven else "not verified"
 
 
 @dataclass(slots=True)
@@ -76,31 +86,30 @@ class Sweep:
     rate: float | None = field(default=None, init=False)
 
     def run(self, *, anew: bool = False) -> SweepResult:
-        """Do what is left of the study, all of it if it is to be done `anew`.
+        """Do what is left of the study, all of it if it is to be done `anew`; its lock is held.
 
-        Raises: StudyFault if another run is at work on it, its code is another, the disk refuses,
-        nothing is left by the rules, or every batch fails.
+        Raises: StudyFault if its code is another, the disk refuses, nothing is left by the rules,
+        or every batch fails.
         """
-        with self.folder.locked():
-            if anew:
-                self.folder.clear()
-            finished = self.folder.finished()
-            standing = self._standing(finished)
-            self._write(standing, "running")
-            try:
-                self._evaluate(standing, finished)
-                self._require_some(standing)
-                self._announce(standing)
-                winners = verified_winners(
-                    self.study, self.folder, standing.top, finished, self.causality_check
-                )
-            except BaseException:
-                self._write(standing, "interrupted", trials=self._recorded(finished))
-                raise
-            trials = self._recorded(finished)
-            status = "incomplete" if standing.failed_batches else "complete"
-            self._write(standing, status, winners, trials)
-            return SweepResult(standing, winners, trials, status)
+        if anew:
+            self.folder.clear()
+        finished = self.folder.finished()
+        standing = self._standing(finished)
+        self._write(standing, "running")
+        try:
+            self._evaluate(standing, finished)
+            self._require_some(standing)
+            self._announce(standing)
+            winners = verified_winners(
+                self.study, self.folder, standing.top, finished, self.causality_check
+            )
+        except BaseException:
+            self._write(standing, "interrupted", trials=self._recorded(finished))
+            raise
+        trials = self._recorded(finished)
+        status = "incomplete" if standing.failed_batches else "complete"
+        self._write(standing, status, winners, trials)
+        return SweepResult(standing, winners, trials, status)
 
     def _announce(self, standing: Standing) -> None:
         """Show that the winners are run again, if there are any."""

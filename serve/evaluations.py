@@ -1,8 +1,8 @@
 """Record runs and studies as commands end them."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,9 @@ from serve.runs import command_text
 if TYPE_CHECKING:
     from cluster.study import Study
     from cluster.study_folder import StudyFolder
+    from cluster.sweep import SweepResult
 
-COMPLETE, CUT_SHORT = "complete", "cut short"
+CUT_SHORT = "cut short"
 
 
 def record_runs(runs: Sequence[Run], out: Path | None) -> None:
@@ -45,9 +46,10 @@ def _run(run: Run, out: Path | None) -> RunRecord:
     )
 
 
-@contextmanager
-def study_recorded(study: "Study", folder: "StudyFolder") -> Iterator[None]:
-    """Record that a study begins, and how it ends: whole, or by what.
+def recorded(
+    study: "Study", folder: "StudyFolder", run: "Callable[[], SweepResult]"
+) -> "SweepResult":
+    """Run a study whose lock is held; record that it begins, and how it ends.
 
     Raises: DatabaseFault if the database cannot be used.
     """
@@ -65,12 +67,13 @@ def study_recorded(study: "Study", folder: "StudyFolder") -> Iterator[None]:
     with database() as engine:
         Evaluations(engine).begin_study(begun)
     try:
-        yield
+        result = run()
     except BaseException:
         with suppress(DatabaseFault):  # What went wrong first is what is told.
             _end(study.id, place, CUT_SHORT)
         raise
-    _end(study.id, place, COMPLETE)
+    _end(study.id, place, result.outcome)
+    return result
 
 
 def _end(study: str, place: str, outcome: str) -> None:

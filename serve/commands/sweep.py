@@ -121,22 +121,23 @@ def _run(
     from cluster.session import session
     from cluster.settings import cluster_settings
     from cluster.sweep import Sweep
-    from serve.evaluations import study_recorded
+    from serve.evaluations import recorded
     from serve.runs import trial_ledger
     from serve.sweep_progress import sweep_progress
 
     settings = cluster_settings()
     with (
         trial_ledger() as ledger,
-        study_recorded(study, folder),
+        folder.locked(),
         _saying_how_to_resume(folder),
         session(flags.address or settings.ray_address),
         sweep_progress() as watch,
     ):
         request = _request(typed)
-        return Sweep(
+        made = Sweep(
             study, folder, ranking, settings, request, watch, ledger, flags.causality_check
-        ).run(anew=flags.force)
+        )
+        return recorded(study, folder, lambda: made.run(anew=flags.force))
 
 
 def _request(typed: SweepFlags) -> dict[str, Any]:
@@ -153,12 +154,8 @@ def _request(typed: SweepFlags) -> dict[str, Any]:
 @contextmanager
 def _saying_how_to_resume(folder: "StudyFolder") -> Iterator[None]:
     """Print the command that goes on with the study, whatever cuts it short."""
-    from cluster.study import StudyBusy
-
     try:
         yield
-    except StudyBusy:
-        raise
     except BaseException:
         if folder.is_there:
             _say_how_to_go_on(folder)

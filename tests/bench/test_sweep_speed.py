@@ -72,7 +72,8 @@ def test_sweep_through_ray_beside_one_program(tmp_path: Path) -> None:
     watched, ranking = Watched(), Ranking(Objective.parse("net_profit_quote"), (), 5)
     with session(cpus=CORES):
         folder = StudyFolder(tmp_path / swept.id)
-        result = Sweep(swept, folder, ranking, ClusterSettings(), {}, watched).run()
+        with folder.locked():
+            result = Sweep(swept, folder, ranking, ClusterSettings(), {}, watched).run()
     sums, rows, started = (0, 0), 0, time.perf_counter()
     for batch in BatchPlan(1, result.standing.plan.sets_max).of(swept.recipe):
         found = run_batch(swept.recipe, swept.markets[0], batch, CORES, has_gpu=False)

@@ -150,7 +150,9 @@ def swept(
 ) -> SweepResult:
     """Run a study into the folder `out`."""
     ranking = Ranking(Objective.parse("net_profit_quote"), (), top)
-    return Sweep(study, StudyFolder(out / study.id), ranking, settings, {}, watch).run()
+    folder = StudyFolder(out / study.id)
+    with folder.locked():
+        return Sweep(study, folder, ranking, settings, {}, watch).run()
 
 
 def in_one_program(study: Study, sets_max: int = 7) -> tuple[str, pa.Table]:

@@ -169,7 +169,8 @@ def test_trials_are_counted_while_a_study_runs(
         dataset = dataset_of(study.markets[0].klines)
         folder = StudyFolder(tmp_path / study.id)
         ranking = Ranking(Objective.parse("net_profit_quote"), (), 1)
-        Sweep(study, folder, ranking, FINE, {}, watch, ledger).run()
+        with folder.locked():
+            Sweep(study, folder, ranking, FINE, {}, watch, ledger).run()
         last = ledger.count(study.recipe.strategy.bare_name, dataset)
     assert 0 < counted[2] < last == 44
 

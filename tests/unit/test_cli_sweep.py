@@ -1,10 +1,13 @@
 """`phalanx sweep` before it meets a cluster: what is wrong with a study is one clear sentence."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cluster.session import SessionFault
+from cluster.study_folder import StudyFolder
 from engines.errors import ParameterFault
 from serve.cli import run
 from serve.sweep_flags import SweepFlags, request_of, restored, stored
@@ -168,3 +171,24 @@ def test_flags_come_back_from_a_manifest_as_they_were_given() -> None:
     assert restored(stored(given), SweepFlags(resume="x")) == given
     again = restored(stored(given), SweepFlags(resume="x", top=9, json=True))
     assert (again.top, again.json, again.grid) == (9, True, ["fast=5"])
+
+
+def test_a_second_run_is_refused_before_a_cluster_is_started_and_marks_nothing(
+    refused: Said,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def none_here(*_: object) -> None:
+        raise SessionFault("Ray cluster", "one", "none")
+
+    monkeypatch.setattr("cluster.session.session", none_here)
+    monkeypatch.setenv("PHALANX_DATABASE_URL", f"sqlite:///{tmp_path / 'a.db'}")
+    words = ("--grid", "fast=5:20:5", "--out", tmp_path / "out")
+    assert "Ray cluster: expected one" in refused(*words)
+    (folder,) = (tmp_path / "out").iterdir()
+    with StudyFolder(folder).locked():
+        said = refused(*words)
+    assert "expected one run at a time, found process" in said
+    assert run(["runs", "--studies", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"studies": []}

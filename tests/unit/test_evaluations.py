@@ -9,8 +9,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from cluster.batches import BatchPlan
 from cluster.database import database
 from cluster.evaluations import Evaluations, RunRecord, StudyRecord
+from cluster.study_folder import StudyFolder
+from cluster.study_manifest import Standing
+from cluster.sweep import SweepResult
+from engines.search.objectives import Objective, TopList
+from serve.evaluations import recorded
+from tests.cluster.nodes import small_study
 from tests.unit.databases import KINDS, url_of
 from tests.unit.test_cli import printed, write_bars
 
@@ -58,6 +65,28 @@ def test_a_study_that_goes_on_is_the_same_study(engine: Engine) -> None:
     (found,) = kept.studies(1)
     assert (found.begun_ms, found.ended_ms, found.outcome) == (5, 30, "complete")
     assert found.command == "phalanx sweep --resume a"
+
+
+def test_a_study_is_kept_with_the_outcome_that_its_result_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHALANX_DATABASE_URL", f"sqlite:///{tmp_path / 'a.db'}")
+    study, folder = small_study(), StudyFolder(tmp_path / "study")
+
+    def interrupted() -> SweepResult:
+        raise KeyboardInterrupt
+
+    def kept() -> list[str]:
+        with database() as engine:
+            return [item.outcome for item in Evaluations(engine).studies(2)]
+
+    with pytest.raises(KeyboardInterrupt):
+        recorded(study, folder, interrupted)
+    assert kept() == ["cut short"]
+    standing = Standing(study, BatchPlan(1, 7), 5, TopList(3, Objective.parse("sharpe")))
+    result = SweepResult(standing, (), {}, "incomplete")
+    assert recorded(study, folder, lambda: result) is result
+    assert kept() == ["incomplete"]
 
 
 def test_a_backtest_is_kept_and_shown(
