@@ -104,12 +104,24 @@ class Sweep:
                 self.study, self.folder, standing.top, finished, self.causality_check
             )
         except BaseException:
-            self._write(standing, "interrupted", trials=self._recorded(finished))
+            self._keep(standing, "interrupted", finished)
             raise
-        trials = self._recorded(finished)
         status = "incomplete" if standing.failed_batches else "complete"
-        self._write(standing, status, winners, trials)
+        trials = self._keep(standing, status, finished, winners)
         return SweepResult(standing, winners, trials, status)
+
+    def _keep(
+        self, standing: Standing, status: str, finished: Mapping[int, Finished],
+        winners: Sequence[Winner] = (),
+    ) -> dict[str, int]:  # fmt: skip # what came of the study
+        """Write what came of it, then count its evaluations: a ledger that fails costs only them.
+
+        Whoever goes on with the study counts them then.
+        """
+        self._write(standing, status, winners)
+        trials = self._recorded(finished)
+        self._write(standing, status, winners, trials)
+        return trials
 
     def _announce(self, standing: Standing) -> None:
         """Show that the winners are run again, if there are any."""

@@ -10,16 +10,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cluster.database import DatabaseFault, database
+from cluster.ledger import TrialLedger
 from cluster.settings import ClusterSettings
 from cluster.study import StudyFault
 from cluster.study_folder import Finished, StudyFolder
+from cluster.study_manifest import Ranking
 from cluster.study_table import parquet_of
+from cluster.sweep import Sweep
+from engines.search.objectives import Objective
 from serve.sweep_output import print_sweep, say_findings
 from tests.cluster.nodes import (
     FINE,
+    SOLID,
     Nodes,
     in_one_program,
     market,
+    quiet,
     small_study,
     swept,
     user_strategy,
@@ -114,6 +121,30 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(
     result = swept(study, tmp_path, settings=FINE)
     assert result.standing.resumed == sum(item.rows + item.excluded for item in kept.values())
     assert result.standing.table_hash == in_one_program(study)[0]
+
+
+def test_a_ledger_that_fails_costs_the_count_alone(
+    nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = small_study()
+    folder = StudyFolder(tmp_path / study.id)
+
+    def full(*_: object) -> dict[str, int]:
+        raise DatabaseFault("trial ledger", "a database that can be written to", "a full disk")
+
+    ranking = Ranking(Objective.parse("net_profit_quote"), (), 3)
+    with database(f"sqlite:///{tmp_path / 'ledger.db'}") as engine, folder.locked():
+        sweep = Sweep(study, folder, ranking, SOLID, {}, quiet, TrialLedger(engine))
+        monkeypatch.setattr("cluster.sweep.record_trials", full)
+        with pytest.raises(DatabaseFault):
+            sweep.run()
+        kept = folder.read_manifest()
+        assert (kept["status"], len(kept["best"])) == ("complete", 3)
+        assert all(item["verified"] for item in kept["best"])
+        monkeypatch.undo()
+        result = sweep.run()
+    assert result.is_sound and result.standing.resumed == result.standing.counted
+    assert sum(result.trials.values()) == result.standing.evaluated
 
 
 def test_a_row_that_the_reference_does_not_give_fails_the_study(

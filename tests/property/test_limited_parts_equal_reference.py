@@ -98,4 +98,4 @@ def test_a_drawdown_beside_a_stop_comes_first_where_the_price_does() -> None:
     # The stop lies among these levels, and what it pays does as well.
     market = Market(klines, INSTRUMENT, Costs(commission=0.0, slippage_ticks=3))
     decided = check(market, plans[0], GRID, others=plans[1:])
-    assert decided > 0.8  # A part may fill on the way where the level lies behind it then.
+    assert decided > 0.8  # Of the others the machine alone tells what comes first.

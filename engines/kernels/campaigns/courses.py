@@ -47,8 +47,9 @@ from engines.types import F64_1D
     C_LINE, C_STATE, C_LOTS, C_END, C_FROM, C_TO, C_HIGH, C_RANGE, C_WAY, C_PRICE, C_WORST, C_LATER,
     C_MONTH, C_SLIP,
 ) = range(14)  # fmt: skip # one list
-# What is only of use while it is walked: what is held and has cost, its levels, the rung that waits
-# next and where, and the extremes of bars since the last lot and since the close that decided.
+# What is of use while it is walked: what is held and has cost, its levels, the rung that waits next
+# and where, and the extremes of bars since the last lot and since the close that decided, of which
+# the highest is asked for afterwards too (`kept`).
 (
     C_COST, C_STEPS, C_UP, C_DOWN, C_RUNG, C_LEVEL, C_MOST, C_LEAST, C_TOP, C_BOTTOM,
 ) = range(14, 24)  # fmt: skip # one list

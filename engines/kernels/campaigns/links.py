@@ -341,7 +341,7 @@ def _follow(
             stop = int(min(stop, run[DAY_END]))
         low, high = (down, up) if side > 0 else (-up, -down)
         start, bar = bar, first_touch(reach, bars, bar, min(stop, next_pay(run)), low, high)
-        if run[LOOK] < up and start < bar:
+        if run[LOOK] < up and start < bar:  # LOOK is infinite where no drawdown is limited.
             bar = pass_closes(run, reach, asked, start, bar, down, side)
         if bar < stop and _ends_in(run, lines, prices, reach, bar, side):
             return True
