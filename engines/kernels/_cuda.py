@@ -12,7 +12,8 @@ Equality with the CPU needs every product and sum rounded on its own. NVVM fuses
 sum after it unless told not to, and numba-cuda has no option for that, so the one is passed here
 while the kernel is compiled, link-time optimisation stays off (the assembly that is looked at is
 the assembly that runs), and assembly that fuses all the same is refused. Nothing is compiled later,
-out of sight, for arguments of other types: a call with such fails.
+out of sight, for arguments of other types: a call with such fails. (A view of one row has another
+type on a device, and what numba-cuda compiled for it unasked did fuse; see `gpu.copied_each`.)
 
 NVVM inlines every rule wherever it is called, which makes a megabyte of code that takes a minute to
 compile and does not fit an instruction cache; so large rules are marked as functions to stay.

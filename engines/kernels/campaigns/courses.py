@@ -8,6 +8,10 @@ target lies above all that was passed by and not above what met it, and whose st
 then ask whether theirs are such (`played`), and need no bar. Where sets come to many entries again
 the first one walks it at once. Where an entry that waits is met, and what is left of that bar then,
 hangs on the close as well; a campaign for which the bar goes on to matter is not known.
+
+No courses are shared where levels count from each entry or lie nearly as far away as their base,
+limits are verified, rungs wait above, a late target may come, fills are at closes, on spot, or with
+funding or leverage; nor by a set alone, nor in ladders of more lots than may be known.
 """
 
 import math
