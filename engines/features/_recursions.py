@@ -2,16 +2,18 @@
 
 Theory of operation. Each step of a recursion waits for the one before it: three dependent
 operations for an EMA, a division among them for Wilder's RMA, while the machine could do several
-at once. So the column is cut into LANES stretches that run side by side. Only the first knows
-where it starts; the others start from the same seed, which is wrong. But a recursive average
-forgets: a chain started right and one started wrong come nearer by the same ratio on each bar, and
-once they round to one double they are one for ever, since a step depends on nothing else. So each
-stretch is walked a second time from its true start, beside the wrong chain, until the two meet.
-From there on what the stretch wrote is right; where they never meet, all of it is written anew.
+at once. So the column is cut into SIDE stretches that run side by side, in the lanes of a vector
+register (`_lanes`). Only the first knows where it starts. But a recursive average forgets: two
+chains over the same bars come nearer by the same ratio on each, and once they round to one double
+they are one for ever, since a step depends on nothing else. So the last bars of every stretch are
+walked beforehand, from the seed, which is wrong; where that ends the next stretch starts. Once all
+are walked it shows which of them started where the one before has ended, to the bit: these are
+right, and what follows the first that is not is walked bar by bar.
 
-Invariant: the values are those of the plain loop, whatever LANES is and wherever chains meet; only
-the speed depends on it. Two chains meet within some 40 time constants (53 bits of the first gap,
-and the last unit, which chance has to round away). A column too short for that takes one lane.
+Invariant: the values are those of the plain loop, wherever chains meet; only the speed depends on
+it. Two chains meet within some 36 time constants (53 bits of the first gap, and the last unit,
+which chance has to round away; of 6,440 stretches 30 took more than 40, none more than MEMORY). A
+column too short for that is walked bar by bar.
 
 Columns are finite here; the callers skip NaN. Outputs are allocated by NumPy and filled here: its
 large arrays lie on large pages, while those that compiled code allocates cost more in page faults
@@ -22,13 +24,23 @@ import numpy as np
 
 from engines.features._columns import PINE_TOLERANCE
 from engines.features._compiled import compiled
+from engines.features._lanes import (
+    SIDE,
+    TILE,
+    Lanes,
+    Number,
+    at_most,
+    load,
+    same,
+    store,
+    turn_in,
+    turn_out,
+)
 from engines.features.sums import rolling_sum
-from engines.types import F64_1D
+from engines.types import F64_1D, F64_2D
 
-LANES = 8
-RSI_LANES = 4  # two chains a lane
-BLOCK = 256  # bars a lane: scratch of both chains stays in the first-level cache
-MEMORY = 40
+PART = 1 << 17  # bars: a part of a column stays in the cache until its means are known
+MEMORY = 44  # time constants after which two chains have met
 
 
 def exponential_means(source: F64_1D, period: int, out: F64_1D | None = None) -> F64_1D:
@@ -121,90 +133,114 @@ def _mean(values: F64_1D) -> float:
 
 
 @compiled
-def _lane_bars(bars: int, lanes: int, time_constant: float) -> int:
-    """Return the length of a lane, 0 if the chains would hardly meet in it."""
-    length = bars // lanes
-    return length if length > MEMORY * time_constant else 0
+def _lane_bars(bars: int, time_constant: float) -> tuple[int, int]:
+    """Return the length of a lane, and of the walk that forgets where it began; 0 for too few."""
+    length, memory = bars // TILE * SIDE, int(MEMORY * time_constant) // SIDE * SIDE + SIDE
+    return (length, memory) if length > memory else (0, 0)
+
+
+@compiled
+def _starts(seed: float, guesses: Lanes) -> F64_1D:
+    """Return where lanes start [SIDE]: the first at the seed, each at the end of the one before."""
+    starts = np.empty(SIDE + 1)
+    starts[0] = seed
+    store(guesses, starts, 1)
+    return starts[:SIDE]
+
+
+@compiled
+def _each(lanes: Lanes) -> F64_1D:
+    """Return lanes as a column [SIDE]."""
+    column = np.empty(SIDE)
+    store(lanes, column, 0)
+    return column
+
+
+@compiled
+def _right(starts: F64_1D, ends: F64_1D) -> int:
+    """Return how many lanes, from the first on, start where the one before has ended."""
+    lane = 1
+    while lane < SIDE and starts[lane] == ends[lane - 1]:
+        lane += 1
+    return lane
+
+
+@compiled
+def _exponential(mean: Number, value: Number, alpha: float) -> Number:
+    return mean + alpha * (value - mean)
 
 
 @compiled
 def _exponential_lanes(
     source: F64_1D, means: F64_1D, first: int, alpha: float, seed: float
 ) -> None:
-    bars = _lane_bars(source.size - first, LANES, 1.0 / alpha)
-    tail = first + LANES * bars
-    values = source[first:tail].reshape(LANES, bars)
-    outputs = means[first:tail].reshape(LANES, bars)
-    chains = np.full(LANES, seed)
-    for i in range(bars):
-        for lane in range(LANES):
-            mean = chains[lane]
-            mean += alpha * (values[lane, i] - mean)
-            chains[lane] = mean
-            outputs[lane, i] = mean
-    mean = chains[0]
-    for lane in range(1, LANES):
-        mean = _join_exponential(values[lane], outputs[lane], alpha, mean, seed, chains[lane])
-    _join_exponential(source[tail:], means[tail:], alpha, mean, np.nan, np.nan)
+    bars, memory = _lane_bars(source.size - first, 1.0 / alpha)
+    values = source[first : first + SIDE * bars].reshape(SIDE, bars)
+    outputs = means[first : first + SIDE * bars].reshape(SIDE, bars)
+    chains, tile = same(seed), np.empty(TILE)
+    for at in range(bars - memory, bars, SIDE):
+        turn_in(values, at, tile)
+        for bar in range(0, TILE, SIDE):
+            chains = _exponential(chains, load(tile, bar), alpha)
+    starts = _starts(seed, chains)
+    chains = load(starts, 0)
+    for at in range(0, bars, SIDE):
+        turn_in(values, at, tile)
+        for bar in range(0, TILE, SIDE):
+            chains = _exponential(chains, load(tile, bar), alpha)
+            store(chains, tile, bar)
+        turn_out(tile, outputs, at)
+    ends = _each(chains)
+    right = _right(starts, ends)
+    mean, done = ends[right - 1], first + right * bars
+    for t in range(done, source.size):
+        mean = _exponential(mean, source[t], alpha)
+        means[t] = mean
 
 
 @compiled
-def _join_exponential(
-    values: F64_1D, outputs: F64_1D, alpha: float, mean: float, wrong: float, end: float
-) -> float:
-    """Walk a stretch from its true start until it meets the wrong one; return its true end."""
-    for i in range(values.size):
-        mean += alpha * (values[i] - mean)
-        wrong += alpha * (values[i] - wrong)
-        outputs[i] = mean
-        if mean == wrong:
-            return end
-    return mean
-
-
-@compiled
-def _wilder(mean: float, value: float, period: int) -> float:
+def _wilder(mean: Number, value: Number, period: int) -> Number:
     return (mean * (period - 1) + value) / period
 
 
 @compiled
+def _wilder_starts(values: F64_2D, memory: int, period: int, seed: float) -> F64_1D:
+    bars, chains, tile = values.shape[1], same(seed), np.empty(TILE)
+    for at in range(bars - memory, bars, SIDE):
+        turn_in(values, at, tile)
+        for bar in range(0, TILE, SIDE):
+            chains = _wilder(chains, load(tile, bar), period)
+    return _starts(seed, chains)
+
+
+@compiled
 def _wilder_lanes(source: F64_1D, means: F64_1D, period: int, seed: float) -> None:
-    bars = _lane_bars(source.size - period, LANES, period)
-    tail = period + LANES * bars
-    values = source[period:tail].reshape(LANES, bars)
-    outputs = means[period:tail].reshape(LANES, bars)
-    chains = np.full(LANES, seed)
-    for i in range(bars):
-        for lane in range(LANES):
-            chains[lane] = _wilder(chains[lane], values[lane, i], period)
-            outputs[lane, i] = chains[lane]
-    mean = chains[0]
-    for lane in range(1, LANES):
-        mean = _join_wilder(values[lane], outputs[lane], period, mean, seed, chains[lane])
-    _join_wilder(source[tail:], means[tail:], period, mean, np.nan, np.nan)
+    bars, memory = _lane_bars(source.size - period, period)
+    values = source[period : period + SIDE * bars].reshape(SIDE, bars)
+    outputs = means[period : period + SIDE * bars].reshape(SIDE, bars)
+    starts = _wilder_starts(values, memory, period, seed)
+    chains, tile = load(starts, 0), np.empty(TILE)
+    for at in range(0, bars, SIDE):
+        turn_in(values, at, tile)
+        for bar in range(0, TILE, SIDE):
+            chains = _wilder(chains, load(tile, bar), period)
+            store(chains, tile, bar)
+        turn_out(tile, outputs, at)
+    ends = _each(chains)
+    right = _right(starts, ends)
+    mean, done = ends[right - 1], period + right * bars
+    for t in range(done, source.size):
+        mean = _wilder(mean, source[t], period)
+        means[t] = mean
 
 
 @compiled
-def _join_wilder(
-    values: F64_1D, outputs: F64_1D, period: int, mean: float, wrong: float, end: float
-) -> float:
-    for i in range(values.size):
-        mean = _wilder(mean, values[i], period)
-        wrong = _wilder(wrong, values[i], period)
-        outputs[i] = mean
-        if mean == wrong:
-            return end
-    return mean
-
-
-@compiled
-def _range(high: float, low: float, before: float) -> float:
-    # A NaN loses every comparison, so without a close before the range is high - low.
+def _range(high: Number, low: Number, before: Number) -> Number:
+    # A NaN is at most nothing, so without a close before the range is high - low.
     span = high - low
-    rise = abs(high - before)
-    fall = abs(low - before)
-    span = rise if rise > span else span
-    return fall if fall > span else span
+    rise, fall = abs(high - before), abs(low - before)
+    span = at_most(span, rise, rise, span)
+    return at_most(span, fall, fall, span)
 
 
 @compiled
@@ -215,117 +251,86 @@ def _ranges(high: F64_1D, low: F64_1D, close: F64_1D, ranges: F64_1D) -> None:
 
 
 @compiled
+def _write_ranges(high: F64_1D, low: F64_1D, close: F64_1D, ranges: F64_1D, at: int) -> None:
+    store(_range(load(high, at), load(low, at), load(close, at - 1)), ranges, at)
+
+
+@compiled
 def _range_lanes(
     high: F64_1D, low: F64_1D, close: F64_1D, means: F64_1D, period: int, seed: float
 ) -> None:
-    bars = _lane_bars(high.size - period, LANES, period)
-    tail = period + LANES * bars
-    highs = high[period:tail].reshape(LANES, bars)
-    lows = low[period:tail].reshape(LANES, bars)
-    befores = close[period - 1 : tail - 1].reshape(LANES, bars)
-    outputs = means[period:tail].reshape(LANES, bars)
-    chains = np.full(LANES, seed)
-    for i in range(bars):
-        for lane in range(LANES):
-            span = _range(highs[lane, i], lows[lane, i], befores[lane, i])
-            chains[lane] = _wilder(chains[lane], span, period)
-            outputs[lane, i] = chains[lane]
-    mean = chains[0]
-    for lane in range(1, LANES):
-        bars_of_lane = highs[lane], lows[lane], befores[lane]
-        mean = _join_ranges(bars_of_lane, outputs[lane], period, mean, seed, chains[lane])
-    rest = high[tail:], low[tail:], close[tail - 1 : -1]
-    _join_ranges(rest, means[tail:], period, mean, np.nan, np.nan)
+    """Walk the column part by part; the ranges of a part lie where its means will.
+
+    They are written while the part before is walked, whose divisions leave the memory idle.
+    """
+    parts = (high.size - period) // PART + 1
+    bars, memory = _lane_bars((high.size - period) // parts, period)
+    part, last = SIDE * bars, period + parts * SIDE * bars
+    for t in range(period, period + part, SIDE):
+        _write_ranges(high, low, close, means, t)
+    mean, done, right, tile = seed, period, SIDE, np.empty(TILE)
+    while done < last and right == SIDE:
+        values = means[done : done + part].reshape(SIDE, bars)
+        starts = _wilder_starts(values, memory, period, mean)
+        chains = load(starts, 0)
+        for at in range(0, bars, SIDE):
+            turn_in(values, at, tile)
+            for bar in range(0, TILE, SIDE):
+                chains = _wilder(chains, load(tile, bar), period)
+                store(chains, tile, bar)
+                ahead = done + part + at * SIDE + bar
+                if ahead < last:
+                    _write_ranges(high, low, close, means, ahead)
+            turn_out(tile, values, at)
+        ends = _each(chains)
+        right = _right(starts, ends)
+        mean, done = ends[right - 1], done + right * bars
+    for t in range(done, high.size):
+        mean = _wilder(mean, _range(high[t], low[t], close[t - 1]), period)
+        means[t] = mean
 
 
 @compiled
-def _join_ranges(
-    bars: tuple[F64_1D, F64_1D, F64_1D],
-    outputs: F64_1D,
-    period: int,
-    mean: float,
-    wrong: float,
-    end: float,
-) -> float:
-    highs, lows, befores = bars
-    for i in range(highs.size):
-        span = _range(highs[i], lows[i], befores[i])
-        mean = _wilder(mean, span, period)
-        wrong = _wilder(wrong, span, period)
-        outputs[i] = mean
-        if mean == wrong:
-            return end
-    return mean
-
-
-@compiled
-def _strength(rise: float, fall: float) -> float:
-    # Choices between values, not ways: the loop over a block is then compiled for vectors.
+def _strength(rise: Number, fall: Number) -> Number:
     strength = 100.0 - 100.0 / (1.0 + rise / fall)
-    strength = 0.0 if rise <= PINE_TOLERANCE else strength
-    return 100.0 if fall <= PINE_TOLERANCE else strength
+    strength = at_most(rise, PINE_TOLERANCE, 0.0, strength)
+    return at_most(fall, PINE_TOLERANCE, 100.0, strength)
 
 
 @compiled
-def _strengths_of(rises: F64_1D, falls: F64_1D, outputs: F64_1D) -> None:
-    for i in range(outputs.size):
-        outputs[i] = _strength(rises[i], falls[i])
-
-
-@compiled
-def _risen(mean: float, step: float, period: int) -> float:
-    # Exactly max(step, 0), without a branch that the machine would guess wrong every other bar.
-    return _wilder(mean, 0.5 * (abs(step) + step), period)
+def _moved(rise: Number, fall: Number, step: Number, period: int) -> tuple[Number, Number]:
+    """Return both means a bar later; 0.5 x (|step| + step) is max(step, 0) to the bit."""
+    size = abs(step)
+    rise = _wilder(rise, 0.5 * (size + step), period)
+    return rise, _wilder(fall, 0.5 * (size - step), period)
 
 
 @compiled
 def _strength_lanes(source: F64_1D, outputs: F64_1D, period: int, rise: float, fall: float) -> None:
     first = period + 1
-    bars = _lane_bars(source.size - first, RSI_LANES, period)
-    tail = first + RSI_LANES * bars
-    values = source[first:tail].reshape(RSI_LANES, bars)
-    befores = source[period : tail - 1].reshape(RSI_LANES, bars)
-    stretches = outputs[first:tail].reshape(RSI_LANES, bars)
-    rises, falls = np.full(RSI_LANES, rise), np.full(RSI_LANES, fall)
-    block_rises, block_falls = np.empty((RSI_LANES, BLOCK)), np.empty((RSI_LANES, BLOCK))
-    for start in range(0, bars, BLOCK):
-        count = min(BLOCK, bars - start)
-        for i in range(count):
-            for lane in range(RSI_LANES):
-                step = values[lane, start + i] - befores[lane, start + i]
-                rises[lane] = _risen(rises[lane], step, period)
-                falls[lane] = _risen(falls[lane], -step, period)
-                block_rises[lane, i], block_falls[lane, i] = rises[lane], falls[lane]
-        for lane in range(RSI_LANES):
-            block = stretches[lane, start : start + count]
-            _strengths_of(block_rises[lane], block_falls[lane], block)
-    means = rises[0], falls[0]
-    for lane in range(1, RSI_LANES):
-        steps, ends = (values[lane], befores[lane]), (rises[lane], falls[lane])
-        means = _join_strengths(steps, stretches[lane], period, means, (rise, fall), ends)
-    never = np.nan, np.nan
-    rest = source[tail:], source[tail - 1 : -1]
-    _join_strengths(rest, outputs[tail:], period, means, never, never)
-
-
-@compiled
-def _join_strengths(
-    steps: tuple[F64_1D, F64_1D],
-    outputs: F64_1D,
-    period: int,
-    means: tuple[float, float],
-    wrong: tuple[float, float],
-    ends: tuple[float, float],
-) -> tuple[float, float]:
-    values, befores = steps
-    rise, fall = means
-    wrong_rise, wrong_fall = wrong
-    for i in range(values.size):
-        step = values[i] - befores[i]
-        rise, fall = _risen(rise, step, period), _risen(fall, -step, period)
-        wrong_rise = _risen(wrong_rise, step, period)
-        wrong_fall = _risen(wrong_fall, -step, period)
-        outputs[i] = _strength(rise, fall)
-        if rise == wrong_rise and fall == wrong_fall:
-            return ends
-    return rise, fall
+    bars, memory = _lane_bars(source.size - first, period)
+    values = source[first : first + SIDE * bars].reshape(SIDE, bars)
+    befores = source[period : period + SIDE * bars].reshape(SIDE, bars)
+    stretches = outputs[first : first + SIDE * bars].reshape(SIDE, bars)
+    rises, falls = same(rise), same(fall)
+    now, before = np.empty(TILE), np.empty(TILE)
+    for at in range(bars - memory, bars, SIDE):
+        turn_in(values, at, now)
+        turn_in(befores, at, before)
+        for bar in range(0, TILE, SIDE):
+            rises, falls = _moved(rises, falls, load(now, bar) - load(before, bar), period)
+    starts = _starts(rise, rises), _starts(fall, falls)
+    rises, falls = load(starts[0], 0), load(starts[1], 0)
+    for at in range(0, bars, SIDE):
+        turn_in(values, at, now)
+        turn_in(befores, at, before)
+        for bar in range(0, TILE, SIDE):
+            rises, falls = _moved(rises, falls, load(now, bar) - load(before, bar), period)
+            store(_strength(rises, falls), now, bar)
+        turn_out(now, stretches, at)
+    ends = _each(rises), _each(falls)
+    right = min(_right(starts[0], ends[0]), _right(starts[1], ends[1]))
+    rise, fall = ends[0][right - 1], ends[1][right - 1]
+    for t in range(first + right * bars, source.size):
+        rise, fall = _moved(rise, fall, source[t] - source[t - 1], period)
+        outputs[t] = _strength(rise, fall)

@@ -5,14 +5,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engines.features._recursions import LANES, MEMORY, RSI_LANES
+from engines.features._lanes import SIDE, TILE
+from engines.features._recursions import MEMORY, PART
 from engines.features.moving_averages import ema, rma, sma
 from engines.features.oscillators import rsi
 from engines.features.volatility import atr, true_range
 from engines.types import F64_1D
 
 PERIODS = [1, 2, 3, 14, 50]
-ENOUGH = LANES * (MEMORY + 1) * max(PERIODS)
+ENOUGH = SIDE * (MEMORY + 1) * max(PERIODS)
 
 
 def random_walk(bars: int, seed: int = 1) -> F64_1D:
@@ -93,13 +94,22 @@ def test_average_range_equals_the_average_of_the_ranges(period: int) -> None:
     assert atr(high, low, close, period).tobytes() == plain_rma(ranges, period).tobytes()
 
 
-@pytest.mark.parametrize("lanes", [RSI_LANES, LANES])
-@pytest.mark.parametrize("beyond", [-1, 0, 1, 2, 7])
-def test_a_column_just_long_enough_for_lanes_is_no_exception(lanes: int, beyond: int) -> None:
+@pytest.mark.parametrize("beyond", [-1, 0, 1, 2, SIDE - 1, SIDE, TILE - 1, TILE, TILE + 1])
+def test_a_column_just_long_enough_for_lanes_is_no_exception(beyond: int) -> None:
     period = 3
-    source = random_walk(period + lanes * MEMORY * period + lanes + beyond)
+    source = random_walk(period + SIDE * (MEMORY * period + SIDE) + beyond)
+    assert ema(source, period).tobytes() == plain_ema(source, period).tobytes()
     assert rma(source, period).tobytes() == plain_rma(source, period).tobytes()
     np.testing.assert_array_equal(rsi(source, period), plain_rsi(source, period))
+
+
+@pytest.mark.parametrize("bars", [PART, PART + 14, 2 * PART + 15, 3 * PART - 1])
+def test_average_range_of_several_parts_is_that_of_one(bars: int) -> None:
+    close = random_walk(bars)
+    close[bars // 2 : bars // 2 + 5_000] = close[bars // 2]
+    high, low = close + 10.0, close - np.arange(bars) % 7
+    ranges = true_range(high, low, close, handle_na=True)
+    assert atr(high, low, close, 14).tobytes() == rma(ranges, 14).tobytes()
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
