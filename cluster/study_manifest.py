@@ -3,7 +3,8 @@
 study_id, status (running, complete, incomplete, interrupted), command, request, versions
 strategy   name, source, code, fixed {parameter: value}
 plan       the base plan as a plan file holds it
-markets    [symbol, interval, bars, first_ms, last_ms, since_ms, sha256, costs, instrument]
+markets    [symbol, interval, bars, first_ms, last_ms, since_ms, sha256, costs, instrument,
+           around {funding, mark, other NAME: SHA-256 of what is read besides the bars}]
 space      strategy_axes and plan_axes [name, column, values], strategies, plans, sets,
            fingerprint
 sample     count and seed, null for the whole grid
@@ -35,6 +36,7 @@ from cluster.plan_shapes import tree_of
 from cluster.study import Study, market_name
 from cluster.study_folder import Finished
 from cluster.study_table import added, table_hash
+from cluster.trial_keys import surroundings
 from engines.kernels.trials import Market
 from engines.klines import interval_text
 from engines.report import fingerprint
@@ -233,6 +235,7 @@ def _ranking(top: TopList) -> dict[str, Any]:
 
 def _market(market: Market) -> dict[str, Any]:
     klines = market.klines
+    around = surroundings(klines, market.instrument, market.funding, market.mark)
     return {
         "symbol": klines.symbol,
         "interval": interval_text(klines.interval_ms),
@@ -241,10 +244,9 @@ def _market(market: Market) -> dict[str, Any]:
         "last_ms": int(klines.close_time_ms[-1]),
         "since_ms": market.since_ms,
         "sha256": fingerprint(klines),
-        "has_funding": market.funding is not None,
         "costs": tree_of(market.costs),
-        "tick_size": market.instrument.tick_size,
-        "qty_step": market.instrument.qty_step,
+        "instrument": tree_of(market.instrument),
+        "around": {name: text for name, text in around.items() if name != "instrument"},
     }
 
 

@@ -20,17 +20,16 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import ray
 
 from cluster.batches import Batch, Batches, BatchPlan, sets_for
 from cluster.fanout import Lane, fan_out, sentence_of
 from cluster.ledger import TrialLedger
 from cluster.session import Resources, resources
-from cluster.settings import ClusterSettings
+from cluster.settings import ClusterSettings, SettingsFault
 from cluster.study import Study, StudyFault
 from cluster.study_folder import Finished, StudyFolder
 from cluster.study_manifest import SPEED, Ranking, Standing, Winner, manifest_of
-from cluster.tasks import BatchResult, calibrated, evaluate, send_code
+from cluster.tasks import BatchResult, Sent, calibrated, evaluate, sent
 from cluster.trial_record import record_trials
 from cluster.winners import verified_winners
 from engines.search.objectives import TopList
@@ -97,11 +96,12 @@ class Sweep:
         standing = self._standing(finished)
         self._write(standing, "running")
         try:
-            self._evaluate(standing, finished)
+            given = sent(self.study)
+            self._evaluate(standing, finished, given)
             self._require_some(standing)
             self._announce(standing)
             winners = verified_winners(
-                self.study, self.folder, standing.top, finished, self.causality_check
+                self.study, self.folder, standing.top, finished, given, self.causality_check
             )
         except BaseException:
             self._keep(standing, "interrupted", finished)
@@ -186,10 +186,10 @@ class Sweep:
             return False
         return sets >= self._rate() * max(has.cpus, 1.0) * self.settings.gpu_pays_seconds
 
-    def _evaluate(self, standing: Standing, finished: dict[int, Finished]) -> None:
+    def _evaluate(self, standing: Standing, finished: dict[int, Finished], given: Sent) -> None:
         started = recorded = time.monotonic()
         batches, fresh = standing.plan.of(self.study.recipe), dict[int, Finished]()
-        for batch, outcome in fan_out(_left(batches, finished), self._lanes(standing)):
+        for batch, outcome in fan_out(_left(batches, finished), self._lanes(standing, given)):
             if isinstance(outcome, BatchResult):
                 item = self.folder.keep(outcome)
                 finished[batch.number] = fresh[batch.number] = item
@@ -228,11 +228,9 @@ class Sweep:
             found = f"all {standing.excluded:,} excluded"
             raise StudyFault(f"space of {self.study.id}", "sets that no rule excludes", found)
 
-    def _lanes(self, standing: Standing) -> list[Lane[Batch]]:
+    def _lanes(self, standing: Standing, given: Sent) -> list[Lane[Batch]]:
         """Return the ways to run a batch: on CPUs, and on GPUs where what is left pays for them."""
-        send_code(self.study.recipe.strategy)
-        recipe = ray.put(self.study.recipe)
-        markets = [ray.put(market) for market in self.study.markets]
+        recipe, markets = given.recipe, given.markets
         room, threads = _Room(self.settings), self.settings.task_cpus
         asked: dict[str, Any] = {
             "max_retries": self.settings.task_retries,
@@ -251,6 +249,20 @@ class Sweep:
         if self._is_for_gpus(self.study.sets - standing.counted, resources()):
             lanes.insert(0, lane(room.for_gpus, 1))
         return lanes
+
+
+def require_room(settings: ClusterSettings, *, is_ours: bool) -> str:
+    """Return what a sweep waits for where no node has the CPUs that a task asks for, else "".
+
+    A cluster may grow; a session of our own does not.
+    Raises: SettingsFault where it is ours.
+    """
+    asked, largest = settings.task_cpus, resources().cpus_of_largest
+    if asked <= largest:
+        return ""
+    if is_ours:
+        raise SettingsFault("PHALANX_TASK_CPUS", f"at most the {largest:g} CPUs here", f"{asked}")
+    return f"PHALANX_TASK_CPUS is {asked}, the largest node has {largest:g}: waiting for another"
 
 
 class _Room:

@@ -21,7 +21,7 @@ import ray
 from cluster.batches import Batch, BatchPlan, Work, work_of
 from cluster.failed_sets import FailedSets
 from cluster.memory import keep_freed_memory
-from cluster.study import Recipe, StudyFault, code_version, require_bars
+from cluster.study import Recipe, Study, StudyFault, code_version, require_bars
 from cluster.study_table import ENGINE_NAMES, Rows, parquet_of, row_sums, table_of
 from cluster.trial_keys import U64_1D, U64_2D, surroundings, trial_keys
 from cluster.user_strategy import FoundStrategy, fault_of
@@ -174,6 +174,20 @@ def run_batch(
         no_gpu=no_gpu or "",
         failed_csv=failed.csv(),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What all tasks of a study read, in the object store: the recipe, and each market."""
+
+    recipe: Any
+    markets: tuple[Any, ...]
+
+
+def sent(study: Study) -> Sent:
+    """Put what all tasks of a study read into the object store, once a run."""
+    send_code(study.recipe.strategy)
+    return Sent(ray.put(study.recipe), tuple(ray.put(market) for market in study.markets))
 
 
 def send_code(strategy: FoundStrategy) -> None:

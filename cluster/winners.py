@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyarrow.parquet as pq
-import ray
 from ray.exceptions import RayError
 
 from cluster.fanout import Lane, fan_out, sentence_of
@@ -12,6 +11,7 @@ from cluster.session import resources
 from cluster.study import Study
 from cluster.study_folder import Finished, StudyFolder
 from cluster.study_manifest import Winner
+from cluster.tasks import Sent
 from cluster.verify import Verdict, verify
 from engines.kernels.summary import SUMMARY
 from engines.search.objectives import Ranked, TopList
@@ -22,19 +22,18 @@ def verified_winners(
     folder: StudyFolder,
     top: TopList,
     finished: Mapping[int, Finished],
+    sent: Sent,
     causality_check: bool,
 ) -> tuple[Winner, ...]:
     """Return the sets of the top list, each run again on the reference by a task of its own."""
     ranked = top.best
     rows = [_row(folder, finished[item.place], item) for item in ranked]
-    recipe = ray.put(study.recipe)
-    markets = [ray.put(market) for market in study.markets]
     width = max(1, int(resources().cpus))
 
     def submit(place: int) -> Any:
         item = ranked[place]
-        metrics = _metrics(rows[place])
-        return verify.remote(recipe, markets[item.market], item.set_id, metrics, causality_check)
+        terms = item.set_id, _metrics(rows[place]), causality_check
+        return verify.remote(sent.recipe, sent.markets[item.market], *terms)
 
     verdicts: dict[int, Verdict] = {}
     for place, outcome in fan_out(range(len(ranked)), [Lane(submit, lambda: width)]):

@@ -1,17 +1,19 @@
 """The console script: `phalanx COMMAND ...`.
 
 Exit codes: 0 all is well; 1 there is a finding (parity differs, something is missing); 2 bad input,
-said in one sentence on stderr; 3 a bug in phalanx; 130 interrupted. Results go to stdout and all
-messages to stderr. With PHALANX_DEBUG set any failure shows its traceback.
+said in one sentence on stderr; 3 a bug in phalanx; 130 interrupted; 143 ended by SIGTERM, as nodes
+that are taken away and `ray job stop` do. Results go to stdout and all messages to stderr. With
+PHALANX_DEBUG set any failure shows its traceback.
 """
 
 import gc
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -37,7 +39,7 @@ from serve.commands.venue_sim import venue_sim
 from serve.flags import GroupedCommand, spread
 from serve.invocation import ARGUMENTS
 
-OK, FINDING, BAD_INPUT, BUG, INTERRUPTED = 0, 1, 2, 3, 130
+OK, FINDING, BAD_INPUT, BUG, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
 # Plain help: rich costs as much time as everything else that --help does.
 app = typer.Typer(
@@ -49,20 +51,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 COMMANDS: tuple[Callable[..., int], ...] = (
-    *(
-        backtest,
-        sweep,
-        feed,
-        parity,
-        plan,
-        strategies,
-        metrics,
-        trials,
-        runs,
-        demo,
-        venue_sim,
-        doctor,
-    ),
+    backtest,
+    sweep,
+    feed,
+    parity,
+    plan,
+    strategies,
+    metrics,
+    trials,
+    runs,
+    demo,
+    venue_sim,
+    doctor,
 )
 for command in COMMANDS:
     app.command(cls=GroupedCommand)(spread(command))
@@ -105,6 +105,20 @@ def _global_flags(
     """Research, prove and trade strategies for crypto perpetuals."""
 
 
+class _Sigterm:
+    """SIGTERM interrupts as Ctrl-C does, which is all that Ray and typer let through unharmed."""
+
+    has_come = False
+
+    def __call__(self, _number: int, _frame: object) -> NoReturn:
+        """Interrupt the program."""
+        self.has_come = True
+        raise KeyboardInterrupt
+
+
+SIGTERM = _Sigterm()
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; failures are said on stderr."""
     ARGUMENTS.set(tuple(arguments))
@@ -118,6 +132,8 @@ def run(arguments: Sequence[str]) -> int:
             raise KeyboardInterrupt
         return code if isinstance(code, int) else OK
     except (KeyboardInterrupt, typer.Abort):
+        if SIGTERM.has_come:
+            return _say("ended by SIGTERM", TERMINATED)
         return _say("interrupted", INTERRUPTED)
     except typer.TyperException as error:
         return _say(" ".join(error.format_message().split()).replace("'?.", "'?"), BAD_INPUT)
@@ -147,6 +163,7 @@ def _forget_stdout() -> int:
 
 def main() -> None:
     """Run the command line of this process."""
+    signal.signal(signal.SIGTERM, SIGTERM)
     sys.exit(run(sys.argv[1:]))
 
 

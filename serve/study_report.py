@@ -10,7 +10,7 @@ from typing import Any
 
 from cluster.plan_shapes import tree_of
 from cluster.study import Study, market_name
-from cluster.study_folder import StudyFolder
+from cluster.study_folder import Finished, StudyFolder
 from engines.backtest import run_backtest
 from engines.klines import time_text
 from engines.metrics.measure import measure
@@ -56,7 +56,7 @@ def study_report(study: Study, folder: StudyFolder) -> StudyReport:
         facts=_facts(manifest),
         notes=[*manifest["faults"], *manifest["failed_batches"].values()],
         versions=manifest.get("versions", {}),
-        best=_best_run(study, manifest) if manifest["best"] else None,
+        best=_best_run(study, manifest, finished) if manifest["best"] else None,
     )
 
 
@@ -74,11 +74,13 @@ def _winner(row: Mapping[str, Any], objective: str) -> Winner:
     )
 
 
-def _best_run(study: Study, manifest: Mapping[str, Any]) -> Run:
+def _best_run(study: Study, manifest: Mapping[str, Any], finished: Sequence[Finished]) -> Run:
     """Return the first winner's run on the reference engine."""
     first, recipe = manifest["best"][0], study.recipe
     name = f"{first['symbol']} {first['interval']}"
-    (market,) = (market for market in study.markets if market_name(market) == name)
+    names = [market_name(market) for market in study.markets]
+    place = names.index(name)
+    market = study.markets[place]
     strategy_index, plan_index = recipe.space.split(first["set_id"])
     strategy, plan = recipe.strategy_at(strategy_index), recipe.plan_at(plan_index)
     assert strategy is not None and plan is not None, "an evaluated set is not excluded"
@@ -92,7 +94,9 @@ def _best_run(study: Study, manifest: Mapping[str, Any]) -> Run:
         funding=market.funding,
         mark=market.mark,
     )
-    trials = max(1, manifest["trials"].get(name, 1))
+    # Where the ledger could not be asked, those of this study are the fewest that there were.
+    here = sum(item.rows for item in finished if item.market == place)
+    trials = manifest["trials"].get(name, here)
     return Run(
         strategy=recipe.strategy.name,
         parameters=recipe.parameters_at(strategy_index),
@@ -152,9 +156,9 @@ def _bars(row: Mapping[str, Any]) -> list[tuple[str, str]]:
         "from": time_text(row["first_ms"]),
         "to": time_text(row["last_ms"]),
         "SHA-256 of the columns": row["sha256"],
-        "funding": "charged" if row["has_funding"] else "none",
+        "funding": "charged" if "funding" in row["around"] else "none",
+        **{f"SHA-256 of {name}": text for name, text in row["around"].items()},
         "costs": row["costs"],
-        "tick_size": row["tick_size"],
-        "qty_step": row["qty_step"],
+        "instrument": row["instrument"],
     }
     return flat(known)

@@ -38,7 +38,7 @@ def print_sweep(result: "SweepResult") -> None:
         rate = standing.sets_per_second
         print(
             f"{standing.seconds:.1f} s for {standing.counted - standing.resumed:,} sets: "
-            f"{rate:,.0f} sets/s, {rate * bars / 1e6:,.0f} million bar-sets/s"
+            f"{rate:,.0f} sets/s, {_many(rate * bars)} bar-sets/s"
         )
     engines = [f"{name.replace('_', ' ')} {sets:,}" for name, sets in standing.engines.items()]
     if engines:
@@ -47,6 +47,14 @@ def print_sweep(result: "SweepResult") -> None:
         print(f"{batches:,} batches had a GPU reserved and were run by CPUs: {reason}")
     for market, trials in result.trials.items():
         print(f"trials of {study.recipe.strategy.bare_name} on {market} so far: {trials:,}")
+
+
+def _many(count: float) -> str:
+    """Return a large number as people say it."""
+    for size, name in ((1e9, "billion"), (1e6, "million")):
+        if count >= size:
+            return f"{count / size:,.3g} {name}"
+    return f"{count:,.0f}"
 
 
 def say_findings(result: "SweepResult", listed: Path) -> None:

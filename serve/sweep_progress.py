@@ -1,7 +1,8 @@
 """How a sweep shows where it is: a bar on a terminal, a line now and then anywhere else.
 
-Two waits would be silent: for the first batch, before which kernels are perhaps compiled, once a
-machine, and for the winners, which are run again when the last batch is. Each is said in words.
+Three waits would be silent: for Ray, for the first batch, before which kernels are perhaps
+compiled, once a machine, and for the winners, which are run again when the last batch is. Each is
+said in words.
 """
 
 import sys
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from cluster.study_manifest import Standing
 
 LINE_EVERY_S = 10.0
-PATIENCE_S = 5.0  # without a first standing
+PATIENCE_S = 10.0  # without a first standing, Ray's start included
 COMPILING = (
     "no result yet: the first sweep on a machine compiles its kernels once, "
     "which takes a minute or two"
@@ -24,10 +25,13 @@ MINUTE_S, HOUR_S = 60, 3600
 
 
 @contextmanager
-def sweep_progress(patience_s: float = PATIENCE_S) -> Iterator[Callable[["Standing"], None]]:
-    """Yield what is to be called with each new standing of a sweep."""
+def sweep_progress(
+    begin: str, patience_s: float = PATIENCE_S
+) -> Iterator[Callable[["Standing"], None]]:
+    """Say how a sweep begins; yield what is to be called with each new standing of it."""
     if not sys.stderr.isatty():
         lines = _Lines()
+        lines.say(begin)
         with _saying_why_it_waits(lines.say, patience_s) as stop:
             yield _until_first(stop, lines.show)
         return
@@ -36,7 +40,7 @@ def sweep_progress(patience_s: float = PATIENCE_S) -> Iterator[Callable[["Standi
 
     columns = (BarColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=None)
+        task = bar.add_task(begin, total=None)
 
         def say(text: str) -> None:
             bar.update(task, description=text)

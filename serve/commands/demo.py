@@ -113,7 +113,12 @@ def _run(study: "Study", folder: "StudyFolder") -> "SweepResult":
     request = {"command": command_text(), "versions": versions()}
     ranking = Ranking(Objective.parse("sharpe"), (), TOP)
     # The lock is a file: without a session the folder stays new or empty.
-    with trial_ledger() as ledger, session(), folder.locked(), sweep_progress() as watch:
+    with (
+        trial_ledger() as ledger,
+        sweep_progress("starting Ray here") as watch,
+        session(),
+        folder.locked(),
+    ):
         made = Sweep(study, folder, ranking, cluster_settings(), request, watch, ledger)
         return made.run(anew=True)
 

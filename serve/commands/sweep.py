@@ -60,7 +60,7 @@ def _sweep(typed: SweepFlags, resumed: str | None = None) -> int:
             raise ParameterFault(f"--resume {resumed}", expected, f"others, which make {study.id}")
         folder = StudyFolder(out / study.id)
         print_notes(asked.notes)
-        _ask_for_large(study, is_agreed=flags.yes)
+        _ask_for_large(study, flags)
         if folder.is_there:
             _say_what_is_there(folder, anew=flags.force)
         result = _run(study, folder, ranking, flags, typed)
@@ -88,17 +88,21 @@ def _ranking(flags: SweepFlags) -> "Ranking":
     return Ranking(objective, constraints_of(flags.where or ()), top)
 
 
-def _ask_for_large(study: "Study", *, is_agreed: bool) -> None:
+def _ask_for_large(study: "Study", flags: SweepFlags) -> None:
     """Raise ParameterFault with size and expected time unless a large space is agreed to."""
-    if study.sets <= SETS_ASKED or is_agreed:
+    if study.sets <= SETS_ASKED or flags.yes:
         return
+    from cluster.session import is_ours
+    from cluster.settings import cluster_settings
     from cluster.tasks import calibrated
     from serve.sweep_progress import duration_text
 
     print(f"note: {study.sets:,} sets are many: some of them are timed first", file=sys.stderr)
-    cpus = os.cpu_count() or 1
+    # What a cluster has, or will have, is not known before it is joined.
+    cpus = (os.cpu_count() or 1) if is_ours(flags.address or cluster_settings().ray_address) else 1
     seconds = study.sets / (calibrated(study.recipe, study.markets[0]) * cpus)
-    expected = f"--yes for {study.sets:,} sets, about {duration_text(seconds)} on {cpus} CPUs"
+    on = "1 CPU" if cpus == 1 else f"{cpus} CPUs"
+    expected = f"--yes for {study.sets:,} sets, about {duration_text(seconds)} on {on}"
     raise ParameterFault("size of the space", expected, "none (or try --sample N)")
 
 
@@ -118,21 +122,25 @@ def _run(
     flags: SweepFlags,
     typed: SweepFlags,
 ) -> "SweepResult":
-    from cluster.session import session
+    from cluster.session import is_ours, session
     from cluster.settings import cluster_settings
-    from cluster.sweep import Sweep
+    from cluster.sweep import Sweep, require_room
     from serve.evaluations import recorded
     from serve.runs import trial_ledger
     from serve.sweep_progress import sweep_progress
 
     settings = cluster_settings()
+    address = flags.address or settings.ray_address
+    begin = "starting Ray here" if is_ours(address) else f"joining the Ray cluster at {address}"
     with (
         trial_ledger() as ledger,
         folder.locked(),
         _saying_how_to_resume(folder),
-        session(flags.address or settings.ray_address),
-        sweep_progress() as watch,
+        sweep_progress(begin) as watch,
+        session(address),
     ):
+        if waits := require_room(settings, is_ours=is_ours(address)):
+            print(f"note: {waits}", file=sys.stderr)
         request = _request(typed)
         made = Sweep(
             study, folder, ranking, settings, request, watch, ledger, flags.causality_check

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -175,8 +177,9 @@ def test_trials_are_counted_while_a_study_runs(
     assert 0 < counted[2] < last == 44
 
 
-def test_a_program_killed_half_way_is_resumed_by_the_command_that_it_prints(
-    nodes: Nodes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
+def test_a_program_ended_half_way_is_resumed_by_the_command_that_it_prints(
+    nodes: Nodes, tmp_path: Path, capsys: pytest.CaptureFixture[str], sign: signal.Signals
 ) -> None:
     bars = write_bars(tmp_path / "TESTUSDT_15m.csv", bars=600)
     # The last batch waits for as long as the program lives, so that something is left to be done.
@@ -196,10 +199,17 @@ while on_worker() and self.period == 44 and not Path({str(killed)!r}).exists():
     command = [sys.executable, "-m", "serve.cli", *words]
     with said, subprocess.Popen(command, env=environment, stderr=said) as program:
         folder = _begun(out, program, said)
-        program.kill()
+        program.send_signal(sign)
+        code = program.wait()
+        said.seek(0)
+        last = said.read().splitlines()[-2:]
     killed.touch()
+    again = ["sweep", "--resume", folder.path.name, "--out", str(out)]
+    if sign == signal.SIGTERM:  # of the other one nobody hears
+        assert (code, last[1]) == (143, "phalanx: ended by SIGTERM.")
+        assert last[0] == f"to go on: {shlex.join(['phalanx', *again])}"
     before = len(folder.finished())
-    assert run(["sweep", "--resume", folder.path.name, "--out", str(out)]) == 0
+    assert run(again) == 0
     printed = capsys.readouterr()
     assert f"{before} of" in printed.err
     assert "going on with the rest" in printed.err

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from cluster.session import SessionFault
+from cluster.session import Resources, SessionFault
+from cluster.settings import ClusterSettings, SettingsFault
 from cluster.study_folder import StudyFolder
+from cluster.sweep import require_room
 from engines.errors import ParameterFault
 from serve.cli import run
 from serve.sweep_flags import SweepFlags, request_of, restored, stored
 from tests.unit.test_cli import write_bars
 
 Said = Callable[..., str]
+WIDE = "stop_loss=0.1%:50%:0.1% take_profit=0.1%:50%:0.1%"
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +67,32 @@ def test_what_is_wrong_with_a_study_is_one_sentence(
 
 
 def test_a_large_space_is_named_with_its_size_and_time_until_it_is_agreed_to(refused: Said) -> None:
-    said = refused(
-        "--grid", "fast slow", "--plan-grid", "stop_loss=0.1%:50%:0.1% take_profit=0.1%:50%:0.1%"
-    )
+    said = refused("--grid", "fast slow", "--plan-grid", WIDE)
     assert "--yes for" in said
     assert "sets, about" in said
     assert "on " in said and "CPUs" in said
+    elsewhere = refused("--grid", "fast slow", "--plan-grid", WIDE, "--address", "127.0.0.1:1")
+    assert "on 1 CPU, found none" in elsewhere
+
+
+def test_an_address_at_which_nobody_listens_is_refused_at_once(
+    refused: Said, tmp_path: Path
+) -> None:
+    said = refused("--grid", "fast=5", "--out", tmp_path, "--address", "127.0.0.1:1")
+    assert said.startswith("phalanx: Ray cluster at 127.0.0.1:1: expected one that answers, found ")
+    assert not [path for path in tmp_path.rglob("*") if path.suffix == ".json"]
+
+
+def test_tasks_larger_than_every_node_are_refused_here_and_waited_for_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cluster.sweep.resources", lambda: Resources(2, 6.0, 0.0, 4.0))
+    assert require_room(ClusterSettings(task_cpus=4), is_ours=True) == ""
+    large = ClusterSettings(task_cpus=5)
+    with pytest.raises(SettingsFault, match=r"PHALANX_TASK_CPUS: expected at most the 4 CPUs here"):
+        require_room(large, is_ours=True)
+    said = require_room(large, is_ours=False)
+    assert said == "PHALANX_TASK_CPUS is 5, the largest node has 4: waiting for another"
 
 
 def test_a_study_that_is_not_there_cannot_be_resumed(

@@ -2,9 +2,12 @@
 
 import json
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -20,6 +23,7 @@ from cluster.trial_record import record_trials
 from cluster.user_strategy import find_strategy
 from cluster.verify import verify_set
 from engines.costs import Costs
+from engines.funding import Funding
 from engines.instrument import Instrument
 from engines.kernels.summary import SUMMARY
 from engines.kernels.trials import Market
@@ -33,6 +37,7 @@ from tests.unit.failing_disk import failing_at, full
 
 REQUEST = {"command": "phalanx sweep ema_crossover --grid ...", "versions": {"phalanx": "0.1.0"}}
 AXES = [Axis("fast", (3, 5, 8, 20)), Axis("slow", (20, 40))]
+SHARPE = Objective.parse("sharpe")
 PLAN_AXES = [Axis("exits.stop_loss_ratio", (None, 0.02))]
 
 
@@ -115,6 +120,27 @@ def test_the_best_set_is_run_again_and_judged_by_all_trials(
     for name in SUMMARY:
         assert report.best.metrics[name] == pytest.approx(first.metrics[name], nan_ok=True)
     assert report.best.parameters["fast"] == first.values["fast"]
+
+
+def test_trials_that_nobody_counted_are_at_least_those_of_the_study(
+    made: tuple[Study, StudyFolder], tmp_path: Path
+) -> None:
+    study, folder = made
+    copied = StudyFolder(Path(shutil.copytree(folder.path, tmp_path / study.id)))
+    with copied.locked():
+        copied.write_manifest(copied.read_manifest() | {"trials": {}})
+    best = study_report(study, copied).best
+    assert best is not None and best.trials == 14
+
+
+def test_a_manifest_names_all_that_a_market_brings(made: tuple[Study, StudyFolder]) -> None:
+    study, _ = made
+    (market,) = study.markets
+    paid = replace(market, funding=Funding(np.array([0], np.int64), np.array([1e-4])))
+    standing = Standing(replace(study, markets=(paid,)), BatchPlan(1, 4), 4, TopList(1, SHARPE))
+    (row,) = manifest_of(standing, REQUEST, "running")["markets"]
+    assert row["instrument"]["tick_size"] == 0.1
+    assert list(row["around"]) == ["funding"] and len(row["around"]["funding"]) == 64
 
 
 def test_the_page_and_the_best_report_lie_in_the_folder(made: tuple[Study, StudyFolder]) -> None:

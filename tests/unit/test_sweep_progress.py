@@ -12,6 +12,8 @@ from engines.search.objectives import Objective, TopList
 from serve.sweep_progress import sweep_progress
 
 PATIENCE_S = 20.0
+BEGIN = "starting Ray here"
+BEGUN = f"sweep: {BEGIN}\n"
 Capture = pytest.CaptureFixture[str]
 
 
@@ -27,26 +29,26 @@ def timers() -> list[threading.Timer]:
 
 def test_a_wait_for_the_first_result_says_that_a_kernel_is_compiled(capsys: Capture) -> None:
     said = ""
-    with sweep_progress(patience_s=0.0):
-        while not said:
+    with sweep_progress(BEGIN, patience_s=0.0):
+        while said in ("", BEGUN):
             time.sleep(0.01)
-            said = capsys.readouterr().err
-    assert said.startswith("sweep: no result yet: the first sweep on a machine compiles")
+            said += capsys.readouterr().err
+    assert said.startswith(f"{BEGUN}sweep: no result yet: the first sweep on a machine compiles")
 
 
 def test_a_first_result_or_the_end_makes_that_needless(capsys: Capture) -> None:
-    with sweep_progress(patience_s=PATIENCE_S) as watch:
+    with sweep_progress(BEGIN, patience_s=PATIENCE_S) as watch:
         (waiting,) = timers()
         watch(standing())
         waiting.join()  # at once; one that goes on to wait says so in the end
-    with sweep_progress(patience_s=PATIENCE_S):
+    with sweep_progress(BEGIN, patience_s=PATIENCE_S):
         (waiting,) = timers()
     waiting.join()
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == 2 * BEGUN
 
 
 @pytest.mark.parametrize(("count", "said"), [(1, "1 winner"), (20, "20 winners")])
 def test_verifying_is_said_when_it_begins(capsys: Capture, count: int, said: str) -> None:
-    with sweep_progress() as watch:
+    with sweep_progress(BEGIN) as watch:
         watch(standing(verifying=count))
-    assert capsys.readouterr().err == f"sweep: verifying {said} on the reference\n"
+    assert capsys.readouterr().err == f"{BEGUN}sweep: verifying {said} on the reference\n"
