@@ -1,6 +1,6 @@
 """The winners of a study: their rows, read from its files, and the reference's word on each."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -8,13 +8,13 @@ from ray.exceptions import RayError
 
 from cluster.fanout import Lane, fan_out, sentence_of
 from cluster.session import resources
-from cluster.study import Study
+from cluster.study import Study, StudyFault
 from cluster.study_folder import Finished, StudyFolder
 from cluster.study_manifest import Winner
 from cluster.tasks import Sent
 from cluster.verify import Verdict, verify
 from engines.kernels.summary import SUMMARY
-from engines.search.objectives import Ranked, TopList
+from engines.search.objectives import TopList
 
 
 def verified_winners(
@@ -27,12 +27,12 @@ def verified_winners(
 ) -> tuple[Winner, ...]:
     """Return the sets of the top list, each run again on the reference by a task of its own."""
     ranked = top.best
-    rows = [_row(folder, finished[item.place], item) for item in ranked]
+    rows = [row_of(folder, [finished[item.place]], item.set_id) for item in ranked]
     width = max(1, int(resources().cpus))
 
     def submit(place: int) -> Any:
         item = ranked[place]
-        terms = item.set_id, _metrics(rows[place]), causality_check
+        terms = item.set_id, metrics_of(rows[place]), causality_check
         return verify.remote(sent.recipe, sent.markets[item.market], *terms)
 
     verdicts: dict[int, Verdict] = {}
@@ -44,10 +44,20 @@ def verified_winners(
     )
 
 
-def _row(folder: StudyFolder, batch: Finished, item: Ranked) -> dict[str, Any]:
-    chosen = [("set_id", "=", item.set_id)]
-    rows: list[dict[str, Any]] = pq.read_table(folder.file_of(batch), filters=chosen).to_pylist()
-    return rows[0]
+def row_of(folder: StudyFolder, batches: Iterable[Finished], set_id: int) -> dict[str, Any]:
+    """Return the row of a set, which lies in one of the batches of its market.
+
+    Raises: StudyFault if it lies in none.
+    """
+    chosen = [("set_id", "=", set_id)]
+    for batch in batches:
+        if batch.rows:
+            for row in pq.read_table(folder.file_of(batch), filters=chosen).to_pylist():
+                found: dict[str, Any] = row
+                return found
+    expected = "a set that was evaluated on that market"
+    why = "none: a rule excludes it, it failed (failed/*.csv), or it was not run"
+    raise StudyFault(f"set {set_id} of {folder.path.name}", expected, why)
 
 
 def _winner(
@@ -59,13 +69,13 @@ def _winner(
         row=row,
         objective=score if top.objective.is_larger_better else -score,
         settings={name: row[name] for names in study.recipe.columns for name in names},
-        metrics=_metrics(row),
+        metrics=metrics_of(row),
         is_verified=verdict.is_equal,
         difference=verdict.difference,
         is_alone=verdict.is_alone,
     )
 
 
-def _metrics(row: Mapping[str, Any]) -> dict[str, float | None]:
+def metrics_of(row: Mapping[str, Any]) -> dict[str, float | None]:
     """Return the metrics of a row, None where they are undefined."""
     return {name: row[name] if row[name] == row[name] else None for name in SUMMARY}

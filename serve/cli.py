@@ -33,6 +33,7 @@ from serve.commands.series_repair import repair_series
 from serve.commands.series_sync import sync_series
 from serve.commands.series_trim import trim_series
 from serve.commands.strategies import strategies
+from serve.commands.study import study
 from serve.commands.sweep import sweep
 from serve.commands.trials import trials
 from serve.commands.venue_sim import venue_sim
@@ -53,6 +54,7 @@ app = typer.Typer(
 COMMANDS: tuple[Callable[..., int], ...] = (
     backtest,
     sweep,
+    study,
     feed,
     parity,
     plan,

@@ -1,8 +1,10 @@
 """Turn the flags of `phalanx sweep` into a study: strategy, space, plan, markets and ranking."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.user_strategy import FoundStrategy
@@ -16,10 +18,11 @@ from engines.search.plan_axes import plan_settings, require_in_range
 from engines.search.sampling import Sample
 from engines.search.space import Space
 from engines.wishes import Tradable, checked_signals, makes_signals
-from serve.sweep_flags import Request, SweepFlags
+from serve.sweep_flags import Request, SweepFlags, request_of, restored
 
 if TYPE_CHECKING:
     from cluster.study import Study
+    from cluster.study_folder import StudyFolder
     from engines.costs import Costs
     from engines.kernels.trials import Market as Traded
     from serve.terms import Market
@@ -74,6 +77,27 @@ def study_asked(request: Request, *, causality_check: bool) -> Asked:
         notes.append("the strategy brings stops or targets of its own: exits.levels is plan")
         study = make(plan=replace(plan, exits=replace(plan.exits, levels=LevelSource.PLAN)))
     return Asked(study, (*notes, *_market_notes(markets)))
+
+
+def study_in(folder: "StudyFolder") -> "Study":
+    """Return the study that a folder holds, read again from the files that it was made of.
+
+    Raises: a Fault in one sentence where these are no more what they were.
+    """
+    known = folder.read_manifest()
+    flags = restored(known.get("flags") or {}, SweepFlags())
+    cwd = Path(known.get("cwd") or ".")
+    with contextlib.chdir(cwd if cwd.is_dir() else Path.cwd()):
+        study = study_asked(request_of(flags), causality_check=False).study
+    require_study(study, folder.path.name)
+    return study
+
+
+def require_study(study: "Study", wanted: str) -> None:
+    """Raise ParameterFault where what is asked makes another study than the one wanted."""
+    if study.id != wanted:
+        expected = "the strategy, plan, bars and phalanx that it was begun with"
+        raise ParameterFault(f"study {wanted}", expected, f"others, which make {study.id}")
 
 
 def _check(strategy: Tradable, study: "Study", *, causality_check: bool) -> None:

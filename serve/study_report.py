@@ -10,7 +10,7 @@ from typing import Any
 
 from cluster.plan_shapes import tree_of
 from cluster.study import Study, market_name
-from cluster.study_folder import Finished, StudyFolder
+from cluster.study_folder import StudyFolder
 from engines.backtest import run_backtest
 from engines.klines import time_text
 from engines.metrics.measure import measure
@@ -56,7 +56,7 @@ def study_report(study: Study, folder: StudyFolder) -> StudyReport:
         facts=_facts(manifest),
         notes=[*manifest["faults"], *manifest["failed_batches"].values()],
         versions=manifest.get("versions", {}),
-        best=_best_run(study, manifest, finished) if manifest["best"] else None,
+        best=_best_run(study, folder) if manifest["best"] else None,
     )
 
 
@@ -74,14 +74,22 @@ def _winner(row: Mapping[str, Any], objective: str) -> Winner:
     )
 
 
-def _best_run(study: Study, manifest: Mapping[str, Any], finished: Sequence[Finished]) -> Run:
+def _best_run(study: Study, folder: StudyFolder) -> Run:
     """Return the first winner's run on the reference engine."""
-    first, recipe = manifest["best"][0], study.recipe
+    first = folder.read_manifest()["best"][0]
     name = f"{first['symbol']} {first['interval']}"
-    names = [market_name(market) for market in study.markets]
-    place = names.index(name)
-    market = study.markets[place]
-    strategy_index, plan_index = recipe.space.split(first["set_id"])
+    return run_of_set(study, folder, market_numbers(study)[name], first["set_id"])
+
+
+def market_numbers(study: Study) -> dict[str, int]:
+    """Return the number of each market by its name."""
+    return {market_name(market): number for number, market in enumerate(study.markets)}
+
+
+def run_of_set(study: Study, folder: StudyFolder, number: int, set_id: int) -> Run:
+    """Return the run of a set that was evaluated on the market of a number, by the reference."""
+    manifest, market, recipe = folder.read_manifest(), study.markets[number], study.recipe
+    strategy_index, plan_index = recipe.space.split(set_id)
     strategy, plan = recipe.strategy_at(strategy_index), recipe.plan_at(plan_index)
     assert strategy is not None and plan is not None, "an evaluated set is not excluded"
     result = run_backtest(
@@ -95,14 +103,14 @@ def _best_run(study: Study, manifest: Mapping[str, Any], finished: Sequence[Fini
         mark=market.mark,
     )
     # Where the ledger could not be asked, those of this study are the fewest that there were.
-    here = sum(item.rows for item in finished if item.market == place)
-    trials = manifest["trials"].get(name, here)
+    here = sum(item.rows for item in folder.finished().values() if item.market == number)
+    trials = manifest["trials"].get(market_name(market), here)
     return Run(
         strategy=recipe.strategy.name,
         parameters=recipe.parameters_at(strategy_index),
         result=result,
         metrics=measure(result, trials),
-        notes=(f"set {first['set_id']} of study {study.id}",),
+        notes=(f"set {set_id} of study {study.id}",),
         command=manifest.get("command", ""),
         versions=manifest.get("versions", {}),
         trials=trials,

@@ -44,7 +44,7 @@ def sweep(flags: SweepFlags) -> int:
 def _sweep(typed: SweepFlags, resumed: str | None = None) -> int:
     from cluster.study_folder import StudyFolder
     from serve.output import print_json, print_notes
-    from serve.studies import study_asked
+    from serve.studies import require_study, study_asked
     from serve.study_report import write_study_report
     from serve.sweep_output import print_sweep, say_findings
 
@@ -55,9 +55,8 @@ def _sweep(typed: SweepFlags, resumed: str | None = None) -> int:
     with contextlib.redirect_stdout(sys.stderr):  # What a strategy's own code prints.
         asked = study_asked(request, causality_check=flags.causality_check)
         study = asked.study
-        if resumed is not None and study.id != resumed:
-            expected = "the strategy, plan, bars and phalanx that it was begun with"
-            raise ParameterFault(f"--resume {resumed}", expected, f"others, which make {study.id}")
+        if resumed is not None:
+            require_study(study, resumed)
         folder = StudyFolder(out / study.id)
         print_notes(asked.notes)
         _ask_for_large(study, flags)

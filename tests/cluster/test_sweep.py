@@ -260,6 +260,16 @@ def test_the_command_prints_a_verified_list_and_counts_its_trials_once(
     assert run(["runs", "--studies", "--count", "1", "--json"]) == 0
     (kept,) = json.loads(capsys.readouterr().out)["studies"]
     assert (kept["study"], kept["outcome"]) == (document["study_id"], "complete")
+    last = document["best"][1]
+    one = ["study", document["study_id"], last["set_id"], "--studies", tmp_path]
+    assert run([*map(str, one), "--out", str(tmp_path / "one"), "--json"]) == 0
+    (again,) = json.loads(capsys.readouterr().out)["runs"]
+    assert again["metrics"]["net_profit_quote"] == pytest.approx(last["objective"], rel=1e-12)
+    assert len((tmp_path / "one" / "trades.csv").read_text().splitlines()) > 1
+    assert run([*map(str, one), "--market", "BTCUSDT 1h"]) == 2
+    assert "--market: expected one of TESTUSDT 15m, found BTCUSDT 1h" in capsys.readouterr().err
+    assert run([*map(str, one[:2]), "12", *map(str, one[3:])]) == 2
+    assert "expected a set that was evaluated on that market" in capsys.readouterr().err
     assert set(document["best"][0]["metrics"]) == set(SUMMARY)
 
 
