@@ -18,7 +18,7 @@ import math
 
 from engines.kernels._compiled import inlined, rule
 from engines.kernels.columns import Run
-from engines.metrics.ratios import DAYS_PER_YEAR, MONTHS_PER_YEAR, RISK_FREE_ANNUAL
+from engines.metrics.ratios import DAYS_PER_YEAR, LOST, MONTHS_PER_YEAR, RISK_FREE_ANNUAL
 
 SUMMARY = (
     "net_profit_quote", "return_ratio", "cagr_ratio", "drawdown_closed_quote_max",
@@ -135,7 +135,7 @@ def end_month(sums: Run, first: int) -> None:
     sums[first + MONTH_PNL] = 0.0
     before, equity = sums[first + MONTH_EQUITY], sums[first + MONTHS_PNL] + sums[first + CAPITAL]
     sums[first + MONTH_EQUITY] = equity
-    gained = equity / before - 1 if before > 0 else math.nan
+    gained = equity / before - 1 if before > LOST * sums[first + CAPITAL] else math.nan
     sums[first + MONTHS] += 1
     away = gained - sums[first + MONTH_MEAN]
     sums[first + MONTH_MEAN] += away / sums[first + MONTHS]
@@ -178,7 +178,7 @@ def _over(numerator: float, denominator: float) -> float:
 
 @rule
 def _cagr_ratio(return_ratio: float, days: float) -> float:
-    if not return_ratio > -1 or days <= 0:
+    if not return_ratio > LOST - 1.0 or days <= 0:
         return math.nan
     return float((1 + return_ratio) ** (DAYS_PER_YEAR / days) - 1)
 

@@ -2,12 +2,12 @@
 
 import math
 
-from engines.metrics.ratios import DAYS_PER_YEAR
+from engines.metrics.ratios import DAYS_PER_YEAR, LOST
 
 
 def cagr_ratio(return_ratio: float, days: float) -> float:
     """Return the yearly growth that makes `return_ratio` in `days`, NaN if all is lost."""
-    if not return_ratio > -1.0 or days <= 0:
+    if not return_ratio > LOST - 1.0 or days <= 0:
         return math.nan
     try:
         return float((1.0 + return_ratio) ** (DAYS_PER_YEAR / days) - 1.0)

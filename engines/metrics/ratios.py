@@ -4,8 +4,8 @@ Theory. TradingView takes calendar months in the exchange's time zone and closed
 result belongs to the month of its exit, every month from the first to the last counts, empty ones
 and the partial last one too, and nothing is annualised. All others take equity at the end of every
 UTC day; the annualised ones scale by the square root of 365, the days on which crypto trades. The
-risk-free rate is 2 % a year. A return from equity that is not above zero is NaN, and so is every
-figure that would need it.
+risk-free rate is 2 % a year. A return from equity that is not above zero, or no more than float
+noise beside the capital, is NaN, and so is every figure that would need it.
 """
 
 import math
@@ -22,6 +22,9 @@ from engines.types import F64_1D, I64_1D
 RISK_FREE_ANNUAL = 0.02
 MONTHS_PER_YEAR = 12
 DAYS_PER_YEAR = 365
+# Of the capital: an account that has no more is gone. Sums of results differ by far less where they
+# are added in another order, which must not tell whether anything is left.
+LOST = 1e-9
 TAIL = 0.05  # of the 95 % value at risk
 EULER = 0.5772156649015329  # Euler-Mascheroni, in the expected maximum of Gaussian draws
 NORMAL = NormalDist()
@@ -167,10 +170,12 @@ def _month(time_ms: int, zone: ZoneInfo) -> int:
 
 
 def _returns(equity_quote: F64_1D, capital_quote: float) -> F64_1D:
-    """Return the returns between marks of equity; NaN from a mark that is not above zero."""
+    """Return the returns between marks of equity; NaN from a mark at which all is lost."""
     before = np.append(capital_quote, equity_quote[:-1])
     with np.errstate(divide="ignore", invalid="ignore"):
-        returns: F64_1D = np.where(before > 0, equity_quote / before - 1.0, np.nan)
+        returns: F64_1D = np.where(
+            before > LOST * capital_quote, equity_quote / before - 1.0, np.nan
+        )
     return returns
 
 

@@ -26,7 +26,7 @@ from engines.kernels.trials import Market, Trials
 from engines.klines import DAY_MS, HOUR_MS
 from engines.metrics.columns import trade_columns
 from engines.metrics.measure import measure
-from engines.metrics.ratios import DAYS_PER_YEAR, monthly_returns
+from engines.metrics.ratios import DAYS_PER_YEAR, LOST, monthly_returns
 from engines.plan import Market as Traded
 from engines.plan import Plan
 from engines.synthetic import synthetic_klines
@@ -78,10 +78,9 @@ def tolerances(result: Backtest, figures: dict[str, float]) -> dict[str, float]:
     times = result.klines.open_time_ms[min(result.start_bar, len(result.klines) - 1) :]
     days = (int(times[-1]) + result.klines.interval_ms - int(times[0])) / DAY_MS
     grown, years = 1 + figures["return_ratio"], days / DAYS_PER_YEAR
-    if grown > 0:
+    growth = 0.0  # where all was lost, and both are undefined
+    if grown > LOST:
         growth = (1 + figures["cagr_ratio"]) / years / grown * money / capital + SAME
-    else:  # All was lost; what noise has left in its place is a growth too.
-        growth = (money / capital) ** (1 / years) + SAME
     monthly = monthly_returns(
         closed.pnl_quote, closed.exit_time_ms, capital, int(times[0]), int(times[-1]),
         result.instrument.time_zone,

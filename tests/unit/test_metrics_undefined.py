@@ -130,6 +130,7 @@ def test_a_tail_without_losses_has_no_ratio() -> None:
 
 def test_growth_of_a_lost_account_is_undefined() -> None:
     assert math.isnan(cagr_ratio(-1.0, 730.0))
+    assert math.isnan(cagr_ratio(1e-12 - 1.0, 730.0))  # float noise is no account
     assert math.isnan(cagr_ratio(math.nan, 730.0))
     assert math.isnan(cagr_ratio(50.0, 0.01))
 

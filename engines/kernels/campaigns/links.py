@@ -197,7 +197,7 @@ def end_set(run: Run, lines: F64_1D, reach: F64_2D, months: int) -> None:
     if run[STEPS] != 0:
         _value(run, lines, reach, 1.0 if run[STEPS] > 0 else -1.0)
     end_tally(run, months)
-    # What is left of a ruined account is noise, of which its yearly growth would be made.
+    # What is left of a ruined account is noise, for want of which an entry may have been refused.
     is_ruined = abs(run[CAPITAL] + run[NET]) <= run[CAPITAL] * (1 - SURE)
     if is_ruined or run[NEEDS_REFERENCE] != 0:
         run[IS_UNSURE] = 1.0

@@ -147,7 +147,7 @@ def walk_set(
         _fill(stack, course, given, deal, what, plan, code)
     close_at_end(stack, course, bars - 1, course.opens.lines[bars * LINE + O_PRICE])
     capital = course.fixed.capital
-    # What is left of a ruined account is noise, of which its yearly growth would be made.
+    # What is left of a ruined account is noise, for want of which an entry may have been refused.
     if stack.run[NEEDS_REFERENCE] != 0 or abs(capital + state[NET]) <= capital * (1 - SURE):
         state[IS_UNSURE] = 1.0
 
