@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serve.output import METRIC, figure, print_table
+from serve.sweep_progress import rate_text
 
 if TYPE_CHECKING:
     from cluster.study_manifest import Winner
@@ -38,7 +39,7 @@ def print_sweep(result: "SweepResult") -> None:
         rate = standing.sets_per_second
         print(
             f"{standing.seconds:.1f} s for {standing.counted - standing.resumed:,} sets: "
-            f"{rate:,.0f} sets/s, {_many(rate * bars)} bar-sets/s"
+            f"{rate_text(rate)} sets/s, {_many(rate * bars)} bar-sets/s"
         )
     engines = [f"{name.replace('_', ' ')} {sets:,}" for name, sets in standing.engines.items()]
     if engines:

@@ -109,13 +109,21 @@ def standing_text(standing: "Standing") -> str:
     rate, total = standing.sets_per_second, standing.study.sets
     parts = [f"{standing.counted:,} of {total:,} sets"]
     if rate > 0:
-        parts += [f"{rate:,.0f} sets/s", f"{duration_text((total - standing.counted) / rate)} left"]
+        parts += [
+            f"{rate_text(rate)} sets/s",
+            f"{duration_text((total - standing.counted) / rate)} left",
+        ]
     best: Any = standing.best
     if best == best:
         parts.append(f"best {standing.top.objective.name} {best:.4g}")
     if failed := len(standing.failed_batches):
         parts.append(f"{failed} batches not run")
     return ", ".join(parts)
+
+
+def rate_text(rate: float) -> str:
+    """Return a rate without digits that say nothing: 0.25, 4.7, 12,345."""
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
 
 
 def duration_text(seconds: float) -> str:
