@@ -86,12 +86,14 @@ def _sigterm_kept() -> Iterator[None]:
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield
-    except SystemExit:  # what Ray makes of a SIGTERM meanwhile
-        if callable(before):
+    except SystemExit as error:
+        if error.code == signal.SIGTERM and callable(before):  # what Ray makes of one meanwhile
             before(signal.SIGTERM, None)
         raise
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, before)
+    finally:
+        is_first = threading.current_thread() is threading.main_thread()
+        if is_first and before is not None:  # None: it was not Python that handled it
+            signal.signal(signal.SIGTERM, before)
 
 
 def _require_answer(address: str) -> None:

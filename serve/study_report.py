@@ -10,7 +10,7 @@ from typing import Any
 
 from cluster.plan_shapes import tree_of
 from cluster.study import Study, market_name
-from cluster.study_folder import StudyFolder
+from cluster.study_folder import Finished, StudyFolder
 from engines.backtest import run_backtest
 from engines.klines import time_text
 from engines.metrics.measure import measure
@@ -56,7 +56,7 @@ def study_report(study: Study, folder: StudyFolder) -> StudyReport:
         facts=_facts(manifest),
         notes=[*manifest["faults"], *manifest["failed_batches"].values()],
         versions=manifest.get("versions", {}),
-        best=_best_run(study, folder) if manifest["best"] else None,
+        best=_best_run(study, manifest, finished) if manifest["best"] else None,
     )
 
 
@@ -74,11 +74,11 @@ def _winner(row: Mapping[str, Any], objective: str) -> Winner:
     )
 
 
-def _best_run(study: Study, folder: StudyFolder) -> Run:
+def _best_run(study: Study, manifest: Mapping[str, Any], finished: Sequence[Finished]) -> Run:
     """Return the first winner's run on the reference engine."""
-    first = folder.read_manifest()["best"][0]
-    name = f"{first['symbol']} {first['interval']}"
-    return run_of_set(study, folder, market_numbers(study)[name], first["set_id"])
+    first = manifest["best"][0]
+    number = market_numbers(study)[f"{first['symbol']} {first['interval']}"]
+    return run_of_set(study, manifest, finished, number, first["set_id"])
 
 
 def market_numbers(study: Study) -> dict[str, int]:
@@ -86,9 +86,18 @@ def market_numbers(study: Study) -> dict[str, int]:
     return {market_name(market): number for number, market in enumerate(study.markets)}
 
 
-def run_of_set(study: Study, folder: StudyFolder, number: int, set_id: int) -> Run:
-    """Return the run of a set that was evaluated on the market of a number, by the reference."""
-    manifest, market, recipe = folder.read_manifest(), study.markets[number], study.recipe
+def run_of_set(
+    study: Study,
+    manifest: Mapping[str, Any],
+    finished: Sequence[Finished],
+    number: int,
+    set_id: int,
+) -> Run:
+    """Return the run of a set that was evaluated on the market of a number, by the reference.
+
+    `finished` are the batches of the study.
+    """
+    market, recipe = study.markets[number], study.recipe
     strategy_index, plan_index = recipe.space.split(set_id)
     strategy, plan = recipe.strategy_at(strategy_index), recipe.plan_at(plan_index)
     assert strategy is not None and plan is not None, "an evaluated set is not excluded"
@@ -103,7 +112,7 @@ def run_of_set(study: Study, folder: StudyFolder, number: int, set_id: int) -> R
         mark=market.mark,
     )
     # Where the ledger could not be asked, those of this study are the fewest that there were.
-    here = sum(item.rows for item in folder.finished().values() if item.market == number)
+    here = sum(item.rows for item in finished if item.market == number)
     trials = manifest["trials"].get(market_name(market), here)
     return Run(
         strategy=recipe.strategy.name,

@@ -16,7 +16,7 @@ Numba's cache does not look here: whoever changes this file deletes __pycache__.
 
 import operator
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeAlias, TypeVar, cast
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar, cast
 
 from numba import extending
 from numba.core import cgutils, types
@@ -43,16 +43,18 @@ OPERATIONS: dict[Callable[..., Any], str] = {
 }  # fmt: skip # a line reads as a line
 
 
-class Lanes:
-    """What mypy knows of eight numbers; compiled code alone makes some."""
+class Lanes(Protocol):
+    """What may be done with eight numbers, lane by lane; compiled code alone has some."""
 
-    def __add__(self, other: "Lanes | float") -> "Lanes":
-        raise NotImplementedError
-
-    __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __add__
-
-    def __abs__(self) -> "Lanes":
-        raise NotImplementedError
+    def __add__(self, other: "Lanes | float") -> "Lanes": ...
+    def __radd__(self, other: "Lanes | float") -> "Lanes": ...
+    def __sub__(self, other: "Lanes | float") -> "Lanes": ...
+    def __rsub__(self, other: "Lanes | float") -> "Lanes": ...
+    def __mul__(self, other: "Lanes | float") -> "Lanes": ...
+    def __rmul__(self, other: "Lanes | float") -> "Lanes": ...
+    def __truediv__(self, other: "Lanes | float") -> "Lanes": ...
+    def __rtruediv__(self, other: "Lanes | float") -> "Lanes": ...
+    def __abs__(self) -> "Lanes": ...
 
 
 Number = TypeVar("Number", float, Lanes)
@@ -128,7 +130,10 @@ def at_most(value: Number, bound: Number | float, yes: Number | float, no: Numbe
 
     Both are there before one is chosen: no branch that a machine would guess wrong.
     """
-    raise NotImplementedError
+    first: Any = value  # Lanes are compared in compiled code alone (`_choose`)
+    chosen: Any = yes if first <= bound else no
+    picked: Number = chosen
+    return picked
 
 
 def _choose(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

@@ -45,9 +45,9 @@ def study(flags: StudyFlags) -> int:
     with contextlib.redirect_stdout(sys.stderr):  # What a strategy's own code prints.
         known = study_in(folder)
         place = _place(known, flags.market)
-        batches = [item for item in folder.finished().values() if item.market == place]
-        row = row_of(folder, batches, flags.number)
-        run = run_of_set(known, folder, place, flags.number)
+        batches = list(folder.finished().values())
+        row = row_of(folder, [item for item in batches if item.market == place], flags.number)
+        run = run_of_set(known, folder.read_manifest(), batches, place, flags.number)
     if flags.out is not None:
         write_out(flags.out, [run], force=flags.force)
     record_runs([run], flags.out)
