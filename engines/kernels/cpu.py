@@ -16,6 +16,7 @@ import numpy as np
 from numba import prange
 
 from engines.kernels._compiled import driver, is_ready, shared, stamp_of, was_compiled
+from engines.kernels._held import held
 from engines.kernels.columns import F64_2D, I64_2D, Bars, Charges, Tables, Wants, frozen
 from engines.kernels.layout import put_prices, reach_of
 from engines.kernels.machine import (
@@ -47,7 +48,7 @@ def _drivers(stamp: int) -> tuple[RunOne, RunSets]:
     ) -> F64_1D:
         size = size_of(terms, lots)
         run = np.empty(size + rows * NOTE if stamp != 0 else 0)
-        play(run, bars, wants, charges, terms, lots, size)
+        play(held(run), held(bars), held(wants), held(charges), terms, lots, size)
         return run
 
     def many(
@@ -64,7 +65,8 @@ def _drivers(stamp: int) -> tuple[RunOne, RunSets]:
                     size = size_of(terms[row], lots)
                     if size > len(run):
                         run = np.empty(size)
-                    play(run, bars, wants_at(tables, want), charges, terms[row], lots, len(run))
+                    own = held(wants_at(tables, want))
+                    play(held(run), held(bars), own, held(charges), terms[row], lots, len(run))
                     if run[OVERFLOWS] == 0:
                         break
                     lots *= LOTS_GROWTH
