@@ -1,7 +1,7 @@
 """How the kernel's functions meet Numba, and how its compiled code is kept.
 
-Theory. A *rule* is a plain function that compiles into whoever calls it, on the CPU or the GPU
-(`register_jitable`). A *driver* is compiled for the CPU and cached beside its source. Numba keys
+Theory. A *rule* is a plain function that compiles into whoever calls it, on the CPU (`_linked`) or
+the GPU. A *driver* is compiled for the CPU and cached beside its source. Numba keys
 that cache by the file of the driver and by what its closure holds, but not by the rules it calls,
 which lie in files of their own: an edit there would go unseen. So a driver closes over `stamp`, a
 digest of the bytecode of every rule that it can reach, of whether it is inlined or apart, and of
@@ -19,7 +19,9 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
-from numba.extending import register_jitable
+from numba.extending import overload
+
+from engines.kernels._linked import RuleCompiler
 
 Rule = TypeVar("Rule", bound=Callable[..., object])
 INLINED, APART = set[CodeType](), set[CodeType]()
@@ -28,7 +30,7 @@ ROOM = "engines."  # of the modules whose rules are ours
 
 def rule(function: Rule) -> Rule:
     """Return the function as one that compiled code may call, typed as before."""
-    register_jitable(error_model="numpy")(function)  # which returns the function itself
+    _register(function)
     return function
 
 
@@ -40,7 +42,7 @@ def inlined(function: Rule) -> Rule:
     of a run, a fifth of it. What it costs is a longer compilation, the more the more often it is
     called in the text: rules that call each other are not all to be inlined.
     """
-    register_jitable(error_model="numpy", forceinline=True)(function)
+    _register(function, forceinline=True)
     INLINED.add(function.__code__)
     return function
 
@@ -51,9 +53,20 @@ def apart(function: Rule) -> Rule:
     Numba hands the wish to be inlined down to all rules which an inlined one reaches, rare ones
     too, and those cost compilation alone.
     """
-    register_jitable(error_model="numpy", forceinline=False)(function)
+    _register(function, forceinline=False)
     APART.add(function.__code__)
     return function
+
+
+def _register(function: Callable[..., object], **asked: Any) -> None:
+    """Let compiled code call a function: as a text that the CPU's drivers link, and on a GPU."""
+    options: Any = {"error_model": "numpy", **asked}
+    for target, own in (("cpu", options | {"pipeline_class": RuleCompiler}), ("gpu", options)):
+
+        def implement(*_given: object, **_named: object) -> Callable[..., object]:
+            return function
+
+        overload(function, jit_options=own, strict=False, target=target)(implement)
 
 
 def driver(function: Rule, parallel: bool = False) -> Rule:
