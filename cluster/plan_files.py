@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from pydantic import ValidationError
 
@@ -219,8 +219,9 @@ def _choices(record: Any, name: str) -> str:
     """Return what a setting may be where its value does not show it, "" otherwise."""
     cls: Any = type(record)
     hint = get_type_hints(cls)[name]
-    if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return " | ".join(hint)
+    for kind in (hint, *get_args(hint)):  # itself, or itself or None
+        if isinstance(kind, type) and issubclass(kind, StrEnum):
+            return " | ".join(kind)
     shapes = shapes_in(shape_of(cls).model_fields[name].annotation)
     if shapes and shapes[0].tag():
         return "kind: " + " | ".join(str(shape.tag()) for shape in shapes)

@@ -34,10 +34,10 @@ class Levels:
 class SignalBrackets:
     """Puts the exit commands of one plan."""
 
-    def __init__(self, exits: Exits, instrument: Instrument) -> None:
+    def __init__(self, exits: Exits, basis: Basis, instrument: Instrument) -> None:
         self._exits = exits
         self._tick = instrument.tick_size
-        self._common = _common_terms(exits)
+        self._common = _common_terms(exits, basis)
         self._is_used = bool(
             self._common or exits.stop_loss_ratio or exits.take_profit_ratio or exits.targets
         ) or exits.uses_atr  # fmt: skip # one question
@@ -124,7 +124,7 @@ class SignalBrackets:
         return self._exits.stop_atr * levels.atr / levels.close
 
 
-def _common_terms(exits: Exits) -> dict[str, Any]:
+def _common_terms(exits: Exits, basis: Basis) -> dict[str, Any]:
     """Return what every exit command of the plan says."""
     terms: dict[str, Any] = {}
     if exits.trailing is not None:
@@ -132,8 +132,8 @@ def _common_terms(exits: Exits) -> dict[str, Any]:
         terms["comment_trailing"] = ExitReason.TRAILING_STOP.value
     if exits.breakeven is not None and not exits.targets:
         terms["ratchets"] = _plain_ratchet(exits.breakeven)
-    if exits.basis is not Basis.ENTRY:
-        terms["basis"] = exits.basis
+    if basis is not Basis.ENTRY:
+        terms["basis"] = basis
     return terms
 
 

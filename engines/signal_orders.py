@@ -101,7 +101,7 @@ class SignalOrders:
         self._close_times = klines.close_time_ms
         priced = signals.priced()
         self._stops, self._targets = _listed(priced.stop_price), _listed(priced.target_price)
-        self._brackets = SignalBrackets(self.plan.exits, execution.instrument)
+        self._brackets = SignalBrackets(self.plan.exits, self.plan.basis, execution.instrument)
         self._gate = (
             ReentryGate(self.plan.reentry, execution.instrument.time_zone, self._position.rounds)
             if self.plan.reentry.is_used

@@ -118,13 +118,7 @@ LADDERS: dict[str, Ladder] = {
     "ladder: custom, refilled": CustomLadder(rungs=RUNGS, refill=True),
 }
 SETTINGS |= {
-    name: Plan(
-        pyramiding=len(ladder.rungs),
-        close_rule=CloseRule.ALL,
-        exits=Exits(take_profit_ratio=0.01, basis=Basis.AVERAGE),
-        ladder=ladder,
-    )
-    for name, ladder in LADDERS.items()
+    name: Plan(pyramiding=len(ladder.rungs), ladder=ladder) for name, ladder in LADDERS.items()
 }
 NESTED = "exits", "hours", "reentry"  # records whose settings are put together one by one
 

@@ -247,7 +247,7 @@ def _set_room(row: F64_1D, plan: Plan) -> None:
     room = max(1, plan.pyramiding)
     row[slots.ROOM] = room
     row[slots.LOT_ORDER] = LOT_ORDERS[plan.close_rule]
-    row[slots.BASIS] = BASES[plan.exits.basis] if room > 1 else slots.FROM_ENTRY
+    row[slots.BASIS] = BASES[plan.basis] if room > 1 else slots.FROM_ENTRY
     row[slots.LEGS_EACH] = max(1, len(plan.exits.targets))
     row[slots.LOTS_ROOM] = room if room == 1 else room * LOTS_AN_ENTRY
 
@@ -300,6 +300,6 @@ def _set_exits(row: F64_1D, plan: Plan) -> None:
     # A basis alone makes a bracket without levels: a late target may give it one, and it makes one
     # that counts of a strategy's level of zero.
     is_given = plan.ladder is not None or exits.levels is LevelSource.STRATEGY
-    is_based = is_given and exits.basis is not Basis.ENTRY
+    is_based = is_given and plan.basis is not Basis.ENTRY
     has_levels = bool(exits.targets) or any(level is not None for level in levels)
     row[slots.HAS_EXITS] = is_moving or is_based or has_levels

@@ -2,8 +2,10 @@
 
 Theory. A level is a distance from a base price: the entry's own fill, the average of the open
 position, or the last fill (`basis`; with the latter two every fill moves the levels of all
-entries). A stop or target price that the strategy gives with its signal goes before the plan's,
-unless `levels` leaves the strategy's own out. A fixed and an ATR stop together mean the nearer one.
+entries). Where the plan does not say which, a ladder that does not refill counts from the average,
+for it is one position bought in parts, and all else from each entry (`Plan.basis`). A stop or
+target price that the strategy gives with its signal goes before the plan's, unless `levels` leaves
+the strategy's own out. A fixed and an ATR stop together mean the nearer one.
 With several targets each takes its portion of the entry and the stop holds for what is left.
 
 Trailing: armed when price has gained `activation`, the stop then follows the best price at
@@ -97,10 +99,12 @@ class Breakeven:
 class Exits:
     """Stops and targets; None and an empty tuple mean no such exit.
 
-    Ratios are of the base price, `stop_atr` and `target_atr` multiples of the ATR at the deciding
-    close. `only_in_profit` lets wishes and rules close a position only where its result after
-    commission is above zero; stops and targets still act. `drawdown_ratio_max`: once equity has
-    fallen so far from its highest close the position is closed and nothing is entered any more.
+    Ratios are of the base price, which `basis` names: without one the average of a ladder that does
+    not refill, and each entry's own price elsewhere. `stop_atr` and `target_atr` are multiples of
+    the ATR at the deciding close. `only_in_profit` lets wishes and rules close a position only
+    where its result after commission is above zero; stops and targets still act.
+    `drawdown_ratio_max`: once equity has fallen so far from its highest close the position is
+    closed and nothing is entered any more.
     """
 
     stop_loss_ratio: float | None = None
@@ -111,13 +115,14 @@ class Exits:
     targets: tuple[Target, ...] = ()
     trailing: Trailing | None = None
     breakeven: Breakeven | None = None
-    basis: Basis = Basis.ENTRY
+    basis: Basis | None = None
     levels: LevelSource = LevelSource.STRATEGY
     only_in_profit: bool = False
     drawdown_ratio_max: float | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "basis", member("exits.basis", Basis, self.basis))
+        if self.basis is not None:
+            object.__setattr__(self, "basis", member("exits.basis", Basis, self.basis))
         object.__setattr__(self, "levels", member("exits.levels", LevelSource, self.levels))
         object.__setattr__(self, "targets", tuple(self.targets))
         between("exits.stop_loss_ratio", self.stop_loss_ratio, 0, 1, optional=True)

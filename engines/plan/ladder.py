@@ -19,8 +19,9 @@ ratios of equity of their own, and `budget_ratio` is their sum.
     custom    as given
 
 With `refill` a rung whose own trade has closed at its target waits again at its price while the
-position lasts: even rungs, `exits.basis` ENTRY and a target of one step make a grid. `late_target`
-takes the place of the plan's target once so many entries have filled.
+position lasts: even rungs and a target of one step make a grid. So levels count from each entry
+where rungs refill, elsewhere from the average of the ladder, unless `exits.basis` says otherwise.
+`late_target` takes the place of the plan's target once so many entries have filled.
 """
 
 from dataclasses import dataclass

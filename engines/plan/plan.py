@@ -12,7 +12,7 @@ from enum import StrEnum
 from engines.plan.checks import between, contradict, member, number, require, whole
 from engines.plan.closes import Close
 from engines.plan.entry import EntryTerms, Reentry
-from engines.plan.exits import Exits
+from engines.plan.exits import Basis, Exits
 from engines.plan.filters import Filter
 from engines.plan.hours import Hours
 from engines.plan.ladder import Ladder
@@ -146,6 +146,14 @@ class Plan:
         """Return whether entries are sized by it; a ladder may have a budget of its own instead."""
         has_budget = self.ladder is not None and self.ladder.budget_ratio is not None
         return self.sizing.kind is SizingKind.VOLATILITY and not has_budget
+
+    @property
+    def basis(self) -> Basis:
+        """Return which price levels count from, also where `exits` leave it open."""
+        if self.exits.basis is not None:
+            return self.exits.basis
+        is_whole = self.ladder is not None and not self.ladder.refill
+        return Basis.AVERAGE if is_whole else Basis.ENTRY
 
     def _check_spot(self) -> None:
         if self.market is not Market.SPOT:

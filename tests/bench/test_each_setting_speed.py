@@ -6,6 +6,7 @@ the built-in strategies run under their own plans, a grid over their first three
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import islice, product
 from typing import Any
@@ -14,19 +15,26 @@ import numpy as np
 import pytest
 
 from engines.errors import ParameterFault
-from engines.plan import Plan
+from engines.plan import Exits, Plan
 from strategies.base import SignalStrategy
 from strategies.registry import REGISTRY
 from tests.bench.grids import Case, run_and_print
 from tests.bench.test_any_plan_speed import MANY, ONE, REVERSIONS
-from tests.settings import SETTINGS, with_stop
+from tests.settings import LADDERS, SETTINGS, with_stop
 
 pytestmark = pytest.mark.bench
 
 VALUES, SETS_MAX = 6, 216  # of each number of a built-in, and in all
+TARGET = Exits(take_profit_ratio=0.01)
 CASES = {
     name: Case(REVERSIONS, partial(with_stop, plan), MANY)
     for name, plan in {"nothing": Plan(), **SETTINGS}.items()
+}
+CASES |= {
+    f"{name}, a target of 1 %": Case(
+        REVERSIONS, partial(with_stop, replace(SETTINGS[name], exits=TARGET)), MANY
+    )
+    for name in LADDERS
 }
 BUILT_IN = [id for id in REGISTRY if id != "channel_breakout"]
 

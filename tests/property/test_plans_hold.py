@@ -23,7 +23,7 @@ from engines.funding import Funding, constant_funding
 from engines.instrument import Instrument
 from engines.klines import HOUR_MS, Klines
 from engines.margin import MarginTier
-from engines.plan import Basis, Direction, EntryKind, Exits, Market, Plan
+from engines.plan import Basis, Direction, EntryKind, Market, Plan
 from engines.rules.columns import rule_columns
 from engines.signals import Signals
 from engines.trades import ExitReason, Side
@@ -266,11 +266,10 @@ def check_reentry(case: Case) -> None:
 def check_reasons(case: Case) -> None:
     """A trade's reason fits what happened to it."""
     result = case.run()
-    exits: Exits = result.plan.exits
     for trade in result.trades:
         assert trade.is_open == (trade.exit_reason is ExitReason.END_OF_DATA)
         gain = trade.side * (trade.exit_price - trade.entry_price)
-        if exits.basis is not Basis.ENTRY:
+        if result.plan.basis is not Basis.ENTRY:
             continue
         if trade.exit_reason is ExitReason.ATR_TP:
             assert gain >= -1e-9

@@ -124,6 +124,36 @@ class TestAveragingIn:
         assert fills(result) == [*first, (4, 1.0, 100.0), (5, 1.0, 99.0)]
 
 
+class TestBasis:
+    """What levels count from where the plan does not say."""
+
+    BARS = (FLAT, DIP, (99.2, 100.6, 99.2, 100.5))  # 100 and 99 bought, then up
+
+    @pytest.mark.parametrize(
+        ("refills", "basis", "sold"),
+        [
+            (False, Basis.AVERAGE, [100.5, 100.5]),  # 99.5 x 1.01 = 100.495
+            (True, Basis.ENTRY, [100.0]),  # 99 x 1.01 = 99.99, and 101 for the other
+        ],
+    )
+    def test_a_ladder_counts_from_its_average_unless_its_rungs_refill(
+        self, refills: bool, basis: Basis, sold: list[float]
+    ) -> None:
+        ladder = replace(EVEN, refill=refills)
+        for said in (None, basis):
+            plan = ladder_plan(ladder, exits=Exits(take_profit_ratio=0.01, basis=said))
+            result = play(self.BARS, Wishes({0: 1}), plan)
+            assert plan.basis is basis
+            assert [price for _, qty, price in fills(result) if qty < 0] == sold
+
+    def test_a_plan_without_a_ladder_counts_from_each_entry(self) -> None:
+        assert Plan(pyramiding=3).basis is Basis.ENTRY
+
+    def test_what_the_plan_says_goes_before(self) -> None:
+        for basis in Basis:
+            assert ladder_plan(exits=Exits(basis=basis)).basis is basis
+
+
 class TestScalingIn:
     def test_rungs_with_the_position_are_stops(self) -> None:
         ladder = CustomLadder(rungs=(Rung(0.0, 0.5), Rung(-0.01, 0.25), Rung(-0.02, 0.25)))
@@ -160,7 +190,9 @@ class TestGrid:
         assert fills(result) == [(1, 1.0, 100.0), *round_trip]
 
     def test_without_refill_it_does_not(self) -> None:
-        assert len(play(self.BARS, Wishes({0: 1}), replace(self.PLAN, ladder=EVEN)).fills) == 3
+        exits = replace(self.PLAN.exits, basis=Basis.ENTRY)
+        plan = replace(self.PLAN, ladder=EVEN, exits=exits)
+        assert len(play(self.BARS, Wishes({0: 1}), plan).fills) == 3
 
     def test_refilled_rung_shares_its_targets_out_as_before(self) -> None:
         targets = (Target(0.01, 0.5), Target(0.03, 0.5))
