@@ -388,11 +388,11 @@ def test_a_first_lot_that_closes_in_parts_is_marked_with_the_bars_it_was_held_al
     assert check(market, plan, [Once()], times=CHAINS_MIN) == 1.0
 
 
-def test_ladders_with_moving_stops_or_another_close_rule_are_left_to_the_machine(
+def test_ladders_whose_lots_move_apart_or_under_another_close_rule_are_left_to_the_machine(
     klines: Klines,
 ) -> None:
     plan = replace(PLANS["one exit"], pyramiding=4)
     market = Market(klines, INSTRUMENT, Costs())
-    trailed = replace(plan, exits=replace(AVERAGED, trailing=Trailing(0.005, 0.002)))
-    for other in (trailed, replace(plan, close_rule=CloseRule.LIFO)):
+    trailed = replace(AVERAGED, trailing=Trailing(0.005, 0.002), basis=Basis.ENTRY)
+    for other in (replace(plan, exits=trailed), replace(plan, close_rule=CloseRule.LIFO)):
         assert check(market, other, [Rare(40), Rare(300)], times=5) == 0.0

@@ -49,8 +49,7 @@ LEFT = {
     "fills at the close, entry: stop",
     "exit: three targets, pyramid: from the average",
 }
-# What asks of a ladder that its entries end one by one, or that its levels move.
-LADDER_LEFT = "hedge", "exit: three targets", "exit: trailing", "exit: breakeven"
+LADDER_LEFT = "hedge", "exit: three targets"  # besides, whose rungs do not refill
 REFILLED, AVERAGED = "ladder: custom, refilled", "exit: from the average"
 INSTRUMENT = Instrument(
     "SYNTHETIC", tick_size=0.1, qty_step=0.001,

@@ -43,8 +43,12 @@ PLAN = RUN + 7
     NET_BEFORE,  # the net result ahead of the campaign
     ALONE_FROM,  # the line of the fill since which the oldest lot was alone, if it was
     STOP_AWAY, TARGET_AWAY,  # how far levels by the ATR lie from what they count from, NaN: none
-) = range(PLAN, PLAN + 24)  # fmt: skip # one list
-POSITION = PLAN + 24
+    # Of a stop that moves (`moves`), signed: what arms one that follows the price, by how many
+    # ticks it does, what locks one, and where. The best price that it has followed to, and the
+    # highest that it has come to, infinitely low if it has not.
+    ARM_AT, FOLLOWS_BY, GATE_AT, LOCK_AT, FOLLOWED, MOVED_TO,
+) = range(PLAN, PLAN + 30)  # fmt: skip # one list
+POSITION = PLAN + 30
 # The bar that is walked.
 (
     NOW,  # the signed price at which the walk stands
@@ -73,8 +77,9 @@ WALK = POSITION + 12
     HALTED_UNTIL,  # the first bar at whose close a wish may enter again
     DRAWN_AT,  # the signed price at which the largest drawdown is reached
     LOOK,  # the signed price from which on a close may raise the peak of equity
-) = range(WALK, WALK + 19)  # fmt: skip # one list
-SET = WALK + 19
+    IS_MOVING,  # the plan's stop follows the price, or is locked
+) = range(WALK, WALK + 20)  # fmt: skip # one list
+SET = WALK + 20
 # The order that waits for the first entry (W_SIDE 0: none): its side, where it is met and its own
 # price, its steps, the last bar in which it may be met, whether the plan lets it open anything, and
 # what of the close that decided it the campaign will know.

@@ -19,6 +19,7 @@ import math
 from engines.kernels._compiled import rule
 from engines.kernels._prefetch import prefetch
 from engines.kernels.campaigns.columns import (
+    IS_MOVING,
     KNOWS,
     LADDER_FROM,
     LAG,
@@ -86,6 +87,7 @@ def prepare_courses(run: Run, may_share: bool) -> None:
     is_plain = may_share and run[LAG] == 0 and run[PAYS_END] == 0
     is_plain &= 0 < run[RUNGS] < KNOWN_LOTS and run[VERIFY_TICKS] == 0
     is_plain &= run[BASIS] != FROM_ENTRY and run[LATE_ENTRIES] == math.inf
+    is_plain &= run[IS_MOVING] == 0
     is_plain &= run[CALLS_MARGIN] != 0 and run[IS_EXACT] == 0 and run[VALUE_MAX] == math.inf
     is_plain &= not run[PROFIT_RATIO] >= RATIO_MAX and not run[STOP_RATIO] >= RATIO_MAX
     for place in range(int(run[RUNGS])):

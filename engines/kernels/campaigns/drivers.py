@@ -24,6 +24,7 @@ from engines.kernels.campaigns.courses import COUNTS, LINES_KNOWN, course_size, 
 from engines.kernels.campaigns.gates import Closes
 from engines.kernels.campaigns.limits import prepare_limits
 from engines.kernels.campaigns.links import begin_set, end_set, play_set
+from engines.kernels.campaigns.moves import prepare_moves
 from engines.kernels.campaigns.sizes import prepare_sizes
 from engines.kernels.chains.columns import I32_1D, Decides, Opens
 from engines.kernels.columns import F64_2D, I64_2D, Run
@@ -81,6 +82,7 @@ def _put_plan(
     put_tiers(run, tiers)
     run[BARS], run[LAG], run[PAYS_END] = opens.bars, opens.lag, at if count > 0 else 0.0
     prepare_limits(run)
+    prepare_moves(run)
     prepare_courses(run, may_share)
 
 

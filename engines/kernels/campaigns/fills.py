@@ -22,6 +22,7 @@ from engines.kernels.campaigns.columns import (
     HELD,
     IS_FILLED,
     IS_LATE,
+    IS_MOVING,
     IS_NEW,
     L_BAR,
     L_FEE,
@@ -59,6 +60,7 @@ from engines.kernels.campaigns.columns import (
     W_SIDE,
 )
 from engines.kernels.campaigns.guards import set_guard
+from engines.kernels.campaigns.moves import set_moves
 from engines.kernels.campaigns.orders import add_order
 from engines.kernels.columns import Run
 from engines.kernels.rounding import price_of, qty_of, ticks_nearest
@@ -144,6 +146,8 @@ def set_levels(run: Run, side: float) -> None:
     run[LEG_UP] = run[LEG_LIMIT]
     if run[VERIFY_TICKS] != 0 and run[LEG_LIMIT] != math.inf:
         run[LEG_UP] = side * beyond(run, side * run[LEG_LIMIT], side)
+    if run[IS_MOVING] != 0:
+        set_moves(run, side, run[PRICE_AVG] if run[BASIS] == FROM_AVERAGE else run[PRICE_LAST])
 
 
 @rule

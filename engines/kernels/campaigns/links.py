@@ -29,12 +29,14 @@ from engines.kernels.campaigns.columns import (
     COST,
     DAY_END,
     ENTRY_BAR,
+    FOLLOWED,
     GUARD,
     HALTED_UNTIL,
     HELD,
     IS_DUE,
     IS_GATED,
     IS_LIMITED,
+    IS_MOVING,
     IS_NEW,
     IS_UNSURE,
     L_BAR,
@@ -333,6 +335,8 @@ def _follow(
         if run[IS_LIMITED] != 0:
             come_to_day(run, lines, asked, bar)
         down, up = run[NEAR_DOWN], run[NEAR_UP]
+        if run[IS_MOVING] != 0 and run[FOLLOWED] > -math.inf:
+            up = min(up, run[FOLLOWED])
         if run[GUARD] > down:
             down = note_guarded(run)
         run[LOWEST] = min(run[LOWEST], down)

@@ -62,6 +62,7 @@ from engines.kernels.campaigns.fills import (
 from engines.kernels.campaigns.gates import count_placed
 from engines.kernels.campaigns.limits import end_trading, heed_fill, is_drawn_at
 from engines.kernels.campaigns.margin import equity_held, is_refused, judge_cover, note_start
+from engines.kernels.campaigns.moves import begin_moves
 from engines.kernels.campaigns.sizes import cannot_pay, is_too_small, order_steps
 from engines.kernels.campaigns.tally import close_lots, find_lowest, mark_stretch
 from engines.kernels.chains.columns import (
@@ -207,6 +208,7 @@ def begin(run: Run, side: float, steps: float, qty: float, price: float, paid: f
     run[ENTRY_BAR] = run[NEXT_BAR] = run[COURSE_LINE] = run[BAR]
     run[LAST_FILL_BAR], run[IS_WALKED] = run[BAR] - run[LAG], run[LAG]
     run[LEG_UP], run[LEG_DOWN], run[LOWEST] = math.inf, -math.inf, math.inf
+    begin_moves(run)
     run[IS_LATE] = run[IS_DUE] = run[FUNDED_MAX] = 0.0
     run[NET_BEFORE], run[ALONE_FROM] = run[NET], run[BAR]
     if run[WISH_ATR] == run[WISH_ATR]:

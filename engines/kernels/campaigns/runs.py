@@ -23,8 +23,10 @@ would on the way. Any close rule is followed there.
 Limits of a day and of the drawdown end what a campaign of entries at opens holds
 (`campaigns.limits`).
 
-What this path does not follow is left to the machine: other close rules of ladders, a stop that
-moves. So is a set that comes near to a liquidation. Without a ladder stacks follow what moves and
+A stop that moves does so for all lots as one (`campaigns.moves`).
+
+What this path does not follow is left to the machine: other close rules of ladders, legs that move
+apart. So is a set that comes near to a liquidation. Without a ladder stacks follow what moves and
 levels that differ (`stacks.legs`).
 """
 
@@ -34,7 +36,15 @@ from engines.kernels import slots
 from engines.kernels.chains.columns import BARS_MAX
 from engines.kernels.columns import F64_2D, Bars
 from engines.kernels.gates.runs import DELAYS, LIMITS, MAXIMA
-from engines.kernels.passage.runs import BORROWS, OTHERS, OWN_SHARES, SIZINGS, are_alike, are_plain
+from engines.kernels.passage.runs import (
+    BORROWS,
+    MOVES,
+    OTHERS,
+    OWN_SHARES,
+    SIZINGS,
+    are_alike,
+    are_plain,
+)
 from engines.kernels.slots import (
     AT_MARKET,
     BY_KELLY,
@@ -51,7 +61,7 @@ LADDERED = [
     slots.KELLY_ROOM, *BORROWS, *DELAYS, *MAXIMA, slots.ONLY_IN_PROFIT,
     slots.ROOM, slots.BASIS, slots.LEGS_EACH, slots.LOTS_ROOM, slots.RUNGS, slots.BUDGET_RATIO,
     slots.REFILLS, slots.LATE_ENTRIES, slots.LATE_RATIO, slots.IS_TENDED,
-    slots.VERIFY_TICKS, slots.SETTLES, *WAIT_TERMS, *LIMITS,
+    slots.VERIFY_TICKS, slots.SETTLES, *WAIT_TERMS, *LIMITS, *MOVES,
 ]  # fmt: skip # one list
 UNLADDERED = np.setdiff1d(OTHERS, LADDERED)
 
@@ -82,7 +92,15 @@ def are_campaigns(terms: F64_2D) -> BOOL_1D:
     found: BOOL_1D = has_rungs & is_sized & ~(waits & (has_own | (terms[:, slots.SETTLES] != 0)))
     is_at_open = ~waits & (terms[:, slots.SETTLES] == 0)
     found &= is_at_open | are_alike(terms, LIMITS)
+    found &= are_alike(terms, MOVES) | (is_at_open & _moves_as_one(terms))
     found &= are_plain(terms, UNLADDERED, (*SIZINGS, *OWN_SHARES, BY_KELLY))
+    return found
+
+
+def _moves_as_one(terms: F64_2D) -> BOOL_1D:
+    """Return which plans [N] have a ladder all of whose legs move at the same prices."""
+    found: BOOL_1D = (terms[:, slots.RUNGS] > 0) & (terms[:, slots.BASIS] != FROM_ENTRY)
+    found &= (terms[:, slots.LATE_ENTRIES] == np.inf) & (terms[:, slots.VERIFY_TICKS] == 0)
     return found
 
 

@@ -21,6 +21,7 @@ from engines.kernels.campaigns.columns import (
     ENTRY_BAR,
     FIRST_PNL,
     HELD,
+    IS_MOVING,
     IS_WALKED,
     L_BAR,
     L_FEE,
@@ -108,8 +109,9 @@ def mark_stretch(run: Run, reach: F64_2D, stop: int) -> None:
     if run[LOTS] < 2 or stop <= start:
         return
     held = settled - unit * run[PRICE_AVG] - run[FEES_OPEN]
-    # Beside an order that waits what is nearest may have changed since.
-    bound = run[NEAR_DOWN] if run[ENTRY_KIND] == AT_MARKET else min(run[LOWEST], run[NEAR_DOWN])
+    # Beside an order that waits, or as a stop moves, what is nearest may have changed since.
+    is_still = run[ENTRY_KIND] == AT_MARKET and run[IS_MOVING] == 0
+    bound = run[NEAR_DOWN] if is_still else min(run[LOWEST], run[NEAR_DOWN])
     if may_deepen(run, peak, held + abs(unit) * bound):
         mark_bars(run, reach, start, stop, held, unit)
 

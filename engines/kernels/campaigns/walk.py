@@ -23,6 +23,7 @@ from engines.kernels.campaigns.columns import (
     IS_FILLED,
     IS_LATE,
     IS_LIMITED,
+    IS_MOVING,
     IS_PASSED,
     IS_UNSURE,
     IS_WALKED,
@@ -72,6 +73,7 @@ from engines.kernels.campaigns.limits import (
     judge_flat,
 )
 from engines.kernels.campaigns.margin import is_refused, judge_cover, note_start
+from engines.kernels.campaigns.moves import goes_along, move
 from engines.kernels.campaigns.orders import meets_or_order, order_price, passed_or_order
 from engines.kernels.campaigns.sizes import cannot_pay, is_too_small, order_steps
 from engines.kernels.columns import F64_2D, Run
@@ -139,17 +141,14 @@ def walk(
     if run[IS_LIMITED] != 0 and is_drawn(run, opened):
         end_trading(run, reach, side, opened)
         return STAYS
-    while not run[NEAR_DOWN] < opened < run[NEAR_UP] and run[STEPS] != 0:
-        found = passed(run, opened, side)
-        if found == THE_LEG:
-            return passed_price(run, opened, side)
-        fill_rung(run, reach, found, due_price(run, side * opened), True, side)
+    part, filled = 0, _fill_passed(run, reach, opened, side)
+    if filled == filled:
+        return filled
     if run[STEPS] != 0:
         judge(run, reach, side, opened)
     if is_paid and run[STEPS] != 0:
         pay_until(run, 2.0 * bar + 1.0)
         judge(run, reach, side, opened)
-    part, filled = 0, STAYS
     while part < 3 and filled != filled and run[STEPS] != 0:
         target = against if is_against_first == (part == 0) else along
         target = close if part == 2 else target
@@ -161,6 +160,22 @@ def walk(
             judge(run, reach, side, target)
         part += 1
     return filled
+
+
+@rule
+def _fill_passed(run: Run, reach: F64_2D, opened: float, side: float) -> float:
+    """Fill what an open has passed; return what the exit fills at, STAYS if it does not."""
+    if run[IS_MOVING] != 0 and goes_along(run, opened, side):
+        find_nearest(run)
+    while not run[NEAR_DOWN] < opened < run[NEAR_UP] and run[STEPS] != 0:
+        found = passed(run, opened, side)
+        if found != THE_LEG:
+            fill_rung(run, reach, found, due_price(run, side * opened), True, side)
+        elif run[IS_MOVING] != 0 and run[LEG_UP] <= opened and move(run, opened, side):
+            find_nearest(run)
+        else:
+            return passed_price(run, opened, side)
+    return STAYS
 
 
 @apart
@@ -234,6 +249,9 @@ def travel(run: Run, reach: F64_2D, target: float, side: float) -> float:
         if found == THE_ORDER:
             run[MET_AT] = order_price(run, level, side, level == at)
             return STAYS
+        if run[IS_MOVING] != 0 and found == THE_LEG and rises and move(run, level, side):
+            find_nearest(run)
+            continue
         asked = level
         if level == at:
             asked = _limit_price(run, found, rises, level)
@@ -302,6 +320,8 @@ def _advance(run: Run, price: float) -> None:
     for place in range(int(run[FRESH]), int(run[LOTS])):
         lot = LOTS_FROM + place * LOT_SIZE
         run[lot + L_WORST] = min(run[lot + L_WORST], price)
+    if run[IS_MOVING] != 0 and goes_along(run, price, 1.0 if run[STEPS] > 0 else -1.0):
+        find_nearest(run)
 
 
 @rule
