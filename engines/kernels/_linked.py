@@ -9,7 +9,8 @@ them once.
 
 Numba knows a compiled function by the builtin that Python would call. A rule has no code of its
 own, so that it is known by some builtin which belongs to it alone, and nobody can call it.
-Read in Numba 0.68: `core.codegen.CPUCodeLibrary`, `core.typed_passes.BaseNativeLowering`.
+Read in Numba 0.68, the only one that pyproject asks for, since this overrides what is inside:
+`core.codegen.CPUCodeLibrary`, `core.typed_passes.BaseNativeLowering`.
 """
 
 from typing import Any
