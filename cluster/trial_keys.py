@@ -12,8 +12,9 @@ of a grid the outer sum of its strategies' and its plans' parts: a million keys 
 hashes.
 
 What does not tell evaluations apart: how a number is written (14 and 14.0), a preset's name (it is
-its values), and comments or layout of the strategy's file. What does: any change of that file's
-code, or of a file in its folder that it imports, and those import in turn.
+its values), whether a plan says what its levels count from or leaves that open, and comments or
+layout of the strategy's file. What does: any change of that file's code, or of a file in its folder
+that it imports, and those import in turn.
 """
 
 import ast
@@ -35,7 +36,7 @@ from engines.costs import Costs
 from engines.funding import Funding
 from engines.instrument import Instrument
 from engines.klines import Klines
-from engines.plan import Plan
+from engines.plan import Basis, Plan
 from engines.report import fingerprint
 
 U64_1D: TypeAlias = npt.NDArray[np.uint64]
@@ -123,8 +124,17 @@ def trial_keys(
     shared = _sum("code", code, known) + _sum("costs", costs, known)
     shared += _sum("around", around, known) + _sum("since_ms", since_ms, known)
     rows = [(shared + _sum("parameters", one, known)) % MODULUS for one in parameters]
-    columns = [_sum("plan", plan, known) % MODULUS for plan in plans]
+    settled = [_settled(plan) for plan in plans]  # held, since `known` tells them by their identity
+    columns = [_sum("plan", plan, known) % MODULUS for plan in settled]
     return np.add.outer(np.array(rows, dtype=np.uint64), np.array(columns, dtype=np.uint64))
+
+
+def _settled(plan: Plan) -> Plan:
+    """Return the plan with the basis that it runs by, none where that is each entry's own price."""
+    basis = None if plan.basis is Basis.ENTRY else plan.basis
+    if plan.exits.basis is basis:
+        return plan
+    return replace(plan, exits=replace(plan.exits, basis=basis))
 
 
 def _sum(path: str, value: object, known: Leaves) -> int:

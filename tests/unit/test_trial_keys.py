@@ -19,7 +19,7 @@ from engines.funding import constant_funding
 from engines.instrument import Instrument
 from engines.klines import MINUTE_MS
 from engines.margin import MarginTier
-from engines.plan import DcaLadder, Exits, Plan, Sizing, SizingKind
+from engines.plan import Basis, DcaLadder, Exits, Plan, Sizing, SizingKind
 from engines.synthetic import synthetic_klines
 from strategies.ema_crossover import EmaCrossover
 from strategies.rsi_mean_reversion import RsiMeanReversion
@@ -86,6 +86,16 @@ def test_any_setting_makes_another_key() -> None:
         int(trial_keys("c", [parameters], [plan], Costs(), {}, since_ms=0)[0, 0]),
     ]
     assert all(first != second for first, second in itertools.combinations(keys, 2))
+
+
+def test_a_basis_is_the_same_key_whether_the_plan_says_it_or_leaves_it_open() -> None:
+    ladder, grid = DcaLadder(), DcaLadder(refill=True)
+    for plan in (Plan(), Plan(pyramiding=3), Plan(ladder=ladder), Plan(ladder=grid)):
+        keys = {
+            basis: one_key({}, replace(plan, exits=Exits(basis=basis))) for basis in (None, *Basis)
+        }
+        assert keys[None] == keys[plan.basis]
+        assert len(set(keys.values())) == len(Basis)
 
 
 def test_whatever_a_market_brings_makes_another_key() -> None:
