@@ -61,11 +61,9 @@ def set_moves(run: Run, side: float, base: float) -> None:
     if run[TRAIL_UNIT] != NO_TRAIL:
         _set_arm(run, side, base)
     if run[BREAKEVEN_GAIN] == run[BREAKEVEN_GAIN]:
-        gate, lock = (
-            base * (1 + side * run[BREAKEVEN_GAIN]),
-            base * (1 + side * run[BREAKEVEN_OFFSET]),
-        )
+        gate = base * (1 + side * run[BREAKEVEN_GAIN])
         run[GATE_AT] = side * round_by(run, gate, side)
+        lock = base * (1 + side * run[BREAKEVEN_OFFSET])
         run[LOCK_AT] = side * round_by(run, lock, -side)
     if run[MOVED_TO] > -math.inf:
         run[IS_UNSURE] = 1.0
